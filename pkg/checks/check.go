@@ -1,0 +1,141 @@
+// Package checks finds what keeps gRPC calls from being balanced per request, or from arriving at all. A check is one value
+// with its whole documentation; it sees a mesh.Snapshot and nothing else.
+package checks
+
+import (
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+)
+
+// Level says how bad a finding is.
+type Level string
+
+const (
+	// Error: calls on the exposed path fail, are dropped, or never arrive.
+	Error Level = "error"
+	// Warning: calls work today but are balanced per connection, or fail in a case that users hit.
+	Warning Level = "warning"
+	// Info is advice.
+	Info Level = "info"
+)
+
+// AtLeast says whether a level is as bad as another, or worse.
+func (l Level) AtLeast(other Level) bool { return l.rank() >= other.rank() }
+
+func (l Level) rank() int {
+	switch l {
+	case Error:
+		return 3
+	case Warning:
+		return 2
+	case Info:
+		return 1
+	default:
+		return 0
+	}
+}
+
+// Check is one rule with its documentation; explain, the docs pages and the tests are all made from it.
+type Check struct {
+	// ID is permanent; a retired one is never used again.
+	ID string
+	// Slug is the name in words, and the name of the file that holds the check.
+	Slug string
+	// Levels are those that it gives, the worst first.
+	Levels []Level
+	// Title says what it finds, in a line.
+	Title string
+	// What says what it finds, Why what Istio or Kubernetes does with it, Client what a gRPC client sees. Markdown.
+	What, Why, Client string
+	// Bad is a mesh with the fault and Good the same mesh without it, as YAML; both are executed by a test on top of a
+	// small mesh with a default Istio (see examples_test.go).
+	Bad, Good string
+	// Reads are the kinds that the check rests on; one that may not be read makes the check skip.
+	Reads []mesh.Kind
+	// Since is the first version that has the check.
+	Since string
+	// Run reports what it finds.
+	Run func(*Pass)
+}
+
+// FixLevel says whether a fix may be applied without a question.
+type FixLevel string
+
+const (
+	// Safe fixes are applied by --fix.
+	Safe FixLevel = "safe"
+	// Ask fixes are applied by --fix=all, after a question.
+	Ask FixLevel = "ask"
+	// Words only: what to do is said, the change is the user's.
+	Words FixLevel = "words"
+)
+
+// Fix is what to do about a finding.
+type Fix struct {
+	// Text says it in a sentence in the imperative.
+	Text  string
+	Level FixLevel
+	// Changes do it; empty for Words.
+	Changes []plan.Change
+}
+
+// Finding is one fault of one object.
+type Finding struct {
+	ID    string
+	Slug  string
+	Level Level
+	// Object is what the finding is about.
+	Object mesh.Object
+	// Path is the field, as ".spec.ports[0].name"; empty for the object as a whole.
+	Path string
+	// Message says what is wrong, in one sentence.
+	Message string
+	// Evidence is what the judgement rests on, one clause each.
+	Evidence []string
+	// Symptom is what a gRPC client sees.
+	Symptom string
+	Fix     Fix
+}
+
+// Skip is a check, or a part of one, that could not be run.
+type Skip struct {
+	ID     string
+	Slug   string
+	Reason string
+}
+
+// Pass is one run of one check.
+type Pass struct {
+	*mesh.Snapshot
+	// AllScopes judges every route, Gateway and policy, not only those of gRPC (--scope=all).
+	AllScopes bool
+
+	check    *Check
+	findings []Finding
+	skips    []string
+}
+
+// Report adds a finding. ID and slug are filled in; a finding without a level has the check's worst.
+func (p *Pass) Report(finding Finding) {
+	finding.ID, finding.Slug = p.check.ID, p.check.Slug
+	if finding.Level == "" {
+		finding.Level = p.check.Levels[0]
+	}
+	if finding.Fix.Level == "" {
+		finding.Fix.Level = Words
+	}
+	p.findings = append(p.findings, finding)
+}
+
+// Skip says that a part of the check could not be judged, and why.
+func (p *Pass) Skip(reason string) { p.skips = append(p.skips, reason) }
+
+// Missing says whether an object that is not in the snapshot is truly missing. Where it may exist unseen, the check is
+// reported as skipped with the reason, and the answer is false. An empty name asks about all objects of the kind.
+func (p *Pass) Missing(kind mesh.Kind, namespace, name string) bool {
+	reason, unknown := p.Unknown(kind, namespace, name)
+	if unknown {
+		p.Skip(reason)
+	}
+	return !unknown
+}

@@ -1,0 +1,82 @@
+package mesh
+
+import (
+	"encoding/json"
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// Decode makes a typed object from its JSON. ok is false, without an error, for a kind that the model does not read.
+// The object keeps the apiVersion it came with, so that it can be written back in the same version.
+func Decode(data []byte) (object Object, ok bool, err error) {
+	var meta metav1.TypeMeta
+	if err := json.Unmarshal(data, &meta); err != nil {
+		return nil, false, fmt.Errorf("apiVersion and kind cannot be read: %w", err)
+	}
+	version, err := schema.ParseGroupVersion(meta.APIVersion)
+	if err != nil {
+		return nil, false, fmt.Errorf("apiVersion %q is not group/version", meta.APIVersion)
+	}
+	kind, ok := KindOf(version.WithKind(meta.Kind).GroupKind())
+	if !ok {
+		return nil, false, nil
+	}
+	object = kinds[kind].new()
+	if err := json.Unmarshal(data, object); err != nil {
+		return nil, false, fmt.Errorf("%s cannot be read: %w", meta.Kind, err)
+	}
+	return object, true, nil
+}
+
+// FromUnstructured is Decode for an object that is already parsed.
+func FromUnstructured(u *unstructured.Unstructured) (object Object, ok bool, err error) {
+	data, err := u.MarshalJSON()
+	if err != nil {
+		return nil, false, err
+	}
+	return Decode(data)
+}
+
+// ToUnstructured gives an object's JSON form, without the status and without what Go's encoding adds to it (null creation
+// times). Objects read from a list, which have no apiVersion and kind of their own, get them here.
+func ToUnstructured(object Object) (*unstructured.Unstructured, error) {
+	data, err := json.Marshal(object)
+	if err != nil {
+		return nil, err
+	}
+	u := &unstructured.Unstructured{}
+	if err := json.Unmarshal(data, &u.Object); err != nil {
+		return nil, err
+	}
+	gvk := GroupVersionKind(object)
+	u.SetGroupVersionKind(gvk)
+	delete(u.Object, "status")
+	pruneNullTimes(u.Object)
+	return u, nil
+}
+
+// pruneNullTimes drops "creationTimestamp: null", which metav1.ObjectMeta prints for objects that were never stored.
+func pruneNullTimes(value any) {
+	switch typed := value.(type) {
+	case map[string]any:
+		if stamp, ok := typed["creationTimestamp"]; ok && stamp == nil {
+			delete(typed, "creationTimestamp")
+		}
+		for _, child := range typed {
+			pruneNullTimes(child)
+		}
+	case []any:
+		for _, child := range typed {
+			pruneNullTimes(child)
+		}
+	}
+}
+
+// KindOfObject is the Kind of an object, by its Go type, or by its apiVersion and kind where the type says nothing.
+func KindOfObject(object Object) (Kind, bool) {
+	gvk := GroupVersionKind(object)
+	return KindOf(gvk.GroupKind())
+}

@@ -1,0 +1,37 @@
+package mesh
+
+import "slices"
+
+// Gap is a part of the cluster that the Snapshot does not have: what is not there is unknown, not missing.
+type Gap struct {
+	// Kind is the kind that could not be read, empty for every kind.
+	Kind Kind
+	// Namespace is the one that could not be read, empty for all.
+	Namespace string
+	// Name is the one object that could not be read, empty for all.
+	Name string
+	// Except are namespaces that were read although Namespace is empty.
+	Except []string
+	// Reason says why, as a clause: "you may not list secrets".
+	Reason string
+}
+
+// Unknown says whether an object that is not in the Snapshot may exist all the same, and why. An empty namespace asks about
+// all namespaces together, an empty name about all objects of the kind.
+func (s *Snapshot) Unknown(kind Kind, namespace, name string) (reason string, unknown bool) {
+	s.read(kind)
+	for _, gap := range s.options.Gaps {
+		switch {
+		case gap.Kind != "" && gap.Kind != kind:
+		case namespace != "" && gap.Namespace != "" && gap.Namespace != namespace:
+		case namespace != "" && slices.Contains(gap.Except, namespace):
+		case name != "" && gap.Name != "" && gap.Name != name:
+		default:
+			return gap.Reason, true
+		}
+	}
+	return "", false
+}
+
+// Gaps are the parts of the cluster that the Snapshot does not have.
+func (s *Snapshot) Gaps() []Gap { return s.options.Gaps }

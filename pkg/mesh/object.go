@@ -1,0 +1,54 @@
+package mesh
+
+import (
+	"cmp"
+	"reflect"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// kindByType serves the objects of typed lists: the API leaves their apiVersion and kind empty.
+var kindByType = func() map[reflect.Type]Kind {
+	byType := make(map[reflect.Type]Kind, len(kinds))
+	for kind, info := range kinds {
+		byType[reflect.TypeOf(info.new())] = kind
+	}
+	return byType
+}()
+
+// GroupVersionKind is the object's own, or where it has none (an element of a typed list) that of its Go type.
+func GroupVersionKind(object Object) schema.GroupVersionKind {
+	if gvk := object.GetObjectKind().GroupVersionKind(); gvk.Kind != "" {
+		return gvk
+	}
+	return kinds[kindByType[reflect.TypeOf(object)]].GroupVersionKind
+}
+
+// Key identifies an object in a Snapshot.
+type Key struct {
+	Kind      Kind
+	Namespace string
+	Name      string
+}
+
+// KeyOf is the identity of an object.
+func KeyOf(object Object) Key {
+	kind, _ := KindOfObject(object)
+	return Key{Kind: kind, Namespace: object.GetNamespace(), Name: object.GetName()}
+}
+
+// String is the form in which messages name an object: kind namespace/name, or kind name where there is no namespace.
+func (k Key) String() string {
+	name := kinds[k.Kind].Kind
+	if name == "" {
+		name = string(k.Kind)
+	}
+	if k.Namespace == "" {
+		return name + " " + k.Name
+	}
+	return name + " " + k.Namespace + "/" + k.Name
+}
+
+func compareKeys(a, b Key) int {
+	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+}

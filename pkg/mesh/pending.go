@@ -1,0 +1,333 @@
+package mesh
+
+// TEMPORARY: signatures that other files of this package will hold. Each owner moves its block into files of its own,
+// with the implementation, and deletes it here. The file disappears when all are done.
+
+import (
+	networkingapi "istio.io/api/networking/v1alpha3"
+	networking "istio.io/client-go/pkg/apis/networking/v1"
+	admission "k8s.io/api/admissionregistration/v1"
+	core "k8s.io/api/core/v1"
+)
+
+// ---------------------------------------------------------------------------------------------- owner: injection
+
+// Injector is a webhook that injects proxies into pods.
+type Injector struct {
+	Configuration *admission.MutatingWebhookConfiguration
+	Webhook       *admission.MutatingWebhook
+	// Revision is the control plane revision whose proxies it injects (a tag is resolved).
+	Revision string
+	// Tag is the revision tag that the configuration stands for, empty for a revision's own webhooks.
+	Tag string
+}
+
+// Injectors are all injector webhooks, by configuration and order.
+func (s *Snapshot) Injectors() []*Injector { panic("pending") }
+
+// Injection is what happens to a pod that is made now.
+type Injection struct {
+	// By is the first webhook that selects the pod, nil if none does.
+	By *Injector
+	// Injected says that the pod gets a proxy: a webhook selects it and the injector does not leave it out.
+	Injected bool
+	// Revision is that of the proxy, empty where there is none.
+	Revision string
+	// Reason says why there is no proxy, as a clause; empty where there is one.
+	Reason string
+}
+
+// InjectionOf judges the pods that the workload's template would make now.
+func (s *Snapshot) InjectionOf(w *Workload) Injection { panic("pending") }
+
+// InjectionOfPod judges a pod of that shape made now in the namespace.
+func (s *Snapshot) InjectionOfPod(namespace string, template *core.PodTemplateSpec) Injection {
+	panic("pending")
+}
+
+// InjectionLabel is a label that makes a webhook select pods.
+type InjectionLabel struct{ Key, Value, Revision string }
+
+// NamespaceInjectionLabels are the labels of which each, set on the workload's namespace (with the other injection label
+// removed), makes an existing webhook inject the workload's pods: istio-injection=enabled before any istio.io/rev.
+func (s *Snapshot) NamespaceInjectionLabels(w *Workload) []InjectionLabel { panic("pending") }
+
+// TemplateInjectionLabels are the same for the pod template, in the namespace as it is.
+func (s *Snapshot) TemplateInjectionLabels(w *Workload) []InjectionLabel { panic("pending") }
+
+// InjectorUnavailable says whether the webhook's Service has no ready endpoint, and how that shows.
+func (s *Snapshot) InjectorUnavailable(i *Injector) (reason string, unavailable bool) { panic("pending") }
+
+// Proxy is the sidecar of a pod.
+type Proxy struct {
+	// Revision of the control plane that injected it; may be empty (unknown).
+	Revision string
+	// Native sidecars are initContainers that run on.
+	Native bool
+}
+
+// ProxyOf is the pod's proxy, from the annotation sidecar.istio.io/status, else from its containers.
+func ProxyOf(pod *core.Pod) (Proxy, bool) { panic("pending") }
+
+// RootNamespace is the mesh's (istio-system unless the mesh config says otherwise).
+func (s *Snapshot) RootNamespace() string { panic("pending") }
+
+// podsMadeAnew are the pods that replace those of the workloads: template labels and annotations, with a proxy
+// (status annotation, container) where an injector would add one now.
+func (s *Snapshot) podsMadeAnew(workloads []Key) []Sourced { panic("pending") }
+
+// ---------------------------------------------------------------------------------------------- owner: services
+
+// Protocol of a port as Istio sees it.
+type Protocol string
+
+// The protocols.
+const (
+	ProtocolGRPC        Protocol = "GRPC"
+	ProtocolGRPCWeb     Protocol = "GRPC-Web"
+	ProtocolHTTP2       Protocol = "HTTP2"
+	ProtocolHTTP        Protocol = "HTTP"
+	ProtocolHTTPS       Protocol = "HTTPS"
+	ProtocolTLS         Protocol = "TLS"
+	ProtocolTCP         Protocol = "TCP"
+	ProtocolUDP         Protocol = "UDP"
+	ProtocolUnsupported Protocol = "UNSUPPORTED" // not declared: a sidecar sniffs, a gateway does not
+)
+
+// ServicePortProtocol is what Istio's ConvertProtocol says of a Service port.
+func ServicePortProtocol(port *core.ServicePort) Protocol { panic("pending") }
+
+// IsHTTP2 says that a gateway speaks HTTP/2 to a port of this protocol (GRPC, GRPC-Web, HTTP2).
+func (p Protocol) IsHTTP2() bool { panic("pending") }
+
+// Evidence is why a port is taken to be gRPC.
+type Evidence struct {
+	// Text is a clause: "container port named grpc".
+	Text string
+	// Strength is the rank in CHECKS.md: 1 is the strongest (the user's own flag), 6 weak.
+	Strength int
+}
+
+// ExposedPort is a Service port with gRPC evidence.
+type ExposedPort struct {
+	Service *core.Service
+	// Index is the port's place in the Service; Port points at it.
+	Index int
+	Port  *core.ServicePort
+	// Workloads are those that the Service selects.
+	Workloads []*Workload
+	// Evidence is why it is gRPC, strongest first.
+	Evidence []Evidence
+	// Routed says that some gateway route leads to it, through delegates too (VirtualService, GRPCRoute, HTTPRoute).
+	Routed bool
+}
+
+// Weak says that nothing but weak evidence speaks for gRPC: never ground for an error.
+func (e *ExposedPort) Weak() bool { panic("pending") }
+
+// ExposedPorts are all exposed ports, by Service and place. Infrastructure has none.
+func (s *Snapshot) ExposedPorts() []*ExposedPort { panic("pending") }
+
+// ExposedPortsOf are those of one Service.
+func (s *Snapshot) ExposedPortsOf(service *core.Service) []*ExposedPort { panic("pending") }
+
+// ExposedWorkloads are the workloads behind exposed ports, each with the ports that lead to it.
+func (s *Snapshot) ExposedWorkloads() map[*Workload][]*ExposedPort { panic("pending") }
+
+// ServicesSelecting are the Services whose selector matches the workload's pods, by name.
+func (s *Snapshot) ServicesSelecting(w *Workload) []*core.Service { panic("pending") }
+
+// WorkloadsOf are the workloads whose pods the Service selects.
+func (s *Snapshot) WorkloadsOf(service *core.Service) []*Workload { panic("pending") }
+
+// TargetPort is the container port number that a Service port leads to in pods of the template, and the container that
+// declares it (nil if none does). ok is false for a name that no container declares.
+func TargetPort(port *core.ServicePort, template *core.PodTemplateSpec) (number int32, container *core.Container, ok bool) {
+	panic("pending")
+}
+
+// CandidatePort is a port of a workload on which a gRPC server may listen.
+type CandidatePort struct {
+	Number   int32
+	Name     string
+	Evidence []Evidence
+}
+
+// GRPCCandidates are the ports of the workload with gRPC evidence (its own container ports and probes, and the Service
+// ports that lead to them), strongest evidence first, then by number. Weak ones count only if there is no other.
+func (s *Snapshot) GRPCCandidates(w *Workload) []CandidatePort { panic("pending") }
+
+// IsInfrastructure says that a workload is the control plane's, a gateway, a waypoint or ztunnel.
+func (s *Snapshot) IsInfrastructure(w *Workload) bool { panic("pending") }
+
+// IsInfrastructureService says the same of a Service.
+func (s *Snapshot) IsInfrastructureService(service *core.Service) bool { panic("pending") }
+
+// PortNameReferences says what refers to a Service's port by its name (Ingress backends, ServiceMonitors, …), one clause each.
+func (s *Snapshot) PortNameReferences(service *core.Service, portName string) []string { panic("pending") }
+
+// ---------------------------------------------------------------------------------------------- owner: gateways
+
+// GatewayWorkload is a set of proxies that act as a gateway: the pods of one workload (or, where only pods are known, of
+// one set of labels) that Gateways can select.
+type GatewayWorkload struct {
+	// Workload is nil where only pods are known.
+	Workload  *Workload
+	Namespace string
+	// Labels are those of the pod template (or of the pods).
+	Labels map[string]string
+	Pods   []*core.Pod
+	// Services are those that select the pods, in the pods' namespace, by name.
+	Services []*core.Service
+}
+
+// GatewayWorkloads are the gateway proxies of the cluster: ingress gateways that create can use, by namespace and name.
+// Egress gateways, waypoints, and proxies made by the Gateway API's controller are not among them.
+func (s *Snapshot) GatewayWorkloads() []*GatewayWorkload { panic("pending") }
+
+// GatewayWorkloadsSelected are the workloads (of any kind) that an Istio Gateway's selector matches.
+func (s *Snapshot) GatewayWorkloadsSelected(gateway *networking.Gateway) []*GatewayWorkload {
+	panic("pending")
+}
+
+// OpenPort is a port of a gateway's Service.
+type OpenPort struct {
+	Service *core.Service
+	Port    *core.ServicePort
+	// TargetPort is the container port number that it leads to.
+	TargetPort int32
+}
+
+// OpenPorts are the TCP ports through which the gateway is reached, by Service and number; 15021 (status) is among them.
+func (s *Snapshot) OpenPorts(w *GatewayWorkload) []OpenPort { panic("pending") }
+
+// ListenerPorts are the ports that a Gateway server with this number listens on, on that workload: the targetPorts of the
+// Service ports with the number, or the number itself. open is false where no Service port leads to the listener.
+func (s *Snapshot) ListenerPorts(w *GatewayWorkload, number uint32) (ports []int32, open bool) {
+	panic("pending")
+}
+
+// Server is one server of a Gateway on one gateway workload and listener.
+type Server struct {
+	Gateway  *networking.Gateway
+	Index    int
+	Spec     *networkingapi.Server
+	Workload *GatewayWorkload
+	// ListenerPort is the port after resolution, Bind the address ("" for all).
+	ListenerPort int32
+	Bind         string
+	// DroppedBy is the older server because of which istiod leaves this one out, nil if it lives; DropReason says how.
+	DroppedBy  *Server
+	DropReason string
+	// LeftOut says why istiod makes no listener of it at all (a port below 1024 on an unprivileged pod), empty if it does.
+	LeftOut string
+}
+
+// Servers are all servers on a workload, in istiod's order (age, then name and namespace), dropped ones too.
+func (s *Snapshot) Servers(w *GatewayWorkload) []*Server { panic("pending") }
+
+// ServersOf are the servers that a Gateway's entries become, over all workloads that it selects.
+func (s *Snapshot) ServersOf(gateway *networking.Gateway) []*Server { panic("pending") }
+
+// IsHTTP says that istiod makes an HTTP connection manager of the server (plaintext HTTP-class, or terminating HTTPS).
+func (v *Server) IsHTTP() bool { panic("pending") }
+
+// IsTLS says that the server takes TLS (terminated or passed through).
+func (v *Server) IsTLS() bool { panic("pending") }
+
+// Addresses are where the gateway is reached from outside: load balancer IPs and names, external IPs.
+func (s *Snapshot) Addresses(w *GatewayWorkload) []string { panic("pending") }
+
+// ---------------------------------------------------------------------------------------------- owner: routes
+
+// HostMatches says that two host names (either may start with "*") have a name in common (Istio's host.Name.Matches).
+func HostMatches(a, b string) bool { panic("pending") }
+
+// HostSubsetOf says that every name that a covers, b covers too (Istio's host.Name.SubsetOf).
+func HostSubsetOf(a, b string) bool { panic("pending") }
+
+// ServerAccepts is the host that a Gateway server's hosts ("ns/host", "./host", "*") and a VirtualService host of that
+// namespace have in common; ok is false if none.
+func ServerAccepts(gateway *networking.Gateway, server *networkingapi.Server, host, namespace string) (common string, ok bool) {
+	panic("pending")
+}
+
+// ResolveHost is the full name that a destination's host means in an object of that namespace.
+func ResolveHost(host, namespace string) string { panic("pending") }
+
+// ServiceByHost is the Kubernetes Service of a full host name (name.ns.svc.cluster.local), nil if none.
+func (s *Snapshot) ServiceByHost(fqdn string) *core.Service { panic("pending") }
+
+// GatewaysOf are the Gateways that a VirtualService names ("mesh" left out), resolved, and the names that lead nowhere.
+func (s *Snapshot) GatewaysOf(vs *networking.VirtualService) (found []*networking.Gateway, missing []string) {
+	panic("pending")
+}
+
+// ServiceVisibleTo, VirtualServiceVisibleTo, DestinationRuleVisibleTo: exportTo, with the mesh config's defaults.
+func (s *Snapshot) ServiceVisibleTo(service *core.Service, namespace string) bool { panic("pending") }
+
+// VirtualServiceVisibleTo says whether a proxy of that namespace sees the VirtualService.
+func (s *Snapshot) VirtualServiceVisibleTo(vs *networking.VirtualService, namespace string) bool {
+	panic("pending")
+}
+
+// DestinationRuleVisibleTo says whether a proxy of that namespace sees the DestinationRule.
+func (s *Snapshot) DestinationRuleVisibleTo(rule *networking.DestinationRule, namespace string) bool {
+	panic("pending")
+}
+
+// GatewayRoute is one http rule (delegates resolved) as one host of one listener of a gateway serves it.
+type GatewayRoute struct {
+	// Server is the (first) server that serves it.
+	Server *Server
+	// Host is what server and VirtualService have in common.
+	Host string
+	// VirtualService is the root one that binds the Gateway; Holder has the rule (the same, or a delegate), at Rule.
+	VirtualService *networking.VirtualService
+	Holder         *networking.VirtualService
+	Rule           int
+	Spec           *networkingapi.HTTPRoute
+	// Shadowed is the route ahead of it that takes all its calls, nil if it is reached.
+	Shadowed *GatewayRoute
+}
+
+// VirtualHost is what a gateway does with one host on one route table: its routes in the order in which Envoy tries them.
+type VirtualHost struct {
+	Workload *GatewayWorkload
+	// Servers share the route table: all plaintext ones of a listener port, or one HTTPS server.
+	Servers []*Server
+	Host    string
+	Routes  []*GatewayRoute
+}
+
+// VirtualHosts are those of a gateway workload, after merging, in istiod's order.
+func (s *Snapshot) VirtualHosts(w *GatewayWorkload) []*VirtualHost { panic("pending") }
+
+// RoutesTo are the gateway routes (shadowed ones too) with a destination at that Service port.
+func (s *Snapshot) RoutesTo(service *core.Service, port int32) []*GatewayRoute { panic("pending") }
+
+// ---------------------------------------------------------------------------------------------- owner: policies
+
+// UpgradesToHTTP2 says that a DestinationRule that the gateway's namespace uses, or the mesh config, makes a gateway speak
+// HTTP/2 to the port whatever its name.
+func (s *Snapshot) UpgradesToHTTP2(service *core.Service, port *core.ServicePort, gatewayNamespace string) bool {
+	panic("pending")
+}
+
+// MutualTLSMode is the effective PeerAuthentication mode ("STRICT", "PERMISSIVE", "DISABLE") for a workload's port.
+func (s *Snapshot) MutualTLSMode(namespace string, podLabels map[string]string, workloadPort int32) string {
+	panic("pending")
+}
+
+// ---------------------------------------------------------------------------------------------- owner: gatewayapi
+
+// RouteBackend is a Service port that a GRPCRoute or HTTPRoute attached to a Gateway leads to.
+type RouteBackend struct {
+	Route   Object
+	Service *core.Service
+	Port    int32
+	GRPC    bool
+}
+
+// RouteBackends are all of them; references without a grant and routes that no Gateway takes are left out.
+func (s *Snapshot) RouteBackends() []RouteBackend { panic("pending") }

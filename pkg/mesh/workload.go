@@ -1,0 +1,191 @@
+package mesh
+
+import (
+	"strings"
+
+	apps "k8s.io/api/apps/v1"
+	core "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+)
+
+// Workload is a Deployment, StatefulSet or DaemonSet: what makes pods from a template.
+type Workload struct {
+	// Object is the Deployment, StatefulSet or DaemonSet itself.
+	Object Object
+	Key    Key
+	// Template is what the pods are made from.
+	Template *core.PodTemplateSpec
+	// Selector is the workload's own; nothing if it has none.
+	Selector labels.Selector
+	// Replicas is the wanted number of pods; for a DaemonSet the number of nodes that want one.
+	Replicas int32
+	// ReadyReplicas is the controller's count, 0 in files.
+	ReadyReplicas int32
+	// HasStatus says that the controller has reported: a manifest from a repository has no status.
+	HasStatus bool
+	// Paused Deployments do not roll out.
+	Paused bool
+}
+
+// Namespace is the workload's.
+func (w *Workload) Namespace() string { return w.Key.Namespace }
+
+// Name is the workload's.
+func (w *Workload) Name() string { return w.Key.Name }
+
+// Workloads are the Deployments, StatefulSets and DaemonSets, in that order, each by namespace and name.
+func (s *Snapshot) Workloads() []*Workload { return s.workloads().all }
+
+// WorkloadsIn are those of one namespace.
+func (s *Snapshot) WorkloadsIn(namespace string) []*Workload {
+	return s.workloads().byNamespace[namespace]
+}
+
+// Workload is the one of that identity, or nil.
+func (s *Snapshot) Workload(key Key) *Workload { return s.workloads().byKey[key] }
+
+// WorkloadsSelected are the workloads of a namespace whose pods a label selector matches, by the labels of their templates.
+// An empty selector matches none, as that of a Service.
+func (s *Snapshot) WorkloadsSelected(namespace string, selector map[string]string) []*Workload {
+	if len(selector) == 0 {
+		return nil
+	}
+	match := labels.SelectorFromSet(selector)
+	var selected []*Workload
+	for _, workload := range s.WorkloadsIn(namespace) {
+		if match.Matches(labels.Set(workload.Template.Labels)) {
+			selected = append(selected, workload)
+		}
+	}
+	return selected
+}
+
+type workloadIndex struct {
+	all         []*Workload
+	byNamespace map[string][]*Workload
+	byKey       map[Key]*Workload
+}
+
+type workloadsMemory struct{}
+
+func (s *Snapshot) workloads() *workloadIndex {
+	s.read(KindDeployment)
+	s.read(KindStatefulSet)
+	s.read(KindDaemonSet)
+	return remember(s, workloadsMemory{}, func() *workloadIndex {
+		index := &workloadIndex{byNamespace: map[string][]*Workload{}, byKey: map[Key]*Workload{}}
+		for _, deployment := range s.Deployments().All() {
+			index.add(workloadOfDeployment(deployment))
+		}
+		for _, statefulSet := range s.StatefulSets().All() {
+			index.add(workloadOfStatefulSet(statefulSet))
+		}
+		for _, daemonSet := range s.DaemonSets().All() {
+			index.add(workloadOfDaemonSet(daemonSet))
+		}
+		return index
+	})
+}
+
+func (i *workloadIndex) add(w *Workload) {
+	i.all = append(i.all, w)
+	i.byNamespace[w.Namespace()] = append(i.byNamespace[w.Namespace()], w)
+	i.byKey[w.Key] = w
+}
+
+func workloadOfDeployment(d *apps.Deployment) *Workload {
+	return &Workload{
+		Object: d, Key: KeyOf(d), Template: &d.Spec.Template, Selector: selectorOf(d.Spec.Selector),
+		Replicas: valueOr(d.Spec.Replicas, 1), ReadyReplicas: d.Status.ReadyReplicas,
+		HasStatus: d.Status.ObservedGeneration > 0 || d.Status.Replicas > 0, Paused: d.Spec.Paused,
+	}
+}
+
+func workloadOfStatefulSet(set *apps.StatefulSet) *Workload {
+	return &Workload{
+		Object: set, Key: KeyOf(set), Template: &set.Spec.Template, Selector: selectorOf(set.Spec.Selector),
+		Replicas: valueOr(set.Spec.Replicas, 1), ReadyReplicas: set.Status.ReadyReplicas,
+		HasStatus: set.Status.ObservedGeneration > 0 || set.Status.Replicas > 0,
+	}
+}
+
+func workloadOfDaemonSet(set *apps.DaemonSet) *Workload {
+	return &Workload{
+		Object: set, Key: KeyOf(set), Template: &set.Spec.Template, Selector: selectorOf(set.Spec.Selector),
+		Replicas: set.Status.DesiredNumberScheduled, ReadyReplicas: set.Status.NumberReady,
+		HasStatus: set.Status.ObservedGeneration > 0 || set.Status.DesiredNumberScheduled > 0,
+	}
+}
+
+func selectorOf(selector *metav1.LabelSelector) labels.Selector {
+	parsed, err := metav1.LabelSelectorAsSelector(selector)
+	if err != nil {
+		return labels.Nothing()
+	}
+	return parsed
+}
+
+func valueOr(pointer *int32, otherwise int32) int32 {
+	if pointer == nil {
+		return otherwise
+	}
+	return *pointer
+}
+
+// PodsOf are a workload's pods that have not ended. A pod belongs to the workload that its controller is, or is made by: the
+// ReplicaSet of a Deployment is named after it and the pod-template-hash label. A pod whose controller says neither belongs
+// to the first workload whose selector matches it.
+// Source: Kubernetes pkg/controller/deployment/sync.go (getNewReplicaSet), for the ReplicaSet's name.
+func (s *Snapshot) PodsOf(w *Workload) []*core.Pod { return s.podOwners().pods[w.Key] }
+
+// OwnerOf is the workload that a pod belongs to, or nil.
+func (s *Snapshot) OwnerOf(pod *core.Pod) *Workload {
+	s.workloads()
+	return s.podOwners().owner[KeyOf(pod)]
+}
+
+type podOwners struct {
+	pods  map[Key][]*core.Pod
+	owner map[Key]*Workload
+}
+
+type podOwnersMemory struct{}
+
+func (s *Snapshot) podOwners() *podOwners {
+	s.read(KindPod)
+	return remember(s, podOwnersMemory{}, func() *podOwners {
+		owners := &podOwners{pods: map[Key][]*core.Pod{}, owner: map[Key]*Workload{}}
+		for _, pod := range s.Pods().All() {
+			if pod.Status.Phase == core.PodSucceeded || pod.Status.Phase == core.PodFailed {
+				continue
+			}
+			if workload := s.ownerByReference(pod); workload != nil {
+				owners.pods[workload.Key] = append(owners.pods[workload.Key], pod)
+				owners.owner[KeyOf(pod)] = workload
+			}
+		}
+		return owners
+	})
+}
+
+func (s *Snapshot) ownerByReference(pod *core.Pod) *Workload {
+	index := s.workloads()
+	controller := metav1.GetControllerOf(pod)
+	if controller != nil {
+		kind, name := Kind(controller.Kind), controller.Name
+		if controller.Kind == "ReplicaSet" {
+			kind = KindDeployment
+			name = strings.TrimSuffix(controller.Name, "-"+pod.Labels[apps.DefaultDeploymentUniqueLabelKey])
+		}
+		if workload := index.byKey[Key{Kind: kind, Namespace: pod.Namespace, Name: name}]; workload != nil {
+			return workload
+		}
+	}
+	for _, workload := range index.byNamespace[pod.Namespace] {
+		if !workload.Selector.Empty() && workload.Selector.Matches(labels.Set(pod.Labels)) {
+			return workload
+		}
+	}
+	return nil
+}
