@@ -56,7 +56,9 @@ func (s *Snapshot) NamespaceInjectionLabels(w *Workload) []InjectionLabel { pani
 func (s *Snapshot) TemplateInjectionLabels(w *Workload) []InjectionLabel { panic("pending") }
 
 // InjectorUnavailable says whether the webhook's Service has no ready endpoint, and how that shows.
-func (s *Snapshot) InjectorUnavailable(i *Injector) (reason string, unavailable bool) { panic("pending") }
+func (s *Snapshot) InjectorUnavailable(i *Injector) (reason string, unavailable bool) {
+	panic("pending")
+}
 
 // Proxy is the sidecar of a pod.
 type Proxy struct {
@@ -164,7 +166,9 @@ func (s *Snapshot) IsInfrastructure(w *Workload) bool { panic("pending") }
 func (s *Snapshot) IsInfrastructureService(service *core.Service) bool { panic("pending") }
 
 // PortNameReferences says what refers to a Service's port by its name (Ingress backends, ServiceMonitors, …), one clause each.
-func (s *Snapshot) PortNameReferences(service *core.Service, portName string) []string { panic("pending") }
+func (s *Snapshot) PortNameReferences(service *core.Service, portName string) []string {
+	panic("pending")
+}
 
 // ---------------------------------------------------------------------------------------------- owner: gateways
 
