@@ -71,9 +71,6 @@ type Proxy struct {
 // ProxyOf is the pod's proxy, from the annotation sidecar.istio.io/status, else from its containers.
 func ProxyOf(pod *core.Pod) (Proxy, bool) { panic("pending") }
 
-// RootNamespace is the mesh's (istio-system unless the mesh config says otherwise).
-func (s *Snapshot) RootNamespace() string { panic("pending") }
-
 // podsMadeAnew are the pods that replace those of the workloads: template labels and annotations, with a proxy
 // (status annotation, container) where an injector would add one now.
 func (s *Snapshot) podsMadeAnew(workloads []Key) []Sourced { panic("pending") }

@@ -1,0 +1,108 @@
+package mesh
+
+import (
+	"slices"
+	"strings"
+
+	meshapi "istio.io/api/mesh/v1alpha1"
+	core "k8s.io/api/core/v1"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+	"sigs.k8s.io/yaml"
+)
+
+// MeshConfig is how a control plane is configured.
+type MeshConfig struct {
+	*meshapi.MeshConfig
+	// ConfigMap is where it stands, nil where none was found: all values are then Istio's defaults.
+	ConfigMap *core.ConfigMap
+	// Err says why the ConfigMap's text cannot be read; istiod does not start with it, and the values here are the defaults.
+	Err error
+}
+
+type meshConfigsMemory struct{}
+
+// MeshConfigs are those of all control planes, one for each ConfigMap named istio or istio-<revision> that holds a mesh
+// config: the unrevisioned one first, then by namespace and name. There is always one, with Istio's defaults if need be.
+// Source: Istio's pilot/pkg/bootstrap/mesh.go (getMeshConfigMapName) and pkg/config/mesh/mesh.go (DefaultMeshConfig).
+func (s *Snapshot) MeshConfigs() []*MeshConfig {
+	s.read(KindConfigMap)
+	return remember(s, meshConfigsMemory{}, func() []*MeshConfig {
+		var configs []*MeshConfig
+		for _, configMap := range s.ConfigMaps().All() {
+			text, holdsMesh := configMap.Data["mesh"]
+			if holdsMesh && (configMap.Name == "istio" || strings.HasPrefix(configMap.Name, "istio-")) {
+				configs = append(configs, parseMeshConfig(configMap, text))
+			}
+		}
+		slices.SortStableFunc(configs, func(a, b *MeshConfig) int {
+			return boolRank(a.ConfigMap.Name == "istio") - boolRank(b.ConfigMap.Name == "istio")
+		})
+		if len(configs) == 0 {
+			configs = []*MeshConfig{{MeshConfig: defaultMeshConfig()}}
+		}
+		return configs
+	})
+}
+
+// boolRank sorts what is true before what is false.
+func boolRank(first bool) int {
+	if first {
+		return 0
+	}
+	return 1
+}
+
+// MeshConfig is the one of the unrevisioned control plane, or the first of MeshConfigs where all have revisions.
+func (s *Snapshot) MeshConfig() *MeshConfig { return s.MeshConfigs()[0] }
+
+// RootNamespace is the mesh's (istio-system unless the mesh config says otherwise).
+func (s *Snapshot) RootNamespace() string { return s.MeshConfig().GetRootNamespace() }
+
+func parseMeshConfig(configMap *core.ConfigMap, text string) *MeshConfig {
+	config := defaultMeshConfig()
+	data, err := yaml.YAMLToJSON([]byte(text))
+	if err == nil {
+		stated := &meshapi.MeshConfig{}
+		if err = (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(data, stated); err == nil {
+			fillMeshConfig(stated, config)
+			config = stated
+		}
+	}
+	return &MeshConfig{MeshConfig: config, ConfigMap: configMap, Err: err}
+}
+
+// defaultMeshConfig holds those of Istio's defaults that the model asks for.
+func defaultMeshConfig() *meshapi.MeshConfig {
+	return &meshapi.MeshConfig{
+		RootNamespace:                  "istio-system",
+		TrustDomain:                    "cluster.local",
+		EnableAutoMtls:                 wrapperspb.Bool(true),
+		DefaultServiceExportTo:         []string{"*"},
+		DefaultVirtualServiceExportTo:  []string{"*"},
+		DefaultDestinationRuleExportTo: []string{"*"},
+	}
+}
+
+// fillMeshConfig gives the stated config the defaults for what it leaves out.
+func fillMeshConfig(stated, defaults *meshapi.MeshConfig) {
+	if stated.RootNamespace == "" {
+		stated.RootNamespace = defaults.RootNamespace
+	}
+	if stated.TrustDomain == "" {
+		stated.TrustDomain = defaults.TrustDomain
+	}
+	if stated.EnableAutoMtls == nil {
+		stated.EnableAutoMtls = defaults.EnableAutoMtls
+	}
+	if len(stated.DefaultServiceExportTo) == 0 {
+		stated.DefaultServiceExportTo = defaults.DefaultServiceExportTo
+	}
+	if len(stated.DefaultVirtualServiceExportTo) == 0 {
+		stated.DefaultVirtualServiceExportTo = defaults.DefaultVirtualServiceExportTo
+	}
+	if len(stated.DefaultDestinationRuleExportTo) == 0 {
+		stated.DefaultDestinationRuleExportTo = defaults.DefaultDestinationRuleExportTo
+	}
+}
