@@ -307,19 +307,6 @@ func (s *Snapshot) VirtualHosts(w *GatewayWorkload) []*VirtualHost { panic("pend
 // RoutesTo are the gateway routes (shadowed ones too) with a destination at that Service port.
 func (s *Snapshot) RoutesTo(service *core.Service, port int32) []*GatewayRoute { panic("pending") }
 
-// ---------------------------------------------------------------------------------------------- owner: policies
-
-// UpgradesToHTTP2 says that a DestinationRule that the gateway's namespace uses, or the mesh config, makes a gateway speak
-// HTTP/2 to the port whatever its name.
-func (s *Snapshot) UpgradesToHTTP2(service *core.Service, port *core.ServicePort, gatewayNamespace string) bool {
-	panic("pending")
-}
-
-// MutualTLSMode is the effective PeerAuthentication mode ("STRICT", "PERMISSIVE", "DISABLE") for a workload's port.
-func (s *Snapshot) MutualTLSMode(namespace string, podLabels map[string]string, workloadPort int32) string {
-	panic("pending")
-}
-
 // ---------------------------------------------------------------------------------------------- owner: gatewayapi
 
 // RouteBackend is a Service port that a GRPCRoute or HTTPRoute attached to a Gateway leads to.
