@@ -1,0 +1,146 @@
+package checks
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+// Options say what Run judges.
+type Options struct {
+	// Checks are those to run; nil means all.
+	Checks []*Check
+	// AllScopes judges every route, Gateway and policy, not only those of gRPC.
+	AllScopes bool
+	// Only, if set, keeps the findings whose object it accepts; see OnPathOf. What it refuses is in no part of the Report.
+	Only func(mesh.Object) bool
+	// Ignore, if set, says why a finding is not to be shown; annotations on objects are heeded without it.
+	Ignore func(Finding) (reason string, ignored bool)
+}
+
+// Report is what the checks say of a snapshot.
+type Report struct {
+	// Findings are those to show, in a fixed order: by object, field and check.
+	Findings []Finding
+	// Suppressed are those that the user has silenced.
+	Suppressed []Suppressed
+	// Skips are the checks that could not be run, or only in part, by ID and reason.
+	Skips []Skip
+	// Ran are the checks that were run, also in part.
+	Ran []*Check
+}
+
+// Suppressed is a finding that the user does not want to see, and what silences it.
+type Suppressed struct {
+	Finding
+	Reason string
+}
+
+// Worst is the level of the worst finding, empty where there is none.
+func (r Report) Worst() Level {
+	var worst Level
+	for _, finding := range r.Findings {
+		if !worst.AtLeast(finding.Level) {
+			worst = finding.Level
+		}
+	}
+	return worst
+}
+
+// Run judges a snapshot. It does not fail: a check that cannot be run, whatever the cause, is reported as skipped.
+func Run(snapshot *mesh.Snapshot, options Options) Report {
+	selected := options.Checks
+	if selected == nil {
+		selected = All()
+	}
+	var report Report
+	var findings []Finding
+	for _, check := range selected {
+		if reason, unreadable := unreadableKind(snapshot, check); unreadable {
+			report.Skips = append(report.Skips, Skip{ID: check.ID, Slug: check.Slug, Reason: reason})
+			continue
+		}
+		pass := &Pass{Snapshot: snapshot, AllScopes: options.AllScopes, check: check}
+		runGuarded(pass)
+		findings = append(findings, pass.findings...)
+		for _, reason := range pass.skips {
+			report.Skips = append(report.Skips, Skip{ID: check.ID, Slug: check.Slug, Reason: reason})
+		}
+		report.Ran = append(report.Ran, check)
+	}
+	findings = oneFaultOneFinding(distinct(findings))
+	slices.SortStableFunc(findings, compareFindings)
+	for _, finding := range findings {
+		report.add(finding, options)
+	}
+	slices.SortFunc(report.Skips, func(a, b Skip) int {
+		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Reason, b.Reason))
+	})
+	report.Skips = slices.Compact(report.Skips)
+	return report
+}
+
+func (r *Report) add(finding Finding, options Options) {
+	if options.Only != nil && !options.Only(finding.Object) {
+		return
+	}
+	reason, silenced := silencedByAnnotation(finding)
+	if !silenced && options.Ignore != nil {
+		reason, silenced = options.Ignore(finding)
+	}
+	if silenced {
+		r.Suppressed = append(r.Suppressed, Suppressed{Finding: finding, Reason: reason})
+		return
+	}
+	r.Findings = append(r.Findings, finding)
+}
+
+// unreadableKind finds a kind that the check rests on and of which nothing at all could be read. A kind of which a part is
+// known does not stop the check: it asks Pass.Missing before it calls anything missing.
+func unreadableKind(snapshot *mesh.Snapshot, check *Check) (reason string, unreadable bool) {
+	for _, gap := range snapshot.Gaps() {
+		if gap.Kind != "" && gap.Namespace == "" && gap.Name == "" && len(gap.Except) == 0 && slices.Contains(check.Reads, gap.Kind) {
+			return gap.Reason, true
+		}
+	}
+	return "", false
+}
+
+// runGuarded runs the check; a panic on an object that nobody thought of costs this check's findings, not the whole run.
+func runGuarded(pass *Pass) {
+	defer func() {
+		if failure := recover(); failure != nil {
+			pass.findings = nil
+			pass.Skip(fmt.Sprintf("the check failed, which is a bug of this program: %v", failure))
+		}
+	}()
+	pass.check.Run(pass)
+}
+
+// findingKey is what makes two findings the same one.
+type findingKey struct {
+	id     string
+	object mesh.Key
+	path   string
+	text   string
+}
+
+func distinct(findings []Finding) []Finding {
+	seen := make(map[findingKey]bool, len(findings))
+	return slices.DeleteFunc(findings, func(finding Finding) bool {
+		key := findingKey{finding.ID, mesh.KeyOf(finding.Object), finding.Path, finding.Message}
+		again := seen[key]
+		seen[key] = true
+		return again
+	})
+}
+
+func compareFindings(a, b Finding) int {
+	left, right := mesh.KeyOf(a.Object), mesh.KeyOf(b.Object)
+	return cmp.Or(
+		cmp.Compare(left.Namespace, right.Namespace), cmp.Compare(left.Kind, right.Kind), cmp.Compare(left.Name, right.Name),
+		cmp.Compare(a.ID, b.ID), cmp.Compare(a.Path, b.Path), cmp.Compare(a.Message, b.Message),
+	)
+}
