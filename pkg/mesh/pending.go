@@ -6,74 +6,8 @@ package mesh
 import (
 	networkingapi "istio.io/api/networking/v1alpha3"
 	networking "istio.io/client-go/pkg/apis/networking/v1"
-	admission "k8s.io/api/admissionregistration/v1"
 	core "k8s.io/api/core/v1"
 )
-
-// ---------------------------------------------------------------------------------------------- owner: injection
-
-// Injector is a webhook that injects proxies into pods.
-type Injector struct {
-	Configuration *admission.MutatingWebhookConfiguration
-	Webhook       *admission.MutatingWebhook
-	// Revision is the control plane revision whose proxies it injects (a tag is resolved).
-	Revision string
-	// Tag is the revision tag that the configuration stands for, empty for a revision's own webhooks.
-	Tag string
-}
-
-// Injectors are all injector webhooks, by configuration and order.
-func (s *Snapshot) Injectors() []*Injector { panic("pending") }
-
-// Injection is what happens to a pod that is made now.
-type Injection struct {
-	// By is the first webhook that selects the pod, nil if none does.
-	By *Injector
-	// Injected says that the pod gets a proxy: a webhook selects it and the injector does not leave it out.
-	Injected bool
-	// Revision is that of the proxy, empty where there is none.
-	Revision string
-	// Reason says why there is no proxy, as a clause; empty where there is one.
-	Reason string
-}
-
-// InjectionOf judges the pods that the workload's template would make now.
-func (s *Snapshot) InjectionOf(w *Workload) Injection { panic("pending") }
-
-// InjectionOfPod judges a pod of that shape made now in the namespace.
-func (s *Snapshot) InjectionOfPod(namespace string, template *core.PodTemplateSpec) Injection {
-	panic("pending")
-}
-
-// InjectionLabel is a label that makes a webhook select pods.
-type InjectionLabel struct{ Key, Value, Revision string }
-
-// NamespaceInjectionLabels are the labels of which each, set on the workload's namespace (with the other injection label
-// removed), makes an existing webhook inject the workload's pods: istio-injection=enabled before any istio.io/rev.
-func (s *Snapshot) NamespaceInjectionLabels(w *Workload) []InjectionLabel { panic("pending") }
-
-// TemplateInjectionLabels are the same for the pod template, in the namespace as it is.
-func (s *Snapshot) TemplateInjectionLabels(w *Workload) []InjectionLabel { panic("pending") }
-
-// InjectorUnavailable says whether the webhook's Service has no ready endpoint, and how that shows.
-func (s *Snapshot) InjectorUnavailable(i *Injector) (reason string, unavailable bool) {
-	panic("pending")
-}
-
-// Proxy is the sidecar of a pod.
-type Proxy struct {
-	// Revision of the control plane that injected it; may be empty (unknown).
-	Revision string
-	// Native sidecars are initContainers that run on.
-	Native bool
-}
-
-// ProxyOf is the pod's proxy, from the annotation sidecar.istio.io/status, else from its containers.
-func ProxyOf(pod *core.Pod) (Proxy, bool) { panic("pending") }
-
-// podsMadeAnew are the pods that replace those of the workloads: template labels and annotations, with a proxy
-// (status annotation, container) where an injector would add one now.
-func (s *Snapshot) podsMadeAnew(workloads []Key) []Sourced { panic("pending") }
 
 // ---------------------------------------------------------------------------------------------- owner: services
 

@@ -1,0 +1,90 @@
+package mesh
+
+import (
+	"maps"
+	"slices"
+
+	admission "k8s.io/api/admissionregistration/v1"
+	core "k8s.io/api/core/v1"
+)
+
+// Injection is what happens to a pod that is made now.
+type Injection struct {
+	// By is the webhook that selects the pod, nil if none does. Of several it is the one whose proxy stays.
+	By *Injector
+	// Injected says that the pod gets a proxy: a webhook selects it and the injector does not leave it out.
+	Injected bool
+	// Revision is that of the proxy, empty where there is none.
+	Revision string
+	// Reason says why there is no proxy, as a clause; empty where there is one.
+	Reason string
+}
+
+type injectionMemory struct{ workload Key }
+
+// InjectionOf judges the pods that the workload's template would make now.
+func (s *Snapshot) InjectionOf(w *Workload) Injection {
+	s.read(KindWebhook)
+	s.read(KindNamespace)
+	return remember(s, injectionMemory{w.Key}, func() Injection {
+		return s.InjectionOfPod(w.Namespace(), w.Template)
+	})
+}
+
+// InjectionOfPod judges a pod of that shape made now in the namespace.
+func (s *Snapshot) InjectionOfPod(namespace string, template *core.PodTemplateSpec) Injection {
+	return s.injectionIn(namespace, s.NamespaceLabels(namespace), template)
+}
+
+// NamespaceLabels are the labels of a namespace, with the one that the API server sets on each. A namespace that is not in
+// the Snapshot has no other.
+// Source: Kubernetes' pkg/apis/core/v1/defaults.go (SetDefaults_Namespace).
+func (s *Snapshot) NamespaceLabels(name string) map[string]string {
+	namespaceLabels := map[string]string{}
+	if namespace, ok := s.Namespaces().Get("", name); ok {
+		maps.Copy(namespaceLabels, namespace.Labels)
+	}
+	namespaceLabels[core.LabelMetadataName] = name
+	return namespaceLabels
+}
+
+// injectionIn judges a pod in a namespace that had these labels.
+func (s *Snapshot) injectionIn(namespace string, namespaceLabels map[string]string, template *core.PodTemplateSpec) Injection {
+	var selecting, injecting []*Injector
+	var reason string
+	for _, injector := range s.Injectors() {
+		if !injector.Selects(namespaceLabels, template.Labels) {
+			continue
+		}
+		selecting = append(selecting, injector)
+		if why := s.injectorConfig(injector).leavesOut(namespace, template); why != "" {
+			reason = why
+			continue
+		}
+		injecting = append(injecting, injector)
+	}
+	switch {
+	case len(selecting) == 0:
+		return Injection{Reason: "no injector webhook selects its pods"}
+	case len(injecting) == 0:
+		return Injection{By: selecting[0], Reason: reason}
+	default:
+		by := lastToInject(injecting)
+		return Injection{By: by, Injected: true, Revision: by.Revision}
+	}
+}
+
+// lastToInject is the webhook whose proxy a pod ends up with: each that is called replaces the proxy of the one before,
+// and those that want to be called again are, once, after all.
+// Source: k8s.io/apiserver's pkg/admission/plugin/webhook/mutating/dispatcher.go (Dispatch); Istio's
+// pkg/kube/inject/webhook.go (reapplyOverwrittenContainers, for pods that are injected already).
+func lastToInject(injecting []*Injector) *Injector {
+	last := len(injecting) - 1
+	for _, earlier := range slices.Backward(injecting[:last]) {
+		policy := earlier.Webhook.ReinvocationPolicy
+		if policy != nil && *policy == admission.IfNeededReinvocationPolicy {
+			return earlier
+		}
+	}
+	return injecting[last]
+}

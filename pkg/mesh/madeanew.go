@@ -1,0 +1,89 @@
+package mesh
+
+import (
+	"encoding/json"
+	"maps"
+	"strings"
+
+	apps "k8s.io/api/apps/v1"
+	core "k8s.io/api/core/v1"
+)
+
+// podsMadeAnew are the pods that replace those of the workloads: template labels and annotations, with a proxy
+// (status annotation, container) where an injector would add one now. They keep the names and addresses of the pods that
+// they replace, so that the endpoints of Services stay true. Pods that an unavailable injector would keep from being made
+// are left as they are: the rollout gets no further.
+func (s *Snapshot) podsMadeAnew(workloads []Key) []Sourced {
+	var made []Sourced
+	for _, key := range workloads {
+		workload := s.Workload(key)
+		if workload == nil || s.RolloutBlocked(workload) {
+			continue
+		}
+		injection := s.InjectionOf(workload)
+		for _, pod := range s.PodsOf(workload) {
+			made = append(made, Sourced{Object: madeAnew(pod, workload.Template, injection), Source: s.Source(pod)})
+		}
+	}
+	return made
+}
+
+// RolloutBlocked says that new pods of the workload cannot be made: the webhook that selects them fails closed, and its
+// injector is not there.
+func (s *Snapshot) RolloutBlocked(w *Workload) bool {
+	by := s.InjectionOf(w).By
+	if by == nil || !by.FailsClosed() {
+		return false
+	}
+	_, unavailable := s.InjectorUnavailable(by)
+	return unavailable
+}
+
+func madeAnew(old *core.Pod, template *core.PodTemplateSpec, injection Injection) *core.Pod {
+	pod := old.DeepCopy()
+	pod.Labels = labelsOfController(old.Labels)
+	maps.Copy(pod.Labels, template.Labels)
+	pod.Annotations = map[string]string{}
+	maps.Copy(pod.Annotations, template.Annotations)
+	template.Spec.DeepCopyInto(&pod.Spec)
+	pod.Spec.NodeName = old.Spec.NodeName
+	if injection.Injected {
+		addProxy(pod, injection.Revision)
+	}
+	return pod
+}
+
+// labelsOfController are the labels that controllers add to those of the template.
+func labelsOfController(all map[string]string) map[string]string {
+	kept := map[string]string{}
+	for key, value := range all {
+		switch {
+		case key == apps.DefaultDeploymentUniqueLabelKey, key == apps.ControllerRevisionHashLabelKey,
+			key == "pod-template-generation", strings.HasPrefix(key, "statefulset.kubernetes.io/"),
+			key == apps.PodIndexLabel:
+			kept[key] = value
+		}
+	}
+	return kept
+}
+
+// addProxy does to a pod what the model asks about of what an injector does.
+// Source: Istio's chart istio-discovery, files/injection-template.yaml, for the labels.
+func addProxy(pod *core.Pod, revision string) {
+	if _, ok := pod.Labels["security.istio.io/tlsMode"]; !ok {
+		pod.Labels["security.istio.io/tlsMode"] = "istio"
+	}
+	status, _ := json.Marshal(injectionStatus{
+		InitContainers: []string{"istio-init"}, Containers: []string{proxyContainer}, Revision: revision,
+	})
+	pod.Annotations[statusAnnotation] = string(status)
+	pod.Annotations[LabelRevision] = revision
+	for _, container := range pod.Spec.Containers {
+		if container.Name == proxyContainer {
+			return
+		}
+	}
+	pod.Spec.Containers = append(pod.Spec.Containers, core.Container{
+		Name: proxyContainer, Image: "auto", Args: []string{"proxy", "sidecar"},
+	})
+}

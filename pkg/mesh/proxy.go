@@ -1,0 +1,69 @@
+package mesh
+
+import (
+	"encoding/json"
+	"slices"
+
+	core "k8s.io/api/core/v1"
+)
+
+// The names and annotations by which an injected pod is known.
+const (
+	proxyContainer   = "istio-proxy"
+	statusAnnotation = "sidecar.istio.io/status"
+)
+
+// Proxy is the sidecar of a pod.
+type Proxy struct {
+	// Revision of the control plane that injected it; may be empty (unknown).
+	Revision string
+	// Native sidecars are initContainers that run on.
+	Native bool
+}
+
+// injectionStatus is the annotation that the injector leaves on the pods that it injects.
+// Source: Istio's pkg/kube/inject/inject.go (SidecarInjectionStatus).
+type injectionStatus struct {
+	InitContainers []string `json:"initContainers"`
+	Containers     []string `json:"containers"`
+	Revision       string   `json:"revision,omitempty"`
+}
+
+// ProxyOf is the pod's proxy, from the annotation sidecar.istio.io/status, else from its containers.
+// Source: Istio's pkg/kube/inject/webhook.go (getInjectionStatus, FindSidecar).
+func ProxyOf(pod *core.Pod) (Proxy, bool) {
+	var status injectionStatus
+	if text, ok := pod.Annotations[statusAnnotation]; ok && json.Unmarshal([]byte(text), &status) == nil {
+		native := slices.Contains(status.InitContainers, proxyContainer)
+		if native || slices.Contains(status.Containers, proxyContainer) {
+			return Proxy{Revision: revisionOf(pod, status), Native: native}, true
+		}
+	}
+	if slices.ContainsFunc(pod.Spec.Containers, isSidecar) {
+		return Proxy{Revision: revisionOf(pod, status)}, true
+	}
+	if slices.ContainsFunc(pod.Spec.InitContainers, isNativeSidecar) {
+		return Proxy{Revision: revisionOf(pod, status), Native: true}, true
+	}
+	return Proxy{}, false
+}
+
+// revisionOf falls back on the annotation of older injectors' templates.
+func revisionOf(pod *core.Pod, status injectionStatus) string {
+	if status.Revision != "" {
+		return status.Revision
+	}
+	return pod.Annotations[LabelRevision]
+}
+
+// isSidecar leaves out gateways and ztunnel, whose container has the same name.
+func isSidecar(container core.Container) bool {
+	if container.Name != proxyContainer {
+		return false
+	}
+	return len(container.Args) < 2 || container.Args[0] != "proxy" || container.Args[1] == "sidecar"
+}
+
+func isNativeSidecar(container core.Container) bool {
+	return isSidecar(container) && container.RestartPolicy != nil && *container.RestartPolicy == core.ContainerRestartPolicyAlways
+}
