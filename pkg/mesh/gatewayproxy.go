@@ -1,0 +1,190 @@
+package mesh
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	core "k8s.io/api/core/v1"
+)
+
+// gatewayRole says what the pods of a template are to istiod.
+type gatewayRole int
+
+const (
+	// roleOther pods are no gateways: applications, sidecars, waypoints, the control plane.
+	roleOther gatewayRole = iota
+	// roleUnknown pods may be gateways: only their metadata is known, or a custom injection template makes them.
+	roleUnknown
+	// roleRouter pods run a proxy of type router.
+	roleRouter
+)
+
+const (
+	injectTemplatesAnnotation  = "inject.istio.io/templates"
+	gatewayNameLabel           = "gateway.networking.k8s.io/gateway-name"
+	gatewayManagedLabel        = "gateway.istio.io/managed"
+	unprivilegedPodEnvironment = "ISTIO_META_UNPRIVILEGED_POD"
+)
+
+// roleOf judges by what the pods run: "proxy router" is the command line of a gateway; a gateway that is injected names the
+// injection template instead.
+// Source: Istio pilot/cmd/pilot-agent/options and app/cmd.go (the proxy type is the first argument of "proxy"),
+// manifests/charts/istio-control/istio-discovery/files/gateway-injection-template.yaml.
+func roleOf(template *core.PodTemplateSpec) gatewayRole {
+	for _, container := range runningContainers(template) {
+		if role, says := roleOfArguments(container); says {
+			return role
+		}
+	}
+	names, chosen := injectionTemplates(template)
+	switch {
+	case slices.Contains(names, "gateway"):
+		return roleRouter
+	case slices.Contains(names, "sidecar") || slices.Contains(names, "waypoint"):
+		return roleOther
+	case len(template.Spec.Containers) == 0:
+		return roleOfMetadata(template)
+	case chosen && len(template.Spec.Containers) == 1 && template.Spec.Containers[0].Name == proxyContainer:
+		return roleUnknown
+	default:
+		return roleOther
+	}
+}
+
+// roleOfArguments reads "proxy router" or "proxy sidecar" from a container's command line; says is false for any other. A
+// sidecar says nothing about its pod beyond that it is no gateway.
+func roleOfArguments(container core.Container) (role gatewayRole, says bool) {
+	words := slices.Concat(container.Command, container.Args)
+	at := slices.Index(words, "proxy")
+	if at < 0 || at+1 >= len(words) {
+		return roleOther, false
+	}
+	switch words[at+1] {
+	case "router":
+		return roleRouter, true
+	case "sidecar", "waypoint", "ztunnel":
+		return roleOther, true
+	default:
+		return roleOther, false
+	}
+}
+
+func roleOfMetadata(template *core.PodTemplateSpec) gatewayRole {
+	switch {
+	case strings.Contains(template.Labels[gatewayManagedLabel], "mesh-controller"):
+		return roleOther
+	case template.Labels[gatewayNameLabel] != "":
+		return roleRouter
+	default:
+		return roleUnknown
+	}
+}
+
+// injectionTemplates are the names in inject.istio.io/templates; chosen is false where the annotation is not there.
+func injectionTemplates(template *core.PodTemplateSpec) (names []string, chosen bool) {
+	value, chosen := template.Annotations[injectTemplatesAnnotation]
+	for name := range strings.SplitSeq(value, ",") {
+		names = append(names, strings.TrimSpace(name))
+	}
+	return names, chosen
+}
+
+// runningContainers are the containers and native sidecars.
+func runningContainers(template *core.PodTemplateSpec) []core.Container {
+	running := slices.Clone(template.Spec.Containers)
+	for _, container := range template.Spec.InitContainers {
+		if container.RestartPolicy != nil && *container.RestartPolicy == core.ContainerRestartPolicyAlways {
+			running = append(running, container)
+		}
+	}
+	return running
+}
+
+// IsUnprivileged says that the pods tell istiod that they cannot open ports below 1024; it then leaves such listeners out.
+// Source: Istio pilot/pkg/model/context.go (Proxy.IsUnprivileged).
+func (w *GatewayWorkload) IsUnprivileged() bool {
+	for _, container := range runningContainers(w.Template) {
+		for _, variable := range container.Env {
+			if variable.Name == unprivilegedPodEnvironment {
+				unprivileged, _ := strconv.ParseBool(variable.Value)
+				return unprivileged
+			}
+		}
+	}
+	return false
+}
+
+// MayNotBind says whether nothing in the pods' settings lets the proxy bind that port, with the settings as a clause. Ports
+// from 1024 may always be bound. Container runtimes can lower the limit on their own, so it is a doubt, never certain.
+// Source: Linux capabilities(7), CAP_NET_BIND_SERVICE; ip_unprivileged_port_start in Linux' ip-sysctl documentation.
+func (w *GatewayWorkload) MayNotBind(port int32) (why string, doubt bool) {
+	if port >= 1024 || port == 0 || w.bindsAnyPort(port) {
+		return "", false
+	}
+	for _, container := range runningContainers(w.Template) {
+		role, says := roleOfArguments(container)
+		if !says || role != roleRouter {
+			continue
+		}
+		user, known := userOf(container, w.Template.Spec.SecurityContext)
+		if !known || mayBindLowPorts(container.SecurityContext) {
+			return "", false
+		}
+		return "the proxy runs as " + user + ", without NET_BIND_SERVICE and without the sysctl " + unprivilegedPortSysctl, true
+	}
+	return "", false
+}
+
+const unprivilegedPortSysctl = "net.ipv4.ip_unprivileged_port_start"
+
+// bindsAnyPort says that the pod's sysctl lets every user bind the port, or that the node's does, which is not known here.
+func (w *GatewayWorkload) bindsAnyPort(port int32) bool {
+	if w.Template.Spec.HostNetwork {
+		return true
+	}
+	security := w.Template.Spec.SecurityContext
+	if security == nil {
+		return false
+	}
+	return slices.ContainsFunc(security.Sysctls, func(sysctl core.Sysctl) bool {
+		start, err := strconv.Atoi(strings.TrimSpace(sysctl.Value))
+		return sysctl.Name == unprivilegedPortSysctl && err == nil && int32(start) <= port
+	})
+}
+
+// userOf is the user of a container that is certainly not root, as a phrase; known is false for root and where the image
+// decides. A container's own settings win over the pod's.
+func userOf(container core.Container, pod *core.PodSecurityContext) (user string, known bool) {
+	var uid *int64
+	var nonRoot *bool
+	if pod != nil {
+		uid, nonRoot = pod.RunAsUser, pod.RunAsNonRoot
+	}
+	if own := container.SecurityContext; own != nil {
+		if own.RunAsUser != nil {
+			uid = own.RunAsUser
+		}
+		if own.RunAsNonRoot != nil {
+			nonRoot = own.RunAsNonRoot
+		}
+	}
+	switch {
+	case uid != nil && *uid != 0:
+		return "UID " + strconv.FormatInt(*uid, 10), true
+	case uid == nil && nonRoot != nil && *nonRoot:
+		return "a user other than root", true
+	default:
+		return "", false
+	}
+}
+
+func mayBindLowPorts(security *core.SecurityContext) bool {
+	if security == nil || security.Capabilities == nil {
+		return false
+	}
+	return slices.ContainsFunc(security.Capabilities.Add, func(capability core.Capability) bool {
+		name := strings.TrimPrefix(strings.ToUpper(string(capability)), "CAP_")
+		return name == "NET_BIND_SERVICE" || name == "ALL"
+	})
+}

@@ -1,0 +1,75 @@
+package mesh
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	networking "istio.io/client-go/pkg/apis/networking/v1"
+	core "k8s.io/api/core/v1"
+)
+
+// GatewayInScope says whether istiod gives a Gateway to a gateway workload that its selector matches: with
+// PILOT_SCOPE_GATEWAY_TO_NAMESPACE=true only where both are in one namespace.
+// Source: Istio pilot/pkg/model/push_context.go (initGateways, mergeGateways), pilot/pkg/features/pilot.go.
+func (s *Snapshot) GatewayInScope(gateway *networking.Gateway, w *GatewayWorkload) bool {
+	return gateway.Namespace == w.Namespace || !s.scopesGateways(w)
+}
+
+// scopesGateways asks the control plane of the gateway's own revision; where the revision is not known, or no control plane
+// has it, any of them.
+func (s *Snapshot) scopesGateways(w *GatewayWorkload) bool {
+	return remember(s, scopeMemory{w}, func() bool {
+		controlPlanes := s.controlPlanes()
+		revision := gatewayRevision(w)
+		own := slices.DeleteFunc(slices.Clone(controlPlanes), func(plane *Workload) bool {
+			return environmentOf(plane.Template, "REVISION") != revision
+		})
+		if revision == "" || len(own) == 0 {
+			own = controlPlanes
+		}
+		return slices.ContainsFunc(own, func(plane *Workload) bool {
+			scoped, _ := strconv.ParseBool(environmentOf(plane.Template, "PILOT_SCOPE_GATEWAY_TO_NAMESPACE"))
+			return scoped
+		})
+	})
+}
+
+type scopeMemory struct{ workload *GatewayWorkload }
+
+func gatewayRevision(w *GatewayWorkload) string {
+	if revision := w.Labels[LabelRevision]; revision != "" {
+		return revision
+	}
+	return w.Template.Annotations[LabelRevision]
+}
+
+type controlPlanesMemory struct{}
+
+// controlPlanes are the workloads that run istiod: their first argument is "discovery", or they are labelled app=istiod.
+func (s *Snapshot) controlPlanes() []*Workload {
+	return remember(s, controlPlanesMemory{}, func() []*Workload {
+		var planes []*Workload
+		for _, workload := range s.Workloads() {
+			runs := slices.ContainsFunc(workload.Template.Spec.Containers, func(container core.Container) bool {
+				return container.Name == "discovery" && slices.Contains(container.Args, "discovery")
+			})
+			if runs || workload.Template.Labels["app"] == "istiod" {
+				planes = append(planes, workload)
+			}
+		}
+		return planes
+	})
+}
+
+// environmentOf is the plain value of an environment variable in any container of the template, or "".
+func environmentOf(template *core.PodTemplateSpec, name string) string {
+	for _, container := range template.Spec.Containers {
+		for _, variable := range container.Env {
+			if variable.Name == name {
+				return strings.TrimSpace(variable.Value)
+			}
+		}
+	}
+	return ""
+}

@@ -1,0 +1,190 @@
+package mesh
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+
+	networking "istio.io/client-go/pkg/apis/networking/v1"
+	apps "k8s.io/api/apps/v1"
+	core "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+)
+
+// GatewayWorkload is a set of proxies that act as a gateway: the pods of one workload (or, where only pods are known, of
+// one set of labels) that Gateways can select.
+type GatewayWorkload struct {
+	// Workload is nil where only pods are known.
+	Workload  *Workload
+	Namespace string
+	// Labels are those of the pod template (or of the pods).
+	Labels map[string]string
+	Pods   []*core.Pod
+	// Services are those that select the pods, in the pods' namespace, by name.
+	Services []*core.Service
+	// Template is what the pods are made from: the workload's, or where only pods are known the shape of the first one.
+	Template *core.PodTemplateSpec
+}
+
+// Name is the workload's, or where only pods are known the first pod's.
+func (w *GatewayWorkload) Name() string {
+	switch {
+	case w.Workload != nil:
+		return w.Workload.Name()
+	case len(w.Pods) > 0:
+		return w.Pods[0].Name
+	default:
+		return ""
+	}
+}
+
+// String is how messages name the workload: "Deployment istio-system/istio-ingressgateway".
+func (w *GatewayWorkload) String() string {
+	if w.Workload != nil {
+		return w.Workload.Key.String()
+	}
+	return "Pod " + w.Namespace + "/" + w.Name()
+}
+
+// GatewayWorkloads are the gateway proxies of the cluster: ingress gateways that create can use, by namespace and name.
+// Egress gateways, east-west gateways, waypoints, and proxies made by the Gateway API's controller are not among them. What
+// the pods are decides (see gatewayRole); where that does not show, a Gateway that selects them and a Service in front.
+func (s *Snapshot) GatewayWorkloads() []*GatewayWorkload {
+	return remember(s, ingressMemory{}, func() []*GatewayWorkload {
+		var ingress []*GatewayWorkload
+		for _, workload := range s.gatewayCandidates() {
+			if isIngress(workload) && (roleOf(workload.Template) == roleRouter || s.looksLikeGateway(workload)) {
+				ingress = append(ingress, workload)
+			}
+		}
+		return ingress
+	})
+}
+
+type ingressMemory struct{}
+
+// looksLikeGateway serves pods of which only the metadata is known.
+func (s *Snapshot) looksLikeGateway(workload *GatewayWorkload) bool {
+	return len(workload.Services) > 0 && len(s.gatewaysSelecting(workload)) > 0
+}
+
+// GatewayWorkloadsSelected are the gateway proxies that an Istio Gateway's selector matches, in any namespace, by namespace
+// and name. Pods that are plainly no gateways (application pods, waypoints) are not among them: istiod makes listeners from
+// Gateways only for proxies of type router. Whether istiod looks across namespaces at all says GatewayInScope.
+// Source: Istio pilot/pkg/model/push_context.go (PushContext.mergeGateways), Proxy.SetGatewaysForProxy in context.go.
+func (s *Snapshot) GatewayWorkloadsSelected(gateway *networking.Gateway) []*GatewayWorkload {
+	selector := labels.Set(gateway.Spec.GetSelector())
+	return remember(s, selectedMemory(selector.String()), func() []*GatewayWorkload {
+		var selected []*GatewayWorkload
+		for _, workload := range s.gatewayCandidates() {
+			if workload.isSelectedBy(selector) {
+				selected = append(selected, workload)
+			}
+		}
+		return selected
+	})
+}
+
+type selectedMemory string
+
+// isSelectedBy follows Istio's labels.Instance.SubsetOf: an empty selector matches every gateway.
+func (w *GatewayWorkload) isSelectedBy(selector labels.Set) bool {
+	if isSubset(selector, w.Labels) {
+		return true
+	}
+	return slices.ContainsFunc(w.Pods, func(pod *core.Pod) bool { return isSubset(selector, pod.Labels) })
+}
+
+type candidatesMemory struct{}
+
+// gatewayCandidates are all proxies that may be gateways, by namespace and name.
+func (s *Snapshot) gatewayCandidates() []*GatewayWorkload {
+	return remember(s, candidatesMemory{}, func() []*GatewayWorkload {
+		var candidates []*GatewayWorkload
+		for _, workload := range s.Workloads() {
+			if roleOf(workload.Template) != roleOther {
+				candidates = append(candidates, &GatewayWorkload{
+					Workload: workload, Namespace: workload.Namespace(), Labels: workload.Template.Labels,
+					Pods: s.PodsOf(workload), Template: workload.Template,
+				})
+			}
+		}
+		candidates = append(candidates, s.podsWithoutWorkload()...)
+		for _, candidate := range candidates {
+			candidate.Services = s.servicesInFrontOf(candidate)
+		}
+		slices.SortStableFunc(candidates, func(a, b *GatewayWorkload) int {
+			return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name(), b.Name()))
+		})
+		return candidates
+	})
+}
+
+// podsWithoutWorkload groups the pods of unknown owners by their labels: those of one ReplicaSet, or of a kind of owner that
+// is not read.
+func (s *Snapshot) podsWithoutWorkload() []*GatewayWorkload {
+	groups := map[string]*GatewayWorkload{}
+	var ordered []*GatewayWorkload
+	for _, pod := range s.Pods().All() {
+		if pod.Status.Phase == core.PodSucceeded || pod.Status.Phase == core.PodFailed || s.OwnerOf(pod) != nil {
+			continue
+		}
+		template := &core.PodTemplateSpec{
+			ObjectMeta: metav1.ObjectMeta{Labels: pod.Labels, Annotations: pod.Annotations},
+			Spec:       pod.Spec,
+		}
+		if roleOf(template) == roleOther {
+			continue
+		}
+		stable := labelsOfTemplate(pod)
+		key := pod.Namespace + "/" + labels.Set(stable).String()
+		if groups[key] == nil {
+			groups[key] = &GatewayWorkload{Namespace: pod.Namespace, Labels: stable, Template: template}
+			ordered = append(ordered, groups[key])
+		}
+		groups[key].Pods = append(groups[key].Pods, pod)
+	}
+	return ordered
+}
+
+// labelsOfTemplate are a pod's labels without those that controllers add to each pod or revision.
+func labelsOfTemplate(pod *core.Pod) map[string]string {
+	stable := maps.Clone(pod.Labels)
+	for _, added := range []string{
+		apps.DefaultDeploymentUniqueLabelKey, apps.ControllerRevisionHashLabelKey, apps.StatefulSetPodNameLabel, apps.PodIndexLabel,
+	} {
+		delete(stable, added)
+	}
+	return stable
+}
+
+// servicesInFrontOf follows getPodServices in Istio's pilot/pkg/serviceregistry/kube/controller/util.go: Services of the pod's
+// own namespace; one without a selector selects nothing.
+func (s *Snapshot) servicesInFrontOf(workload *GatewayWorkload) []*core.Service {
+	var services []*core.Service
+	for _, service := range s.Services().In(workload.Namespace) {
+		if len(service.Spec.Selector) > 0 && service.Spec.Type != core.ServiceTypeExternalName &&
+			workload.isSelectedBy(service.Spec.Selector) {
+			services = append(services, service)
+		}
+	}
+	return services
+}
+
+// isIngress leaves out what a user would not send calls from outside to.
+func isIngress(workload *GatewayWorkload) bool {
+	for _, key := range []string{"gateway.networking.k8s.io/gateway-name", "istio.io/gateway-name", "gateway.istio.io/managed"} {
+		if workload.Labels[key] != "" {
+			return false
+		}
+	}
+	for _, key := range []string{"istio", "app", "app.kubernetes.io/name", "operator.istio.io/component"} {
+		value := strings.ToLower(workload.Labels[key])
+		if strings.Contains(value, "egress") || strings.Contains(value, "eastwest") {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,187 @@
+package mesh
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	networkingapi "istio.io/api/networking/v1alpha3"
+	networking "istio.io/client-go/pkg/apis/networking/v1"
+)
+
+// Server is one server of a Gateway on one gateway workload and listener.
+type Server struct {
+	Gateway *networking.Gateway
+	Index   int
+	Spec    *networkingapi.Server
+	// Hosts are the server's, as istiod rewrites them: "./x" is "<namespace>/x", "*/x" is "x".
+	Hosts    []string
+	Workload *GatewayWorkload
+	// ListenerPort is the port after resolution, Bind the address ("" for all).
+	ListenerPort int32
+	Bind         string
+	// DroppedBy is the older server because of which this one does not live, nil if it lives; DropReason says how.
+	DroppedBy  *Server
+	DropReason string
+	// Drop is the rule by which it does not live, empty if it does.
+	Drop Drop
+	// LeftOut says why istiod makes no listener of it at all (a port below 1024 on an unprivileged pod), empty if it does.
+	LeftOut string
+}
+
+// Drop is a rule by which a server does not live beside an older one.
+type Drop string
+
+// The rules.
+const (
+	// DropProtocol: istiod leaves out a server whose protocol cannot share the port.
+	DropProtocol Drop = "protocol"
+	// DropHost: istiod leaves out a TLS server of which a host is on the port already.
+	DropHost Drop = "host"
+	// DropSNI: istiod keeps both, but they are one server name to Envoy, which refuses the listener.
+	DropSNI Drop = "server name"
+	// DropMatchAll: istiod keeps both, but TLS for "*" and plaintext match the same, and Envoy refuses the listener.
+	DropMatchAll Drop = "match all"
+	// DropName: istiod leaves out an HTTPS server with the number and port name of another one of its Gateway.
+	DropName Drop = "port name"
+)
+
+// Lives says that the proxy has the server.
+func (v *Server) Lives() bool { return v.Drop == "" && v.LeftOut == "" }
+
+// IsHTTP says that istiod makes an HTTP connection manager of the server (plaintext HTTP-class, or terminating HTTPS).
+// Source: Istio pkg/config/gateway/gateway.go (IsHTTPServer).
+func (v *Server) IsHTTP() bool { return ServerIsHTTP(v.Spec) }
+
+// ServerIsHTTP is Server.IsHTTP for a server that is on no workload.
+func ServerIsHTTP(server *networkingapi.Server) bool {
+	return ServerIsPlaintextHTTP(server) || (protocolIs(server, "https") && !ServerIsPassthrough(server))
+}
+
+// ServerIsPlaintextHTTP says that the server's protocol is HTTP, HTTP2, GRPC, GRPC-Web or HTTP_PROXY, in any case.
+// Source: Istio pkg/config/protocol/instance.go (Parse, IsHTTP).
+func ServerIsPlaintextHTTP(server *networkingapi.Server) bool {
+	return protocolIs(server, "http", "http2", "grpc", "grpc-web", "http_proxy")
+}
+
+// ServerIsPassthrough says that the server hands TLS on as it is.
+// Source: Istio pkg/config/gateway/gateway.go (IsPassThroughServer).
+func ServerIsPassthrough(server *networkingapi.Server) bool {
+	mode := server.GetTls().GetMode()
+	return server.GetTls() != nil &&
+		(mode == networkingapi.ServerTLSSettings_PASSTHROUGH || mode == networkingapi.ServerTLSSettings_AUTO_PASSTHROUGH)
+}
+
+// IsTLS says that the server takes TLS (terminated or passed through).
+// Source: Istio pkg/config/gateway/gateway.go (IsTLSServer): a plaintext server that redirects to https has tls, but takes none.
+func (v *Server) IsTLS() bool { return ServerIsTLS(v.Spec) }
+
+// ServerIsTLS is Server.IsTLS for a server that is on no workload.
+func ServerIsTLS(server *networkingapi.Server) bool {
+	return server.GetTls() != nil && !ServerIsPlaintextHTTP(server)
+}
+
+func protocolIs(server *networkingapi.Server, names ...string) bool {
+	return slices.Contains(names, strings.ToLower(server.GetPort().GetProtocol()))
+}
+
+// Servers are all servers on a workload, in istiod's order (age, then name and namespace), dropped ones too.
+// Source: Istio pilot/pkg/model/push_context.go (mergeGateways), gateway.go (mergeGateways, resolvePorts).
+func (s *Snapshot) Servers(w *GatewayWorkload) []*Server {
+	return remember(s, serversMemory{w}, func() []*Server {
+		var servers []*Server
+		for _, gateway := range s.gatewaysSelecting(w) {
+			for index, spec := range gateway.Spec.GetServers() {
+				if spec.GetPort() == nil {
+					continue
+				}
+				ports, _ := s.ListenerPorts(w, spec.GetPort().GetNumber())
+				for _, port := range ports {
+					servers = append(servers, &Server{
+						Gateway: gateway, Index: index, Spec: spec, Hosts: sanitizedHosts(spec.GetHosts(), gateway.Namespace),
+						Workload: w, ListenerPort: port, Bind: spec.GetBind(), LeftOut: leftOut(w, port),
+					})
+				}
+			}
+		}
+		mergeServers(servers)
+		return servers
+	})
+}
+
+type serversMemory struct{ workload *GatewayWorkload }
+
+// ServersOf are the servers that a Gateway's entries become, over all workloads that it selects.
+func (s *Snapshot) ServersOf(gateway *networking.Gateway) []*Server {
+	byGateway := remember(s, serversByGatewayMemory{}, func() map[Key][]*Server {
+		servers := map[Key][]*Server{}
+		for _, workload := range s.gatewayCandidates() {
+			for _, server := range s.Servers(workload) {
+				key := KeyOf(server.Gateway)
+				servers[key] = append(servers[key], server)
+			}
+		}
+		return servers
+	})
+	return byGateway[KeyOf(gateway)]
+}
+
+type serversByGatewayMemory struct{}
+
+// gatewaysSelecting are the Gateways that a workload gets, in istiod's order.
+func (s *Snapshot) gatewaysSelecting(w *GatewayWorkload) []*networking.Gateway {
+	byWorkload := remember(s, gatewaysByWorkloadMemory{}, func() map[*GatewayWorkload][]*networking.Gateway {
+		gateways := map[*GatewayWorkload][]*networking.Gateway{}
+		for _, gateway := range s.gatewaysByAge() {
+			for _, workload := range s.GatewayWorkloadsSelected(gateway) {
+				if s.GatewayInScope(gateway, workload) {
+					gateways[workload] = append(gateways[workload], gateway)
+				}
+			}
+		}
+		return gateways
+	})
+	return byWorkload[w]
+}
+
+type gatewaysByWorkloadMemory struct{}
+
+// gatewaysByAge follows Istio's sortConfigByCreationTime: by creation, then name, then namespace.
+func (s *Snapshot) gatewaysByAge() []*networking.Gateway {
+	gateways := slices.Clone(s.Gateways().All())
+	slices.SortStableFunc(gateways, func(a, b *networking.Gateway) int {
+		return cmp.Or(
+			a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Namespace, b.Namespace),
+		)
+	})
+	return gateways
+}
+
+// sanitizedHosts follows sanitizeServerHostNamespace in Istio's pilot/pkg/model/gateway.go.
+func sanitizedHosts(hosts []string, namespace string) []string {
+	sanitized := make([]string, 0, len(hosts))
+	for _, host := range hosts {
+		prefix, name, found := strings.Cut(host, "/")
+		switch {
+		case !found:
+			sanitized = append(sanitized, host)
+		case prefix == "*" && name == "*":
+			return []string{"*"}
+		case prefix == "*":
+			sanitized = append(sanitized, name)
+		case prefix == ".":
+			sanitized = append(sanitized, namespace+"/"+name)
+		default:
+			sanitized = append(sanitized, host)
+		}
+	}
+	return sanitized
+}
+
+// leftOut follows buildGatewayListeners in Istio's pilot/pkg/networking/core/gateway.go.
+func leftOut(w *GatewayWorkload, port int32) string {
+	if port < 1024 && w.IsUnprivileged() {
+		return "istiod makes no listener below 1024 for pods with " + unprivilegedPodEnvironment + "=true"
+	}
+	return ""
+}
