@@ -168,16 +168,3 @@ func (s *Snapshot) VirtualHosts(w *GatewayWorkload) []*VirtualHost { panic("pend
 
 // RoutesTo are the gateway routes (shadowed ones too) with a destination at that Service port.
 func (s *Snapshot) RoutesTo(service *core.Service, port int32) []*GatewayRoute { panic("pending") }
-
-// ---------------------------------------------------------------------------------------------- owner: gatewayapi
-
-// RouteBackend is a Service port that a GRPCRoute or HTTPRoute attached to a Gateway leads to.
-type RouteBackend struct {
-	Route   Object
-	Service *core.Service
-	Port    int32
-	GRPC    bool
-}
-
-// RouteBackends are all of them; references without a grant and routes that no Gateway takes are left out.
-func (s *Snapshot) RouteBackends() []RouteBackend { panic("pending") }

@@ -1,0 +1,155 @@
+package mesh
+
+import (
+	"k8s.io/apimachinery/pkg/labels"
+	gatewayapi "sigs.k8s.io/gateway-api/apis/v1"
+)
+
+// Attachment says how a listener takes a route.
+type Attachment string
+
+// The answers, from the best to the worst. A listener that a route does not name is no candidate at all.
+const (
+	Attached           Attachment = "attached"
+	NamespaceShutOut   Attachment = "namespace" // the listener's allowedRoutes do not take routes of the namespace
+	KindShutOut        Attachment = "kind"      // … or of the kind
+	HostnamesDoNotMeet Attachment = "hostname"
+)
+
+// RouteParent is what one parentRef of a route leads to.
+type RouteParent struct {
+	Reference gatewayapi.ParentReference
+	// Index is the reference's place in spec.parentRefs.
+	Index int
+	// Namespace and Name are the Gateway's that it names.
+	Namespace, Name string
+	// Gateway is nil where it does not exist.
+	Gateway *gatewayapi.Gateway
+	// Listeners are those that the reference names (by sectionName and port, else all), in the Gateway's order.
+	Listeners []ListenerMatch
+}
+
+// ListenerMatch is a listener and what it makes of the route.
+type ListenerMatch struct {
+	Listener *gatewayapi.Listener
+	Attachment
+}
+
+// Attached says that a listener takes the route.
+func (p *RouteParent) Attached() bool {
+	for _, match := range p.Listeners {
+		if match.Attachment == Attached {
+			return true
+		}
+	}
+	return false
+}
+
+// GatewayParents are what the route's parentRefs to Gateways lead to. References to Services (for callers in the mesh) and to
+// kinds that are not read are left out.
+// Source: Istio's pilot/pkg/config/kube/gateway/conversion.go (extractParentReferenceInfo, referenceAllowed).
+func (s *Snapshot) GatewayParents(route *APIRoute) []RouteParent {
+	var parents []RouteParent
+	for i, reference := range route.Parents {
+		if !refersTo(reference.Group, reference.Kind, gatewayapi.GroupName, "Gateway", "Gateway") {
+			continue
+		}
+		parent := RouteParent{Reference: reference, Index: i, Namespace: route.Key.Namespace, Name: string(reference.Name)}
+		if reference.Namespace != nil {
+			parent.Namespace = string(*reference.Namespace)
+		}
+		if gateway, ok := s.KubernetesGateways().Get(parent.Namespace, parent.Name); ok {
+			parent.Gateway = gateway
+			parent.Listeners = s.listenersNamed(route, reference, gateway)
+		}
+		parents = append(parents, parent)
+	}
+	return parents
+}
+
+func (s *Snapshot) listenersNamed(route *APIRoute, reference gatewayapi.ParentReference, gateway *gatewayapi.Gateway) []ListenerMatch {
+	var matches []ListenerMatch
+	for i := range gateway.Spec.Listeners {
+		listener := &gateway.Spec.Listeners[i]
+		otherPort := reference.Port != nil && *reference.Port != 0 && *reference.Port != listener.Port
+		otherSection := reference.SectionName != nil && *reference.SectionName != "" && *reference.SectionName != listener.Name
+		if !otherPort && !otherSection {
+			matches = append(matches, ListenerMatch{Listener: listener, Attachment: s.attach(route, gateway, listener)})
+		}
+	}
+	return matches
+}
+
+func (s *Snapshot) attach(route *APIRoute, gateway *gatewayapi.Gateway, listener *gatewayapi.Listener) Attachment {
+	switch {
+	case !hostnamesMeet(route.Hostnames, listener.Hostname):
+		return HostnamesDoNotMeet
+	case !s.takesNamespace(listener, gateway.Namespace, route.Key.Namespace):
+		return NamespaceShutOut
+	case !takesKind(listener, route.Key.Kind):
+		return KindShutOut
+	}
+	return Attached
+}
+
+func hostnamesMeet(route []string, listener *gatewayapi.Hostname) bool {
+	if len(route) == 0 || listener == nil || *listener == "" {
+		return true
+	}
+	for _, hostname := range route {
+		if HostMatches(hostname, string(*listener)) {
+			return true
+		}
+	}
+	return false
+}
+
+// takesNamespace evaluates allowedRoutes.namespaces; the default is the Gateway's own namespace.
+// Source: Istio's pilot/pkg/config/kube/gateway/conversion.go (namespacesFromSelector, toNamespaceSet).
+func (s *Snapshot) takesNamespace(listener *gatewayapi.Listener, gatewayNamespace, routeNamespace string) bool {
+	from := gatewayapi.NamespacesFromSame
+	if listener.AllowedRoutes != nil && listener.AllowedRoutes.Namespaces != nil && listener.AllowedRoutes.Namespaces.From != nil {
+		from = *listener.AllowedRoutes.Namespaces.From
+	}
+	switch from {
+	case gatewayapi.NamespacesFromSame:
+		return gatewayNamespace == routeNamespace
+	case gatewayapi.NamespacesFromAll:
+		return true
+	case gatewayapi.NamespacesFromSelector:
+		if listener.AllowedRoutes.Namespaces.Selector == nil {
+			return true
+		}
+		return selectorOf(listener.AllowedRoutes.Namespaces.Selector).Matches(s.NamespaceLabels(routeNamespace))
+	}
+	return false
+}
+
+// NamespaceLabels are a namespace's labels, with the one that every namespace has (its name) even where no manifest states it.
+func (s *Snapshot) NamespaceLabels(name string) labels.Set {
+	set := labels.Set{}
+	if namespace, ok := s.Namespaces().Get("", name); ok {
+		for key, value := range namespace.Labels {
+			set[key] = value
+		}
+	}
+	set["kubernetes.io/metadata.name"] = name
+	return set
+}
+
+// takesKind evaluates the listener's protocol and allowedRoutes.kinds.
+// Source: Istio's pilot/pkg/config/kube/gatewaycommon/conversion.go (GenerateGatewaySupportedKinds).
+func takesKind(listener *gatewayapi.Listener, kind Kind) bool {
+	if listener.Protocol != gatewayapi.HTTPProtocolType && listener.Protocol != gatewayapi.HTTPSProtocolType {
+		return false
+	}
+	if listener.AllowedRoutes == nil || len(listener.AllowedRoutes.Kinds) == 0 {
+		return true
+	}
+	for _, allowed := range listener.AllowedRoutes.Kinds {
+		if string(allowed.Kind) == kind.Info().Kind && (allowed.Group == nil || *allowed.Group == gatewayapi.GroupName) {
+			return true
+		}
+	}
+	return false
+}

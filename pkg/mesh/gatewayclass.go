@@ -1,0 +1,152 @@
+package mesh
+
+import (
+	"maps"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/labels"
+	gatewayapi "sigs.k8s.io/gateway-api/apis/v1"
+)
+
+// The controllers of Istio's own GatewayClasses.
+const (
+	istioGatewayController  = "istio.io/gateway-controller"
+	istioWaypointController = "istio.io/mesh-controller"
+	istioRemoteController   = "istio.io/unmanaged-gateway"
+	istioEastWestController = "istio.io/eastwest-controller"
+)
+
+// builtinGatewayClasses are those that istiod serves even where no GatewayClass object stands for them.
+// Source: Istio's pilot/pkg/config/kube/gatewaycommon/classinfo.go (GetBuiltinGatewayClasses).
+var builtinGatewayClasses = map[string]string{
+	"istio":           istioGatewayController,
+	"istio-remote":    istioRemoteController,
+	"istio-waypoint":  istioWaypointController,
+	"istio-east-west": istioEastWestController,
+}
+
+// GatewayClassController is the controller that serves Gateways of a class; ok is false where no GatewayClass has the name
+// and istiod does not serve it without one.
+func (s *Snapshot) GatewayClassController(class string) (controller string, ok bool) {
+	if object, found := s.GatewayClasses().Get("", class); found {
+		return string(object.Spec.ControllerName), true
+	}
+	controller, ok = builtinGatewayClasses[class]
+	return controller, ok
+}
+
+// IsIstioIngress says that istiod makes listeners and routes of this Gateway of the Gateway API: it is of a class of Istio's
+// gateway controller, neither a waypoint nor the stand-in for another cluster's gateway.
+func (s *Snapshot) IsIstioIngress(gateway *gatewayapi.Gateway) bool {
+	controller, ok := s.GatewayClassController(string(gateway.Spec.GatewayClassName))
+	return ok && controller == istioGatewayController
+}
+
+const gatewayNameLabel = "gateway.networking.k8s.io/gateway-name"
+
+// KubernetesGatewayWorkloads are the proxies of a Gateway of the Gateway API, by namespace and name: those that istiod made
+// for it, or, where its addresses name a Service, those behind that. A Gateway whose proxies are not there yet gives one
+// without workload and pods, in the namespace and with the label that they will have.
+// Source: Istio's pilot/pkg/config/kube/gateway/conversion.go (extractGatewayServices) and
+// pilot/pkg/config/kube/gatewaycommon/gateway_utils.go (IsManaged).
+func (s *Snapshot) KubernetesGatewayWorkloads(gateway *gatewayapi.Gateway) []*GatewayWorkload {
+	services := gatewayServiceAddresses(gateway)
+	if services == nil {
+		selector := map[string]string{gatewayNameLabel: gateway.Name}
+		if workloads := s.proxiesSelected(gateway.Namespace, selector); len(workloads) > 0 {
+			return workloads
+		}
+		return []*GatewayWorkload{{Namespace: gateway.Namespace, Labels: selector}}
+	}
+	var workloads []*GatewayWorkload
+	for _, address := range services {
+		if service := s.ServiceByHost(address); service != nil && len(service.Spec.Selector) > 0 {
+			workloads = append(workloads, s.proxiesSelected(service.Namespace, service.Spec.Selector)...)
+		}
+	}
+	return workloads
+}
+
+// gatewayServiceAddresses are the Services whose proxies serve the Gateway, nil where istiod makes proxies of its own for it.
+func gatewayServiceAddresses(gateway *gatewayapi.Gateway) []string {
+	addresses := gateway.Spec.Addresses
+	if len(addresses) == 0 || (len(addresses) == 1 && (addresses[0].Type == nil || *addresses[0].Type == gatewayapi.IPAddressType)) {
+		return nil
+	}
+	hosts := []string{}
+	for _, address := range addresses {
+		if address.Type == nil || *address.Type == gatewayapi.HostnameAddressType {
+			hosts = append(hosts, ResolveHost(address.Value, gateway.Namespace))
+		}
+	}
+	return hosts
+}
+
+// proxiesSelected are the workloads of a namespace, as gateways, whose pods the labels select.
+func (s *Snapshot) proxiesSelected(namespace string, selector map[string]string) []*GatewayWorkload {
+	var proxies []*GatewayWorkload
+	for _, workload := range s.WorkloadsSelected(namespace, selector) {
+		proxies = append(proxies, &GatewayWorkload{
+			Workload: workload, Namespace: namespace, Labels: workload.Template.Labels,
+			Pods: s.PodsOf(workload), Services: s.ServicesSelecting(workload),
+		})
+	}
+	return proxies
+}
+
+// ServiceAccount is the one that the gateway's pods run as; known is false where neither a pod template nor a pod with a
+// specification says it.
+func (w *GatewayWorkload) ServiceAccount() (name string, known bool) {
+	if w.Workload != nil {
+		return accountOr(w.Workload.Template.Spec.ServiceAccountName), true
+	}
+	for _, pod := range w.Pods {
+		if len(pod.Spec.Containers) > 0 {
+			return accountOr(pod.Spec.ServiceAccountName), true
+		}
+	}
+	return "", false
+}
+
+// accountOr is the service account of a pod that may leave it to the API server, which takes "default".
+func accountOr(name string) string {
+	if name == "" {
+		return "default"
+	}
+	return name
+}
+
+// GatewaysTo are the gateways with a route to that Service port, of Istio's API and of the Gateway API, by namespace and name.
+func (s *Snapshot) GatewaysTo(exposed *ExposedPort) []*GatewayWorkload {
+	seen := map[string]*GatewayWorkload{}
+	add := func(w *GatewayWorkload) {
+		if name := gatewayWorkloadName(w); seen[name] == nil {
+			seen[name] = w
+		}
+	}
+	for _, route := range s.RoutesTo(exposed.Service, exposed.Port.Port) {
+		if route.Server != nil && route.Server.Workload != nil {
+			add(route.Server.Workload)
+		}
+	}
+	for _, backend := range s.RouteBackendsTo(exposed.Service, exposed.Port.Port) {
+		for _, gateway := range backend.Gateways {
+			for _, workload := range s.KubernetesGatewayWorkloads(gateway) {
+				add(workload)
+			}
+		}
+	}
+	gateways := make([]*GatewayWorkload, 0, len(seen))
+	for _, name := range slices.Sorted(maps.Keys(seen)) {
+		gateways = append(gateways, seen[name])
+	}
+	return gateways
+}
+
+// gatewayWorkloadName tells gateways apart.
+func gatewayWorkloadName(w *GatewayWorkload) string {
+	if w.Workload != nil {
+		return w.Namespace + "/" + string(w.Workload.Key.Kind) + "/" + w.Workload.Name()
+	}
+	return w.Namespace + "/" + labels.Set(w.Labels).String()
+}

@@ -1,0 +1,46 @@
+package mesh
+
+import (
+	gatewayapi "sigs.k8s.io/gateway-api/apis/v1"
+)
+
+// Reference is one of a route to a Service, or of a Gateway to a Secret.
+type Reference struct {
+	FromKind      Kind
+	FromNamespace string
+	ToKind        Kind
+	ToNamespace   string
+	ToName        string
+}
+
+// Granted says that the reference may cross namespaces: it does not, or a ReferenceGrant beside its target allows it.
+// Source: Istio's pilot/pkg/config/kube/gatewaycommon/references.go (ReferenceGrantsCollection, BackendAllowed, SecretAllowed).
+func (s *Snapshot) Granted(reference Reference) bool {
+	if reference.FromNamespace == reference.ToNamespace {
+		return true
+	}
+	from, to := reference.FromKind.Info(), reference.ToKind.Info()
+	for _, grant := range s.ReferenceGrants().In(reference.ToNamespace) {
+		fromAllowed := false
+		for _, allowed := range grant.Spec.From {
+			if string(allowed.Namespace) == reference.FromNamespace && string(allowed.Kind) == from.Kind && string(allowed.Group) == from.Group {
+				fromAllowed = true
+			}
+		}
+		for _, allowed := range grant.Spec.To {
+			named := allowed.Name == nil || *allowed.Name == "" || *allowed.Name == gatewayapi.ObjectName(reference.ToName)
+			if fromAllowed && named && string(allowed.Kind) == to.Kind && string(allowed.Group) == to.Group {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// BackendReference is a route's reference to a Service, as ReferenceGrants see it.
+func BackendReference(route *APIRoute, backend APIBackend) Reference {
+	return Reference{
+		FromKind: route.Key.Kind, FromNamespace: route.Key.Namespace,
+		ToKind: KindService, ToNamespace: backend.Namespace(route), ToName: string(backend.Reference.Name),
+	}
+}

@@ -1,0 +1,94 @@
+package mesh
+
+import (
+	core "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	gatewayapi "sigs.k8s.io/gateway-api/apis/v1"
+)
+
+// RouteBackend is a Service port that a GRPCRoute or HTTPRoute attached to a Gateway leads to.
+type RouteBackend struct {
+	Route   Object
+	Service *core.Service
+	Port    int32
+	GRPC    bool
+	// Gateways are those of Istio's that take the route, in the order of its parentRefs.
+	Gateways []*gatewayapi.Gateway
+}
+
+type routeBackendIndex struct {
+	all       []RouteBackend
+	byService map[types.NamespacedName][]RouteBackend
+}
+
+type routeBackendsMemory struct{}
+
+// RouteBackends are all of them, by route; references without a grant, to ports that do not exist, and routes that no
+// Gateway of Istio's takes are left out.
+// Source: Istio's pilot/pkg/config/kube/gateway/conversion.go (buildDestination, filteredReferences).
+func (s *Snapshot) RouteBackends() []RouteBackend { return s.routeBackends().all }
+
+// RouteBackendsTo are those of one Service port.
+func (s *Snapshot) RouteBackendsTo(service *core.Service, port int32) []RouteBackend {
+	var backends []RouteBackend
+	for _, backend := range s.routeBackends().byService[types.NamespacedName{Namespace: service.Namespace, Name: service.Name}] {
+		if backend.Port == port {
+			backends = append(backends, backend)
+		}
+	}
+	return backends
+}
+
+func (s *Snapshot) routeBackends() *routeBackendIndex {
+	routes := s.APIRoutes()
+	return remember(s, routeBackendsMemory{}, func() *routeBackendIndex {
+		index := &routeBackendIndex{byService: map[types.NamespacedName][]RouteBackend{}}
+		for _, route := range routes {
+			gateways := s.attachedGateways(route)
+			if len(gateways) == 0 {
+				continue
+			}
+			for _, backend := range route.Backends {
+				service, port, ok := s.BackendService(route, backend)
+				if !ok || !s.Granted(BackendReference(route, backend)) {
+					continue
+				}
+				found := RouteBackend{Route: route.Object, Service: service, Port: port.Port, GRPC: route.GRPC(), Gateways: gateways}
+				name := types.NamespacedName{Namespace: service.Namespace, Name: service.Name}
+				index.all = append(index.all, found)
+				index.byService[name] = append(index.byService[name], found)
+			}
+		}
+		return index
+	})
+}
+
+func (s *Snapshot) attachedGateways(route *APIRoute) []*gatewayapi.Gateway {
+	var gateways []*gatewayapi.Gateway
+	seen := map[*gatewayapi.Gateway]bool{}
+	for _, parent := range s.GatewayParents(route) {
+		if parent.Gateway != nil && parent.Attached() && s.IsIstioIngress(parent.Gateway) && !seen[parent.Gateway] {
+			seen[parent.Gateway] = true
+			gateways = append(gateways, parent.Gateway)
+		}
+	}
+	return gateways
+}
+
+// BackendService is the Service and port that a backendRef names; ok is false where it names another kind, no port, or what
+// does not exist (service is nil, or port is).
+func (s *Snapshot) BackendService(route *APIRoute, backend APIBackend) (service *core.Service, port *core.ServicePort, ok bool) {
+	if !backend.IsService() || backend.Reference.Port == nil {
+		return nil, nil, false
+	}
+	service, found := s.Services().Get(backend.Namespace(route), string(backend.Reference.Name))
+	if !found {
+		return nil, nil, false
+	}
+	for i := range service.Spec.Ports {
+		if service.Spec.Ports[i].Port == int32(*backend.Reference.Port) {
+			return service, &service.Spec.Ports[i], true
+		}
+	}
+	return service, nil, false
+}
