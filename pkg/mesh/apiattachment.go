@@ -120,21 +120,9 @@ func (s *Snapshot) takesNamespace(listener *gatewayapi.Listener, gatewayNamespac
 		if listener.AllowedRoutes.Namespaces.Selector == nil {
 			return true
 		}
-		return selectorOf(listener.AllowedRoutes.Namespaces.Selector).Matches(s.NamespaceLabels(routeNamespace))
+		return selectorOf(listener.AllowedRoutes.Namespaces.Selector).Matches(labels.Set(s.NamespaceLabels(routeNamespace)))
 	}
 	return false
-}
-
-// NamespaceLabels are a namespace's labels, with the one that every namespace has (its name) even where no manifest states it.
-func (s *Snapshot) NamespaceLabels(name string) labels.Set {
-	set := labels.Set{}
-	if namespace, ok := s.Namespaces().Get("", name); ok {
-		for key, value := range namespace.Labels {
-			set[key] = value
-		}
-	}
-	set["kubernetes.io/metadata.name"] = name
-	return set
 }
 
 // takesKind evaluates the listener's protocol and allowedRoutes.kinds.

@@ -42,8 +42,6 @@ func (s *Snapshot) IsIstioIngress(gateway *gatewayapi.Gateway) bool {
 	return ok && controller == istioGatewayController
 }
 
-const gatewayNameLabel = "gateway.networking.k8s.io/gateway-name"
-
 // KubernetesGatewayWorkloads are the proxies of a Gateway of the Gateway API, by namespace and name: those that istiod made
 // for it, or, where its addresses name a Service, those behind that. A Gateway whose proxies are not there yet gives one
 // without workload and pods, in the namespace and with the label that they will have.
