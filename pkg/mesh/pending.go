@@ -4,8 +4,6 @@ package mesh
 // with the implementation, and deletes it here. The file disappears when all are done.
 
 import (
-	networkingapi "istio.io/api/networking/v1alpha3"
-	networking "istio.io/client-go/pkg/apis/networking/v1"
 	core "k8s.io/api/core/v1"
 )
 
@@ -100,71 +98,3 @@ func (s *Snapshot) IsInfrastructureService(service *core.Service) bool { panic("
 func (s *Snapshot) PortNameReferences(service *core.Service, portName string) []string {
 	panic("pending")
 }
-
-// ---------------------------------------------------------------------------------------------- owner: routes
-
-// HostMatches says that two host names (either may start with "*") have a name in common (Istio's host.Name.Matches).
-func HostMatches(a, b string) bool { panic("pending") }
-
-// HostSubsetOf says that every name that a covers, b covers too (Istio's host.Name.SubsetOf).
-func HostSubsetOf(a, b string) bool { panic("pending") }
-
-// ServerAccepts is the host that a Gateway server's hosts ("ns/host", "./host", "*") and a VirtualService host of that
-// namespace have in common; ok is false if none.
-func ServerAccepts(gateway *networking.Gateway, server *networkingapi.Server, host, namespace string) (common string, ok bool) {
-	panic("pending")
-}
-
-// ResolveHost is the full name that a destination's host means in an object of that namespace.
-func ResolveHost(host, namespace string) string { panic("pending") }
-
-// ServiceByHost is the Kubernetes Service of a full host name (name.ns.svc.cluster.local), nil if none.
-func (s *Snapshot) ServiceByHost(fqdn string) *core.Service { panic("pending") }
-
-// GatewaysOf are the Gateways that a VirtualService names ("mesh" left out), resolved, and the names that lead nowhere.
-func (s *Snapshot) GatewaysOf(vs *networking.VirtualService) (found []*networking.Gateway, missing []string) {
-	panic("pending")
-}
-
-// ServiceVisibleTo, VirtualServiceVisibleTo, DestinationRuleVisibleTo: exportTo, with the mesh config's defaults.
-func (s *Snapshot) ServiceVisibleTo(service *core.Service, namespace string) bool { panic("pending") }
-
-// VirtualServiceVisibleTo says whether a proxy of that namespace sees the VirtualService.
-func (s *Snapshot) VirtualServiceVisibleTo(vs *networking.VirtualService, namespace string) bool {
-	panic("pending")
-}
-
-// DestinationRuleVisibleTo says whether a proxy of that namespace sees the DestinationRule.
-func (s *Snapshot) DestinationRuleVisibleTo(rule *networking.DestinationRule, namespace string) bool {
-	panic("pending")
-}
-
-// GatewayRoute is one http rule (delegates resolved) as one host of one listener of a gateway serves it.
-type GatewayRoute struct {
-	// Server is the (first) server that serves it.
-	Server *Server
-	// Host is what server and VirtualService have in common.
-	Host string
-	// VirtualService is the root one that binds the Gateway; Holder has the rule (the same, or a delegate), at Rule.
-	VirtualService *networking.VirtualService
-	Holder         *networking.VirtualService
-	Rule           int
-	Spec           *networkingapi.HTTPRoute
-	// Shadowed is the route ahead of it that takes all its calls, nil if it is reached.
-	Shadowed *GatewayRoute
-}
-
-// VirtualHost is what a gateway does with one host on one route table: its routes in the order in which Envoy tries them.
-type VirtualHost struct {
-	Workload *GatewayWorkload
-	// Servers share the route table: all plaintext ones of a listener port, or one HTTPS server.
-	Servers []*Server
-	Host    string
-	Routes  []*GatewayRoute
-}
-
-// VirtualHosts are those of a gateway workload, after merging, in istiod's order.
-func (s *Snapshot) VirtualHosts(w *GatewayWorkload) []*VirtualHost { panic("pending") }
-
-// RoutesTo are the gateway routes (shadowed ones too) with a destination at that Service port.
-func (s *Snapshot) RoutesTo(service *core.Service, port int32) []*GatewayRoute { panic("pending") }

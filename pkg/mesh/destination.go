@@ -1,0 +1,118 @@
+package mesh
+
+import (
+	"net/netip"
+	"strings"
+
+	networkingapi "istio.io/api/networking/v1alpha3"
+	networking "istio.io/client-go/pkg/apis/networking/v1"
+	core "k8s.io/api/core/v1"
+)
+
+// serviceDomain ends the full names of Services. Istio's --domain could change it; no platform does.
+const serviceDomain = ".svc.cluster.local"
+
+// ServiceHost is a Service's full name.
+func ServiceHost(service *core.Service) string {
+	return service.Name + "." + service.Namespace + serviceDomain
+}
+
+// ResolveHost is the full name that a destination's host means in an object of that namespace: a name without a dot is a
+// Service of the namespace, any other is full already ("orders.shop" is not orders in shop).
+// Source: Istio's pilot/pkg/model/config.go (ResolveShortnameToFQDN).
+func ResolveHost(host, namespace string) string {
+	if host == "" || host == "*" || strings.Contains(host, ".") {
+		return host
+	}
+	if _, err := netip.ParseAddr(host); err == nil {
+		return host
+	}
+	return host + "." + namespace + serviceDomain
+}
+
+// SplitServiceHost takes a Service's full name apart; ok is false for any other host.
+func SplitServiceHost(fqdn string) (name, namespace string, ok bool) {
+	rest, ok := strings.CutSuffix(fqdn, serviceDomain)
+	if !ok {
+		return "", "", false
+	}
+	name, namespace, ok = strings.Cut(rest, ".")
+	return name, namespace, ok && name != "" && namespace != "" && !strings.Contains(namespace, ".")
+}
+
+// ServiceByHost is the Kubernetes Service of a full host name (name.ns.svc.cluster.local), nil if none.
+func (s *Snapshot) ServiceByHost(fqdn string) *core.Service {
+	services := s.Services()
+	name, namespace, ok := SplitServiceHost(fqdn)
+	if !ok {
+		return nil
+	}
+	service, _ := services.Get(namespace, name)
+	return service
+}
+
+type serviceEntriesMemory struct{}
+
+// ServiceEntriesByHost are the ServiceEntries that have exactly this host, by namespace and name. A destination is never
+// looked up among wildcards: istiod makes a cluster for each host as it is written.
+// Source: Istio's pilot/pkg/serviceregistry/serviceentry/conversion.go (convertServices).
+func (s *Snapshot) ServiceEntriesByHost(host string) []*networking.ServiceEntry {
+	s.read(KindServiceEntry)
+	return remember(s, serviceEntriesMemory{}, func() map[string][]*networking.ServiceEntry {
+		byHost := map[string][]*networking.ServiceEntry{}
+		for _, entry := range s.ServiceEntries().All() {
+			for _, host := range entry.Spec.Hosts {
+				byHost[host] = append(byHost[host], entry)
+			}
+		}
+		return byHost
+	})[host]
+}
+
+// Destination is where a route's destination leads.
+type Destination struct {
+	// Index is its place in the rule.
+	Index int
+	Spec  *networkingapi.Destination
+	// Host is the full name.
+	Host string
+	// Service is the Kubernetes Service of that name, nil if there is none; of an ExternalName Service whose external name is
+	// another Service's, that other one.
+	Service *core.Service
+	// Port is the Service port number that calls go to, 0 where istiod takes the number of the Gateway server.
+	Port int32
+}
+
+// Destinations are those of a rule that take calls: istiod leaves out the ones without weight beside others. Short names
+// are those of the rule's holder.
+// Source: Istio's pilot/pkg/networking/core/route/route.go (applyHTTPRouteDestination, GetDestinationCluster).
+func (s *Snapshot) Destinations(rule *networkingapi.HTTPRoute, namespace string) []Destination {
+	if rule.GetRedirect() != nil || rule.GetDirectResponse() != nil {
+		return nil
+	}
+	var destinations []Destination
+	for i, weighted := range rule.GetRoute() {
+		if weighted.GetDestination() == nil || weighted.Weight == 0 && len(rule.Route) > 1 {
+			continue
+		}
+		destinations = append(destinations, s.destination(i, weighted.Destination, namespace))
+	}
+	return destinations
+}
+
+func (s *Snapshot) destination(index int, spec *networkingapi.Destination, namespace string) Destination {
+	host := ResolveHost(spec.Host, namespace)
+	destination := Destination{Index: index, Spec: spec, Host: host, Service: s.ServiceByHost(host)}
+	if service := destination.Service; service != nil && service.Spec.Type == core.ServiceTypeExternalName {
+		if concrete := s.ServiceByHost(service.Spec.ExternalName); concrete != nil {
+			destination.Service = concrete
+		}
+	}
+	switch {
+	case spec.Port != nil:
+		destination.Port = int32(spec.Port.Number)
+	case destination.Service != nil && len(destination.Service.Spec.Ports) == 1:
+		destination.Port = destination.Service.Spec.Ports[0].Port
+	}
+	return destination
+}

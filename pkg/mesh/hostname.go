@@ -1,0 +1,86 @@
+package mesh
+
+import (
+	"cmp"
+	"strings"
+)
+
+// HostMatches says that two host names have a name in common. Either may be a wildcard: "*", or "*" and an ending. Case
+// counts, as it does to istiod.
+// Source: Istio's pkg/config/host/name.go (Name.Matches).
+func HostMatches(a, b string) bool {
+	return HostSubsetOf(a, b) || HostSubsetOf(b, a)
+}
+
+// HostSubsetOf says that every name that a covers, b covers too. A wildcard does not cover its bare ending: "foo.com" is not
+// under "*.foo.com".
+// Source: Istio's pkg/config/host/name.go (Name.SubsetOf).
+func HostSubsetOf(a, b string) bool {
+	ending, wildcard := strings.CutPrefix(b, "*")
+	if !wildcard {
+		return a == b
+	}
+	return strings.HasSuffix(strings.TrimPrefix(a, "*"), ending)
+}
+
+// compareHosts sorts the more specific host first: names before wildcards, long ones before short ones. It is the order in
+// which Envoy looks for the virtual host of a call.
+// Source: Istio's pkg/config/host/names.go (MoreSpecific).
+func compareHosts(a, b string) int {
+	return cmp.Or(
+		boolRank(!strings.HasPrefix(a, "*"))-boolRank(!strings.HasPrefix(b, "*")),
+		cmp.Compare(len(b), len(a)),
+		cmp.Compare(a, b),
+	)
+}
+
+// hostIndex finds the hosts of a long list that have names in common with a given one.
+type hostIndex struct {
+	hosts     []string
+	names     map[string]bool
+	wildcards map[string]bool
+}
+
+func newHostIndex(hosts []string) *hostIndex {
+	index := &hostIndex{hosts: hosts, names: map[string]bool{}, wildcards: map[string]bool{}}
+	for _, host := range hosts {
+		if ending, wildcard := strings.CutPrefix(host, "*"); wildcard {
+			index.wildcards[ending] = true
+		} else {
+			index.names[host] = true
+		}
+	}
+	return index
+}
+
+// common are the names that the indexed hosts and this one have in common: the host itself where one of them covers it, else
+// those that it covers.
+// Source: Istio's pkg/config/host/names.go (Names.Intersection), for one of the other names.
+func (x *hostIndex) common(host string) []string {
+	if x.covers(host) {
+		return []string{host}
+	}
+	if !strings.HasPrefix(host, "*") {
+		return nil
+	}
+	var covered []string
+	for _, indexed := range x.hosts {
+		if HostSubsetOf(indexed, host) {
+			covered = append(covered, indexed)
+		}
+	}
+	return covered
+}
+
+func (x *hostIndex) covers(host string) bool {
+	rest, wildcard := strings.CutPrefix(host, "*")
+	if !wildcard && x.names[host] {
+		return true
+	}
+	for i := 0; i <= len(rest); i++ {
+		if x.wildcards[rest[i:]] {
+			return true
+		}
+	}
+	return false
+}

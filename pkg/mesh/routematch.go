@@ -1,0 +1,154 @@
+package mesh
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	networkingapi "istio.io/api/networking/v1alpha3"
+)
+
+// pathKind is how a match compares the path.
+type pathKind int
+
+const (
+	pathPrefix pathKind = iota
+	pathExact
+	pathRegex
+)
+
+// routeMatch is one match of an http rule as Envoy gets it.
+type routeMatch struct {
+	kind pathKind
+	path string
+	// fold says that the path is compared without case.
+	fold bool
+	// conditions are what must hold beside the path, sorted. Equal texts are equal conditions.
+	conditions []string
+}
+
+// routeMatchOf translates a match; nil takes every call.
+// Source: Istio's pilot/pkg/networking/core/route/route.go (TranslateRouteMatch).
+func routeMatchOf(match *networkingapi.HTTPMatchRequest) routeMatch {
+	translated := routeMatch{kind: pathPrefix, path: "/"}
+	if match == nil {
+		return translated
+	}
+	switch uri := match.GetUri().GetMatchType().(type) {
+	case *networkingapi.StringMatch_Exact:
+		translated.kind, translated.path = pathExact, uri.Exact
+	case *networkingapi.StringMatch_Prefix:
+		translated.path = uri.Prefix
+	case *networkingapi.StringMatch_Regex:
+		translated.kind, translated.path = pathRegex, uri.Regex
+	}
+	translated.fold = match.IgnoreUriCase
+	translated.conditions = conditionsOf(match)
+	return translated
+}
+
+func conditionsOf(match *networkingapi.HTTPMatchRequest) []string {
+	var conditions []string
+	add := func(what string, value *networkingapi.StringMatch) {
+		conditions = append(conditions, what+" "+conditionValue(value))
+	}
+	if match.Method != nil {
+		add(":method", match.Method)
+	}
+	if match.Authority != nil {
+		add(":authority", match.Authority)
+	}
+	if match.Scheme != nil {
+		add(":scheme", match.Scheme)
+	}
+	for name, value := range match.Headers {
+		add("header "+strings.ToLower(name), value)
+	}
+	for name, value := range match.WithoutHeaders {
+		add("without "+strings.ToLower(name), value)
+	}
+	for name, value := range match.QueryParams {
+		add("query "+name, value)
+	}
+	slices.Sort(conditions)
+	return conditions
+}
+
+// conditionValue is a StringMatch as a text; no value, and the regex "*", ask only that there is one.
+// Source: Istio's pilot/pkg/networking/core/route/route.go (canBeConvertedToPresentMatch).
+func conditionValue(value *networkingapi.StringMatch) string {
+	switch match := value.GetMatchType().(type) {
+	case *networkingapi.StringMatch_Exact:
+		return "exact " + match.Exact
+	case *networkingapi.StringMatch_Prefix:
+		return "prefix " + match.Prefix
+	case *networkingapi.StringMatch_Regex:
+		if match.Regex != "*" {
+			return "regex " + match.Regex
+		}
+	}
+	return "present"
+}
+
+// isCatchAll is istiod's notion of a route that takes every call: only such a one ends a VirtualService, and moves behind the
+// routes of others.
+// Source: Istio's pilot/pkg/networking/core/route/route.go (IsCatchAllRoute).
+func (m routeMatch) isCatchAll() bool {
+	all := m.kind == pathPrefix && m.path == "/" || m.kind == pathRegex && m.path == ".*"
+	return all && len(m.conditions) == 0
+}
+
+// metByEveryGRPCCall are the conditions that hold for each gRPC call, so that they do not make a match any narrower.
+// Source: the gRPC over HTTP2 protocol, Requests.
+var metByEveryGRPCCall = map[string]bool{
+	":method exact POST":                          true,
+	":method present":                             true,
+	":method regex POST":                          true,
+	":authority present":                          true,
+	":scheme present":                             true,
+	"header content-type present":                 true,
+	"header content-type prefix application/grpc": true,
+	"header te exact trailers":                    true,
+	"header te present":                           true,
+}
+
+// narrowing are the conditions that leave out some gRPC calls.
+func (m routeMatch) narrowing() []string {
+	var conditions []string
+	for _, condition := range m.conditions {
+		if !metByEveryGRPCCall[condition] {
+			conditions = append(conditions, condition)
+		}
+	}
+	return conditions
+}
+
+// takenPrefix is a prefix all of whose paths the match takes; ok is false for an exact path, and for a regular expression
+// that is more than a literal beginning and ".*".
+func (m routeMatch) takenPrefix() (prefix string, ok bool) {
+	switch m.kind {
+	case pathPrefix:
+		return m.path, true
+	case pathRegex:
+		beginning, open := strings.CutSuffix(m.path, ".*")
+		// An unescaped dot takes any character, so also the dot.
+		literal := strings.ReplaceAll(beginning, `\.`, ".")
+		if open && regexp.QuoteMeta(literal) == strings.ReplaceAll(literal, ".", `\.`) {
+			return literal, true
+		}
+	}
+	return "", false
+}
+
+// literalBeginning is what all paths that the match takes begin with.
+func (m routeMatch) literalBeginning() string {
+	if m.kind != pathRegex {
+		return m.path
+	}
+	expression, err := regexp.Compile(m.path)
+	if err != nil {
+		return ""
+	}
+	literal, _ := expression.LiteralPrefix()
+	return literal
+}

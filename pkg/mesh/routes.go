@@ -1,0 +1,123 @@
+package mesh
+
+import (
+	"slices"
+
+	networkingapi "istio.io/api/networking/v1alpha3"
+	networking "istio.io/client-go/pkg/apis/networking/v1"
+	core "k8s.io/api/core/v1"
+)
+
+// GatewayRoute is one match of one http rule (delegates resolved) as one host of one listener of a gateway serves it. A rule
+// with several matches is several routes, because Envoy tries them apart.
+type GatewayRoute struct {
+	// Server is the (first) server that serves it.
+	Server *Server
+	// Host is what server and VirtualService have in common, in lower case.
+	Host string
+	// VirtualService is the root one that binds the Gateway; Holder has the rule (the same, or a delegate), at Rule.
+	VirtualService *networking.VirtualService
+	Holder         *networking.VirtualService
+	Rule           int
+	// Match is the place of the match in Spec, -1 where the rule has none and takes every call.
+	Match int
+	// Spec is the rule, merged with the root's where the holder is a delegate. Short names are those of the holder's namespace.
+	Spec *networkingapi.HTTPRoute
+	// Shadowed is the route ahead of it that takes all its gRPC calls, nil if it is reached.
+	Shadowed *GatewayRoute
+
+	rule     *HTTPRule
+	match    routeMatch
+	position int
+}
+
+// MatchSpec is the match itself, nil where the rule has none.
+func (r *GatewayRoute) MatchSpec() *networkingapi.HTTPMatchRequest {
+	if r.Match < 0 {
+		return nil
+	}
+	return r.Spec.Match[r.Match]
+}
+
+// HTTPRule is the rule that the route is one match of.
+func (r *GatewayRoute) HTTPRule() *HTTPRule { return r.rule }
+
+// CatchesAll says that the route takes every call of its host that no other route takes: istiod tries it last.
+func (r *GatewayRoute) CatchesAll() bool { return r.match.isCatchAll() }
+
+// PortOf is the Service port number that a destination of the route leads to: its own, or that of the Gateway server.
+func (r *GatewayRoute) PortOf(destination Destination) int32 {
+	if destination.Port != 0 {
+		return destination.Port
+	}
+	return int32(r.Server.Spec.GetPort().GetNumber())
+}
+
+// VirtualHost is what a gateway does with one host on one route table: its routes in the order in which Envoy tries them.
+type VirtualHost struct {
+	Workload *GatewayWorkload
+	// Servers share the route table: all plaintext HTTP ones of a listener, or one HTTPS server.
+	Servers []*Server
+	// Host is a name or wildcard in lower case. A call belongs to the most specific host of its table alone.
+	Host string
+	// RedirectsToHTTPS says that calls are not routed but sent to https, because a server with this host has httpsRedirect.
+	RedirectsToHTTPS bool
+	Routes           []*GatewayRoute
+}
+
+type routesToMemory struct{}
+
+type servicePort struct {
+	service Key
+	port    int32
+}
+
+// RoutesTo are the gateway routes (shadowed ones too) with a destination at that Service port, whether or not the gateway
+// sees the Service.
+func (s *Snapshot) RoutesTo(service *core.Service, port int32) []*GatewayRoute {
+	s.read(KindVirtualService)
+	s.read(KindGateway)
+	return remember(s, routesToMemory{}, func() map[servicePort][]*GatewayRoute {
+		routes := map[servicePort][]*GatewayRoute{}
+		for _, workload := range s.servingWorkloads() {
+			for _, host := range s.VirtualHosts(workload) {
+				for _, route := range host.Routes {
+					s.addDestinations(routes, route)
+				}
+			}
+		}
+		return routes
+	})[servicePort{KeyOf(service), port}]
+}
+
+func (s *Snapshot) addDestinations(routes map[servicePort][]*GatewayRoute, route *GatewayRoute) {
+	for _, destination := range s.Destinations(route.Spec, route.Holder.Namespace) {
+		if destination.Service == nil {
+			continue
+		}
+		key := servicePort{KeyOf(destination.Service), route.PortOf(destination)}
+		if !slices.Contains(routes[key][max(0, len(routes[key])-1):], route) {
+			routes[key] = append(routes[key], route)
+		}
+	}
+}
+
+type servingWorkloadsMemory struct{}
+
+// servingWorkloads are all workloads that some Gateway selects, each once.
+func (s *Snapshot) servingWorkloads() []*GatewayWorkload {
+	s.read(KindGateway)
+	return remember(s, servingWorkloadsMemory{}, func() []*GatewayWorkload {
+		var workloads []*GatewayWorkload
+		seen := map[*GatewayWorkload]bool{}
+		for _, gateway := range s.Gateways().All() {
+			for _, workload := range s.GatewayWorkloadsSelected(gateway) {
+				if !seen[workload] {
+					seen[workload] = true
+					workloads = append(workloads, workload)
+				}
+			}
+		}
+		return workloads
+	})
+}

@@ -1,0 +1,217 @@
+package mesh
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	networkingapi "istio.io/api/networking/v1alpha3"
+	networking "istio.io/client-go/pkg/apis/networking/v1"
+	"k8s.io/apimachinery/pkg/labels"
+)
+
+type virtualHostsMemory struct{ workload *GatewayWorkload }
+
+// VirtualHosts are those of a gateway workload, after merging: by listener, then the more specific host first.
+// Source: Istio's pilot/pkg/networking/core/gateway.go (buildGatewayHTTPRouteConfig).
+func (s *Snapshot) VirtualHosts(w *GatewayWorkload) []*VirtualHost {
+	s.read(KindVirtualService)
+	s.read(KindGateway)
+	return remember(s, virtualHostsMemory{w}, func() []*VirtualHost {
+		var hosts []*VirtualHost
+		for _, servers := range routeTables(s.Servers(w)) {
+			hosts = append(hosts, s.virtualHostsOfTable(w, servers)...)
+		}
+		return hosts
+	})
+}
+
+// routeTables groups the servers that share a route table: plaintext HTTP ones by listener; an HTTPS server is alone.
+// Source: Istio's pilot/pkg/model/gateway.go (gatewayRDSRouteName).
+func routeTables(servers []*Server) [][]*Server {
+	type listener struct {
+		port int32
+		bind string
+	}
+	var tables [][]*Server
+	plaintext := map[listener]int{}
+	for _, server := range servers {
+		if server.DroppedBy != nil || server.LeftOut != "" || !server.IsHTTP() {
+			continue
+		}
+		on := listener{server.ListenerPort, server.Bind}
+		table, shared := plaintext[on]
+		switch {
+		case server.IsTLS():
+			tables = append(tables, []*Server{server})
+		case shared:
+			tables[table] = append(tables[table], server)
+		default:
+			plaintext[on] = len(tables)
+			tables = append(tables, []*Server{server})
+		}
+	}
+	slices.SortStableFunc(tables, func(a, b []*Server) int { return cmp.Compare(a[0].ListenerPort, b[0].ListenerPort) })
+	return tables
+}
+
+// tableBuilder collects the virtual hosts of one route table.
+type tableBuilder struct {
+	snapshot *Snapshot
+	workload *GatewayWorkload
+	servers  []*Server
+	hosts    map[string]*VirtualHost
+	// seen are the routes that a host has: a VirtualService comes once for each server that takes the host.
+	seen map[seenRoute]bool
+}
+
+type seenRoute struct {
+	host  *VirtualHost
+	spec  *networkingapi.HTTPRoute
+	match int
+}
+
+func (s *Snapshot) virtualHostsOfTable(w *GatewayWorkload, servers []*Server) []*VirtualHost {
+	table := &tableBuilder{snapshot: s, workload: w, servers: servers, hosts: map[string]*VirtualHost{}, seen: map[seenRoute]bool{}}
+	numbers := map[*networking.Gateway]uint32{}
+	for _, server := range servers {
+		// istiod translates a VirtualService once for a Gateway and route table, with the number of the first server.
+		if _, known := numbers[server.Gateway]; !known {
+			numbers[server.Gateway] = server.Spec.GetPort().GetNumber()
+		}
+		table.addServer(server, numbers[server.Gateway])
+	}
+	hosts := make([]*VirtualHost, 0, len(table.hosts))
+	for _, host := range table.hosts {
+		sortRoutes(host)
+		hosts = append(hosts, host)
+	}
+	slices.SortFunc(hosts, func(a, b *VirtualHost) int { return compareHosts(a.Host, b.Host) })
+	return hosts
+}
+
+func (t *tableBuilder) addServer(server *Server, number uint32) {
+	offered := map[string]*hostIndex{}
+	for _, vs := range t.snapshot.VirtualServicesForGateway(server.Gateway, t.workload.Namespace) {
+		index := offered[vs.Namespace]
+		if index == nil {
+			index = newHostIndex(ServerHosts(server.Gateway, server.Spec, vs.Namespace))
+			offered[vs.Namespace] = index
+		}
+		for _, own := range vs.Spec.Hosts {
+			for _, common := range index.common(ResolveHost(own, vs.Namespace)) {
+				t.addRoutes(strings.ToLower(common), server, vs, number)
+			}
+		}
+	}
+	if !server.Spec.GetTls().GetHttpsRedirect() {
+		return
+	}
+	for _, offer := range server.Spec.Hosts {
+		_, name, prefixed := strings.Cut(offer, "/")
+		if !prefixed {
+			name = offer
+		}
+		t.host(strings.ToLower(name)).RedirectsToHTTPS = true
+	}
+}
+
+func (t *tableBuilder) host(name string) *VirtualHost {
+	host := t.hosts[name]
+	if host == nil {
+		host = &VirtualHost{Workload: t.workload, Servers: t.servers, Host: name}
+		t.hosts[name] = host
+	}
+	return host
+}
+
+// addRoutes appends a VirtualService's routes to a host. A VirtualService ends with its first catch-all: istiod sends no
+// route after that one.
+// Source: Istio's pilot/pkg/networking/core/route/route.go (BuildHTTPRoutesForVirtualService).
+func (t *tableBuilder) addRoutes(name string, server *Server, vs *networking.VirtualService, number uint32) {
+	var end *GatewayRoute
+	for _, rule := range t.snapshot.HTTPRules(vs) {
+		for _, match := range matchPlaces(rule.Spec) {
+			route := &GatewayRoute{
+				Server: server, Host: name, VirtualService: vs, Holder: rule.Holder, Rule: rule.Index, Match: match,
+				Spec: rule.Spec, Shadowed: end, rule: rule,
+			}
+			if !t.serves(route, number) {
+				continue
+			}
+			route.match = routeMatchOf(route.MatchSpec())
+			host := t.host(name)
+			host.RedirectsToHTTPS = host.RedirectsToHTTPS || server.Spec.GetTls().GetHttpsRedirect()
+			key := seenRoute{host, rule.Spec, match}
+			if !t.seen[key] {
+				t.seen[key] = true
+				route.position = len(host.Routes)
+				host.Routes = append(host.Routes, route)
+			}
+			if end == nil && route.match.isCatchAll() {
+				end = route
+			}
+		}
+	}
+}
+
+// matchPlaces are the places of a rule's matches, or -1 for the one match of a rule without.
+func matchPlaces(rule *networkingapi.HTTPRoute) []int {
+	if len(rule.Match) == 0 {
+		return []int{-1}
+	}
+	places := make([]int, len(rule.Match))
+	for i := range places {
+		places[i] = i
+	}
+	return places
+}
+
+// serves says whether a match is for this gateway at all: by port, gateway names, and the proxies' labels and namespace.
+// Labels and namespace count only where the match names no gateways.
+// Source: Istio's pilot/pkg/networking/core/route/route.go (TranslateRoute, sourceMatchHTTP).
+func (t *tableBuilder) serves(route *GatewayRoute, number uint32) bool {
+	match := route.MatchSpec()
+	if match == nil {
+		return true
+	}
+	if match.Port != 0 && match.Port != number {
+		return false
+	}
+	if len(match.Gateways) > 0 {
+		bound := route.Server.Gateway.Namespace + "/" + route.Server.Gateway.Name
+		return slices.ContainsFunc(match.Gateways, func(name string) bool {
+			return ResolveGatewayName(name, route.Holder.Namespace) == bound
+		})
+	}
+	if match.SourceNamespace != "" && match.SourceNamespace != t.workload.Namespace {
+		return false
+	}
+	return labels.SelectorFromSet(match.SourceLabels).Matches(labels.Set(t.workload.Labels))
+}
+
+// sortRoutes puts a host's catch-alls last, and after them what istiod does not send, and says which routes are not reached.
+// Source: Istio's pilot/pkg/networking/core/route/route.go (SortVHostRoutes).
+func sortRoutes(host *VirtualHost) {
+	rank := func(route *GatewayRoute) int {
+		switch {
+		case route.Shadowed != nil:
+			return 2
+		case route.match.isCatchAll():
+			return 1
+		default:
+			return 0
+		}
+	}
+	slices.SortStableFunc(host.Routes, func(a, b *GatewayRoute) int { return cmp.Compare(rank(a), rank(b)) })
+	ahead := newCoverage()
+	for i, route := range host.Routes {
+		route.position = i
+		if route.Shadowed == nil {
+			route.Shadowed = ahead.covering(route.match)
+		}
+		if route.Shadowed == nil {
+			ahead.add(route)
+		}
+	}
+}

@@ -1,0 +1,66 @@
+package mesh
+
+import (
+	"cmp"
+	"slices"
+
+	networking "istio.io/client-go/pkg/apis/networking/v1"
+)
+
+// ByAge sorts objects as istiod sorts its configuration: the older first, then by name and namespace. Objects of files have
+// no age, and so are all as old as each other.
+// Source: Istio's pilot/pkg/model/config.go (configCompareByCreationTime).
+func ByAge[T Object](a, b T) int {
+	return cmp.Or(
+		a.GetCreationTimestamp().Compare(b.GetCreationTimestamp().Time),
+		cmp.Compare(a.GetName(), b.GetName()),
+		cmp.Compare(a.GetNamespace(), b.GetNamespace()),
+	)
+}
+
+// IsDelegate says that a VirtualService has no hosts: others delegate to it, by itself it is no route.
+func IsDelegate(vs *networking.VirtualService) bool { return len(vs.Spec.Hosts) == 0 }
+
+type virtualServicesMemory struct{}
+
+// virtualServicesByGateway are the VirtualServices with hosts by the resolved names of their gateways, each by age.
+func (s *Snapshot) virtualServicesByGateway() map[string][]*networking.VirtualService {
+	s.read(KindVirtualService)
+	return remember(s, virtualServicesMemory{}, func() map[string][]*networking.VirtualService {
+		byGateway := map[string][]*networking.VirtualService{}
+		for _, vs := range slices.SortedFunc(slices.Values(s.VirtualServices().All()), ByAge[*networking.VirtualService]) {
+			if IsDelegate(vs) {
+				continue
+			}
+			for _, name := range gatewayNamesOf(vs) {
+				byGateway[name] = append(byGateway[name], vs)
+			}
+		}
+		return byGateway
+	})
+}
+
+// VirtualServicesBoundTo are all VirtualServices that name the Gateway, visible to its proxies or not, by age.
+func (s *Snapshot) VirtualServicesBoundTo(gateway *networking.Gateway) []*networking.VirtualService {
+	return s.virtualServicesByGateway()[gateway.Namespace+"/"+gateway.Name]
+}
+
+// VirtualServicesForGateway are the VirtualServices that name the Gateway as its proxies of that namespace see them: first
+// their own namespace's that are exported to it by name, then those that others export to it by name, then the public
+// ones; each by age.
+// Source: Istio's pilot/pkg/model/push_context.go (VirtualServicesForGateway, initVirtualServices).
+func (s *Snapshot) VirtualServicesForGateway(gateway *networking.Gateway, proxyNamespace string) []*networking.VirtualService {
+	var private, exported, public []*networking.VirtualService
+	for _, vs := range s.VirtualServicesBoundTo(gateway) {
+		switch {
+		case !s.VirtualServiceVisibleTo(vs, proxyNamespace):
+		case slices.Contains(s.exportToOf(vs), "*"):
+			public = append(public, vs)
+		case vs.Namespace == proxyNamespace:
+			private = append(private, vs)
+		default:
+			exported = append(exported, vs)
+		}
+	}
+	return slices.Concat(private, exported, public)
+}
