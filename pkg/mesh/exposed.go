@@ -1,0 +1,110 @@
+package mesh
+
+import (
+	"slices"
+
+	core "k8s.io/api/core/v1"
+)
+
+// ExposedPort is a Service port with gRPC evidence.
+type ExposedPort struct {
+	Service *core.Service
+	// Index is the port's place in the Service; Port points at it.
+	Index int
+	Port  *core.ServicePort
+	// Workloads are those that the Service selects.
+	Workloads []*Workload
+	// Evidence is why it is gRPC, strongest first.
+	Evidence []Evidence
+	// Routed says that some gateway route leads to it, through delegates too (VirtualService, GRPCRoute, HTTPRoute).
+	Routed bool
+}
+
+// Weak says that nothing but weak evidence speaks for gRPC: never ground for an error.
+func (e *ExposedPort) Weak() bool { return isWeak(e.Evidence) }
+
+// Protocol is what Istio takes the port for.
+func (e *ExposedPort) Protocol() Protocol { return ServicePortProtocol(e.Port) }
+
+// exposure is all exposed ports, and the ways to find one.
+type exposure struct {
+	all        []*ExposedPort
+	byService  map[Key][]*ExposedPort
+	byWorkload map[*Workload][]*ExposedPort
+}
+
+type exposureMemory struct{}
+
+// ExposedPorts are all exposed ports, by Service and place. Infrastructure has none.
+func (s *Snapshot) ExposedPorts() []*ExposedPort { return s.exposure().all }
+
+// ExposedPortsOf are those of one Service.
+func (s *Snapshot) ExposedPortsOf(service *core.Service) []*ExposedPort {
+	return s.exposure().byService[KeyOf(service)]
+}
+
+// ExposedWorkloads are the workloads behind exposed ports, each with the ports that lead to it.
+func (s *Snapshot) ExposedWorkloads() map[*Workload][]*ExposedPort { return s.exposure().byWorkload }
+
+func (s *Snapshot) exposure() *exposure {
+	return remember(s, exposureMemory{}, func() *exposure {
+		found := &exposure{byService: map[Key][]*ExposedPort{}, byWorkload: map[*Workload][]*ExposedPort{}}
+		for _, service := range s.Services().All() {
+			if s.IsInfrastructureService(service) {
+				continue
+			}
+			for _, port := range s.exposedPortsOf(service) {
+				found.all = append(found.all, port)
+				found.byService[KeyOf(service)] = append(found.byService[KeyOf(service)], port)
+				for _, workload := range port.Workloads {
+					if !s.IsInfrastructure(workload) {
+						found.byWorkload[workload] = append(found.byWorkload[workload], port)
+					}
+				}
+			}
+		}
+		return found
+	})
+}
+
+func (s *Snapshot) exposedPortsOf(service *core.Service) []*ExposedPort {
+	workloads := s.WorkloadsOf(service)
+	var exposed []*ExposedPort
+	for i := range service.Spec.Ports {
+		port := &service.Spec.Ports[i]
+		leads := s.leadsTo(service, port.Port)
+		evidence := servicePortEvidence(port)
+		if !sharesTargetWithTCP(service, port) {
+			for _, workload := range workloads {
+				evidence = append(evidence, workloadEvidence(port, workload)...)
+			}
+		}
+		if evidence = byStrength(append(evidence, leads.evidence...)); len(evidence) > 0 {
+			exposed = append(exposed, &ExposedPort{
+				Service: service, Index: i, Port: port, Workloads: workloads, Evidence: evidence, Routed: leads.routed,
+			})
+		}
+	}
+	return exposed
+}
+
+// workloadEvidence is what a workload's pods say of the port that the Service port leads to. A port of another transport
+// protocol than the container's leads nowhere, but to the same number: that a UDP port was meant for gRPC shows there.
+func workloadEvidence(port *core.ServicePort, w *Workload) []Evidence {
+	number, _, ok := TargetPort(port, w.Template)
+	if !ok {
+		return nil
+	}
+	evidence := containerEvidence(w.Template, number)
+	if number == exampleServerPort && port.TargetPort.IntValue() != exampleServerPort {
+		evidence = append(evidence, Evidence{"its target is port 50051, the custom of gRPC's examples", EvidenceWeak})
+	}
+	return evidence
+}
+
+// sharesTargetWithTCP says that the port is the twin of a TCP port to the same target, as HTTP/3 beside HTTP/2.
+func sharesTargetWithTCP(service *core.Service, port *core.ServicePort) bool {
+	return transportOf(port.Protocol) != core.ProtocolTCP && slices.ContainsFunc(service.Spec.Ports, func(other core.ServicePort) bool {
+		return transportOf(other.Protocol) == core.ProtocolTCP && other.TargetPort == port.TargetPort
+	})
+}
