@@ -10,7 +10,9 @@ import (
 
 // Injection is what happens to a pod that is made now.
 type Injection struct {
-	// By is the webhook that selects the pod, nil if none does. Of several it is the one whose proxy stays.
+	// Called are the webhooks that select the pod, in the order in which the API server calls them.
+	Called []*Injector
+	// By is the one of them that counts, nil if there is none: of several the one whose proxy stays.
 	By *Injector
 	// Injected says that the pod gets a proxy: a webhook selects it and the injector does not leave it out.
 	Injected bool
@@ -33,7 +35,7 @@ func (s *Snapshot) InjectionOf(w *Workload) Injection {
 
 // InjectionOfPod judges a pod of that shape made now in the namespace.
 func (s *Snapshot) InjectionOfPod(namespace string, template *core.PodTemplateSpec) Injection {
-	return s.injectionIn(namespace, s.NamespaceLabels(namespace), template)
+	return s.InjectionIn(namespace, s.NamespaceLabels(namespace), template)
 }
 
 // NamespaceLabels are the labels of a namespace, with the one that the API server sets on each. A namespace that is not in
@@ -48,15 +50,15 @@ func (s *Snapshot) NamespaceLabels(name string) map[string]string {
 	return namespaceLabels
 }
 
-// injectionIn judges a pod in a namespace that had these labels.
-func (s *Snapshot) injectionIn(namespace string, namespaceLabels map[string]string, template *core.PodTemplateSpec) Injection {
-	var selecting, injecting []*Injector
+// InjectionIn judges a pod of that shape made in the namespace if it had these labels.
+func (s *Snapshot) InjectionIn(namespace string, namespaceLabels map[string]string, template *core.PodTemplateSpec) Injection {
+	var called, injecting []*Injector
 	var reason string
 	for _, injector := range s.Injectors() {
 		if !injector.Selects(namespaceLabels, template.Labels) {
 			continue
 		}
-		selecting = append(selecting, injector)
+		called = append(called, injector)
 		if why := s.injectorConfig(injector).leavesOut(namespace, template); why != "" {
 			reason = why
 			continue
@@ -64,13 +66,13 @@ func (s *Snapshot) injectionIn(namespace string, namespaceLabels map[string]stri
 		injecting = append(injecting, injector)
 	}
 	switch {
-	case len(selecting) == 0:
+	case len(called) == 0:
 		return Injection{Reason: "no injector webhook selects its pods"}
 	case len(injecting) == 0:
-		return Injection{By: selecting[0], Reason: reason}
+		return Injection{Called: called, By: called[0], Reason: reason}
 	default:
 		by := lastToInject(injecting)
-		return Injection{By: by, Injected: true, Revision: by.Revision}
+		return Injection{Called: called, By: by, Injected: true, Revision: by.Revision}
 	}
 }
 

@@ -26,7 +26,7 @@ func (l InjectionLabel) String() string { return l.Key + "=" + l.Value }
 func (s *Snapshot) NamespaceInjectionLabels(w *Workload) []InjectionLabel {
 	namespaceLabels := s.NamespaceLabels(w.Namespace())
 	return s.labelsThatInject(s.labelsSelected(namespaceSelector), func(label InjectionLabel) Injection {
-		return s.injectionIn(w.Namespace(), withInjectionLabel(namespaceLabels, label), w.Template)
+		return s.InjectionIn(w.Namespace(), withInjectionLabel(namespaceLabels, label), w.Template)
 	})
 }
 

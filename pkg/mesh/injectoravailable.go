@@ -35,6 +35,17 @@ func (s *Snapshot) InjectorUnavailable(i *Injector) (reason string, unavailable 
 	return fmt.Sprintf("its Service %s has no ready endpoint", name), true
 }
 
+// BlockedBy is the webhook because of which no pod can be made that is judged like this: it selects the pod, fails closed
+// and cannot be called. It is nil where pods can be made.
+func (s *Snapshot) BlockedBy(injection Injection) *Injector {
+	for _, injector := range injection.Called {
+		if _, unavailable := s.InjectorUnavailable(injector); unavailable && injector.FailsClosed() {
+			return injector
+		}
+	}
+	return nil
+}
+
 // noEndpointSlices judges a Service without EndpointSlices by the workloads that it selects: manifests of a repository
 // hold workloads, and none of what controllers make of them.
 func (s *Snapshot) noEndpointSlices(service *core.Service) (reason string, unavailable bool) {

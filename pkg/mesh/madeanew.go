@@ -17,7 +17,7 @@ func (s *Snapshot) podsMadeAnew(workloads []Key) []Sourced {
 	var made []Sourced
 	for _, key := range workloads {
 		workload := s.Workload(key)
-		if workload == nil || s.RolloutBlocked(workload) {
+		if workload == nil || s.BlockedBy(s.InjectionOf(workload)) != nil {
 			continue
 		}
 		injection := s.InjectionOf(workload)
@@ -26,17 +26,6 @@ func (s *Snapshot) podsMadeAnew(workloads []Key) []Sourced {
 		}
 	}
 	return made
-}
-
-// RolloutBlocked says that new pods of the workload cannot be made: the webhook that selects them fails closed, and its
-// injector is not there.
-func (s *Snapshot) RolloutBlocked(w *Workload) bool {
-	by := s.InjectionOf(w).By
-	if by == nil || !by.FailsClosed() {
-		return false
-	}
-	_, unavailable := s.InjectorUnavailable(by)
-	return unavailable
 }
 
 func madeAnew(old *core.Pod, template *core.PodTemplateSpec, injection Injection) *core.Pod {

@@ -1,0 +1,68 @@
+package mesh
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestIsAmbient(t *testing.T) {
+	cases := []struct {
+		name, namespace, labels, spec string
+		ambient                       bool
+	}{
+		{name: "not", namespace: ""},
+		{name: "by namespace", namespace: "istio.io/dataplane-mode: ambient", ambient: true},
+		{name: "pod opts out", namespace: "istio.io/dataplane-mode: ambient", labels: ", istio.io/dataplane-mode: none"},
+		{name: "by pod", labels: ", istio.io/dataplane-mode: ambient", ambient: true},
+		{name: "with a sidecar", namespace: "istio.io/dataplane-mode: ambient, istio-injection: enabled"},
+		{name: "on the host's network", namespace: "istio.io/dataplane-mode: ambient", spec: "hostNetwork: true,"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			s := snapshot(t, defaultRevision+namespaceYAML(c.namespace)+deploymentYAML(c.labels, "", c.spec))
+			assert.Equal(t, c.ambient, s.IsAmbient("shop", s.Workload(checkoutKey).Template))
+		})
+	}
+}
+
+func TestWaypointOf(t *testing.T) {
+	const (
+		shared  = "\n---\n{apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, metadata: {name: w, namespace: infra}, spec: {gatewayClassName: istio-waypoint, listeners: [{name: mesh, port: 15008, protocol: HBONE, allowedRoutes: {namespaces: {"
+		own     = "\n---\n{apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, metadata: {name: w, namespace: shop}, spec: {gatewayClassName: istio-waypoint}}"
+		pods    = "\n---\n{apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, metadata: {name: w, namespace: shop, labels: {istio.io/waypoint-for: workload}}, spec: {gatewayClassName: istio-waypoint}}"
+		byClass = "\n---\n{apiVersion: gateway.networking.k8s.io/v1, kind: GatewayClass, metadata: {name: istio-waypoint, labels: {istio.io/waypoint-for: none}}, spec: {controllerName: istio.io/mesh-controller}}"
+	)
+	cases := []struct {
+		name, service, namespace, yaml string
+		use                            WaypointUse
+		inUse                          bool
+		named                          string
+	}{
+		{name: "no label", named: "/"},
+		{name: "by namespace", namespace: "istio.io/use-waypoint: w", yaml: own, inUse: true, named: "shop/w"},
+		{name: "by Service", service: "istio.io/use-waypoint: w", yaml: own, inUse: true, named: "shop/w", use: WaypointUse{OnService: true}},
+		{name: "Service opts out", service: "istio.io/use-waypoint: none", namespace: "istio.io/use-waypoint: w", yaml: own, named: "/", use: WaypointUse{OnService: true, OptedOut: true}},
+		{name: "namespace says none", namespace: "istio.io/use-waypoint: none", named: "/", use: WaypointUse{OptedOut: true}},
+		{name: "not there", namespace: "istio.io/use-waypoint: w", named: "shop/w"},
+		{name: "for pods only", namespace: "istio.io/use-waypoint: w", yaml: pods, named: "shop/w", use: WaypointUse{Refused: "it is a waypoint for workload traffic, not for Services"}},
+		{name: "for nothing, by its class", namespace: "istio.io/use-waypoint: w", yaml: own + byClass, named: "shop/w", use: WaypointUse{Refused: "it is a waypoint for none traffic, not for Services"}},
+		{name: "elsewhere, open", namespace: "istio.io/use-waypoint: w, istio.io/use-waypoint-namespace: infra", yaml: shared + "from: All}}}]}}", inUse: true, named: "infra/w"},
+		{name: "elsewhere, by selector", namespace: "team: a, istio.io/use-waypoint: w, istio.io/use-waypoint-namespace: infra", yaml: shared + "from: Selector, selector: {matchLabels: {team: a}}}}}]}}", inUse: true, named: "infra/w"},
+		{name: "elsewhere, closed", namespace: "istio.io/use-waypoint: w, istio.io/use-waypoint-namespace: infra", yaml: shared + "}}}]}}", named: "infra/w", use: WaypointUse{Refused: "its listener does not let in namespace shop"}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			s := snapshot(t, namespaceYAML(c.namespace)+c.yaml+"\n---\n{apiVersion: v1, kind: Service, metadata: {name: s, namespace: shop, labels: {"+c.service+"}}}")
+			service, ok := s.Services().Get("shop", "s")
+			require.True(t, ok)
+			use := s.WaypointOf(service)
+			assert.Equal(t, c.inUse, use.InUse())
+			assert.Equal(t, c.named, use.Named.String())
+			assert.Equal(t, c.use.OnService, use.OnService)
+			assert.Equal(t, c.use.OptedOut, use.OptedOut)
+			assert.Equal(t, c.use.Refused, use.Refused)
+		})
+	}
+}

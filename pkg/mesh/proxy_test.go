@@ -1,0 +1,80 @@
+package mesh
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	core "k8s.io/api/core/v1"
+)
+
+func TestProxyOf(t *testing.T) {
+	cases := []struct {
+		name, annotations, spec string
+		proxy                   Proxy
+		has                     bool
+	}{
+		{"none", "", "containers: [{name: app}]", Proxy{}, false},
+		{"container", "", "containers: [{name: app}, {name: istio-proxy, args: [proxy, sidecar]}]", Proxy{}, true},
+		{"native, by container", "", "initContainers: [{name: istio-proxy, restartPolicy: Always}], containers: [{name: app}]", Proxy{Native: true}, true},
+		{"init container that ends", "", "initContainers: [{name: istio-proxy}], containers: [{name: app}]", Proxy{}, false},
+		{"gateway", "", "containers: [{name: istio-proxy, args: [proxy, router]}]", Proxy{}, false},
+		{"ztunnel", "", "containers: [{name: istio-proxy, args: [proxy, ztunnel]}]", Proxy{}, false},
+		{"metadata only", `sidecar.istio.io/status: '{"initContainers":["istio-init"],"containers":["istio-proxy"],"revision":"canary"}'`, "", Proxy{Revision: "canary"}, true},
+		{"metadata only, native", `sidecar.istio.io/status: '{"initContainers":["istio-validation","istio-proxy"],"containers":null,"revision":"r1"}'`, "", Proxy{Revision: "r1", Native: true}, true},
+		{"status without revision", `istio.io/rev: r2, sidecar.istio.io/status: '{"containers":["istio-proxy"]}'`, "", Proxy{Revision: "r2"}, true},
+		{"status that is no JSON", `sidecar.istio.io/status: injected`, "containers: [{name: istio-proxy}]", Proxy{}, true},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			s := snapshot(t, "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: shop, annotations: {"+c.annotations+"}}, spec: {"+c.spec+"}}")
+			proxy, has := ProxyOf(s.Pods().All()[0])
+			assert.Equal(t, c.has, has)
+			assert.Equal(t, c.proxy, proxy)
+		})
+	}
+}
+
+// istiodService is called by the webhooks of the default revision; without any endpoint in the snapshot it is taken to be up.
+const istiodService = "\n---\n{apiVersion: v1, kind: Service, metadata: {name: istiod, namespace: istio-system}, spec: {ports: [{port: 443}]}}"
+
+const checkoutPod = `
+---
+apiVersion: v1
+kind: Pod
+metadata:
+  name: checkout-1
+  namespace: shop
+  labels: {app: checkout, pod-template-hash: abc, old: label}
+  annotations: {old: annotation}
+  ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: checkout-abc, uid: u, controller: true}]
+spec: {nodeName: node-1, containers: [{name: checkout, image: old}]}
+status: {phase: Running, podIP: 10.0.0.1}`
+
+func TestPodsMadeAnew(t *testing.T) {
+	s := snapshot(t, defaultRevision+namespaceYAML("istio-injection: enabled")+deploymentYAML(", version: v2", "note: new", "")+checkoutPod+istiodService)
+	after := s.With(Change{Restarted: []Key{checkoutKey}})
+	pods := after.PodsOf(after.Workload(checkoutKey))
+	require.Len(t, pods, 1)
+	pod := pods[0]
+	proxy, has := ProxyOf(pod)
+	assert.True(t, has)
+	assert.Equal(t, Proxy{Revision: "default"}, proxy)
+	assert.Equal(t, map[string]string{"app": "checkout", "version": "v2", "pod-template-hash": "abc", "security.istio.io/tlsMode": "istio"}, pod.Labels)
+	assert.Equal(t, "new", pod.Annotations["note"])
+	assert.NotContains(t, pod.Annotations, "old")
+	assert.Equal(t, "checkout", pod.Spec.Containers[0].Image)
+	assert.Equal(t, "node-1", pod.Spec.NodeName)
+	assert.Equal(t, core.PodRunning, pod.Status.Phase)
+	assert.Equal(t, "10.0.0.1", pod.Status.PodIP)
+
+	_, had := ProxyOf(s.Pods().All()[0])
+	assert.False(t, had, "the snapshot that the change started from must stay as it was")
+}
+
+func TestPodsMadeAnewWithoutInjection(t *testing.T) {
+	s := snapshot(t, defaultRevision+namespaceYAML("")+deploymentYAML("", "", "")+checkoutPod)
+	after := s.With(Change{Restarted: []Key{checkoutKey}})
+	_, has := ProxyOf(after.Pods().All()[0])
+	assert.False(t, has)
+}

@@ -1,0 +1,107 @@
+package mesh
+
+import (
+	core "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
+	gatewayapi "sigs.k8s.io/gateway-api/apis/v1"
+)
+
+// The labels that lead from a Service or a namespace to its waypoint, and the one that says what a waypoint is for.
+const (
+	LabelUseWaypoint          = "istio.io/use-waypoint"
+	LabelUseWaypointNamespace = "istio.io/use-waypoint-namespace"
+	LabelWaypointFor          = "istio.io/waypoint-for"
+)
+
+// WaypointUse is what a Service's labels, and those of its namespace, say about the waypoint for calls to the Service.
+type WaypointUse struct {
+	// OnService says that the Service's own label decides, not the namespace's.
+	OnService bool
+	// OptedOut says that the label is "none".
+	OptedOut bool
+	// Named is the waypoint that the label names; empty where there is no label.
+	Named types.NamespacedName
+	// Gateway is the one of that name, nil if there is none.
+	Gateway *gatewayapi.Gateway
+	// Refused says why the waypoint does not take calls to the Service, as a clause; empty if it does.
+	Refused string
+}
+
+// InUse says that calls to the Service go through a waypoint.
+func (u WaypointUse) InUse() bool { return u.Gateway != nil && u.Refused == "" }
+
+// WaypointOf says which waypoint calls to the Service go through.
+// Source: Istio's pilot/pkg/serviceregistry/ambient/waypoints.go (fetchWaypointForService, GetUseWaypoint).
+func (s *Snapshot) WaypointOf(service *core.Service) WaypointUse {
+	use := waypointNamed(service.Labels, service.Namespace)
+	use.OnService = use.OptedOut || use.Named.Name != ""
+	if !use.OnService {
+		use = waypointNamed(s.NamespaceLabels(service.Namespace), service.Namespace)
+	}
+	if use.Named.Name == "" {
+		return use
+	}
+	if gateway, ok := s.KubernetesGateways().Get(use.Named.Namespace, use.Named.Name); ok {
+		use.Gateway = gateway
+		use.Refused = s.waypointRefuses(gateway, service)
+	}
+	return use
+}
+
+func waypointNamed(objectLabels map[string]string, namespace string) WaypointUse {
+	name, ok := objectLabels[LabelUseWaypoint]
+	if !ok || name == "none" {
+		return WaypointUse{OptedOut: ok}
+	}
+	if override, ok := objectLabels[LabelUseWaypointNamespace]; ok {
+		namespace = override
+	}
+	return WaypointUse{Named: types.NamespacedName{Namespace: namespace, Name: name}}
+}
+
+// waypointRefuses says why a waypoint leaves calls to a Service alone: it is for workloads only, or its listener does not
+// let the Service's namespace in.
+// Source: Istio's pilot/pkg/serviceregistry/ambient/waypoints.go (gatewayToWaypointTransform, makeAllowedRoutes).
+func (s *Snapshot) waypointRefuses(gateway *gatewayapi.Gateway, service *core.Service) string {
+	traffic := "service"
+	if class, ok := s.GatewayClasses().Get("", string(gateway.Spec.GatewayClassName)); ok && class.Labels[LabelWaypointFor] != "" {
+		traffic = class.Labels[LabelWaypointFor]
+	}
+	if stated, ok := gateway.Labels[LabelWaypointFor]; ok {
+		traffic = stated
+	}
+	if traffic != "service" && traffic != "all" {
+		return "it is a waypoint for " + traffic + " traffic, not for Services"
+	}
+	if !s.waypointLetsIn(gateway, service.Namespace) {
+		return "its listener does not let in namespace " + service.Namespace
+	}
+	return ""
+}
+
+func (s *Snapshot) waypointLetsIn(gateway *gatewayapi.Gateway, namespace string) bool {
+	allowed := waypointAllows(gateway)
+	from := gatewayapi.NamespacesFromSame
+	if allowed != nil && allowed.From != nil {
+		from = *allowed.From
+	}
+	switch from {
+	case gatewayapi.NamespacesFromAll:
+		return true
+	case gatewayapi.NamespacesFromSelector:
+		return selectorOf(allowed.Selector).Matches(labels.Set(s.NamespaceLabels(namespace)))
+	default:
+		return gateway.Namespace == namespace
+	}
+}
+
+// waypointAllows are the namespaces that the waypoint's HBONE listener lets in, nil if it does not say.
+func waypointAllows(gateway *gatewayapi.Gateway) *gatewayapi.RouteNamespaces {
+	for _, listener := range gateway.Spec.Listeners {
+		if listener.Protocol == "HBONE" && listener.Port == 15008 && listener.AllowedRoutes != nil {
+			return listener.AllowedRoutes.Namespaces
+		}
+	}
+	return nil
+}
