@@ -48,6 +48,7 @@ func (p *portMerge) add(server *Server) {
 			server.drop(DropProtocol, p.plaintext, fmt.Sprintf("%s cannot share port %d with %s",
 				server.protocol(), server.ListenerPort, p.plaintext.protocol()))
 		}
+		return
 	case !server.IsTLS():
 		if p.plaintext == nil || !p.groups[server.group()] {
 			p.plaintext = server
@@ -63,6 +64,7 @@ func (p *portMerge) add(server *Server) {
 	p.groups[server.group()] = true
 }
 
+// group is what servers of one listener have in common in istiod's eyes.
 func (v *Server) group() string { return v.protocol() + " " + v.Bind }
 
 // duplicate is an older server with tls that has one of the hosts on the same bind; if there is none, the hosts are taken.
