@@ -40,8 +40,8 @@ func FromUnstructured(u *unstructured.Unstructured) (object Object, ok bool, err
 	return Decode(data)
 }
 
-// ToUnstructured gives an object's JSON form, without the status and without what Go's encoding adds to it (null creation
-// times). Objects read from a list, which have no apiVersion and kind of their own, get them here.
+// ToUnstructured gives an object's JSON form, without what Go's encoding adds to it (null creation times, an empty status).
+// Objects read from a list, which have no apiVersion and kind of their own, get them here.
 func ToUnstructured(object Object) (*unstructured.Unstructured, error) {
 	data, err := json.Marshal(object)
 	if err != nil {
@@ -53,7 +53,9 @@ func ToUnstructured(object Object) (*unstructured.Unstructured, error) {
 	}
 	gvk := GroupVersionKind(object)
 	u.SetGroupVersionKind(gvk)
-	delete(u.Object, "status")
+	if status, ok := u.Object["status"].(map[string]any); ok && len(status) == 0 {
+		delete(u.Object, "status")
+	}
 	pruneNullTimes(u.Object)
 	return u, nil
 }

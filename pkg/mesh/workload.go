@@ -189,3 +189,20 @@ func (s *Snapshot) ownerByReference(pod *core.Pod) *Workload {
 	}
 	return nil
 }
+
+// MatchLabels are the labels that a workload's own selector asks for, nil where it has none or asks for more than labels.
+func MatchLabels(workload Object) map[string]string {
+	var selector *metav1.LabelSelector
+	switch typed := workload.(type) {
+	case *apps.Deployment:
+		selector = typed.Spec.Selector
+	case *apps.StatefulSet:
+		selector = typed.Spec.Selector
+	case *apps.DaemonSet:
+		selector = typed.Spec.Selector
+	}
+	if selector == nil || len(selector.MatchExpressions) > 0 {
+		return nil
+	}
+	return selector.MatchLabels
+}

@@ -1,0 +1,179 @@
+package expose
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+)
+
+// Result is what Build decided.
+type Result struct {
+	Plan     plan.Plan
+	Workload *mesh.Workload
+	// TargetPort is the container port of the gRPC server.
+	TargetPort int32
+	// Service and ServicePort are what routes lead to.
+	Service     string
+	ServicePort int32
+	// Gateway is the gateway's proxies, GatewayObject the Gateway ("namespace/name") whose server takes the calls.
+	Gateway       *mesh.GatewayWorkload
+	GatewayObject string
+	// Port, Hosts and TLS are what a client needs to know, beside an address.
+	Port  int32
+	Hosts []string
+	TLS   bool
+	// TLSMutual says that clients must show a certificate.
+	TLSMutual bool
+	// Rollouts are the workloads whose pods the plan makes anew.
+	Rollouts []mesh.Key
+	// AwaitPort is the gateway's Service on which somebody else's controller will open Port; nil if it is open.
+	AwaitPort *mesh.Key
+}
+
+// Build decides what it takes. Its error is an *Error where the user can do something about it.
+func Build(intent Intent, snapshot *mesh.Snapshot) (*Result, error) {
+	b := &builder{intent: intent, snapshot: snapshot}
+	for _, step := range []func() error{
+		b.findWorkload,
+		b.findTargetPort,
+		b.findGateway,
+		b.prepareService,
+		b.prepareInjection,
+		b.openPort,
+		b.prepareServer,
+		b.prepareRoute,
+		b.prove,
+	} {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	b.result.Plan = plan.Plan{Changes: b.changes, Notes: b.notes}
+	return &b.result, nil
+}
+
+// builder goes through the steps; each rests on what those before it found.
+type builder struct {
+	intent   Intent
+	snapshot *mesh.Snapshot
+	changes  []plan.Change
+	notes    []string
+	result   Result
+
+	workload *mesh.Workload
+	user     string
+}
+
+func (b *builder) note(format string, arguments ...any) {
+	note := fmt.Sprintf(format, arguments...)
+	if !slices.Contains(b.notes, note) {
+		b.notes = append(b.notes, note)
+	}
+}
+
+// create plans a new object of our own.
+func (b *builder) create(kind mesh.Kind, namespace, name, reason string, spec map[string]any) {
+	info := kind.Info()
+	metadata := map[string]any{"name": name, "namespace": namespace}
+	if !b.intent.Offline {
+		metadata["labels"] = map[string]any{ManagedByLabel: Manager}
+		metadata["annotations"] = map[string]any{ForAnnotation: b.user}
+	}
+	object := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": info.GroupVersion().String(), "kind": info.Kind, "metadata": metadata, "spec": spec,
+	}}
+	b.changes = append(b.changes, plan.Change{Action: plan.Create, Object: object, Reason: reason})
+}
+
+// update plans edits of an object that is there. On somebody else's object the undo note comes with them. Edits that
+// change nothing are left out. A second update of the same object joins the first: one object, one change.
+func (b *builder) update(action plan.Action, object mesh.Object, reason string, edits ...plan.Edit) error {
+	edits = slices.DeleteFunc(edits, func(e plan.Edit) bool { return equality.Semantic.DeepEqual(e.Old, e.New) })
+	if len(edits) == 0 {
+		return nil
+	}
+	change, err := b.changeOf(object)
+	if err != nil {
+		return err
+	}
+	if action == plan.Restart {
+		change.Action = plan.Restart
+	}
+	if change.Reason != "" {
+		reason = change.Reason + "; " + reason
+	}
+	change.Reason = reason
+	if isOwn(object) || b.intent.Offline {
+		change.Edits = append(change.Edits, edits...)
+		return nil
+	}
+	entries, err := undoEntriesAfter(change)
+	if err != nil {
+		return err
+	}
+	change.Edits = append(change.Edits, edits...)
+	return change.setUndo(addUndo(entries, edits, b.user))
+}
+
+// rely notes on an object that create changed or made earlier, for another workload, that this one rests on it too.
+func (b *builder) rely(object mesh.Object, paths ...plan.Path) error {
+	if b.intent.Offline {
+		return nil
+	}
+	if isOwn(object) {
+		users := usersOf(object)
+		if slices.Contains(users, b.user) {
+			return nil
+		}
+		change, err := b.changeOf(object)
+		if err != nil {
+			return err
+		}
+		change.Reason = "this workload rests on it too"
+		change.Edits = append(change.Edits, plan.Set(change.Object, strings.Join(append(users, b.user), ","), "metadata", "annotations", ForAnnotation))
+		return nil
+	}
+	target, err := mesh.ToUnstructured(object)
+	if err != nil {
+		return err
+	}
+	entries, err := undoEntries(target)
+	if err != nil {
+		return err
+	}
+	if !share(entries, b.user, paths...) {
+		return nil
+	}
+	change, err := b.changeOf(object)
+	if err != nil {
+		return err
+	}
+	change.Reason = "this workload rests on it too"
+	return change.setUndo(entries)
+}
+
+// changeOf is the plan's change of an object, begun if there is none yet.
+func (b *builder) changeOf(object mesh.Object) (*change, error) {
+	target, err := mesh.ToUnstructured(object)
+	if err != nil {
+		return nil, err
+	}
+	for i := range b.changes {
+		if sameObject(b.changes[i].Object, target) {
+			return (*change)(&b.changes[i]), nil
+		}
+	}
+	b.changes = append(b.changes, plan.Change{Action: plan.Update, Object: target})
+	return (*change)(&b.changes[len(b.changes)-1]), nil
+}
+
+func sameObject(x, y *unstructured.Unstructured) bool {
+	return x.GroupVersionKind().GroupKind() == y.GroupVersionKind().GroupKind() &&
+		x.GetNamespace() == y.GetNamespace() && x.GetName() == y.GetName()
+}

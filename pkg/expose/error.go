@@ -1,0 +1,37 @@
+package expose
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Error is why a workload cannot be exposed as asked. Its text is a sentence that names the object, and what to do next.
+type Error struct {
+	// Problem says what is wrong, Next what to do about it; sentences without a final stop.
+	Problem string
+	Next    string
+	// Choices are what the user can pick from, one line each.
+	Choices []string
+}
+
+// Error is the problem, the choices and the next step, on lines of their own.
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString(e.Problem)
+	for _, choice := range e.Choices {
+		b.WriteString("\n  " + choice)
+	}
+	if e.Next != "" {
+		b.WriteString("\n" + e.Next)
+	}
+	return b.String()
+}
+
+func refuse(next, problem string, arguments ...any) *Error {
+	return &Error{Problem: fmt.Sprintf(problem, arguments...), Next: next}
+}
+
+func (e *Error) choices(choices []string) *Error {
+	e.Choices = choices
+	return e
+}

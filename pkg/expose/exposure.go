@@ -1,0 +1,70 @@
+package expose
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+// Exposure is how a client reaches the workload.
+type Exposure struct {
+	// Addresses are host:port, the best first; none where the gateway has no address outside.
+	Addresses []string `json:"addresses"`
+	// Hosts are what the :authority of calls may be; "*" for any.
+	Hosts []string `json:"hosts"`
+	TLS   bool     `json:"tls"`
+	// Command is a line that tries it.
+	Command string `json:"command"`
+	// Forward is a line that makes the gateway reachable from here, where it has no address outside.
+	Forward string `json:"forward,omitempty"`
+}
+
+// ExposureOf is what a client needs, in the snapshot after the plan.
+func ExposureOf(result *Result, snapshot *mesh.Snapshot) Exposure {
+	exposure := Exposure{Hosts: result.Hosts, TLS: result.TLS, Addresses: []string{}}
+	if result.Gateway == nil {
+		return exposure
+	}
+	gateway := sameGateway(snapshot, result.Gateway)
+	for _, address := range snapshot.Addresses(gateway) {
+		exposure.Addresses = append(exposure.Addresses, net.JoinHostPort(address, strconv.Itoa(int(result.Port))))
+	}
+	target := "localhost:" + strconv.Itoa(int(result.Port))
+	if len(exposure.Addresses) > 0 {
+		target = exposure.Addresses[0]
+	} else if len(gateway.Services) > 0 {
+		exposure.Forward = fmt.Sprintf("kubectl port-forward -n %s service/%s %d", gateway.Namespace, mainService(gateway).Name, result.Port)
+	}
+	exposure.Command = grpcurl(result, target)
+	return exposure
+}
+
+// grpcurl is a ready line for the tool of that name: it lists the server's services by reflection.
+func grpcurl(result *Result, target string) string {
+	words := []string{"grpcurl"}
+	switch {
+	case !result.TLS:
+		words = append(words, "-plaintext")
+	case result.TLSMutual:
+		words = append(words, "-cacert ca.crt -cert client.crt -key client.key")
+	}
+	if host := concreteHost(result.Hosts); host != "" {
+		words = append(words, "-authority "+host)
+	}
+	return strings.Join(append(words, target, "list"), " ")
+}
+
+// concreteHost is an authority that the first host takes, empty where any will do.
+func concreteHost(hosts []string) string {
+	switch {
+	case len(hosts) == 0 || hosts[0] == "*":
+		return ""
+	case strings.HasPrefix(hosts[0], "*."):
+		return "grpc" + strings.TrimPrefix(hosts[0], "*")
+	default:
+		return hosts[0]
+	}
+}

@@ -1,0 +1,208 @@
+package expose
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	networking "istio.io/client-go/pkg/apis/networking/v1"
+	core "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+)
+
+// defaultGatewaySelector is what Istio's own ingress gateway is labelled with in every profile that has one.
+var defaultGatewaySelector = map[string]string{"istio": "ingressgateway"}
+
+// findGateway finds the proxies that take the calls from outside.
+func (b *builder) findGateway() error {
+	candidates, err := b.gatewayCandidates()
+	if err != nil {
+		return err
+	}
+	if len(b.intent.GatewaySelector) > 0 {
+		match := labels.SelectorFromSet(b.intent.GatewaySelector)
+		candidates = slices.DeleteFunc(slices.Clone(candidates), func(w *mesh.GatewayWorkload) bool {
+			return !match.Matches(labels.Set(w.Labels))
+		})
+	}
+	switch {
+	case len(candidates) == 1:
+		b.result.Gateway = candidates[0]
+		return nil
+	case len(candidates) > 1:
+		return refuse("Say which one: --gateway-selector KEY=VALUE", "the mesh has several gateways:").choices(gatewayChoices(candidates))
+	case b.intent.Offline:
+		if len(b.intent.GatewaySelector) == 0 {
+			b.note("The files hold no gateway workload: took Istio's default, --gateway-selector %s", labels.Set(defaultGatewaySelector))
+		}
+		return nil
+	case len(b.intent.GatewaySelector) > 0:
+		return refuse("Leave --gateway-selector out to see which there are",
+			"no gateway's pods carry the labels %s", labels.Set(b.intent.GatewaySelector))
+	}
+	if reason, unknown := b.snapshot.Unknown(mesh.KindDeployment, "", ""); unknown {
+		return refuse("Ask for the permission to read the gateway's namespace", "no gateway is in sight: %s", reason)
+	}
+	return refuse("Install one (for example the chart istio/gateway; on Tencent Cloud Mesh add an ingress gateway to the mesh), or name its pods with --gateway-selector",
+		"the mesh has no ingress gateway: no pods in this cluster run one")
+}
+
+// gatewayCandidates are the proxies that the Gateway of --gateway selects, else all ingress gateways.
+func (b *builder) gatewayCandidates() ([]*mesh.GatewayWorkload, error) {
+	if b.intent.Gateway == "" {
+		return b.snapshot.GatewayWorkloads(), nil
+	}
+	gateway, err := b.namedGateway()
+	if err != nil {
+		return nil, err
+	}
+	selected := b.snapshot.GatewayWorkloadsSelected(gateway)
+	if len(selected) == 0 && !b.intent.Offline {
+		return nil, refuse("Correct its selector (kubectl grpcexpose lint explains), or choose another Gateway",
+			"Gateway %s selects no pods: %s", b.intent.Gateway, labels.Set(gateway.Spec.GetSelector()))
+	}
+	return selected, nil
+}
+
+func (b *builder) namedGateway() (*networking.Gateway, error) {
+	namespace, name, qualified := strings.Cut(b.intent.Gateway, "/")
+	if !qualified {
+		namespace, name = b.workload.Namespace(), b.intent.Gateway
+	}
+	if gateway, ok := b.snapshot.Gateways().Get(namespace, name); ok {
+		return gateway, nil
+	}
+	var choices []string
+	for _, gateway := range b.snapshot.Gateways().All() {
+		choices = append(choices, "--gateway "+gateway.Namespace+"/"+gateway.Name)
+	}
+	return nil, refuse("Name one that is there, or leave --gateway out to get a new one",
+		"there is no Gateway %s/%s", namespace, name).choices(choices[:min(len(choices), 10)])
+}
+
+func gatewayChoices(workloads []*mesh.GatewayWorkload) []string {
+	var choices []string
+	for _, workload := range workloads {
+		choices = append(choices, fmt.Sprintf("--gateway-selector %s   %s", labels.Set(selectorFor(workload, workloads)), gatewayName(workload)))
+	}
+	return choices
+}
+
+// gatewayName is how messages name a gateway's proxies.
+func gatewayName(w *mesh.GatewayWorkload) string {
+	if w.Workload != nil {
+		return w.Workload.Key.String()
+	}
+	return fmt.Sprintf("pods %s in namespace %s", labels.Set(w.Labels), w.Namespace)
+}
+
+// selectorFor are labels that select these proxies and no other gateway's: the label "istio" alone where that does it,
+// which is what people know it by, else "app", else all labels that its own workload selects by.
+func selectorFor(gateway *mesh.GatewayWorkload, all []*mesh.GatewayWorkload) map[string]string {
+	for _, key := range []string{"istio", "app"} {
+		value, ok := gateway.Labels[key]
+		if !ok {
+			continue
+		}
+		others := slices.ContainsFunc(all, func(w *mesh.GatewayWorkload) bool { return w != gateway && w.Labels[key] == value })
+		if !others {
+			return map[string]string{key: value}
+		}
+	}
+	if gateway.Workload != nil {
+		if selector := mesh.MatchLabels(gateway.Workload.Object); len(selector) > 0 {
+			return selector
+		}
+	}
+	return gateway.Labels
+}
+
+// openPort sees to it that the gateway's Service leads the port to the proxies.
+func (b *builder) openPort() error {
+	gateway := b.result.Gateway
+	if gateway == nil {
+		return nil
+	}
+	if _, open := b.snapshot.ListenerPorts(gateway, uint32(b.result.Port)); open {
+		return b.relyOnOpenPort(gateway)
+	}
+	if len(gateway.Services) == 0 {
+		return refuse("Make a Service for it, with a port "+fmt.Sprint(b.result.Port), "no Service selects the pods of the gateway %s", gatewayName(gateway))
+	}
+	service := mainService(gateway)
+	if why, synced := b.snapshot.PortsAreSynced(gateway); synced {
+		key := mesh.KeyOf(service)
+		b.result.AwaitPort = &key
+		b.note("Port %d is not open on %s yet: %s opens it", b.result.Port, key, why)
+		return nil
+	}
+	if b.intent.OpenGatewayPort {
+		return b.addGatewayPort(service)
+	}
+	return b.portClosed(service)
+}
+
+// mainService is the Service through which calls from outside come: a load balancer's before the others.
+func mainService(gateway *mesh.GatewayWorkload) *core.Service {
+	for _, service := range gateway.Services {
+		if service.Spec.Type == core.ServiceTypeLoadBalancer {
+			return service
+		}
+	}
+	return gateway.Services[0]
+}
+
+// relyOnOpenPort notes that this workload needs a gateway port that an earlier create opened.
+func (b *builder) relyOnOpenPort(gateway *mesh.GatewayWorkload) error {
+	for _, service := range gateway.Services {
+		if err := b.rely(service, gatewayPortPath(b.result.Port)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func gatewayPortPath(port int32) plan.Path {
+	return plan.Path{"spec", "ports", fmt.Sprintf("port=%d,protocol=TCP", port)}
+}
+
+func (b *builder) addGatewayPort(service *core.Service) error {
+	object, err := mesh.ToUnstructured(service)
+	if err != nil {
+		return err
+	}
+	target := b.result.Port
+	if target < firstUnprivilegedPort {
+		// The proxies run without the right to bind such a port; Istio's own gateways map 80 to 8080 and 443 to 8443.
+		target += 8000
+	}
+	port := map[string]any{
+		"name": fmt.Sprintf("grpc-%d", b.result.Port), "port": int64(b.result.Port), "protocol": "TCP", "targetPort": int64(target),
+	}
+	return b.update(plan.Update, service, fmt.Sprintf("the gateway's Service does not open port %d", b.result.Port),
+		plan.Set(object, port, gatewayPortPath(b.result.Port)...))
+}
+
+const firstUnprivilegedPort = 1024
+
+func (b *builder) portClosed(service *core.Service) error {
+	var open []string
+	for i := range service.Spec.Ports {
+		port := &service.Spec.Ports[i]
+		switch {
+		case port.NodePort == b.result.Port:
+			return refuse(fmt.Sprintf("Use --port %d; from outside it is reached through node port %d", port.Port, port.NodePort),
+				"%d is the node port of port %d of %s: a Gateway names the Service's port", b.result.Port, port.Port, mesh.KeyOf(service))
+		case port.Protocol == core.ProtocolTCP && port.Port != statusPort:
+			open = append(open, fmt.Sprintf("--port %d%s", port.Port, quotedName(port.Name)))
+		}
+	}
+	return refuse("Choose one of them, or have the port added with --open-gateway-port",
+		"the gateway's %s does not open port %d; open are:", mesh.KeyOf(service), b.result.Port).choices(open)
+}
+
+// statusPort is where gateways answer health checks of load balancers. Source: Istio's gateway chart.
+const statusPort = 15021

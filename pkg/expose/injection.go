@@ -1,0 +1,337 @@
+package expose
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	core "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+)
+
+// RestartedAtAnnotation on a pod template is what kubectl rollout restart sets, too.
+const RestartedAtAnnotation = "kubectl.kubernetes.io/restartedAt"
+
+// prepareInjection sees to it that new pods get a proxy, and plans to make those anew that have none.
+func (b *builder) prepareInjection() error {
+	if b.intent.Inject == InjectNone {
+		return nil
+	}
+	if b.intent.Offline && len(b.snapshot.Injectors()) == 0 {
+		return b.labelOffline()
+	}
+	if b.wantsOtherRevision() || !b.snapshot.InjectionOf(b.workload).Injected {
+		if err := b.labelForInjection(); err != nil {
+			return err
+		}
+	} else if err := b.relyOnNamespaceLabel(); err != nil {
+		return err
+	}
+	return b.planRestarts()
+}
+
+func (b *builder) wantsOtherRevision() bool {
+	injection := b.snapshot.InjectionOf(b.workload)
+	return b.intent.Revision != "" && injection.Injected && injection.Revision != b.intent.Revision && injection.By.Tag != b.intent.Revision
+}
+
+func (b *builder) relyOnNamespaceLabel() error {
+	namespace, ok := b.snapshot.Namespaces().Get("", b.workload.Namespace())
+	if !ok {
+		return nil
+	}
+	return b.rely(namespace, plan.Path{"metadata", "labels", mesh.LabelInjection}, plan.Path{"metadata", "labels", mesh.LabelRevision})
+}
+
+// labelForInjection plans the label, on the namespace or on the pod template, that an existing webhook selects.
+func (b *builder) labelForInjection() error {
+	if len(b.snapshot.Injectors()) == 0 {
+		if reason, unknown := b.snapshot.Unknown(mesh.KindWebhook, "", ""); unknown {
+			return refuse("Ask for that permission, or say the label that your mesh wants: label the namespace yourself, then use --inject=none",
+				"which label this mesh's injector selects cannot be seen: %s", reason)
+		}
+		return refuse("Install Istio's control plane (or connect the cluster to the mesh), or use --inject=none where only the gateway shall balance",
+			"no sidecar injector is in this cluster: no MutatingWebhookConfiguration injects proxies")
+	}
+	if b.intent.Inject == InjectWorkload {
+		return b.labelTemplate()
+	}
+	return b.labelNamespace()
+}
+
+func (b *builder) labelNamespace() error {
+	name := b.workload.Namespace()
+	namespace, ok := b.snapshot.Namespaces().Get("", name)
+	if !ok {
+		return refuse("Ask for the permission to get namespaces, or leave injection as it is with --inject=none",
+			"namespace %s cannot be read, so nobody can tell whether its pods are injected", name)
+	}
+	if namespace.Labels[mesh.LabelInjection] == "disabled" {
+		return refuse("Remove that label if it is out of date, label the workload alone with --inject=workload where the mesh allows it, or go on without proxies with --inject=none (the gateway balances all the same)",
+			"somebody has switched injection off for namespace %s: label istio-injection=disabled", name)
+	}
+	label, err := b.chooseLabel(b.snapshot.NamespaceInjectionLabels(b.workload))
+	if err != nil {
+		return err
+	}
+	object, err := mesh.ToUnstructured(namespace)
+	if err != nil {
+		return err
+	}
+	edits := []plan.Edit{plan.Set(object, label.Value, "metadata", "labels", label.Key)}
+	for _, other := range []string{mesh.LabelInjection, mesh.LabelRevision} {
+		if _, there := namespace.Labels[other]; there && other != label.Key {
+			edits = append(edits, plan.Set(object, nil, "metadata", "labels", other))
+		}
+	}
+	before := b.snapshot
+	if err := b.update(plan.Update, namespace, "the injector of "+label.Revision+" selects this label", edits...); err != nil {
+		return err
+	}
+	if err := b.project(); err != nil {
+		return err
+	}
+	b.noteOthersReached(before)
+	return nil
+}
+
+// noteOthersReached says which other workloads' future pods the namespace's label reaches.
+func (b *builder) noteOthersReached(before *mesh.Snapshot) {
+	var others []string
+	for _, workload := range b.snapshot.WorkloadsIn(b.workload.Namespace()) {
+		was := before.Workload(workload.Key)
+		if workload.Key == b.workload.Key || was == nil {
+			continue
+		}
+		if b.snapshot.InjectionOf(workload).Injected && !before.InjectionOf(was).Injected {
+			others = append(others, argumentOf(workload))
+		}
+	}
+	if len(others) == 0 {
+		return
+	}
+	what := "is not restarted, but its next pods"
+	if len(others) > 1 {
+		what = "are not restarted, but their next pods"
+	}
+	if b.intent.Restart == RestartNamespace {
+		what = "will be restarted, and their pods"
+	}
+	b.note("The label reaches other workloads of namespace %s too: %s %s get a proxy as well", b.workload.Namespace(), listOf(others, 8), what)
+}
+
+func listOf(items []string, most int) string {
+	if len(items) <= most {
+		return strings.Join(items, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(items[:most], ", "), len(items)-most)
+}
+
+func (b *builder) labelTemplate() error {
+	label, err := b.chooseLabel(b.snapshot.TemplateInjectionLabels(b.workload))
+	if err != nil {
+		return err
+	}
+	object, err := mesh.ToUnstructured(b.workload.Object)
+	if err != nil {
+		return err
+	}
+	if err := b.refuseRollout(); err != nil {
+		return err
+	}
+	err = b.update(plan.Update, b.workload.Object, "the injector of "+label.Revision+" selects this label of the pods; the change makes them anew",
+		plan.Set(object, label.Value, "spec", "template", "metadata", "labels", label.Key))
+	if err != nil {
+		return err
+	}
+	b.result.Rollouts = append(b.result.Rollouts, b.workload.Key)
+	return b.project()
+}
+
+// chooseLabel takes the one that --revision names, else istio-injection=enabled if a webhook selects it, else the only
+// revision there is.
+func (b *builder) chooseLabel(labels []mesh.InjectionLabel) (mesh.InjectionLabel, error) {
+	if b.intent.Revision != "" {
+		for _, label := range labels {
+			if label.Value == b.intent.Revision || label.Key != mesh.LabelRevision && label.Revision == b.intent.Revision {
+				return label, nil
+			}
+		}
+		return mesh.InjectionLabel{}, refuse("Name one of them with --revision", "no injector webhook selects revision %q; there are:", b.intent.Revision).choices(revisionChoices(labels))
+	}
+	switch {
+	case len(labels) == 0:
+		injection := b.snapshot.InjectionOf(b.workload)
+		return mesh.InjectionLabel{}, refuse("Change that in the workload, or go on without a proxy in the pods with --inject=none (the gateway balances all the same)",
+			"no label makes an injector select the pods of %s: %s", b.workload.Key, injection.Reason)
+	case labels[0].Key != mesh.LabelRevision || sameRevision(labels):
+		return labels[0], nil
+	}
+	return mesh.InjectionLabel{}, refuse("Say which one: --revision NAME", "the mesh has several revisions that could inject %s:", b.workload.Key).choices(revisionChoices(labels))
+}
+
+func sameRevision(labels []mesh.InjectionLabel) bool {
+	return !slices.ContainsFunc(labels, func(l mesh.InjectionLabel) bool { return l.Revision != labels[0].Revision })
+}
+
+func revisionChoices(labels []mesh.InjectionLabel) []string {
+	var choices []string
+	for _, label := range labels {
+		choice := fmt.Sprintf("--revision %s   label %s=%s", label.Value, label.Key, label.Value)
+		if label.Key != mesh.LabelRevision {
+			choice = fmt.Sprintf("--revision %s   label %s=%s", label.Revision, label.Key, label.Value)
+		} else if label.Revision != label.Value {
+			choice += ", a tag of revision " + label.Revision
+		}
+		choices = append(choices, choice)
+	}
+	return choices
+}
+
+// planRestarts plans to make pods anew that have no proxy, or one of another revision, though new ones would get it.
+func (b *builder) planRestarts() error {
+	if b.intent.Restart == RestartNone {
+		return nil
+	}
+	workloads := []*mesh.Workload{b.snapshot.Workload(b.workload.Key)}
+	if b.intent.Restart == RestartNamespace {
+		workloads = b.snapshot.WorkloadsIn(b.workload.Namespace())
+	}
+	for _, workload := range workloads {
+		reason, stale := b.stalePods(workload)
+		if !stale || slices.Contains(b.result.Rollouts, workload.Key) || b.snapshot.IsInfrastructure(workload) {
+			continue
+		}
+		if err := b.planRestart(workload, reason); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stalePods says whether pods of the workload should be made anew, and why.
+func (b *builder) stalePods(workload *mesh.Workload) (reason string, stale bool) {
+	injection := b.snapshot.InjectionOf(workload)
+	if !injection.Injected {
+		return "", false
+	}
+	without, outdated := 0, 0
+	pods := b.snapshot.PodsOf(workload)
+	for _, pod := range pods {
+		proxy, has := mesh.ProxyOf(pod)
+		switch {
+		case !has:
+			without++
+		case proxy.Revision != "" && proxy.Revision != injection.Revision:
+			outdated++
+		}
+	}
+	switch {
+	case without > 0:
+		return fmt.Sprintf("%d of %s no proxy: made before injection", without, countOf(pods)), true
+	case outdated > 0:
+		return fmt.Sprintf("%d of %s a proxy of another revision than %s", outdated, countOf(pods), injection.Revision), true
+	default:
+		return "", false
+	}
+}
+
+func countOf(pods []*core.Pod) string {
+	if len(pods) == 1 {
+		return "1 pod has"
+	}
+	return fmt.Sprintf("%d pods have", len(pods))
+}
+
+func (b *builder) planRestart(workload *mesh.Workload, reason string) error {
+	if workload.Key == b.workload.Key {
+		if err := b.refuseRollout(); err != nil {
+			return err
+		}
+	} else if paused(workload) || updatesOnDelete(workload) {
+		b.note("%s is left alone: it is paused, or its pods are made anew only when somebody deletes them", argumentOf(workload))
+		return nil
+	}
+	if unavailable, err := b.injectorUnavailable(workload); unavailable {
+		return err
+	}
+	object, err := mesh.ToUnstructured(workload.Object)
+	if err != nil {
+		return err
+	}
+	b.result.Rollouts = append(b.result.Rollouts, workload.Key)
+	return b.update(plan.Restart, workload.Object, reason,
+		plan.Set(object, b.snapshot.Now().Format(time.RFC3339), "spec", "template", "metadata", "annotations", RestartedAtAnnotation))
+}
+
+func (b *builder) injectorUnavailable(workload *mesh.Workload) (bool, error) {
+	injection := b.snapshot.InjectionOf(workload)
+	if injection.By == nil {
+		return false, nil
+	}
+	reason, unavailable := b.snapshot.InjectorUnavailable(injection.By)
+	if !unavailable {
+		return false, nil
+	}
+	return true, refuse("Bring the control plane back first; or go on without a restart: --restart=none",
+		"the injector is down (%s): a restart of %s would leave no pods", reason, workload.Key)
+}
+
+// refuseRollout refuses to change a pod template whose pods would not be made anew by that.
+func (b *builder) refuseRollout() error {
+	if paused(b.workload) {
+		return refuse(fmt.Sprintf("Resume it (kubectl rollout resume %s -n %s), or go on without a restart: --restart=none",
+			argumentOf(b.workload), b.workload.Namespace()),
+			"%s is paused: its pods need to be made anew to get a proxy, and a paused Deployment makes none", b.workload.Key)
+	}
+	if updatesOnDelete(b.workload) {
+		return refuse("Go on with --restart=none and delete the pods one by one, or set its update strategy to RollingUpdate",
+			"the pods of %s are made anew only when somebody deletes them: its update strategy is OnDelete", b.workload.Key)
+	}
+	return nil
+}
+
+// labelOffline plans the namespace's label without a cluster that could tell which one its injector selects.
+func (b *builder) labelOffline() error {
+	key, value := mesh.LabelInjection, "enabled"
+	if b.intent.Revision != "" {
+		key, value = mesh.LabelRevision, b.intent.Revision
+	} else {
+		b.note("The files do not say which injector the cluster has: took Istio's default, label istio-injection=enabled; a mesh of revisions (Tencent Cloud Mesh) needs --revision")
+	}
+	if b.intent.Inject == InjectWorkload {
+		return b.labelTemplateOffline(value)
+	}
+	name := b.workload.Namespace()
+	reason := "the injector selects namespaces with this label"
+	namespace, ok := b.snapshot.Namespaces().Get("", name)
+	if !ok {
+		b.changes = append(b.changes, plan.Change{Action: plan.Create, Reason: reason, Object: &unstructured.Unstructured{Object: map[string]any{
+			"apiVersion": "v1", "kind": "Namespace",
+			"metadata": map[string]any{"name": name, "labels": map[string]any{key: value}},
+		}}})
+		return nil
+	}
+	object, err := mesh.ToUnstructured(namespace)
+	if err != nil {
+		return err
+	}
+	return b.update(plan.Update, namespace, reason, plan.Set(object, value, "metadata", "labels", key))
+}
+
+func (b *builder) labelTemplateOffline(revision string) error {
+	key, value := "sidecar.istio.io/inject", "true"
+	if b.intent.Revision != "" {
+		key, value = mesh.LabelRevision, revision
+	}
+	object, err := mesh.ToUnstructured(b.workload.Object)
+	if err != nil {
+		return err
+	}
+	return b.update(plan.Update, b.workload.Object, "the injector selects pods with this label",
+		plan.Set(object, value, "spec", "template", "metadata", "labels", key))
+}

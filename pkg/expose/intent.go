@@ -1,0 +1,85 @@
+// Package expose decides what it takes to give a workload's gRPC port an address at the mesh's gateway: an Intent and a
+// snapshot in, a plan out. It reads and writes nothing itself.
+package expose
+
+import (
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+// Intent is what the user asks for. Zero values mean "find out".
+type Intent struct {
+	// Kind is KindDeployment, KindStatefulSet or KindDaemonSet, or empty for whichever has the name.
+	Kind      mesh.Kind
+	Namespace string
+	Name      string
+
+	// TargetPort is the port on which the gRPC server listens, by number or name.
+	TargetPort intstr.IntOrString
+	// Port is the one outside, at the gateway.
+	Port int32
+	// Service is the name of the Service to use or make.
+	Service string
+	PortFix PortFix
+
+	Inject   Inject
+	Revision string
+	Restart  Restart
+
+	// GatewaySelector picks the gateway's proxies, Gateway ("namespace/name") an existing Gateway.
+	GatewaySelector map[string]string
+	Gateway         string
+	// OpenGatewayPort lets the port be added to the gateway's Service.
+	OpenGatewayPort bool
+
+	// Hosts are the names in the :authority of calls; none means "*", or what an existing route has.
+	Hosts []string
+	// GRPCServices are full names (package.Service); with them only their calls are routed, without them every call.
+	GRPCServices []string
+
+	// TLSSecret is the Secret with the certificate, in the namespace of the gateway's pods.
+	TLSSecret string
+	// TLSMutual demands a certificate of the client.
+	TLSMutual bool
+
+	// Offline says that there is no cluster to ask: what only a cluster can answer comes from the fields above, with
+	// Istio's defaults, and every default that was taken is said in a note.
+	Offline bool
+}
+
+// PortFix says how a Service port is made gRPC.
+type PortFix string
+
+const (
+	// PortFixAuto renames the port if nothing refers to its name, else sets appProtocol.
+	PortFixAuto PortFix = ""
+	// PortFixName renames it in any case.
+	PortFixName PortFix = "name"
+	// PortFixAppProtocol sets appProtocol in any case.
+	PortFixAppProtocol PortFix = "app-protocol"
+)
+
+// Inject says where the label goes that makes an injector select the pods.
+type Inject string
+
+const (
+	// InjectNamespace labels the namespace.
+	InjectNamespace Inject = "namespace"
+	// InjectWorkload labels the pod template.
+	InjectWorkload Inject = "workload"
+	// InjectNone leaves injection as it is.
+	InjectNone Inject = "none"
+)
+
+// Restart says which workloads' pods are made anew.
+type Restart string
+
+const (
+	// RestartWorkload restarts the named workload, if its pods lack a proxy that new ones would have.
+	RestartWorkload Restart = "workload"
+	// RestartNamespace restarts every such workload of the namespace.
+	RestartNamespace Restart = "namespace"
+	// RestartNone restarts nothing.
+	RestartNone Restart = "none"
+)

@@ -1,0 +1,333 @@
+package expose
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	networkingapi "istio.io/api/networking/v1alpha3"
+	networking "istio.io/client-go/pkg/apis/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+)
+
+// prepareServer takes a Gateway that has a server on the port for the hosts, or plans one.
+func (b *builder) prepareServer() error {
+	if err := b.project(); err != nil {
+		return err
+	}
+	b.result.Hosts = b.intent.Hosts
+	b.result.TLS, b.result.TLSMutual = b.intent.TLSSecret != "", b.intent.TLSMutual
+	if err := b.checkSecret(); err != nil {
+		return err
+	}
+	if b.intent.Gateway != "" {
+		return b.useNamedGateway()
+	}
+	if len(b.result.Hosts) == 0 {
+		b.result.Hosts = []string{"*"}
+	}
+	if err := b.refuseOtherClass(); err != nil {
+		return err
+	}
+	for _, gateway := range b.gatewaysOnPort() {
+		if b.accepts(gateway, b.result.Hosts) {
+			return b.useGateway(gateway)
+		}
+	}
+	return b.planGateway()
+}
+
+// serversOnPort are the servers of living listeners on the port.
+func (b *builder) serversOnPort() []*mesh.Server {
+	if b.result.Gateway == nil {
+		return nil
+	}
+	listeners, _ := b.snapshot.ListenerPorts(b.result.Gateway, uint32(b.result.Port))
+	var servers []*mesh.Server
+	for _, server := range b.snapshot.Servers(b.result.Gateway) {
+		if server.Lives() && slices.Contains(listeners, server.ListenerPort) {
+			servers = append(servers, server)
+		}
+	}
+	return servers
+}
+
+// gatewaysOnPort are the Gateways with a server on the port: our own for this workload first, then plaintext ones, then age.
+func (b *builder) gatewaysOnPort() []*networking.Gateway {
+	var gateways []*networking.Gateway
+	add := func(wanted func(*mesh.Server) bool) {
+		for _, server := range b.serversOnPort() {
+			if wanted(server) && !slices.Contains(gateways, server.Gateway) {
+				gateways = append(gateways, server.Gateway)
+			}
+		}
+	}
+	add(func(server *mesh.Server) bool { return isOwnFor(server.Gateway, b.user) })
+	add(func(server *mesh.Server) bool { return !server.IsTLS() })
+	add(func(*mesh.Server) bool { return true })
+	return gateways
+}
+
+// accepts says that the Gateway's servers on the port take every one of the hosts, as they are asked for: with that Secret
+// where one is named, in plaintext or any TLS where none is.
+func (b *builder) accepts(gateway *networking.Gateway, hosts []string) bool {
+	for _, host := range hosts {
+		if b.serverFor(gateway, host) == nil {
+			return false
+		}
+	}
+	return true
+}
+
+func (b *builder) serverFor(gateway *networking.Gateway, host string) *mesh.Server {
+	for _, server := range b.serversOnPort() {
+		if server.Gateway != gateway || !server.IsHTTP() || server.Spec.GetTls().GetHttpsRedirect() || !b.sameTLS(server.Spec) {
+			continue
+		}
+		common, ok := mesh.ServerAccepts(gateway, server.Spec, host, b.workload.Namespace())
+		if ok && mesh.HostSubsetOf(host, common) {
+			return server
+		}
+	}
+	return nil
+}
+
+func (b *builder) sameTLS(server *networkingapi.Server) bool {
+	if b.intent.TLSSecret == "" {
+		return true
+	}
+	mode := networkingapi.ServerTLSSettings_SIMPLE
+	if b.intent.TLSMutual {
+		mode = networkingapi.ServerTLSSettings_MUTUAL
+	}
+	return server.GetTls().GetCredentialName() == b.intent.TLSSecret && server.GetTls().GetMode() == mode
+}
+
+// useNamedGateway takes the Gateway of --gateway; without --host the hosts are those of its server.
+func (b *builder) useNamedGateway() error {
+	gateway, err := b.namedGateway()
+	if err != nil {
+		return err
+	}
+	if b.result.Gateway == nil {
+		return b.useGatewayOffline(gateway)
+	}
+	hosts := b.result.Hosts
+	if len(hosts) == 0 {
+		hosts = b.hostsOf(gateway)
+	}
+	if len(hosts) > 0 && b.accepts(gateway, hosts) {
+		b.result.Hosts = hosts
+		return b.useGateway(gateway)
+	}
+	var servers []string
+	for _, server := range b.snapshot.ServersOf(gateway) {
+		line := fmt.Sprintf("port %d, %s, hosts %s", server.Spec.GetPort().GetNumber(), server.Spec.GetPort().GetProtocol(), strings.Join(server.Spec.GetHosts(), " "))
+		if !server.Lives() {
+			line += ", not served: " + cmp.Or(server.DropReason, server.LeftOut)
+		}
+		servers = append(servers, line)
+	}
+	return refuse("Choose --port and --host to fit one of its servers, or leave --gateway out to get a Gateway of its own",
+		"Gateway %s/%s has no HTTP server on port %d that takes %s from namespace %s; it has:", gateway.Namespace, gateway.Name,
+		b.result.Port, hostsText(b.result.Hosts), b.workload.Namespace()).choices(servers)
+}
+
+func hostsText(hosts []string) string {
+	if len(hosts) == 0 {
+		return "any host"
+	}
+	return strings.Join(hosts, ", ")
+}
+
+// hostsOf are the hosts that the Gateway's servers on the port take from the workload's namespace.
+func (b *builder) hostsOf(gateway *networking.Gateway) []string {
+	var hosts []string
+	for _, server := range b.serversOnPort() {
+		if server.Gateway != gateway || !server.IsHTTP() {
+			continue
+		}
+		for _, host := range server.Spec.GetHosts() {
+			_, name, qualified := strings.Cut(host, "/")
+			if !qualified {
+				name = host
+			}
+			if _, ok := mesh.ServerAccepts(gateway, server.Spec, name, b.workload.Namespace()); ok && !slices.Contains(hosts, name) {
+				hosts = append(hosts, name)
+			}
+		}
+	}
+	return hosts
+}
+
+func (b *builder) useGateway(gateway *networking.Gateway) error {
+	b.result.GatewayObject = gateway.Namespace + "/" + gateway.Name
+	if server := b.serverFor(gateway, b.result.Hosts[0]); server != nil {
+		b.result.TLS = server.IsTLS()
+		b.result.TLSMutual = server.Spec.GetTls().GetMode() == networkingapi.ServerTLSSettings_MUTUAL
+	}
+	return b.rely(gateway)
+}
+
+func (b *builder) useGatewayOffline(gateway *networking.Gateway) error {
+	if len(b.result.Hosts) == 0 {
+		b.result.Hosts = []string{"*"}
+	}
+	b.result.GatewayObject = gateway.Namespace + "/" + gateway.Name
+	return b.rely(gateway)
+}
+
+// refuseOtherClass refuses a port on which something other than HTTP listens: istiod keeps the older server and drops ours.
+func (b *builder) refuseOtherClass() error {
+	for _, server := range b.serversOnPort() {
+		if server.IsHTTP() || server.IsTLS() && b.intent.TLSSecret != "" {
+			continue
+		}
+		return refuse("Choose another port with --port", "port %d of the gateway is taken: Gateway %s/%s has a %s server on it, and istiod would drop a %s one beside it",
+			b.result.Port, server.Gateway.Namespace, server.Gateway.Name, server.Spec.GetPort().GetProtocol(), b.protocol())
+	}
+	return nil
+}
+
+func (b *builder) protocol() string {
+	if b.intent.TLSSecret != "" {
+		return "HTTPS"
+	}
+	return "GRPC"
+}
+
+// planGateway plans a Gateway beside the workload, or brings the one of an earlier create up to date.
+func (b *builder) planGateway() error {
+	server := map[string]any{
+		"port": map[string]any{
+			"number":   int64(b.result.Port),
+			"name":     fmt.Sprintf("%s-%d", strings.ToLower(b.protocol()), b.result.Port),
+			"protocol": b.protocol(),
+		},
+		"hosts": anyList(b.result.Hosts),
+	}
+	if b.intent.TLSSecret != "" {
+		mode := "SIMPLE"
+		if b.intent.TLSMutual {
+			mode = "MUTUAL"
+		}
+		server["tls"] = map[string]any{"mode": mode, "credentialName": b.intent.TLSSecret}
+	}
+	namespace := b.gatewayNamespace()
+	name, own, err := b.ownName(mesh.KindGateway, namespace)
+	if err != nil {
+		return err
+	}
+	b.result.GatewayObject = namespace + "/" + name
+	if namespace != b.workload.Namespace() {
+		server["hosts"] = anyList(b.hostsOfNamespace())
+	}
+	if own == nil {
+		reason := fmt.Sprintf("the gateway has no server for %s on port %d", strings.Join(b.result.Hosts, ", "), b.result.Port)
+		b.create(mesh.KindGateway, namespace, name, reason, map[string]any{
+			"selector": anyMap(b.gatewaySelector()), "servers": []any{server},
+		})
+		return nil
+	}
+	object, err := mesh.ToUnstructured(own)
+	if err != nil {
+		return err
+	}
+	return b.update(plan.Update, own, "it was made for other hosts or another port",
+		plan.Set(object, withServer(object, server), "spec", "servers"),
+		plan.Set(object, anyMap(b.gatewaySelector()), "spec", "selector"))
+}
+
+// gatewayNamespace is the workload's, unless the mesh takes Gateways only from the namespace of the gateway's pods.
+func (b *builder) gatewayNamespace() string {
+	beside := &networking.Gateway{ObjectMeta: metav1.ObjectMeta{Namespace: b.workload.Namespace()}}
+	if b.result.Gateway == nil || b.snapshot.GatewayInScope(beside, b.result.Gateway) {
+		return b.workload.Namespace()
+	}
+	return b.result.Gateway.Namespace
+}
+
+// hostsOfNamespace are the hosts in the form that takes them from VirtualServices of the workload's namespace alone.
+func (b *builder) hostsOfNamespace() []string {
+	hosts := make([]string, len(b.result.Hosts))
+	for i, host := range b.result.Hosts {
+		hosts[i] = b.workload.Namespace() + "/" + host
+	}
+	return hosts
+}
+
+// withServer are a Gateway's servers with this one in the place of the one on the same port, or at the end.
+func withServer(gateway *unstructured.Unstructured, server map[string]any) []any {
+	existing, _, _ := unstructured.NestedSlice(gateway.Object, "spec", "servers")
+	number := server["port"].(map[string]any)["number"]
+	for i := range existing {
+		fields, _ := existing[i].(map[string]any)
+		port, _ := fields["port"].(map[string]any)
+		if fmt.Sprint(port["number"]) == fmt.Sprint(number) {
+			existing[i] = server
+			return existing
+		}
+	}
+	return append(existing, server)
+}
+
+func (b *builder) gatewaySelector() map[string]string {
+	switch {
+	case len(b.intent.GatewaySelector) > 0:
+		return b.intent.GatewaySelector
+	case b.result.Gateway == nil:
+		return defaultGatewaySelector
+	default:
+		return selectorFor(b.result.Gateway, b.snapshot.GatewayWorkloads())
+	}
+}
+
+// ownName is the name for an object of our own: the one that an earlier create made for this workload (own), or a free name.
+func (b *builder) ownName(kind mesh.Kind, namespace string) (name string, own mesh.Object, err error) {
+	base := b.workload.Name()
+	if namespace != b.workload.Namespace() {
+		base = b.workload.Namespace() + "-" + base
+	}
+	names := []string{base, base + "-grpc", fmt.Sprintf("%s-grpc-%d", base, b.result.ServicePort)}
+	for _, name := range names {
+		object := b.snapshot.Find(mesh.Key{Kind: kind, Namespace: namespace, Name: name})
+		if object == nil {
+			return name, nil, nil
+		}
+		if isOwnFor(object, b.user) && b.servesSamePort(object) {
+			return name, object, nil
+		}
+	}
+	return "", nil, refuse("Remove or rename one of them", "the names %s are all taken in namespace %s, for a %s",
+		strings.Join(names, ", "), namespace, kind)
+}
+
+// servesSamePort says that an object of our own is for the same port of the workload. Gateways are for all of its ports.
+func (b *builder) servesSamePort(object mesh.Object) bool {
+	virtualService, ok := object.(*networking.VirtualService)
+	if !ok {
+		return true
+	}
+	for _, rule := range virtualService.Spec.GetHttp() {
+		for _, route := range rule.GetRoute() {
+			destination := route.GetDestination()
+			if destination.GetHost() == b.destinationHost() && destination.GetPort().GetNumber() == uint32(b.result.ServicePort) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func anyList(items []string) []any {
+	list := make([]any, len(items))
+	for i := range items {
+		list[i] = items[i]
+	}
+	return list
+}

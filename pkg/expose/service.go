@@ -1,0 +1,271 @@
+package expose
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	core "k8s.io/api/core/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+)
+
+// servicePort is one port of an existing Service.
+type servicePort struct {
+	service *core.Service
+	index   int
+}
+
+func (p servicePort) port() *core.ServicePort { return &p.service.Spec.Ports[p.index] }
+
+func (p servicePort) String() string {
+	return fmt.Sprintf("--service %s   port %d%s", p.service.Name, p.port().Port, quotedName(p.port().Name))
+}
+
+func quotedName(name string) string {
+	if name == "" {
+		return ", unnamed"
+	}
+	return ", named " + name
+}
+
+// step is the path step that finds the port in spec.ports, which the API server treats as a map by number and protocol.
+func (p servicePort) step() string {
+	return fmt.Sprintf("port=%d,protocol=%s", p.port().Port, p.port().Protocol)
+}
+
+// prepareService finds the Service port that leads to the server, or plans one, and sees to it that Istio knows it as gRPC.
+func (b *builder) prepareService() error {
+	existing, err := b.findServicePort()
+	if err != nil {
+		return err
+	}
+	if existing == nil {
+		return b.planServicePort()
+	}
+	port := existing.port()
+	b.result.Service, b.result.ServicePort = existing.service.Name, port.Port
+	b.result.Port = b.intent.Port
+	if b.result.Port == 0 {
+		b.result.Port = port.Port
+	}
+	return b.fixProtocol(*existing)
+}
+
+// findServicePort is the one Service port that leads to the target port, or nil if there is none.
+func (b *builder) findServicePort() (*servicePort, error) {
+	var found []servicePort
+	for _, service := range b.snapshot.ServicesSelecting(b.workload) {
+		if b.intent.Service != "" && service.Name != b.intent.Service || service.Spec.Type == core.ServiceTypeExternalName {
+			continue
+		}
+		if port, ok := b.bestPort(service); ok {
+			found = append(found, port)
+		}
+	}
+	if len(found) > 1 {
+		found = withoutHeadless(found)
+	}
+	switch {
+	case len(found) == 0:
+		return nil, nil
+	case len(found) > 1:
+		var choices []string
+		for _, port := range found {
+			choices = append(choices, port.String())
+		}
+		return nil, refuse("Say which one the calls shall take", "several Services lead to port %d of %s:", b.result.TargetPort, b.workload.Key).choices(choices)
+	case headless(found[0].service) && b.intent.Service == "":
+		// Callers in the mesh resolve a headless name to one pod and stay there (check GX305): a ClusterIP Service goes beside it.
+		return nil, nil
+	}
+	return &found[0], nil
+}
+
+func headless(service *core.Service) bool { return service.Spec.ClusterIP == core.ClusterIPNone }
+
+func withoutHeadless(ports []servicePort) []servicePort {
+	var kept []servicePort
+	for _, port := range ports {
+		if !headless(port.service) {
+			kept = append(kept, port)
+		}
+	}
+	if len(kept) == 0 {
+		return ports
+	}
+	return kept
+}
+
+// bestPort is the Service's port that leads to the target port: of several the one with the number asked for, then one that
+// is gRPC already, then the first.
+func (b *builder) bestPort(service *core.Service) (best servicePort, found bool) {
+	score := func(port *core.ServicePort) int {
+		switch {
+		case port.Port == b.intent.Port:
+			return 3
+		case mesh.ServicePortProtocol(port).IsHTTP2():
+			return 2
+		default:
+			return 1
+		}
+	}
+	for i := range service.Spec.Ports {
+		port := &service.Spec.Ports[i]
+		number, _, ok := mesh.TargetPort(port, b.workload.Template)
+		if !ok || number != b.result.TargetPort {
+			continue
+		}
+		if !found || score(port) > score(best.port()) {
+			best, found = servicePort{service, i}, true
+		}
+	}
+	return best, found
+}
+
+// fixProtocol plans what makes a port gRPC to Istio: a name, or appProtocol, which wins over any name.
+func (b *builder) fixProtocol(p servicePort) error {
+	object, err := mesh.ToUnstructured(p.service)
+	if err != nil {
+		return err
+	}
+	port := p.port()
+	if port.Protocol != core.ProtocolTCP {
+		edits := []plan.Edit{
+			plan.Set(object, string(core.ProtocolTCP), "spec", "ports", strconv.Itoa(p.index), "protocol"),
+			plan.Set(object, "grpc", "spec", "ports", strconv.Itoa(p.index), "appProtocol"),
+		}
+		return b.update(plan.Update, p.service, fmt.Sprintf("port %d is %s, gRPC needs TCP", port.Port, port.Protocol), edits...)
+	}
+	namePath := plan.Path{"spec", "ports", p.step(), "name"}
+	appProtocolPath := plan.Path{"spec", "ports", p.step(), "appProtocol"}
+	if mesh.ServicePortProtocol(port).IsHTTP2() {
+		return b.rely(p.service, namePath, appProtocolPath)
+	}
+	fix := b.snapshot.GRPCPortFix(p.service, port)
+	switch {
+	case b.intent.PortFix == PortFixAppProtocol:
+		fix = mesh.PortFix{Field: "appProtocol", Value: "grpc", Reason: "asked for by --port-fix"}
+	case b.intent.PortFix == PortFixName && port.AppProtocol != nil:
+		return refuse("Use --port-fix=app-protocol, or remove appProtocol",
+			"renaming port %d of Service %s/%s does not help: its appProtocol %q wins over the name",
+			port.Port, p.service.Namespace, p.service.Name, *port.AppProtocol)
+	case b.intent.PortFix == PortFixName && fix.Field != "name":
+		b.note("Service %s/%s: %s; --port-fix=name renames the port all the same", p.service.Namespace, p.service.Name, fix.Reason)
+		fix = mesh.PortFix{Field: "name", Value: mesh.GRPCPortName(p.service, port), Reason: "asked for by --port-fix"}
+	}
+	reason := fmt.Sprintf("port %d%s is %s to Istio, and a gateway speaks HTTP/1.1 to it; %s",
+		port.Port, quotedName(port.Name), protocolText(port), fix.Reason)
+	return b.update(plan.Update, p.service, reason, plan.Set(object, fix.Value, "spec", "ports", p.step(), fix.Field))
+}
+
+func protocolText(port *core.ServicePort) string {
+	protocol := mesh.ServicePortProtocol(port)
+	if protocol == mesh.ProtocolUnsupported {
+		return "of no declared protocol"
+	}
+	return string(protocol)
+}
+
+// planServicePort plans a Service, or a port of the Service that has the name already and selects the same pods.
+func (b *builder) planServicePort() error {
+	b.result.Port = b.intent.Port
+	if b.result.Port == 0 {
+		b.result.Port = b.result.TargetPort
+	}
+	b.result.ServicePort = b.result.Port
+	name, existing, err := b.serviceToMake()
+	if err != nil {
+		return err
+	}
+	b.result.Service = name
+	port := map[string]any{
+		"name": "grpc", "port": int64(b.result.ServicePort), "protocol": "TCP", "targetPort": int64(b.result.TargetPort),
+	}
+	if existing != nil {
+		return b.addServicePort(existing, port)
+	}
+	reason := fmt.Sprintf("no Service leads to port %d of %s", b.result.TargetPort, argumentOf(b.workload))
+	b.create(mesh.KindService, b.workload.Namespace(), name, reason, map[string]any{
+		"type":     string(core.ServiceTypeClusterIP),
+		"selector": anyMap(b.podSelector()),
+		"ports":    []any{port},
+	})
+	return nil
+}
+
+// serviceToMake is the name of a Service that is free, or an existing one that selects the pods and can take a port more.
+func (b *builder) serviceToMake() (name string, existing *core.Service, err error) {
+	names := []string{b.workload.Name(), b.workload.Name() + "-grpc"}
+	if b.intent.Service != "" {
+		names = []string{b.intent.Service}
+	}
+	selecting := b.snapshot.ServicesSelecting(b.workload)
+	for _, name := range names {
+		service, taken := b.snapshot.Services().Get(b.workload.Namespace(), name)
+		if !taken {
+			return name, nil, nil
+		}
+		for _, candidate := range selecting {
+			if candidate == service && (!headless(service) || b.intent.Service != "") {
+				return name, service, nil
+			}
+		}
+	}
+	if b.intent.Service != "" {
+		return "", nil, refuse("Name one that selects its pods, or a new name",
+			"Service %s/%s does not select the pods of %s", b.workload.Namespace(), b.intent.Service, b.workload.Key)
+	}
+	return "", nil, refuse("Name a new one: --service NAME",
+		"the names %s are taken by Services that do not lead to %s", strings.Join(names, " and "), b.workload.Key)
+}
+
+// addServicePort adds the port to a Service. A port of the same number whose target is a name that no container declares
+// leads nowhere, and is led to the server.
+func (b *builder) addServicePort(service *core.Service, port map[string]any) error {
+	object, err := mesh.ToUnstructured(service)
+	if err != nil {
+		return err
+	}
+	name := "grpc"
+	for i := range service.Spec.Ports {
+		existing := &service.Spec.Ports[i]
+		if existing.Name == name {
+			name = "grpc-" + strconv.Itoa(int(b.result.ServicePort))
+		}
+		if existing.Port != b.result.ServicePort || existing.Protocol != core.ProtocolTCP {
+			continue
+		}
+		broken := servicePort{service, i}
+		if _, _, ok := mesh.TargetPort(existing, b.workload.Template); ok {
+			return refuse("Choose another port outside with --port, or another Service with --service",
+				"port %d of Service %s/%s leads to %s, not to %d", existing.Port, service.Namespace, service.Name,
+				existing.TargetPort.String(), b.result.TargetPort)
+		}
+		if err := b.update(plan.Update, service, fmt.Sprintf("no container declares the port name %q", existing.TargetPort.String()),
+			plan.Set(object, port["targetPort"], "spec", "ports", broken.step(), "targetPort")); err != nil {
+			return err
+		}
+		return b.fixProtocol(broken)
+	}
+	port["name"] = name
+	return b.update(plan.Update, service, fmt.Sprintf("it has no port that leads to %d", b.result.TargetPort),
+		plan.Set(object, port, "spec", "ports", fmt.Sprintf("port=%d,protocol=TCP", b.result.ServicePort)))
+}
+
+// podSelector is what a new Service selects: the workload's own selector, which no other workload may share.
+func (b *builder) podSelector() map[string]string {
+	if selector := mesh.MatchLabels(b.workload.Object); len(selector) > 0 {
+		return selector
+	}
+	return b.workload.Template.Labels
+}
+
+func anyMap(labels map[string]string) map[string]any {
+	result := make(map[string]any, len(labels))
+	for key, value := range labels {
+		result[key] = value
+	}
+	return result
+}

@@ -1,0 +1,120 @@
+package expose
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/agext/levenshtein"
+	apps "k8s.io/api/apps/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+// findWorkload finds the workload and refuses those that cannot be exposed through the mesh.
+func (b *builder) findWorkload() error {
+	workload, err := FindWorkload(b.snapshot, b.intent.Kind, b.intent.Namespace, b.intent.Name)
+	if err != nil {
+		return err
+	}
+	b.workload, b.user = workload, userOf(workload)
+	b.result.Workload = workload
+	if b.snapshot.IsInfrastructure(workload) {
+		return refuse("Name the workload that serves the calls",
+			"%s is a part of the mesh itself (control plane, gateway, waypoint or ztunnel) and cannot be exposed by it", workload.Key)
+	}
+	if b.intent.Inject == InjectNone {
+		return nil
+	}
+	if slices.Contains(ignoredNamespaces, workload.Namespace()) {
+		return refuse("Move the workload to a namespace of its own, or leave its pods without a proxy with --inject=none (the gateway balances all the same)",
+			"%s cannot get a proxy: the injector leaves namespace %s alone", workload.Key, workload.Namespace())
+	}
+	if workload.Template.Spec.HostNetwork {
+		return refuse("Take hostNetwork out of the pod template, or go on without a proxy in the pods with --inject=none (the gateway balances all the same)",
+			"%s cannot get a proxy: its pods are on the host's network, and the injector leaves such pods alone", workload.Key)
+	}
+	return nil
+}
+
+// ignoredNamespaces are never injected. Source: Istio pkg/kube/inject/inject.go, IgnoredNamespaces.
+var ignoredNamespaces = []string{"kube-system", "kube-public", "kube-node-lease", "local-path-storage"}
+
+// FindWorkload is the Deployment, StatefulSet or DaemonSet of that name; with an empty kind the one that has it. The error
+// proposes names like it.
+func FindWorkload(s *mesh.Snapshot, kind mesh.Kind, namespace, name string) (*mesh.Workload, error) {
+	var found []*mesh.Workload
+	for _, candidate := range []mesh.Kind{mesh.KindDeployment, mesh.KindStatefulSet, mesh.KindDaemonSet} {
+		if kind != "" && kind != candidate {
+			continue
+		}
+		if workload := s.Workload(mesh.Key{Kind: candidate, Namespace: namespace, Name: name}); workload != nil {
+			found = append(found, workload)
+		}
+	}
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		return nil, workloadNotFound(s, kind, namespace, name)
+	default:
+		var choices []string
+		for _, workload := range found {
+			choices = append(choices, argumentOf(workload))
+		}
+		return nil, refuse("Say which, as TYPE/NAME", "namespace %s has several workloads called %s:", namespace, name).choices(choices)
+	}
+}
+
+func argumentOf(w *mesh.Workload) string {
+	return strings.ToLower(string(w.Key.Kind)) + "/" + w.Name()
+}
+
+func workloadNotFound(s *mesh.Snapshot, kind mesh.Kind, namespace, name string) error {
+	what := "Deployment, StatefulSet or DaemonSet"
+	if kind != "" {
+		what = string(kind)
+	}
+	problem := fmt.Sprintf("namespace %s has no %s called %q", namespace, what, name)
+	if _, there := s.Namespaces().Get("", namespace); !there {
+		if _, unknown := s.Unknown(mesh.KindNamespace, "", namespace); !unknown {
+			problem = fmt.Sprintf("there is no namespace %q", namespace)
+		}
+	}
+	near := nearWorkloads(s, namespace, name)
+	if len(near) == 0 {
+		return refuse("See what is there: kubectl get deployments,statefulsets,daemonsets -n "+namespace, "%s", problem)
+	}
+	return refuse("Name one of them, with -n for its namespace", "%s. Near it:", problem).choices(near)
+}
+
+// nearWorkloads are up to five workloads with a similar name in the namespace, or the same name in another.
+func nearWorkloads(s *mesh.Snapshot, namespace, name string) []string {
+	var near []string
+	for _, workload := range s.Workloads() {
+		alike := strings.Contains(workload.Name(), name) || levenshtein.Distance(workload.Name(), name, nil) <= 2
+		switch {
+		case s.IsInfrastructure(workload):
+		case workload.Namespace() == namespace && alike:
+			near = append(near, argumentOf(workload))
+		case workload.Name() == name:
+			near = append(near, argumentOf(workload)+" -n "+workload.Namespace())
+		}
+	}
+	return near[:min(len(near), 5)]
+}
+
+// paused says that a Deployment's changes wait for a resume.
+func paused(w *mesh.Workload) bool { return w.Paused }
+
+// updatesOnDelete says that a StatefulSet's or DaemonSet's pods are only made anew when somebody deletes them.
+func updatesOnDelete(w *mesh.Workload) bool {
+	switch object := w.Object.(type) {
+	case *apps.StatefulSet:
+		return object.Spec.UpdateStrategy.Type == apps.OnDeleteStatefulSetStrategyType
+	case *apps.DaemonSet:
+		return object.Spec.UpdateStrategy.Type == apps.OnDeleteDaemonSetStrategyType
+	default:
+		return false
+	}
+}

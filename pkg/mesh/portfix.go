@@ -1,0 +1,49 @@
+package mesh
+
+import (
+	"strings"
+
+	core "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
+)
+
+// PortFix is the least change that makes a Service port gRPC to Istio.
+type PortFix struct {
+	// Field of the port, "name" or "appProtocol", and the Value it gets.
+	Field, Value string
+	// Reason says why this field and not the other, as a clause.
+	Reason string
+}
+
+// GRPCPortFix decides between the name and appProtocol: a port that has an appProtocol is what that says, whatever its name;
+// a name that something refers to must stay; else the name is what everybody reads.
+// Source: Istio pkg/config/kube/conversion.go, ConvertProtocol.
+func (s *Snapshot) GRPCPortFix(service *core.Service, port *core.ServicePort) PortFix {
+	if port.AppProtocol != nil {
+		return PortFix{Field: "appProtocol", Value: "grpc", Reason: "appProtocol wins over the name"}
+	}
+	if references := s.PortNameReferences(service, port.Name); port.Name != "" && len(references) > 0 {
+		return PortFix{Field: "appProtocol", Value: "grpc", Reason: "the name stays because of " + strings.Join(references, ", ")}
+	}
+	return PortFix{Field: "name", Value: GRPCPortName(service, port), Reason: "nothing refers to the old name"}
+}
+
+// GRPCPortName is a name for the port that Istio reads as gRPC: "grpc", or if another port has that "grpc-<old name>".
+func GRPCPortName(service *core.Service, port *core.ServicePort) string {
+	taken := func(name string) bool {
+		for i := range service.Spec.Ports {
+			if other := &service.Spec.Ports[i]; other != port && other.Name == name {
+				return true
+			}
+		}
+		return false
+	}
+	if !taken("grpc") {
+		return "grpc"
+	}
+	name := "grpc-" + port.Name
+	if len(name) > validation.DNS1035LabelMaxLength {
+		name = strings.TrimRight(name[:validation.DNS1035LabelMaxLength], "-")
+	}
+	return name
+}
