@@ -52,6 +52,8 @@ type Check struct {
 	Bad, Good string
 	// Reads are the kinds that the check rests on; one that may not be read makes the check skip.
 	Reads []mesh.Kind
+	// Consults are the kinds that it reads besides, for evidence, level or fix: without them it runs all the same.
+	Consults []mesh.Kind
 	// Since is the first version that has the check.
 	Since string
 	// Run reports what it finds.
@@ -115,13 +117,14 @@ type Pass struct {
 	skips    []string
 }
 
-// Report adds a finding. ID and slug are filled in; a finding without a level has the check's worst.
+// Report adds a finding. ID and slug are filled in; a finding without a level has the check's worst, and a fix without changes
+// is words.
 func (p *Pass) Report(finding Finding) {
 	finding.ID, finding.Slug = p.check.ID, p.check.Slug
 	if finding.Level == "" {
 		finding.Level = p.check.Levels[0]
 	}
-	if finding.Fix.Level == "" {
+	if len(finding.Fix.Changes) == 0 {
 		finding.Fix.Level = Words
 	}
 	p.findings = append(p.findings, finding)

@@ -39,9 +39,15 @@ const (
 // exampleServerPort is the port on which the servers of gRPC's examples listen.
 const exampleServerPort = 50051
 
+// byStrength is the evidence, the strongest first and each clause once.
 func byStrength(evidence []Evidence) []Evidence {
 	slices.SortStableFunc(evidence, func(a, b Evidence) int { return cmp.Compare(a.Strength, b.Strength) })
-	return slices.CompactFunc(evidence, func(a, b Evidence) bool { return a == b })
+	seen := make(map[Evidence]bool, len(evidence))
+	return slices.DeleteFunc(evidence, func(e Evidence) bool {
+		again := seen[e]
+		seen[e] = true
+		return again
+	})
 }
 
 func isWeak(evidence []Evidence) bool {

@@ -2,7 +2,10 @@ package mesh
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
+	networkingapi "istio.io/api/networking/v1alpha3"
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 	core "k8s.io/api/core/v1"
 	gatewayapi "sigs.k8s.io/gateway-api/apis/v1"
@@ -21,7 +24,7 @@ func (s *Snapshot) leadsTo(service *core.Service, port int32) leads {
 	found := leads{evidence: s.meshMatches()[at]}
 	for _, route := range s.RoutesTo(service, port) {
 		found.routed = true
-		if route.Server != nil && ParseProtocol(route.Server.Spec.GetPort().GetProtocol()) == ProtocolGRPC {
+		if s.serverSpeaksFor(route.Server, service, port) {
 			found.evidence = append(found.evidence, Evidence{
 				fmt.Sprintf("the server of %s that leads to it has protocol GRPC", KeyOf(route.Server.Gateway)), EvidenceRoute,
 			})
@@ -41,6 +44,91 @@ func (s *Snapshot) leadsTo(service *core.Service, port int32) leads {
 		}
 	}
 	return found
+}
+
+// serverSpeaksFor says whether a Gateway server with protocol GRPC makes the port a gRPC one. Such a server carries plain HTTP
+// as well (istiod merges the two), so it does not speak for a port that is known to be something else: by its pods, or by its
+// own name where the server leads to other ports too.
+func (s *Snapshot) serverSpeaksFor(server *Server, service *core.Service, number int32) bool {
+	if server == nil || ParseProtocol(server.Spec.GetPort().GetProtocol()) != ProtocolGRPC {
+		return false
+	}
+	port := portNumbered(service, number)
+	if port == nil {
+		return false
+	}
+	if saysOtherwise(ServicePortProtocol(port)) && s.portsBehind(server) > 1 {
+		return false
+	}
+	return !slices.ContainsFunc(s.WorkloadsOf(service), func(w *Workload) bool {
+		target, _, ok := TargetPort(port, w.Template)
+		return ok && servesPlainHTTP(w.Template, target)
+	})
+}
+
+func portNumbered(service *core.Service, number int32) *core.ServicePort {
+	for i := range service.Spec.Ports {
+		if service.Spec.Ports[i].Port == number {
+			return &service.Spec.Ports[i]
+		}
+	}
+	return nil
+}
+
+// saysOtherwise: a protocol is declared, and gRPC does not travel on it.
+func saysOtherwise(protocol Protocol) bool {
+	return protocol != ProtocolUnsupported && !protocol.IsHTTP2()
+}
+
+// servesPlainHTTP says that the port of the pods is named for another protocol of the web, or probed by HTTP/1.1.
+func servesPlainHTTP(template *core.PodTemplateSpec, number int32) bool {
+	for _, container := range servingContainers(&template.Spec) {
+		name := ""
+		if declared := containerPort(container, func(p *core.ContainerPort) bool { return p.ContainerPort == number }); declared != nil {
+			name = declared.Name
+			prefix, _, _ := strings.Cut(name, "-")
+			if protocol := ParseProtocol(prefix); protocol == ProtocolHTTP || protocol == ProtocolHTTPS {
+				return true
+			}
+		}
+		for _, probe := range probesOf(container) {
+			if get := probe.probe.HTTPGet; get != nil && (get.Port.IntVal == number || name != "" && get.Port.StrVal == name) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+type portsBehindMemory struct{}
+
+// portsBehind is the number of Service ports that a Gateway server leads to.
+func (s *Snapshot) portsBehind(server *Server) int {
+	return remember(s, portsBehindMemory{}, func() map[*networkingapi.Server]int {
+		type arrival struct {
+			server *networkingapi.Server
+			at     servicePort
+		}
+		counts := map[*networkingapi.Server]int{}
+		seen := map[arrival]bool{}
+		for _, workload := range s.servingWorkloads() {
+			for _, host := range s.VirtualHosts(workload) {
+				for _, route := range host.Routes {
+					for _, destination := range s.Destinations(route.Spec, route.Holder.Namespace) {
+						if destination.Service == nil {
+							continue
+						}
+						reached := arrival{route.Server.Spec, servicePort{KeyOf(destination.Service), route.PortOf(destination)}}
+						if !seen[reached] {
+							seen[reached] = true
+							counts[reached.server]++
+						}
+					}
+				}
+			}
+		}
+		return counts
+	})[server.Spec]
 }
 
 // httpRouteMatchesMethod gives the path of a gRPC service on which the HTTPRoute leads to the backend.

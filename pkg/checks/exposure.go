@@ -1,0 +1,53 @@
+package checks
+
+import (
+	"fmt"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+// exposureReads are the kinds on which the question rests which ports are exposed, and exposureConsults those that only add
+// to the evidence, or say what routes lead there.
+var (
+	exposureReads    = []mesh.Kind{mesh.KindService, mesh.KindDeployment, mesh.KindStatefulSet, mesh.KindDaemonSet}
+	exposureConsults = []mesh.Kind{
+		mesh.KindPod, mesh.KindVirtualService, mesh.KindGateway, mesh.KindServiceEntry, mesh.KindConfigMap, mesh.KindNamespace,
+		mesh.KindGRPCRoute, mesh.KindHTTPRoute, mesh.KindKubernetesGateway, mesh.KindGatewayClass, mesh.KindReferenceGrant,
+	}
+)
+
+// evidenceOf are the clauses that say why the port is gRPC.
+func evidenceOf(port *mesh.ExposedPort) []string {
+	clauses := make([]string, 0, len(port.Evidence))
+	for _, evidence := range port.Evidence {
+		clauses = append(clauses, evidence.Text)
+	}
+	return clauses
+}
+
+// errorUnlessWeak is Error, or Warning where nothing but weak evidence says that the port is gRPC.
+func errorUnlessWeak(ports ...*mesh.ExposedPort) Level {
+	for _, port := range ports {
+		if !port.Weak() {
+			return Error
+		}
+	}
+	return Warning
+}
+
+// portField is the path of a field of an exposed Service port; without a field, of the port itself.
+func portField(port *mesh.ExposedPort, field string) string {
+	path := fmt.Sprintf(".spec.ports[%d]", port.Index)
+	if field != "" {
+		path += "." + field
+	}
+	return path
+}
+
+// portText names a Service port in a message: "port 8000 (http)".
+func portText(port *mesh.ExposedPort) string {
+	if port.Port.Name == "" {
+		return fmt.Sprintf("port %d", port.Port.Port)
+	}
+	return fmt.Sprintf("port %d (%s)", port.Port.Port, port.Port.Name)
+}

@@ -1,0 +1,114 @@
+package checks
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	core "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+)
+
+// RestartedAtAnnotation, set on a pod template, makes the pods anew; it is the one that "kubectl rollout restart" sets.
+const RestartedAtAnnotation = "kubectl.kubernetes.io/restartedAt"
+
+// updateOf is the change of some fields of an object; edits is given the object's JSON form.
+func updateOf(object mesh.Object, reason string, edits func(*unstructured.Unstructured) []plan.Edit) []plan.Change {
+	form, err := mesh.ToUnstructured(object)
+	if err != nil {
+		return nil // an object that was read from JSON has a JSON form
+	}
+	return []plan.Change{{Action: plan.Update, Object: form, Edits: edits(form), Reason: reason}}
+}
+
+// setField is the change of one field of an object to a value, or with nil its removal.
+func setField(object mesh.Object, reason string, value any, path ...string) []plan.Change {
+	return updateOf(object, reason, func(form *unstructured.Unstructured) []plan.Edit {
+		return []plan.Edit{plan.Set(form, value, path...)}
+	})
+}
+
+// restart is the change that makes a workload's pods anew.
+func restart(p *Pass, w *mesh.Workload, reason string) []plan.Change {
+	changes := setField(w.Object, reason, p.Now().UTC().Format(time.RFC3339),
+		"spec", "template", "metadata", "annotations", RestartedAtAnnotation)
+	for i := range changes {
+		changes[i].Action = plan.Restart
+	}
+	return changes
+}
+
+// templateLabel is the change of a label of a workload's pod template, which makes the pods anew by itself.
+func templateLabel(w *mesh.Workload, reason, key, value string) []plan.Change {
+	return setField(w.Object, reason, value, "spec", "template", "metadata", "labels", key)
+}
+
+// namespaceLabels is the change of labels of a namespace; an empty value removes one. nil if the namespace is not in the
+// snapshot.
+func namespaceLabels(p *Pass, name, reason string, labels ...mesh.InjectionLabel) []plan.Change {
+	namespace, ok := p.Namespaces().Get("", name)
+	if !ok {
+		return nil
+	}
+	return updateOf(namespace, reason, func(form *unstructured.Unstructured) []plan.Edit {
+		var edits []plan.Edit
+		for _, label := range labels {
+			var value any
+			if label.Value != "" {
+				value = label.Value
+			}
+			edits = append(edits, plan.Set(form, value, "metadata", "labels", label.Key))
+		}
+		return edits
+	})
+}
+
+// servicePortStep is the step of a plan.Path to a port of a Service. Its list is a map to the API server, by these keys.
+func servicePortStep(port *core.ServicePort) string {
+	return fmt.Sprintf("port=%d,protocol=%s", port.Port, port.Protocol)
+}
+
+// declareGRPC is the fix for a port that Istio does not know to be gRPC: a name that says so where nothing refers to the old
+// one, else appProtocol, which changes nobody's references. An appProtocol that is there wins over every name.
+func declareGRPC(p *Pass, port *mesh.ExposedPort) Fix {
+	service, level := port.Service, Safe
+	if port.Weak() {
+		level = Ask
+	}
+	references := p.PortNameReferences(service, port.Port.Name)
+	name, free := freeGRPCName(service, port.Port.Name)
+	if port.Port.AppProtocol == nil && len(references) == 0 && free {
+		return Fix{
+			Text:  fmt.Sprintf("Name port %d of Service %s %q.", port.Port.Port, service.Name, name),
+			Level: level,
+			Changes: setField(service, "the prefix grpc tells Istio that the port is gRPC", name,
+				"spec", "ports", servicePortStep(port.Port), "name"),
+		}
+	}
+	text := fmt.Sprintf("Set appProtocol: grpc on port %d of Service %s.", port.Port.Port, service.Name)
+	if port.Port.AppProtocol == nil && len(references) > 0 {
+		text += " (A new name would do too, but the old one is in use: " + references[0] + ".)"
+	}
+	return Fix{
+		Text:  text,
+		Level: level,
+		Changes: setField(service, "appProtocol tells Istio that the port is gRPC, whatever its name", "grpc",
+			"spec", "ports", servicePortStep(port.Port), "appProtocol"),
+	}
+}
+
+// freeGRPCName is a name for a port that Istio reads as gRPC and no other port of the Service has; free is false if there is
+// none that keeps to the length of such names.
+func freeGRPCName(service *core.Service, old string) (name string, free bool) {
+	for _, name := range []string{"grpc", "grpc-" + old} {
+		taken := slices.ContainsFunc(service.Spec.Ports, func(port core.ServicePort) bool { return port.Name == name })
+		if !taken && len(validation.IsDNS1123Label(name)) == 0 {
+			return name, true
+		}
+	}
+	return "", false
+}
