@@ -115,6 +115,8 @@ type Pass struct {
 	check    *Check
 	findings []Finding
 	skips    []string
+	// scope remembers what the functions of scope.go have worked out.
+	scope map[any]relevance
 }
 
 // Report adds a finding. ID and slug are filled in; a finding without a level has the check's worst, and a fix without changes

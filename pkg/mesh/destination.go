@@ -95,21 +95,24 @@ func (s *Snapshot) Destinations(rule *networkingapi.HTTPRoute, namespace string)
 		if weighted.GetDestination() == nil || weighted.Weight == 0 && len(rule.Route) > 1 {
 			continue
 		}
-		destinations = append(destinations, s.destination(i, weighted.Destination, namespace))
+		destination := s.Destination(weighted.Destination, namespace)
+		destination.Index = i
+		destinations = append(destinations, destination)
 	}
 	return destinations
 }
 
-func (s *Snapshot) destination(index int, spec *networkingapi.Destination, namespace string) Destination {
-	host := ResolveHost(spec.Host, namespace)
-	destination := Destination{Index: index, Spec: spec, Host: host, Service: s.ServiceByHost(host)}
+// Destination is where one destination of an object in that namespace leads.
+func (s *Snapshot) Destination(spec *networkingapi.Destination, namespace string) Destination {
+	host := ResolveHost(spec.GetHost(), namespace)
+	destination := Destination{Spec: spec, Host: host, Service: s.ServiceByHost(host)}
 	if service := destination.Service; service != nil && service.Spec.Type == core.ServiceTypeExternalName {
 		if concrete := s.ServiceByHost(service.Spec.ExternalName); concrete != nil {
 			destination.Service = concrete
 		}
 	}
 	switch {
-	case spec.Port != nil:
+	case spec.GetPort() != nil:
 		destination.Port = int32(spec.Port.Number)
 	case destination.Service != nil && len(destination.Service.Spec.Ports) == 1:
 		destination.Port = destination.Service.Spec.Ports[0].Port

@@ -22,6 +22,9 @@ type HTTPRule struct {
 // RootRule is the rule of the VirtualService with the hosts, which for a delegate is not the one with the destinations.
 func (r *HTTPRule) RootRule() *networkingapi.HTTPRoute { return r.Root.Spec.Http[r.RootIndex] }
 
+// MatchesMethod gives the path of the first match of the rule that only calls of a gRPC service can meet.
+func (r *HTTPRule) MatchesMethod() (path string, ok bool) { return matchesMethod(r.Spec.Match) }
+
 type httpRulesMemory Key
 
 // HTTPRules are the http rules of a VirtualService with hosts, in order, with those of its delegates in the place of the

@@ -7,7 +7,6 @@ import (
 
 	networkingapi "istio.io/api/networking/v1alpha3"
 	networking "istio.io/client-go/pkg/apis/networking/v1"
-	"k8s.io/apimachinery/pkg/labels"
 )
 
 type virtualHostsMemory struct{ workload *GatewayWorkload }
@@ -36,7 +35,7 @@ func routeTables(servers []*Server) [][]*Server {
 	var tables [][]*Server
 	plaintext := map[listener]int{}
 	for _, server := range servers {
-		if server.DroppedBy != nil || server.LeftOut != "" || !server.IsHTTP() {
+		if !server.Lives() || !server.IsHTTP() {
 			continue
 		}
 		on := listener{server.ListenerPort, server.Bind}
@@ -187,7 +186,7 @@ func (t *tableBuilder) serves(route *GatewayRoute, number uint32) bool {
 	if match.SourceNamespace != "" && match.SourceNamespace != t.workload.Namespace {
 		return false
 	}
-	return labels.SelectorFromSet(match.SourceLabels).Matches(labels.Set(t.workload.Labels))
+	return isSubset(match.SourceLabels, t.workload.Labels)
 }
 
 // sortRoutes puts a host's catch-alls last, and after them what istiod does not send, and says which routes are not reached.

@@ -1,22 +1,10 @@
 package mesh
 
 import (
-	"cmp"
 	"slices"
 
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 )
-
-// ByAge sorts objects as istiod sorts its configuration: the older first, then by name and namespace. Objects of files have
-// no age, and so are all as old as each other.
-// Source: Istio's pilot/pkg/model/config.go (configCompareByCreationTime).
-func ByAge[T Object](a, b T) int {
-	return cmp.Or(
-		a.GetCreationTimestamp().Compare(b.GetCreationTimestamp().Time),
-		cmp.Compare(a.GetName(), b.GetName()),
-		cmp.Compare(a.GetNamespace(), b.GetNamespace()),
-	)
-}
 
 // IsDelegate says that a VirtualService has no hosts: others delegate to it, by itself it is no route.
 func IsDelegate(vs *networking.VirtualService) bool { return len(vs.Spec.Hosts) == 0 }
@@ -28,7 +16,8 @@ func (s *Snapshot) virtualServicesByGateway() map[string][]*networking.VirtualSe
 	s.read(KindVirtualService)
 	return remember(s, virtualServicesMemory{}, func() map[string][]*networking.VirtualService {
 		byGateway := map[string][]*networking.VirtualService{}
-		for _, vs := range slices.SortedFunc(slices.Values(s.VirtualServices().All()), ByAge[*networking.VirtualService]) {
+		byAge := func(a, b *networking.VirtualService) int { return compareAge(a, b) }
+		for _, vs := range slices.SortedFunc(slices.Values(s.VirtualServices().All()), byAge) {
 			if IsDelegate(vs) {
 				continue
 			}

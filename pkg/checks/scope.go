@@ -1,0 +1,283 @@
+package checks
+
+import (
+	"strings"
+
+	networkingapi "istio.io/api/networking/v1alpha3"
+	networking "istio.io/client-go/pkg/apis/networking/v1"
+	core "k8s.io/api/core/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+// relevance is what a Gateway server, route or policy has to do with gRPC; the greater of two counts.
+type relevance int
+
+const (
+	// plain: it carries HTTP, TCP or TLS that is none of lint's business.
+	plain relevance = iota
+	// unclear: where it leads cannot be seen (a name resolves to nothing), and nothing says plain HTTP.
+	unclear
+	// weak: it leads to a port for which only the port number speaks. Never ground for an error.
+	weak
+	// certain: it leads to an exposed port, or is itself written for gRPC.
+	certain
+)
+
+// speaks says whether lint has anything to say about what has this relevance.
+func (p *Pass) speaks(of relevance) bool { return p.AllScopes || of >= weak }
+
+// speaksOfLost is speaks for faults that hide where the calls go: a gateway, destination or host that is not found.
+func (p *Pass) speaksOfLost(of relevance) bool { return p.AllScopes || of >= unclear }
+
+// levelFor is the level of a finding: weak evidence is never ground for an error.
+func (p *Pass) levelFor(of relevance, level Level) Level {
+	if level == Error && of == weak && !p.AllScopes {
+		return Warning
+	}
+	return level
+}
+
+// SpeaksOfServer says whether a server of a Gateway is on the way of gRPC calls: it is for gRPC by its protocol or port name,
+// or a VirtualService leads from it to an exposed port.
+func (p *Pass) SpeaksOfServer(gateway *networking.Gateway, server *networkingapi.Server) bool {
+	return p.speaks(p.serverRelevance(gateway, server))
+}
+
+// SpeaksOfGateway says whether one of the Gateway's servers is on the way of gRPC calls.
+func (p *Pass) SpeaksOfGateway(gateway *networking.Gateway) bool {
+	if p.AllScopes {
+		return true
+	}
+	for _, server := range gateway.Spec.Servers {
+		if p.SpeaksOfServer(gateway, server) {
+			return true
+		}
+	}
+	return false
+}
+
+// SpeaksOfVirtualService says whether one of the VirtualService's rules leads to an exposed port or matches gRPC methods.
+func (p *Pass) SpeaksOfVirtualService(vs *networking.VirtualService) bool {
+	return p.speaks(p.virtualServiceRelevance(vs))
+}
+
+// SpeaksOfRule says the same of one rule.
+func (p *Pass) SpeaksOfRule(rule *mesh.HTTPRule) bool { return p.speaks(p.ruleRelevance(rule)) }
+
+// SpeaksOfService says whether the Service has an exposed port.
+func (p *Pass) SpeaksOfService(service *core.Service) bool {
+	return p.AllScopes || service != nil && len(p.ExposedPortsOf(service)) > 0
+}
+
+// SpeaksOfWorkload says whether an exposed port leads to the workload.
+func (p *Pass) SpeaksOfWorkload(workload *mesh.Workload) bool {
+	return p.AllScopes || len(p.ExposedWorkloads()[workload]) > 0
+}
+
+// SpeaksOfHost says whether the host of a DestinationRule in that namespace, a name or a wildcard, is that of a Service with
+// an exposed port.
+func (p *Pass) SpeaksOfHost(host, namespace string) bool {
+	if p.AllScopes {
+		return true
+	}
+	host = mesh.ResolveHost(host, namespace)
+	if !strings.HasPrefix(host, "*") {
+		service := p.ServiceByHost(host)
+		return service != nil && p.SpeaksOfService(service)
+	}
+	for _, port := range p.ExposedPorts() {
+		if mesh.HostSubsetOf(mesh.ServiceHost(port.Service), host) {
+			return true
+		}
+	}
+	return false
+}
+
+// rememberRelevance works a relevance out once for each check that asks.
+func (p *Pass) rememberRelevance(of any, compute func() relevance) relevance {
+	if known, ok := p.scope[of]; ok {
+		return known
+	}
+	found := compute()
+	if p.scope == nil {
+		p.scope = map[any]relevance{}
+	}
+	p.scope[of] = found
+	return found
+}
+
+func (p *Pass) virtualServiceRelevance(vs *networking.VirtualService) relevance {
+	return p.rememberRelevance(vs, func() relevance {
+		most := plain
+		for _, rule := range p.HTTPRules(vs) {
+			most = max(most, p.ruleRelevance(rule))
+		}
+		for _, destination := range streamDestinations(vs) {
+			most = max(most, p.destinationRelevance(p.Destination(destination, vs.Namespace)))
+		}
+		return most
+	})
+}
+
+// streamDestinations are those of the tcp and tls routes.
+func streamDestinations(vs *networking.VirtualService) []*networkingapi.Destination {
+	var destinations []*networkingapi.Destination
+	for _, route := range vs.Spec.Tcp {
+		for _, weighted := range route.GetRoute() {
+			destinations = append(destinations, weighted.GetDestination())
+		}
+	}
+	for _, route := range vs.Spec.Tls {
+		for _, weighted := range route.GetRoute() {
+			destinations = append(destinations, weighted.GetDestination())
+		}
+	}
+	return destinations
+}
+
+func (p *Pass) ruleRelevance(rule *mesh.HTTPRule) relevance {
+	return p.rememberRelevance(rule, func() relevance {
+		if _, ok := rule.MatchesMethod(); ok {
+			return certain
+		}
+		most := plain
+		for _, destination := range p.Destinations(rule.Spec, rule.Holder.Namespace) {
+			most = max(most, p.destinationRelevance(destination))
+		}
+		if most == unclear && (matchesPlainHTTP(rule.Spec) || p.onlyPlainServers(rule.Root)) {
+			return plain
+		}
+		return most
+	})
+}
+
+// destinationRelevance judges where a route leads. A port that the Service does not have, or none where it has several, is
+// taken for any of the Service's.
+func (p *Pass) destinationRelevance(destination mesh.Destination) relevance {
+	service := destination.Service
+	if service == nil {
+		return p.entryRelevance(destination)
+	}
+	if service.Spec.Type == core.ServiceTypeExternalName {
+		return unclear
+	}
+	most := plain
+	known := hasPort(service, destination.Port)
+	for _, exposed := range p.ExposedPortsOf(service) {
+		switch {
+		case known && exposed.Port.Port != destination.Port:
+		case exposed.Weak():
+			most = max(most, weak)
+		default:
+			return certain
+		}
+	}
+	return most
+}
+
+func (p *Pass) entryRelevance(destination mesh.Destination) relevance {
+	entries := p.ServiceEntriesByHost(destination.Host)
+	if len(entries) == 0 {
+		return unclear
+	}
+	for _, entry := range entries {
+		for _, port := range entry.Spec.Ports {
+			if (destination.Port == 0 || destination.Port == int32(port.GetNumber())) && mesh.ParseProtocol(port.GetProtocol()).IsGRPC() {
+				return certain
+			}
+		}
+	}
+	return plain
+}
+
+func hasPort(service *core.Service, number int32) bool {
+	for _, port := range service.Spec.Ports {
+		if port.Port == number {
+			return true
+		}
+	}
+	return false
+}
+
+// matchesPlainHTTP says that a rule is for something else than gRPC calls: each of its matches is for another method than
+// POST, or for a path that has nothing of a gRPC service.
+func matchesPlainHTTP(rule *networkingapi.HTTPRoute) bool {
+	for _, match := range rule.Match {
+		method := match.GetMethod().GetExact()
+		path, _, _ := strings.Cut(strings.TrimPrefix(match.GetUri().GetExact()+match.GetUri().GetPrefix(), "/"), "/")
+		namesService := path == "" || strings.Contains(path, ".") || path[0] >= 'A' && path[0] <= 'Z'
+		if (method == "" || method == "POST") && namesService {
+			return false
+		}
+	}
+	return len(rule.Match) > 0
+}
+
+// onlyPlainServers says that all servers that take the VirtualService's hosts have protocol HTTP and no other sign of gRPC.
+func (p *Pass) onlyPlainServers(vs *networking.VirtualService) bool {
+	found := false
+	for _, bound := range boundServers(p.Snapshot, vs) {
+		if protocol := mesh.ParseProtocol(bound.Server.GetPort().GetProtocol()); protocol != mesh.ProtocolHTTP || isForGRPC(bound.Server) {
+			return false
+		}
+		found = true
+	}
+	return found
+}
+
+// isForGRPC says that a server is for gRPC by its protocol or the name of its port.
+func isForGRPC(server *networkingapi.Server) bool {
+	return mesh.ParseProtocol(server.GetPort().GetProtocol()).IsGRPC() || mesh.HasGRPCToken(server.GetPort().GetName())
+}
+
+// serverRelevance judges a server by itself, then by the VirtualServices whose hosts it takes; where it takes none's, by those
+// of the Gateway whose hosts no server takes, because they may have been meant for it.
+func (p *Pass) serverRelevance(gateway *networking.Gateway, server *networkingapi.Server) relevance {
+	if _, known := p.scope[server]; !known {
+		p.judgeServers(gateway)
+	}
+	return p.rememberRelevance(server, func() relevance { return plain })
+}
+
+func (p *Pass) judgeServers(gateway *networking.Gateway) {
+	most := map[*networkingapi.Server]relevance{}
+	lost := plain
+	for _, vs := range p.VirtualServicesBoundTo(gateway) {
+		found, taken := p.virtualServiceRelevance(vs), false
+		for _, server := range gateway.Spec.Servers {
+			if takesAHost(gateway, server, vs) {
+				most[server], taken = max(most[server], found), true
+			}
+		}
+		if !taken {
+			lost = max(lost, found)
+		}
+	}
+	for _, server := range gateway.Spec.Servers {
+		p.rememberRelevance(server, func() relevance {
+			found, taken := most[server]
+			switch {
+			case isForGRPC(server):
+				return certain
+			case taken:
+				return found
+			case lost == plain && mesh.ParseProtocol(server.GetPort().GetProtocol()) != mesh.ProtocolHTTP:
+				return unclear
+			default:
+				return lost
+			}
+		})
+	}
+}
+
+func takesAHost(gateway *networking.Gateway, server *networkingapi.Server, vs *networking.VirtualService) bool {
+	for _, offered := range mesh.ServerHosts(gateway, server, vs.Namespace) {
+		for _, host := range vs.Spec.Hosts {
+			if mesh.HostMatches(offered, mesh.ResolveHost(host, vs.Namespace)) {
+				return true
+			}
+		}
+	}
+	return false
+}
