@@ -1,0 +1,242 @@
+package cluster
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// request says what is asked of the API server, for the error that may come of it.
+type request struct {
+	permission Permission
+	// object names the one object that is meant, empty for a list.
+	object string
+	// limit is how long it was given.
+	limit time.Duration
+}
+
+var gerunds = map[string]string{
+	"get": "reading", "list": "listing", "watch": "watching", "create": "creating", "patch": "changing", "delete": "deleting",
+}
+
+// doing is the request as a clause with -ing: "listing services in namespace test", "changing Service test/server".
+func (r request) doing() string {
+	gerund := gerunds[r.permission.Verb]
+	if r.object != "" {
+		return gerund + " " + r.object
+	}
+	return gerund + strings.TrimPrefix(r.permission.String(), r.permission.Verb)
+}
+
+// named is what messages call the object of the request.
+func (r request) named() string {
+	if r.object != "" {
+		return r.object
+	}
+	return strings.TrimPrefix(r.permission.String(), r.permission.Verb+" ")
+}
+
+// failure turns what came of a request into an error of this package. The context's own end is given back as it is.
+func (c *Client) failure(ctx context.Context, r request, err error) error {
+	var status apierrors.APIStatus
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(context.Cause(ctx), context.Canceled):
+		return context.Canceled
+	case ctx.Err() != nil && errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return &Timeout{Doing: r.doing()}
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.As(err, &status):
+		return c.statusFailure(r, status.Status())
+	default:
+		return c.connectionFailure(r, err)
+	}
+}
+
+// statusFailure judges an answer of the API server.
+func (c *Client) statusFailure(r request, status metav1.Status) error {
+	if refused := refusal(r, status.Message); refused != nil {
+		return refused
+	}
+	switch status.Reason {
+	case metav1.StatusReasonUnauthorized:
+		return &Unauthorized{Server: c.server, Cause: cmp.Or(status.Message, "401")}
+	case metav1.StatusReasonForbidden:
+		return forbidden(r, status)
+	case metav1.StatusReasonNotFound:
+		return notFound(r, status)
+	case metav1.StatusReasonAlreadyExists:
+		return &AlreadyExists{Object: r.named()}
+	case metav1.StatusReasonConflict:
+		return &Modified{Object: r.named(), Detail: status.Message}
+	case metav1.StatusReasonInvalid, metav1.StatusReasonBadRequest:
+		return invalid(r, status)
+	case metav1.StatusReasonTimeout, metav1.StatusReasonServerTimeout:
+		return &Timeout{Doing: r.doing(), Explanation: status.Message}
+	case metav1.StatusReasonTooManyRequests:
+		return &ServerFailure{Server: c.server, Doing: r.doing(), Message: "it has too many requests"}
+	default:
+		return &ServerFailure{Server: c.server, Doing: r.doing(), Message: status.Message}
+	}
+}
+
+// The texts that the API server puts around what an admission plugin says. Source: k8s.io/apiserver,
+// pkg/admission/plugin/webhook/errors/statuserror.go, pkg/util/webhook/error.go, pkg/admission/plugin/policy/validating/dispatcher.go,
+// pkg/admission/plugin/resourcequota/controller.go.
+var (
+	webhookDenied = regexp.MustCompile(`(?s)admission webhook "([^"]+)" denied the request(?:: | )(.*)$`)
+	webhookDryRun = regexp.MustCompile(`(?s)admission webhook "([^"]+)" (does not support dry run)`)
+	webhookFailed = regexp.MustCompile(`(?s)failed calling webhook "([^"]+)"[:;] (.*)$`)
+	policyDenied  = regexp.MustCompile(`(?s)ValidatingAdmissionPolicy '([^']+)'(?: with binding '[^']*')? denied request: (.*)$`)
+	quotaDenied   = regexp.MustCompile(`(?s)(exceeded|failed) quota: ([^,:]+)[,:] (.*)$`)
+	userCannot    = regexp.MustCompile(`User ".*" cannot (\S+) resource "([^"]+)" in API group "([^"]*)"`)
+)
+
+// refusal is the error of a message with which an admission plugin refuses; nil if the message is none.
+func refusal(r request, message string) error {
+	if found := webhookDenied.FindStringSubmatch(message); found != nil {
+		return &Refused{Object: r.named(), By: "admission webhook " + found[1], Message: found[2]}
+	}
+	if found := webhookDryRun.FindStringSubmatch(message); found != nil {
+		return &Refused{Object: r.named(), By: "admission webhook " + found[1], Message: "it " + found[2]}
+	}
+	if found := webhookFailed.FindStringSubmatch(message); found != nil {
+		return &Refused{Object: r.named(), By: "admission webhook " + found[1], Message: webhookCause(found[2]), Unavailable: true}
+	}
+	if found := policyDenied.FindStringSubmatch(message); found != nil {
+		return &Refused{Object: r.named(), By: "ValidatingAdmissionPolicy " + found[1], Message: found[2]}
+	}
+	if found := quotaDenied.FindStringSubmatch(message); found != nil {
+		return &QuotaExceeded{Object: r.named(), Quota: found[2], Message: found[3]}
+	}
+	return nil
+}
+
+// webhookCause leaves out the URL that was called, with its query, from why a webhook could not be called.
+func webhookCause(message string) string {
+	message = strings.TrimPrefix(message, "failed to call webhook: ")
+	if _, cause, found := strings.Cut(message, `": `); found && strings.HasPrefix(message, `Post "`) {
+		return cause
+	}
+	return message
+}
+
+func forbidden(r request, status metav1.Status) error {
+	found := userCannot.FindStringSubmatch(status.Message)
+	if found == nil {
+		_, reason, _ := strings.Cut(status.Message, "is forbidden: ")
+		return &Refused{Object: r.named(), By: "the API server", Message: cmp.Or(reason, status.Message)}
+	}
+	// Server-side apply of an object that is not there asks for create beside patch.
+	permission := r.permission
+	permission.Verb, permission.Resource, permission.Group = found[1], found[2], found[3]
+	if permission.Verb == "create" {
+		permission.Name = ""
+	}
+	return &Forbidden{Missing: []Permission{permission}}
+}
+
+// notFound tells an object that is not there from a resource that the server does not have: its answer then names no object.
+func notFound(r request, status metav1.Status) error {
+	details := status.Details
+	if r.permission.Name == "" || details == nil || slices.ContainsFunc(details.Causes, isUnexpectedResponse) {
+		return &NotServed{CRD: r.permission.Resource + "." + r.permission.Group}
+	}
+	if details.Kind == "namespaces" && r.permission.Resource != "namespaces" {
+		return &NotFound{Object: "Namespace " + details.Name}
+	}
+	return &NotFound{Object: r.named()}
+}
+
+func isUnexpectedResponse(cause metav1.StatusCause) bool {
+	return cause.Type == metav1.CauseTypeUnexpectedServerResponse
+}
+
+func invalid(r request, status metav1.Status) error {
+	// A JSON patch whose test does not hold says so in the message alone.
+	if strings.Contains(status.Message, "testing value") || strings.Contains(status.Message, "test failed") {
+		return &Modified{Object: r.named(), Detail: status.Message}
+	}
+	var causes []string
+	if status.Details != nil {
+		for _, cause := range status.Details.Causes {
+			if cause.Field == "" {
+				causes = append(causes, cause.Message)
+			} else {
+				causes = append(causes, cause.Field+": "+cause.Message)
+			}
+		}
+	}
+	if len(causes) == 0 {
+		causes = []string{status.Message}
+	}
+	return &Invalid{Object: r.named(), Causes: causes}
+}
+
+// connectionFailure judges an error that is no answer of the API server.
+func (c *Client) connectionFailure(r request, err error) error {
+	unreachable := &Unreachable{
+		Server: c.server, Cause: rootCause(err),
+		Next: "check that the cluster runs and that the kubeconfig context is the right one",
+	}
+	var (
+		network    net.Error
+		opError    *net.OpError
+		dns        *net.DNSError
+		untrusted  *tls.CertificateVerificationError
+		authority  x509.UnknownAuthorityError
+		recordKind tls.RecordHeaderError
+	)
+	switch {
+	case strings.Contains(err.Error(), "getting credentials"):
+		return &Unauthorized{Server: c.server, Cause: rootCause(err)}
+	case errors.As(err, &untrusted), errors.As(err, &authority):
+		unreachable.Next = "check certificate-authority in the kubeconfig's cluster entry"
+	case errors.As(err, &recordKind), errors.Is(err, http.ErrSchemeMismatch):
+		unreachable.Cause, unreachable.Next = "it does not speak TLS", "check the server's URL in the kubeconfig's cluster entry"
+	case errors.As(err, &dns):
+		unreachable.Cause, unreachable.Next = "there is no address for "+dns.Name, "check the server's URL in the kubeconfig's cluster entry, and the network"
+	case errors.As(err, &opError) && opError.Op == "dial" && opError.Timeout():
+		unreachable.Cause = "no answer to a connection within " + dialTimeout.String()
+		unreachable.Next = "check the network (VPN, firewall) and the kubeconfig context"
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
+		return &Timeout{Doing: r.doing(), After: r.limit}
+	}
+	return unreachable
+}
+
+// rootCause is an error's text without the URL and the request that Go puts in front of it.
+func rootCause(err error) string {
+	var urlError *url.Error
+	if errors.As(err, &urlError) {
+		err = urlError.Err
+	}
+	var opError *net.OpError
+	if errors.As(err, &opError) && opError.Op == "dial" {
+		return strings.TrimPrefix(opError.Err.Error(), "connect: ")
+	}
+	return err.Error()
+}
+
+// broken says that a request's outcome is unknown or that trying again may help: the connection broke, or the server was
+// not able just then.
+func broken(err error) bool {
+	_, unreachable := errors.AsType[*Unreachable](err)
+	_, failed := errors.AsType[*ServerFailure](err)
+	timeout, timedOut := errors.AsType[*Timeout](err)
+	return unreachable || failed || timedOut && timeout.After > 0
+}

@@ -1,0 +1,191 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	core "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metainternal "k8s.io/apimachinery/pkg/apis/meta/internalversion"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/pager"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+const (
+	// runningPods leaves out pods that have ended: they hold no address and no proxy.
+	runningPods = "status.phase!=Succeeded,status.phase!=Failed"
+	// metadataList asks for labels, annotations and owners alone.
+	metadataList = runtime.ContentTypeProtobuf + ";as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+)
+
+// list reads all objects of a kind in a namespace, or with an empty one in all, page by page. The read is a consistent one
+// (no resourceVersion=0): create looks again at what it has just written, and servers since 1.31 answer both from memory.
+func (c *Client) list(ctx context.Context, kind mesh.Kind, namespace string, wholePods bool) (batch, error) {
+	resource, ok, err := c.resource(ctx, kind)
+	if err != nil {
+		return batch{}, err
+	}
+	if !ok {
+		return batch{notServed: []mesh.Kind{kind}}, nil
+	}
+	what := request{permission: Permission{Verb: "list", Group: resource.Group, Resource: resource.Resource, Namespace: namespace}, limit: readTimeout}
+	var found batch
+	pages := pager.New(func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+		request := c.get(resource, namespace, "").SpecificallyVersionedParams(&options, metav1.ParameterCodec, schema.GroupVersion{Version: "v1"})
+		switch {
+		case kind == mesh.KindPod && !wholePods:
+			return metadataPage(ctx, request)
+		case builtIn().Recognizes(kind.Info().GroupVersionKind):
+			return typedPage(ctx, request, kind.Info().GroupVersionKind)
+		default:
+			return customPage(ctx, request, kind, &found)
+		}
+	})
+	var options metav1.ListOptions
+	if kind == mesh.KindPod {
+		options.FieldSelector = runningPods
+	}
+	err = pages.EachListItem(ctx, options, func(object runtime.Object) error {
+		found.objects = append(found.objects, object.(mesh.Object))
+		return nil
+	})
+	if err != nil {
+		return batch{}, c.failure(ctx, what, err)
+	}
+	return found, nil
+}
+
+// resource is where a kind is read; the kinds that every server has need no discovery.
+func (c *Client) resource(ctx context.Context, kind mesh.Kind) (resource schema.GroupVersionResource, ok bool, err error) {
+	if info := kind.Info(); builtIn().Recognizes(info.GroupVersionKind) {
+		return info.GroupVersionResource(), true, nil
+	}
+	served, err := c.Discover(ctx)
+	if err != nil {
+		return schema.GroupVersionResource{}, false, err
+	}
+	resource, ok = served.Resource(kind)
+	return resource, ok, nil
+}
+
+func typedPage(ctx context.Context, request *rest.Request, kind schema.GroupVersionKind) (runtime.Object, error) {
+	kind.Kind += "List"
+	list, err := builtIn().New(kind)
+	if err != nil {
+		return nil, err
+	}
+	return list, request.Do(ctx).Into(list)
+}
+
+// metadataPage gives pods that have nothing but metadata.
+func metadataPage(ctx context.Context, request *rest.Request) (runtime.Object, error) {
+	var metadata metav1.PartialObjectMetadataList
+	if err := request.SetHeader("Accept", metadataList).Do(ctx).Into(&metadata); err != nil {
+		return nil, err
+	}
+	list := &core.PodList{ListMeta: metadata.ListMeta, Items: make([]core.Pod, len(metadata.Items))}
+	for i := range metadata.Items {
+		list.Items[i].ObjectMeta = metadata.Items[i].ObjectMeta
+		list.Items[i].ManagedFields = nil // nobody asks who wrote a pod's fields, and they are half of the memory
+	}
+	return list, nil
+}
+
+// customPage decodes custom resources, which travel as JSON only. One that cannot be decoded is a gap of its own and does
+// not hide the others.
+func customPage(ctx context.Context, request *rest.Request, kind mesh.Kind, found *batch) (runtime.Object, error) {
+	data, err := request.SetHeader("Accept", runtime.ContentTypeJSON).Do(ctx).Raw()
+	if err != nil {
+		return nil, err
+	}
+	var page struct {
+		metav1.ListMeta `json:"metadata"`
+		Items           []json.RawMessage `json:"items"`
+	}
+	if err := json.Unmarshal(data, &page); err != nil {
+		return nil, err
+	}
+	list := &metainternal.List{ListMeta: page.ListMeta, Items: make([]runtime.Object, 0, len(page.Items))}
+	for _, item := range page.Items {
+		object, _, err := mesh.Decode(item)
+		if err != nil {
+			found.gaps = append(found.gaps, unreadable(kind, item, err))
+			continue
+		}
+		list.Items = append(list.Items, object)
+	}
+	return list, nil
+}
+
+func unreadable(kind mesh.Kind, item json.RawMessage, err error) mesh.Gap {
+	var identity metav1.PartialObjectMetadata
+	gap := mesh.Gap{Kind: kind, Reason: err.Error()}
+	if json.Unmarshal(item, &identity) == nil {
+		gap.Namespace, gap.Name = identity.Namespace, identity.Name
+	}
+	return gap
+}
+
+// readNamed reads one object of a built-in kind into the given value. One that is not there gives nothing, for that is known
+// then; one that the user may not read gives a gap.
+func (c *Client) readNamed(ctx context.Context, kind mesh.Kind, name types.NamespacedName, into mesh.Object) (batch, error) {
+	resource := kind.Info().GroupVersionResource()
+	err := c.get(resource, name.Namespace, name.Name).Do(ctx).Into(into)
+	err = c.failure(ctx, requestFor("get", kind, name), err)
+	if missing, forbidden := mayNot(err); forbidden {
+		return batch{gaps: []mesh.Gap{{Kind: kind, Namespace: name.Namespace, Name: name.Name, Reason: mayNotReason(missing)}}}, nil
+	}
+	if _, missing := errors.AsType[*NotFound](err); missing {
+		return batch{}, nil
+	}
+	if err != nil {
+		return batch{}, err
+	}
+	return batch{objects: []mesh.Object{into}}, nil
+}
+
+// requestFor describes a request for one object.
+func requestFor(verb string, kind mesh.Kind, name types.NamespacedName) request {
+	info := kind.Info()
+	return request{
+		permission: Permission{Verb: verb, Group: info.Group, Resource: info.Resource, Namespace: name.Namespace, Name: name.Name},
+		object:     mesh.Key{Kind: kind, Namespace: name.Namespace, Name: name.Name}.String(),
+		limit:      readTimeout,
+	}
+}
+
+// PodsOf are the pods in a namespace that match, whole, ended ones too: for diagnosis, where metadata is not enough.
+func (c *Client) PodsOf(ctx context.Context, namespace string, selector labels.Selector) ([]*core.Pod, error) {
+	var list core.PodList
+	err := c.get(mesh.KindPod.Info().GroupVersionResource(), namespace, "").Param("labelSelector", selector.String()).Do(ctx).Into(&list)
+	if err != nil {
+		what := request{permission: Permission{Verb: "list", Resource: "pods", Namespace: namespace}, limit: readTimeout}
+		return nil, c.failure(ctx, what, err)
+	}
+	pods := make([]*core.Pod, 0, len(list.Items))
+	err = meta.EachListItem(&list, func(object runtime.Object) error {
+		pods = append(pods, object.(*core.Pod))
+		return nil
+	})
+	return pods, err
+}
+
+// mayNot says whether an error is for lack of permission, and of which.
+func mayNot(err error) (missing Permission, forbidden bool) {
+	denied, ok := errors.AsType[*Forbidden](err)
+	if !ok || len(denied.Missing) == 0 {
+		return Permission{}, false
+	}
+	return denied.Missing[0], true
+}
+
+func mayNotReason(missing Permission) string { return fmt.Sprintf("you may not %s", missing) }

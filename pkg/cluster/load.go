@@ -1,0 +1,223 @@
+package cluster
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	core "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+// LoadRequest says what to read.
+type LoadRequest struct {
+	// Kinds are the kinds to read, each with the namespaces wanted; no namespaces means all. For mesh.KindNamespace they are
+	// the names of the wanted ones. Secrets and ConfigMaps are never listed here, but named below.
+	Kinds map[mesh.Kind][]string
+	// Fallback are the namespaces to read one by one where a kind may not be listed in all namespaces.
+	Fallback []string
+	// Secrets are read by name.
+	Secrets []types.NamespacedName
+	// ConfigMaps are read by name; an empty name means all of the namespace.
+	ConfigMaps []types.NamespacedName
+	// WholePods reads pods with spec and status; else they have metadata alone, which is a third of the bytes, and pods that
+	// have ended are left out.
+	WholePods bool
+	// Follow, if set, is called with what was read and says what to read then: the Secrets that Gateways name, the ConfigMaps
+	// of a control plane that was found. Its own Follow is not called.
+	Follow func(*mesh.Snapshot) LoadRequest
+
+	// Context is the kubeconfig context that the objects' Source names; may be empty.
+	Context string
+	// Now is the time at which the Snapshot judges certificates.
+	Now time.Time
+}
+
+// Loaded is what was read.
+type Loaded struct {
+	// Snapshot holds the objects. What was not asked for is a gap in it, like what could not be read.
+	Snapshot *mesh.Snapshot
+	// Gaps are the parts that were asked for and could not be read.
+	Gaps []mesh.Gap
+	// NotServed are the kinds that the API server does not have; the Snapshot has no gap for them, for there are none.
+	NotServed []mesh.Kind
+}
+
+// MissingCRDs names what would serve the kinds that the API server does not have, for "Istio is not installed: no CRD …".
+func (l *Loaded) MissingCRDs() []string {
+	crds := make([]string, len(l.NotServed))
+	for i, kind := range l.NotServed {
+		crds[i] = crdOf(kind)
+	}
+	return crds
+}
+
+// Load reads objects into a Snapshot. What the user may not read becomes a Gap; an error means that nothing can be said:
+// *Unreachable, *Unauthorized, *Timeout, *ServerFailure, or the context's own.
+func (c *Client) Load(ctx context.Context, wanted LoadRequest) (*Loaded, error) {
+	found, err := c.read(ctx, wanted)
+	if err != nil {
+		return nil, err
+	}
+	requested := slices.Collect(maps.Keys(wanted.Kinds))
+	if wanted.Follow != nil {
+		next := wanted.Follow(found.snapshot(wanted, requested))
+		more, err := c.read(ctx, next)
+		if err != nil {
+			return nil, err
+		}
+		found.add(more)
+		requested = slices.AppendSeq(requested, maps.Keys(next.Kinds))
+	}
+	slices.Sort(found.notServed)
+	return &Loaded{Snapshot: found.snapshot(wanted, requested), Gaps: found.gaps, NotServed: slices.Compact(found.notServed)}, nil
+}
+
+// batch is what one or more requests gave.
+type batch struct {
+	objects   []mesh.Object
+	gaps      []mesh.Gap
+	notServed []mesh.Kind
+	// narrow are gaps that were meant: namespaces that nobody asked for.
+	narrow []mesh.Gap
+}
+
+func (b *batch) add(other batch) {
+	b.objects = append(b.objects, other.objects...)
+	b.gaps = append(b.gaps, other.gaps...)
+	b.notServed = append(b.notServed, other.notServed...)
+	b.narrow = append(b.narrow, other.narrow...)
+}
+
+func (b *batch) snapshot(wanted LoadRequest, requested []mesh.Kind) *mesh.Snapshot {
+	sourced := make([]mesh.Sourced, len(b.objects))
+	for i, object := range b.objects {
+		sourced[i] = mesh.Sourced{Object: object, Source: mesh.Source{Context: wanted.Context}}
+	}
+	gaps := slices.Concat(b.gaps, b.narrow, notRequested(requested))
+	return mesh.New(sourced, mesh.Options{Now: wanted.Now, Gaps: gaps})
+}
+
+// notRequested are gaps for the kinds that were not read at all: nothing may be concluded from their absence. Secrets and
+// ConfigMaps are left out, because they are only ever read by name.
+func notRequested(requested []mesh.Kind) []mesh.Gap {
+	var gaps []mesh.Gap
+	for _, kind := range slices.Sorted(slices.Values(mesh.Kinds())) {
+		if kind != mesh.KindSecret && kind != mesh.KindConfigMap && !slices.Contains(requested, kind) {
+			gaps = append(gaps, mesh.Gap{Kind: kind, Reason: kind.Info().Resource + " were not read"})
+		}
+	}
+	return gaps
+}
+
+// read sends the requests of one round, in parallel, and puts their results together in a fixed order.
+func (c *Client) read(ctx context.Context, wanted LoadRequest) (batch, error) {
+	var jobs []func(context.Context) (batch, error)
+	for _, kind := range slices.Sorted(maps.Keys(wanted.Kinds)) {
+		jobs = append(jobs, func(ctx context.Context) (batch, error) {
+			return c.readKind(ctx, kind, wanted.Kinds[kind], wanted)
+		})
+	}
+	for _, name := range wanted.Secrets {
+		jobs = append(jobs, func(ctx context.Context) (batch, error) {
+			return c.readNamed(ctx, mesh.KindSecret, name, &core.Secret{})
+		})
+	}
+	for _, name := range wanted.ConfigMaps {
+		jobs = append(jobs, func(ctx context.Context) (batch, error) {
+			if name.Name == "" {
+				return c.readNamespaces(ctx, mesh.KindConfigMap, []string{name.Namespace}, wanted)
+			}
+			return c.readNamed(ctx, mesh.KindConfigMap, name, &core.ConfigMap{})
+		})
+	}
+	results := make([]batch, len(jobs))
+	err := inParallel(ctx, len(jobs), func(ctx context.Context, index int) (err error) {
+		results[index], err = jobs[index](ctx)
+		return err
+	})
+	var all batch
+	for _, result := range results {
+		all.add(result)
+	}
+	return all, err
+}
+
+// readKind reads a kind in all namespaces, or in those wanted; where the user may not list it in all, in the fallback ones.
+func (c *Client) readKind(ctx context.Context, kind mesh.Kind, namespaces []string, wanted LoadRequest) (batch, error) {
+	if kind == mesh.KindNamespace && len(namespaces) > 0 {
+		return c.readNamespaceObjects(ctx, namespaces)
+	}
+	if len(namespaces) > 0 && !kind.Info().ClusterScoped {
+		found, err := c.readNamespaces(ctx, kind, namespaces, wanted)
+		found.narrow = append(found.narrow, mesh.Gap{
+			Kind: kind, Except: namespaces,
+			Reason: kind.Info().Resource + " were read only in " + strings.Join(namespaces, ", "),
+		})
+		return found, err
+	}
+	found, err := c.list(ctx, kind, "", wanted.WholePods)
+	missing, forbidden := mayNot(err)
+	switch {
+	case !forbidden:
+		return found, err
+	case kind == mesh.KindNamespace:
+		found, err = c.readNamespaceObjects(ctx, wanted.Fallback)
+	case !kind.Info().ClusterScoped:
+		found, err = c.readNamespaces(ctx, kind, wanted.Fallback, wanted)
+	default:
+		err = nil
+	}
+	// One gap for the kind says it all: those of single namespaces are the ones that are not among its exceptions.
+	found.gaps = []mesh.Gap{{Kind: kind, Except: namespacesRead(wanted.Fallback, found.gaps), Reason: mayNotReason(missing)}}
+	return found, err
+}
+
+// namespacesRead are the namespaces for which there is no gap.
+func namespacesRead(namespaces []string, gaps []mesh.Gap) []string {
+	var read []string
+	for _, namespace := range namespaces {
+		isGap := func(gap mesh.Gap) bool { return gap.Namespace == namespace || gap.Name == namespace }
+		if !slices.ContainsFunc(gaps, isGap) {
+			read = append(read, namespace)
+		}
+	}
+	return read
+}
+
+// readNamespaces lists a kind in some namespaces, with a gap for each in which the user may not.
+func (c *Client) readNamespaces(ctx context.Context, kind mesh.Kind, namespaces []string, wanted LoadRequest) (batch, error) {
+	results := make([]batch, len(namespaces))
+	err := inParallel(ctx, len(namespaces), func(ctx context.Context, index int) error {
+		found, err := c.list(ctx, kind, namespaces[index], wanted.WholePods)
+		if missing, forbidden := mayNot(err); forbidden {
+			found = batch{gaps: []mesh.Gap{{Kind: kind, Namespace: namespaces[index], Reason: mayNotReason(missing)}}}
+			err = nil
+		}
+		results[index] = found
+		return err
+	})
+	var all batch
+	for _, result := range results {
+		all.add(result)
+	}
+	return all, err
+}
+
+// readNamespaceObjects reads Namespaces by name: who may work in one may often read it, but not list them all.
+func (c *Client) readNamespaceObjects(ctx context.Context, names []string) (batch, error) {
+	results := make([]batch, len(names))
+	err := inParallel(ctx, len(names), func(ctx context.Context, index int) (err error) {
+		results[index], err = c.readNamed(ctx, mesh.KindNamespace, types.NamespacedName{Name: names[index]}, &core.Namespace{})
+		return err
+	})
+	var all batch
+	for _, result := range results {
+		all.add(result)
+	}
+	return all, err
+}
