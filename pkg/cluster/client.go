@@ -120,6 +120,14 @@ func (c *Client) get(resource schema.GroupVersionResource, namespace, name strin
 	return at(c.rest.Get(), resource, namespace, name).Timeout(readTimeout)
 }
 
+// bytesOf is an answer as it came. Result.Raw gives no more than the status code of a failure; Result.Error decodes it.
+func bytesOf(result rest.Result) ([]byte, error) {
+	if err := result.Error(); err != nil {
+		return nil, err
+	}
+	return result.Raw()
+}
+
 // inParallel calls work for 0 … count-1, several at once, and gives the first error; what has not begun by then is left out.
 func inParallel(ctx context.Context, count int, work func(ctx context.Context, index int) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)

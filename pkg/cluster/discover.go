@@ -161,7 +161,7 @@ func (c *Client) ServerVersion(ctx context.Context) (string, error) {
 
 // raw reads a path that is no resource.
 func (c *Client) raw(ctx context.Context, path, accept string) ([]byte, error) {
-	data, err := c.rest.Get().AbsPath(path).SetHeader("Accept", accept).MaxRetries(retries).Timeout(readTimeout).DoRaw(ctx)
+	data, err := bytesOf(c.rest.Get().AbsPath(path).SetHeader("Accept", accept).MaxRetries(retries).Timeout(readTimeout).Do(ctx))
 	if err != nil {
 		return nil, c.failure(ctx, request{permission: Permission{Verb: "get"}, object: path, limit: readTimeout}, err)
 	}

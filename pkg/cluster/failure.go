@@ -72,6 +72,9 @@ func (c *Client) statusFailure(r request, status metav1.Status) error {
 	if refused := refusal(r, status.Message); refused != nil {
 		return refused
 	}
+	if strings.Contains(status.Message, "HTTP request to an HTTPS server") { // net/http's own answer
+		return &Unreachable{Server: c.server, Cause: "it speaks HTTPS", Next: "write https:// in the kubeconfig's cluster entry"}
+	}
 	switch status.Reason {
 	case metav1.StatusReasonUnauthorized:
 		return &Unauthorized{Server: c.server, Cause: cmp.Or(status.Message, "401")}

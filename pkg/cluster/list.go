@@ -103,7 +103,7 @@ func metadataPage(ctx context.Context, request *rest.Request) (runtime.Object, e
 // customPage decodes custom resources, which travel as JSON only. One that cannot be decoded is a gap of its own and does
 // not hide the others.
 func customPage(ctx context.Context, request *rest.Request, kind mesh.Kind, found *batch) (runtime.Object, error) {
-	data, err := request.SetHeader("Accept", runtime.ContentTypeJSON).Do(ctx).Raw()
+	data, err := bytesOf(request.SetHeader("Accept", runtime.ContentTypeJSON).Do(ctx))
 	if err != nil {
 		return nil, err
 	}
