@@ -162,31 +162,46 @@ func (c *Client) readKind(ctx context.Context, kind mesh.Kind, namespaces []stri
 	}
 	found, err := c.list(ctx, kind, "", wanted.WholePods)
 	missing, forbidden := mayNot(err)
-	switch {
-	case !forbidden:
+	if !forbidden {
 		return found, err
+	}
+	return c.readFallback(ctx, kind, wanted, mayNotReason(missing))
+}
+
+// readFallback reads of a kind that may not be listed in all namespaces what it can, and has one gap that says it all.
+func (c *Client) readFallback(ctx context.Context, kind mesh.Kind, wanted LoadRequest, reason string) (found batch, err error) {
+	gap := mesh.Gap{Kind: kind, Reason: reason}
+	switch {
 	case kind == mesh.KindNamespace:
 		found, err = c.readNamespaceObjects(ctx, wanted.Fallback)
-	case !kind.Info().ClusterScoped:
-		found, err = c.readNamespaces(ctx, kind, wanted.Fallback, wanted)
+	case kind.Info().ClusterScoped:
+		return batch{gaps: []mesh.Gap{gap}}, nil
 	default:
-		err = nil
+		found, err = c.readNamespaces(ctx, kind, wanted.Fallback, wanted)
 	}
-	// One gap for the kind says it all: those of single namespaces are the ones that are not among its exceptions.
-	found.gaps = []mesh.Gap{{Kind: kind, Except: namespacesRead(wanted.Fallback, found.gaps), Reason: mayNotReason(missing)}}
+	// The namespaces that may not be read are those that the one gap does not except; single objects that cannot be
+	// decoded stay gaps of their own.
+	single := slices.DeleteFunc(slices.Clone(found.gaps), func(gap mesh.Gap) bool { return namespaceOf(gap) != "" })
+	for _, namespace := range wanted.Fallback {
+		hides := func(gap mesh.Gap) bool { return namespaceOf(gap) == namespace }
+		if !slices.ContainsFunc(found.gaps, hides) {
+			gap.Except = append(gap.Except, namespace)
+		}
+	}
+	found.gaps = append(single, gap)
 	return found, err
 }
 
-// namespacesRead are the namespaces for which there is no gap.
-func namespacesRead(namespaces []string, gaps []mesh.Gap) []string {
-	var read []string
-	for _, namespace := range namespaces {
-		isGap := func(gap mesh.Gap) bool { return gap.Namespace == namespace || gap.Name == namespace }
-		if !slices.ContainsFunc(gaps, isGap) {
-			read = append(read, namespace)
-		}
+// namespaceOf is the namespace that a gap hides as a whole, empty if it is no such gap.
+func namespaceOf(gap mesh.Gap) string {
+	switch {
+	case gap.Kind == mesh.KindNamespace:
+		return gap.Name
+	case gap.Name == "":
+		return gap.Namespace
+	default:
+		return ""
 	}
-	return read
 }
 
 // readNamespaces lists a kind in some namespaces, with a gap for each in which the user may not.

@@ -21,15 +21,15 @@ type Permission struct {
 	Name string `json:"name,omitempty"`
 }
 
-// String is the permission as the rest of a sentence: "list services in all namespaces", "patch deployments.apps server in
+// String is the permission as the rest of a sentence: "list services in all namespaces", "patch deployments.apps/server in
 // namespace test".
 func (p Permission) String() string {
 	resource := schema.GroupResource{Group: p.Group, Resource: p.Resource}.String()
 	switch {
 	case p.Name != "" && p.Namespace != "":
-		return fmt.Sprintf("%s %s %s in namespace %s", p.Verb, resource, p.Name, p.Namespace)
+		return fmt.Sprintf("%s %s/%s in namespace %s", p.Verb, resource, p.Name, p.Namespace)
 	case p.Name != "":
-		return fmt.Sprintf("%s %s %s", p.Verb, resource, p.Name)
+		return fmt.Sprintf("%s %s/%s", p.Verb, resource, p.Name)
 	case p.Namespace != "":
 		return fmt.Sprintf("%s %s in namespace %s", p.Verb, resource, p.Namespace)
 	case clusterScoped[p.Resource]:
