@@ -1,0 +1,78 @@
+package report
+
+import (
+	"io"
+	"strings"
+
+	"github.com/aymanbagabas/go-udiff"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/yaml"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+)
+
+// Difference is an object before and after; nil where there is none.
+type Difference struct {
+	Name          string
+	Before, After *unstructured.Unstructured
+}
+
+// PlanDifferences are the plan's changes as before and after.
+func PlanDifferences(p plan.Plan) ([]Difference, error) {
+	differences := make([]Difference, 0, len(p.Changes))
+	for _, change := range p.Changes {
+		after, err := change.After()
+		if err != nil {
+			return nil, err
+		}
+		differences = append(differences, Difference{Name: plan.Name(change.Object), Before: change.Before(), After: after})
+	}
+	return differences, nil
+}
+
+// Diff prints differences as unified diffs of the manifests.
+func Diff(w io.Writer, differences []Difference, colour bool) error {
+	for _, difference := range differences {
+		before, err := manifestText(difference.Before)
+		if err != nil {
+			return err
+		}
+		after, err := manifestText(difference.After)
+		if err != nil {
+			return err
+		}
+		text := udiff.Unified("now: "+difference.Name, "after: "+difference.Name, before, after)
+		if _, err := io.WriteString(w, paintDiff(text, colour)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func manifestText(object *unstructured.Unstructured) (string, error) {
+	if object == nil {
+		return "", nil
+	}
+	text, err := yaml.Marshal(Manifest(object).Object)
+	return string(text), err
+}
+
+func paintDiff(text string, colour bool) string {
+	if !colour {
+		return text
+	}
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		code := ""
+		switch line[0] {
+		case '+':
+			code = green
+		case '-':
+			code = red
+		case '@':
+			code = cyan
+		}
+		b.WriteString(paint(strings.TrimSuffix(line, "\n"), code, colour) + "\n")
+	}
+	return b.String()
+}

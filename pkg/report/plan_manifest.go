@@ -1,0 +1,102 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/yaml"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+)
+
+// Manifest is an object as a manifest has it: without status and without what only the API server writes.
+func Manifest(object *unstructured.Unstructured) *unstructured.Unstructured {
+	manifest := object.DeepCopy()
+	delete(manifest.Object, "status")
+	for _, field := range []string{"uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink"} {
+		unstructured.RemoveNestedField(manifest.Object, "metadata", field)
+	}
+	annotations := manifest.GetAnnotations()
+	delete(annotations, "kubectl.kubernetes.io/last-applied-configuration")
+	delete(annotations, "deployment.kubernetes.io/revision")
+	if len(annotations) == 0 {
+		unstructured.RemoveNestedField(manifest.Object, "metadata", "annotations")
+	} else {
+		manifest.SetAnnotations(annotations)
+	}
+	return manifest
+}
+
+// PlanManifests prints the objects as the plan leaves them, complete: as YAML documents or a JSON List, which kubectl apply
+// takes, or (format "name") as kind.group/name.
+func PlanManifests(w io.Writer, p plan.Plan, format string) error {
+	var objects []*unstructured.Unstructured
+	for _, change := range p.Changes {
+		after, err := change.After()
+		if err != nil {
+			return err
+		}
+		if after != nil {
+			objects = append(objects, Manifest(after))
+		}
+	}
+	return Objects(w, objects, format)
+}
+
+// Objects prints objects in one of the formats of PlanManifests.
+func Objects(w io.Writer, objects []*unstructured.Unstructured, format string) error {
+	switch format {
+	case "yaml":
+		return objectsYAML(w, objects)
+	case "json":
+		return objectsJSON(w, objects)
+	case "name":
+		for _, object := range objects {
+			if _, err := fmt.Fprintln(w, ObjectName(object)); err != nil {
+				return err
+			}
+		}
+		return nil
+	default:
+		return fmt.Errorf("unknown output format %q: use yaml, json or name", format)
+	}
+}
+
+// ObjectName is an object as "kubectl get -o name" has it: gateway.networking.istio.io/server.
+func ObjectName(object *unstructured.Unstructured) string {
+	gvk := object.GroupVersionKind()
+	kind := strings.ToLower(gvk.Kind)
+	if gvk.Group != "" {
+		kind += "." + gvk.Group
+	}
+	return kind + "/" + object.GetName()
+}
+
+func objectsYAML(w io.Writer, objects []*unstructured.Unstructured) error {
+	for i, object := range objects {
+		text, err := yaml.Marshal(object.Object)
+		if err != nil {
+			return err
+		}
+		if i > 0 {
+			text = append([]byte("---\n"), text...)
+		}
+		if _, err := w.Write(text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func objectsJSON(w io.Writer, objects []*unstructured.Unstructured) error {
+	items := make([]any, len(objects))
+	for i, object := range objects {
+		items[i] = object.Object
+	}
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "    ")
+	return encoder.Encode(map[string]any{"apiVersion": "v1", "kind": "List", "items": items})
+}
