@@ -55,9 +55,9 @@ func (s *Snapshot) PathOf(vs *networking.VirtualService) *RoutePath {
 }
 
 func (s *Snapshot) addRouteDestinations(path *RoutePath, routes []*networkingapi.RouteDestination, namespace string) {
-	for i, route := range routes {
+	for _, route := range routes {
 		if route.GetDestination() != nil {
-			s.addDestination(path, s.destination(i, route.Destination, namespace))
+			s.addDestination(path, s.Destination(route.Destination, namespace))
 		}
 	}
 }
