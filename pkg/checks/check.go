@@ -50,6 +50,9 @@ type Check struct {
 	// Bad is a mesh with the fault and Good the same mesh without it, as YAML; both are executed by a test on top of a
 	// small mesh with a default Istio (see examples_test.go).
 	Bad, Good string
+	// Base names the mesh on which Bad and Good stand where that is not the default one: "tcm" has only revisions, "ambient" no
+	// sidecars, "none" is empty.
+	Base string
 	// Reads are the kinds that the check rests on; one that may not be read makes the check skip.
 	Reads []mesh.Kind
 	// Consults are the kinds that it reads besides, for evidence, level or fix: without them it runs all the same.

@@ -1,0 +1,95 @@
+package checks
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+)
+
+// Project is the snapshot as it will be after the changes, made in their order. Workloads whose pod template changes get new
+// pods, as their controllers make them. What controllers write in a status stays as it was.
+func Project(snapshot *mesh.Snapshot, changes []plan.Change) (*mesh.Snapshot, error) {
+	projection := projection{snapshot: snapshot, forms: map[mesh.Key]*unstructured.Unstructured{}}
+	for _, change := range changes {
+		if err := projection.add(change); err != nil {
+			return nil, err
+		}
+	}
+	next := mesh.Change{Restarted: projection.restarted}
+	for _, key := range projection.order {
+		form := projection.forms[key]
+		if form == nil {
+			next.Removed = append(next.Removed, key)
+			continue
+		}
+		object, known, err := mesh.FromUnstructured(form)
+		if err != nil {
+			return nil, fmt.Errorf("%s is no longer a valid object after the change: %w", key, err)
+		}
+		if known {
+			next.Put = append(next.Put, object)
+		}
+	}
+	return snapshot.With(next), nil
+}
+
+// projection is the objects that the changes so far have touched; nil for one that is gone.
+type projection struct {
+	snapshot  *mesh.Snapshot
+	forms     map[mesh.Key]*unstructured.Unstructured
+	order     []mesh.Key
+	restarted []mesh.Key
+}
+
+func (p *projection) add(change plan.Change) error {
+	kind, known := mesh.KindOf(change.Object.GroupVersionKind().GroupKind())
+	if !known {
+		return nil // no check sees it
+	}
+	key := mesh.Key{Kind: kind, Namespace: change.Object.GetNamespace(), Name: change.Object.GetName()}
+	current, touched := p.forms[key]
+	if !touched {
+		p.order = append(p.order, key)
+		current = withStatus(change.Object, p.snapshot.Find(key))
+	}
+	if change.Action != plan.Create {
+		change.Object = current
+	}
+	after, err := change.After()
+	if err != nil {
+		return err
+	}
+	p.forms[key] = after
+	if changesTemplate(change) {
+		p.restarted = append(p.restarted, key)
+	}
+	return nil
+}
+
+func changesTemplate(change plan.Change) bool {
+	for _, edit := range change.Edits {
+		if len(edit.Path) > 1 && edit.Path[0] == "spec" && edit.Path[1] == "template" {
+			return true
+		}
+	}
+	return false
+}
+
+// withStatus is a copy of the form with the status of the object as it was read: forms for writing have none.
+func withStatus(form *unstructured.Unstructured, object mesh.Object) *unstructured.Unstructured {
+	form = form.DeepCopy()
+	if object == nil {
+		return form
+	}
+	var read struct {
+		Status map[string]any `json:"status"`
+	}
+	if data, err := json.Marshal(object); err == nil && json.Unmarshal(data, &read) == nil && len(read.Status) > 0 {
+		form.Object["status"] = read.Status
+	}
+	return form
+}

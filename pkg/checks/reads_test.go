@@ -1,0 +1,31 @@
+package checks
+
+import (
+	"maps"
+	"slices"
+	"testing"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+// TestChecksReadWhatTheyDeclare runs every check alone over every case: what it reads it has declared. A Snapshot remembers
+// what it has worked out, so each run gets one of its own.
+func TestChecksReadWhatTheyDeclare(t *testing.T) {
+	cases := corpusCases(t)
+	for _, check := range All() {
+		t.Run(check.ID, func(t *testing.T) {
+			t.Parallel()
+			undeclared := map[mesh.Kind]string{}
+			for _, c := range cases {
+				Run(c.snapshot(t, func(kind mesh.Kind) {
+					if !slices.Contains(check.Reads, kind) && !slices.Contains(check.Consults, kind) {
+						undeclared[kind] = c.name
+					}
+				}), Options{Checks: []*Check{check}})
+			}
+			for _, kind := range slices.Sorted(maps.Keys(undeclared)) {
+				t.Errorf("reads %s, which it does not declare (in %s)", kind, undeclared[kind])
+			}
+		})
+	}
+}
