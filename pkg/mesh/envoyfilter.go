@@ -1,0 +1,153 @@
+package mesh
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	networkingapi "istio.io/api/networking/v1alpha3"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// EnvoyPatch is one entry of an EnvoyFilter's configPatches.
+type EnvoyPatch struct {
+	Filter *unstructured.Unstructured
+	Index  int
+	Spec   *networkingapi.EnvoyFilter_EnvoyConfigObjectPatch
+	// Value is the piece of Envoy's configuration that it puts in, nil for none.
+	Value map[string]any
+
+	filter *networkingapi.EnvoyFilter
+}
+
+type envoyPatchesMemory struct{ filter Key }
+
+type envoyPatches struct {
+	patches []EnvoyPatch
+	err     error
+}
+
+// EnvoyPatches are a filter's patches in their order. The error says what of the filter cannot be read; istiod's webhook
+// refuses such a filter.
+func (s *Snapshot) EnvoyPatches(filter *unstructured.Unstructured) ([]EnvoyPatch, error) {
+	parsed := remember(s, envoyPatchesMemory{KeyOf(filter)}, func() envoyPatches {
+		patches, err := parseEnvoyPatches(filter)
+		return envoyPatches{patches, err}
+	})
+	return parsed.patches, parsed.err
+}
+
+func parseEnvoyPatches(filter *unstructured.Unstructured) ([]EnvoyPatch, error) {
+	content, ok := filter.Object["spec"].(map[string]any)
+	if !ok {
+		return nil, nil
+	}
+	data, err := json.Marshal(content)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", KeyOf(filter), err)
+	}
+	spec := &networkingapi.EnvoyFilter{}
+	if err := spec.UnmarshalJSON(data); err != nil {
+		return nil, fmt.Errorf("%s cannot be read: %w", KeyOf(filter), err)
+	}
+	var patches []EnvoyPatch
+	for i, patch := range spec.GetConfigPatches() {
+		patches = append(patches, EnvoyPatch{
+			Filter: filter, Index: i, Spec: patch, Value: patch.GetPatch().GetValue().AsMap(), filter: spec,
+		})
+	}
+	return patches, nil
+}
+
+// ProxyHop is one proxy that a call goes through, and by which of its listeners and routes.
+type ProxyHop struct {
+	Context networkingapi.EnvoyFilter_PatchContext
+	// Namespace and Labels are those of the proxy's pods.
+	Namespace string
+	Labels    map[string]string
+	// ListenerPort is where a gateway listens, or the port of the pods behind a sidecar; 0 for not known.
+	ListenerPort int32
+	// RoutePort is the Gateway server's number, or the Service's port; 0 for not known.
+	RoutePort int32
+	// Gateway is the Istio Gateway, as namespace/name, and PortName the name of its server; empty at a sidecar.
+	Gateway, PortName string
+	// Host is the one that the call is for; empty for not known.
+	Host string
+}
+
+// AppliesTo says whether the patch changes what the call meets in that proxy, as far as the patch's own conditions on context,
+// listener, port and host say. Conditions on filters, routes and the proxy's version are taken as met.
+// Source: Istio's pilot/pkg/networking/core/envoyfilter (listenerMatch, filterChainMatch, routeConfigurationMatch,
+// virtualHostMatch) and pilot/pkg/model/push_context.go (getMatchedEnvoyFilters).
+func (s *Snapshot) AppliesTo(patch EnvoyPatch, hop ProxyHop) bool {
+	context := patch.Spec.GetMatch().GetContext()
+	if context != networkingapi.EnvoyFilter_ANY && context != hop.Context {
+		return false
+	}
+	return s.attaches(patch, hop) && listenerMatches(patch.Spec.GetMatch().GetListener(), hop) &&
+		routesMatch(patch.Spec.GetMatch().GetRouteConfiguration(), hop)
+}
+
+// attaches follows ShouldAttachPolicy in Istio's pilot/pkg/model/policyattachment.go: targetRefs name Gateways of the Gateway
+// API, whose proxies carry their name as a label.
+func (s *Snapshot) attaches(patch EnvoyPatch, hop ProxyHop) bool {
+	namespace := patch.Filter.GetNamespace()
+	if namespace != hop.Namespace && namespace != s.RootNamespace() {
+		return false
+	}
+	if targets := patch.filter.GetTargetRefs(); len(targets) > 0 {
+		gateway := hop.Labels[gatewayNameLabel]
+		for _, target := range targets {
+			if gateway != "" && target.GetKind() == "Gateway" && target.GetName() == gateway && namespace == hop.Namespace {
+				return true
+			}
+		}
+		return false
+	}
+	return isSubset(patch.filter.GetWorkloadSelector().GetLabels(), hop.Labels)
+}
+
+func listenerMatches(match *networkingapi.EnvoyFilter_ListenerMatch, hop ProxyHop) bool {
+	inbound := hop.Context == networkingapi.EnvoyFilter_SIDECAR_INBOUND
+	name := match.GetName()
+	switch {
+	case name == "":
+	case inbound && name != "virtualInbound":
+		return false
+	case !inbound && hop.ListenerPort != 0 && !strings.HasSuffix(name, "_"+strconv.Itoa(int(hop.ListenerPort))):
+		return false
+	}
+	if !portMatches(match.GetPortNumber(), hop.ListenerPort) {
+		return false
+	}
+	sni := match.GetFilterChain().GetSni()
+	return (sni == "" || hop.Host == "" || sni == hop.Host) &&
+		portMatches(match.GetFilterChain().GetDestinationPort(), hop.ListenerPort)
+}
+
+func routesMatch(match *networkingapi.EnvoyFilter_RouteConfigurationMatch, hop ProxyHop) bool {
+	switch {
+	case !portMatches(match.GetPortNumber(), hop.RoutePort):
+		return false
+	case match.GetGateway() != "" && hop.Gateway != "" && match.GetGateway() != hop.Gateway:
+		return false
+	case match.GetPortName() != "" && hop.PortName != "" && match.GetPortName() != hop.PortName:
+		return false
+	}
+	host := match.GetVhost().GetDomainName()
+	if host == "" && hop.Context == networkingapi.EnvoyFilter_GATEWAY {
+		host = match.GetVhost().GetName()
+	}
+	if host == "" || hop.Host == "" {
+		return true
+	}
+	bare, _, _ := strings.Cut(host, ":")
+	return slices.Contains([]string{host, bare}, hop.Host)
+}
+
+// portMatches holds a port that a patch asks for (0 for any) against the hop's (0 for not known).
+func portMatches(wanted uint32, port int32) bool {
+	return wanted == 0 || port == 0 || wanted == uint32(port)
+}
