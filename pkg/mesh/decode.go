@@ -24,11 +24,17 @@ func Decode(data []byte) (object Object, ok bool, err error) {
 	if !ok {
 		return nil, false, nil
 	}
-	object = kinds[kind].new()
+	object, err = DecodeAs(kind, data)
+	return object, err == nil, err
+}
+
+// DecodeAs is Decode where the kind is known already; the JSON need not say it.
+func DecodeAs(kind Kind, data []byte) (Object, error) {
+	object := kinds[kind].new()
 	if err := json.Unmarshal(data, object); err != nil {
-		return nil, false, fmt.Errorf("%s cannot be read: %w", meta.Kind, err)
+		return nil, fmt.Errorf("%s cannot be read: %w", kinds[kind].Kind, err)
 	}
-	return object, true, nil
+	return object, nil
 }
 
 // FromUnstructured is Decode for an object that is already parsed.

@@ -1,0 +1,150 @@
+package manifest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"k8s.io/cli-runtime/pkg/resource"
+)
+
+// maxFileSize bounds what is read of one file: ten times a dump of a large cluster.
+const maxFileSize = 256 << 20
+
+// standardInput is the name under which the objects of "-" are reported.
+const standardInput = "stdin"
+
+// Sources are where manifests are read from.
+type Sources struct {
+	// Files are files and directories; "-" is Stdin.
+	Files []string
+	// Recursive reads the directories below a directory too.
+	Recursive bool
+	// Kustomize is a directory with a kustomization, empty for none.
+	Kustomize string
+	// Stdin is read for "-".
+	Stdin io.Reader
+}
+
+// open reads the texts. All that cannot be read is reported together.
+func (s Sources) open() ([]*file, error) {
+	var files []*file
+	var faults []error
+	for _, path := range s.Files {
+		opened, err := s.openPath(path)
+		files, faults = append(files, opened...), append(faults, err)
+	}
+	if s.Kustomize != "" {
+		built, err := kustomize(s.Kustomize)
+		faults = append(faults, err)
+		if built != nil {
+			files = append(files, built)
+		}
+	}
+	return files, errors.Join(faults...)
+}
+
+func (s Sources) openPath(path string) ([]*file, error) {
+	if path == "-" {
+		text, err := readBounded(s.Stdin, standardInput)
+		return []*file{{path: standardInput, text: text, named: true}}, err
+	}
+	if strings.HasPrefix(path, "http://") || strings.HasPrefix(path, "https://") {
+		return nil, &Error{File: path, Message: "addresses are not read; download the file and give its path"}
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, pathError(path, err)
+	}
+	if !info.IsDir() {
+		opened, err := openFile(path)
+		if err != nil {
+			return nil, err
+		}
+		opened.named = true
+		opened.inPlace = info.Mode().IsRegular()
+		return []*file{opened}, nil
+	}
+	paths, err := s.manifestsIn(path)
+	if err != nil {
+		return nil, err
+	}
+	var files []*file
+	var faults []error
+	for _, path := range paths {
+		opened, err := openFile(path)
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		opened.inPlace = true
+		files = append(files, opened)
+	}
+	return files, errors.Join(faults...)
+}
+
+// manifestsIn are the files of a directory that kubectl would read, by name.
+func (s Sources) manifestsIn(directory string) ([]string, error) {
+	var paths []string
+	err := filepath.WalkDir(directory, func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return pathError(path, err)
+		case entry.IsDir() && path != directory && !s.Recursive:
+			return filepath.SkipDir
+		case !entry.IsDir() && slices.Contains(resource.FileExtensions, filepath.Ext(path)):
+			paths = append(paths, path)
+		}
+		return nil
+	})
+	if err == nil && len(paths) == 0 {
+		err = &Error{File: directory, Message: fmt.Sprintf(
+			"the directory has no file that ends in %s; give -R to look below it", strings.Join(resource.FileExtensions, ", "))}
+	}
+	return paths, err
+}
+
+func openFile(path string) (*file, error) {
+	opened, err := os.Open(path)
+	if err != nil {
+		return nil, pathError(path, err)
+	}
+	defer func() { _ = opened.Close() }()
+	text, err := readBounded(opened, path)
+	return &file{path: path, text: text}, err
+}
+
+func readBounded(reader io.Reader, name string) ([]byte, error) {
+	if reader == nil {
+		return nil, &Error{File: name, Message: "there is no standard input to read"}
+	}
+	var text bytes.Buffer
+	read, err := text.ReadFrom(io.LimitReader(reader, maxFileSize+1))
+	switch {
+	case err != nil:
+		return nil, pathError(name, err)
+	case read > maxFileSize:
+		return nil, &Error{File: name, Message: fmt.Sprintf("the file is larger than %d MiB; split it", maxFileSize>>20)}
+	}
+	return text.Bytes(), nil
+}
+
+func pathError(path string, err error) *Error {
+	var cause *fs.PathError
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return &Error{File: path, Message: "there is no such file or directory"}
+	case errors.Is(err, fs.ErrPermission):
+		return &Error{File: path, Message: "you may not read it"}
+	case errors.As(err, &cause):
+		return &Error{File: path, Message: "it cannot be read: " + cause.Err.Error()}
+	default:
+		return &Error{File: path, Message: "it cannot be read: " + err.Error()}
+	}
+}

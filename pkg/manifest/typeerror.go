@@ -1,0 +1,162 @@
+package manifest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+// typeError says which field of the object cannot be decoded. The decoders of Kubernetes' and Istio's types know little or
+// nothing of the place, so it is found by decoding again with less and less of the object.
+func (d *document) typeError(node *yaml.Node, kind mesh.Kind, err error) *Error {
+	name := kind.Info().Kind
+	if _, metadata := findStep(node, "metadata"); metadata != nil {
+		if _, value := findStep(metadata, "name"); value != nil {
+			name += " " + value.Value
+		}
+	}
+	value, valueErr := toValue(node, d.end-d.start)
+	if valueErr != nil {
+		return d.valueError(valueErr)
+	}
+	path, value := culprit(kind, value, decodeMessage(err))
+	line := lineOf(node, path)
+	var wrongType *json.UnmarshalTypeError
+	switch {
+	case path == "":
+		return d.errorAt(line, "%s cannot be read: %s", name, decodeMessage(err))
+	case errors.As(err, &wrongType):
+		return d.errorAt(line, "%s: %s is %s; it must be %s", name, path, describeValue(value), describeType(wrongType))
+	default:
+		return d.errorAt(line, "%s: %s is %s, which cannot be read: %s", name, path, describeValue(value), decodeMessage(err))
+	}
+}
+
+// culprit is the path and value of the smallest part of an object that alone gives the same error.
+func culprit(kind mesh.Kind, object any, message string) (path string, part any) {
+	var steps []step
+	part = object
+	for {
+		next, child, found := smallerPart(kind, steps, part, message)
+		if !found {
+			return path, part
+		}
+		steps, part, path = append(steps, next), child, next.extend(path)
+	}
+}
+
+// smallerPart is the child of a part that alone gives the same error.
+func smallerPart(kind mesh.Kind, steps []step, part any, message string) (next step, child any, found bool) {
+	for next, child := range children(part) {
+		data, err := json.Marshal(holding(append(steps, next), child))
+		if err != nil {
+			break
+		}
+		if _, err := mesh.DecodeAs(kind, data); err != nil && decodeMessage(err) == message {
+			return next, child, true
+		}
+	}
+	return step{}, nil, false
+}
+
+// step leads from a value to a part of it: a field, or where the field is empty an element of a list.
+type step struct {
+	field string
+	index int
+}
+
+func (s step) extend(path string) string {
+	if s.field == "" {
+		return path + "[" + strconv.Itoa(s.index) + "]"
+	}
+	return fieldPath(path, s.field)
+}
+
+// holding is an object that has nothing but the part to which the steps lead.
+func holding(steps []step, part any) any {
+	for _, step := range slices.Backward(steps) {
+		if step.field == "" {
+			part = []any{part}
+		} else {
+			part = map[string]any{step.field: part}
+		}
+	}
+	return part
+}
+
+func children(value any) func(yield func(step, any) bool) {
+	return func(yield func(step, any) bool) {
+		switch typed := value.(type) {
+		case map[string]any:
+			for _, field := range slices.Sorted(maps.Keys(typed)) {
+				if !yield(step{field: field}, typed[field]) {
+					return
+				}
+			}
+		case []any:
+			for i, element := range typed {
+				if !yield(step{index: i}, element) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// describeType says in a user's words what Go type was wanted.
+func describeType(wrongType *json.UnmarshalTypeError) string {
+	switch wrongType.Type.Kind() {
+	case reflect.String:
+		return "a text (put it in quotes)"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Slice, reflect.Array:
+		return "a list"
+	case reflect.Struct, reflect.Map, reflect.Pointer, reflect.Interface:
+		return "a mapping"
+	default:
+		return "a whole number in the range that the field allows"
+	}
+}
+
+func describeValue(value any) string {
+	switch typed := value.(type) {
+	case nil:
+		return "empty"
+	case map[string]any:
+		return "a mapping"
+	case []any:
+		return "a list"
+	case bool:
+		return fmt.Sprintf("the boolean %t", typed)
+	case string:
+		if len(typed) > 60 {
+			return "a text"
+		}
+		return fmt.Sprintf("the text %q", typed)
+	default:
+		return fmt.Sprintf("the number %v", typed)
+	}
+}
+
+// protobufPosition is where Istio's decoder was, in JSON that the user has never seen.
+var protobufPosition = regexp.MustCompile(`^proto: \(line \d+:\d+\): `)
+
+// decodeMessage drops what the layers of decoders put around a message.
+func decodeMessage(err error) string {
+	for errors.Unwrap(err) != nil {
+		err = errors.Unwrap(err)
+	}
+	message := strings.ReplaceAll(err.Error(), "\u00a0", " ")
+	return strings.TrimPrefix(protobufPosition.ReplaceAllString(message, ""), "json: ")
+}

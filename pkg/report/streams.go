@@ -1,0 +1,50 @@
+package report
+
+import (
+	"bytes"
+	"io"
+	"os"
+
+	"github.com/moby/term"
+	"k8s.io/cli-runtime/pkg/printers"
+)
+
+// defaultWidth is the width of a terminal that does not say its own, and of what is no terminal.
+const defaultWidth = 80
+
+// Streams are the terminal: where results, progress and questions go, and what it can do.
+type Streams struct {
+	// In is read for "-" and for answers, Out takes results, Err progress and warnings.
+	In  io.Reader
+	Out io.Writer
+	Err io.Writer
+	// InTerminal says that a person is there to answer; OutTerminal and ErrTerminal that one reads.
+	InTerminal, OutTerminal, ErrTerminal bool
+	// OutColour and ErrColour say that colours are wanted: only on a terminal, never with NO_COLOR or TERM=dumb.
+	OutColour, ErrColour bool
+	// Width is the terminal's in columns.
+	Width int
+}
+
+// SystemStreams are those of the process.
+func SystemStreams() Streams {
+	return Streams{
+		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
+		InTerminal: printers.IsTerminal(os.Stdin), OutTerminal: printers.IsTerminal(os.Stdout), ErrTerminal: printers.IsTerminal(os.Stderr),
+		OutColour: printers.AllowsColorOutput(os.Stdout), ErrColour: printers.AllowsColorOutput(os.Stderr),
+		Width: widthOf(os.Stdout),
+	}
+}
+
+func widthOf(file *os.File) int {
+	if size, err := term.GetWinsize(file.Fd()); err == nil && size.Width > 0 {
+		return int(size.Width)
+	}
+	return defaultWidth
+}
+
+// FakeStreams are no terminal, for tests: input is what is typed, and out and err hold what was written.
+func FakeStreams(input string) (streams Streams, out, err *bytes.Buffer) {
+	out, err = &bytes.Buffer{}, &bytes.Buffer{}
+	return Streams{In: bytes.NewBufferString(input), Out: out, Err: err, Width: defaultWidth}, out, err
+}
