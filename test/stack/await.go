@@ -33,18 +33,18 @@ func (s *Stack) run(command supervise.Command, err error) error {
 
 // awaitURL waits until the URL answers 200.
 func (s *Stack) awaitURL(ctx context.Context, process, url string) error {
-	return s.await(ctx, process, "ready", func(ctx context.Context) error { return controlplane.Healthy(ctx, url) })
+	return s.await(ctx, process, "is ready", func(ctx context.Context) error { return controlplane.Healthy(ctx, url) })
 }
 
-// await waits until probe returns nil, which shows that the process is in the state. If the process ends or time is up,
-// the error has the tail of the process's log.
-func (s *Stack) await(ctx context.Context, process, state string, probe func(context.Context) error) error {
+// await waits until probe returns nil, which shows what the process then does or is, in words such as "is ready". If the
+// process ends or time is up, the error has the tail of the process's log.
+func (s *Stack) await(ctx context.Context, process, does string, probe func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for {
 		err := probe(ctx)
 		if err == nil {
-			fmt.Fprintf(s.log(), "%5.1fs  %s is %s\n", time.Since(s.record.Started).Seconds(), process, state)
+			fmt.Fprintf(s.log(), "%5.1fs  %s %s\n", time.Since(s.record.Started).Seconds(), process, does)
 			return nil
 		}
 		now, listError := s.process(process)
@@ -52,14 +52,14 @@ func (s *Stack) await(ctx context.Context, process, state string, probe func(con
 		case listError != nil:
 			return listError
 		case !now.Running:
-			return fmt.Errorf("%s has ended (%s) before it was %s%s", process, now.Exit, state, tail(now.Log))
+			return fmt.Errorf("waited until %s %s, but it has ended: %s%s", process, does, now.Exit, tail(now.Log))
 		}
 		select {
 		case <-ctx.Done():
 			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-				return fmt.Errorf("%s is not %s after %s: %w%s", process, state, patience, err, tail(now.Log))
+				return fmt.Errorf("waited %s until %s %s: %w%s", patience, process, does, err, tail(now.Log))
 			}
-			return fmt.Errorf("waiting for %s to be %s: %w", process, state, ctx.Err())
+			return fmt.Errorf("waiting until %s %s: %w", process, does, ctx.Err())
 		case <-time.After(pollInterval):
 		}
 	}

@@ -56,7 +56,7 @@ func launch(ctx context.Context, folder string, options Options) (*Stack, error)
 
 // prepare makes everything that the stack's processes need, and starts the supervisor.
 func prepare(ctx context.Context, folder string, options Options, set binaries.Set) (*Stack, error) {
-	block, err := ports.Claim(filepath.Join(filepath.Dir(folder), ".ports"))
+	block, err := ports.Claim(locksFolder(filepath.Dir(folder)))
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +115,7 @@ func (s *Stack) startAPIServer(ctx context.Context) error {
 	if err := s.run(plane.APIServer(s.record.Options.Audit)); err != nil {
 		return err
 	}
-	return s.await(ctx, "kube-apiserver", "ready", s.cluster.Ready)
+	return s.await(ctx, "kube-apiserver", "is ready", s.cluster.Ready)
 }
 
 // startControllers starts what brings workloads to life, and does not wait for it.
@@ -152,10 +152,10 @@ func (s *Stack) awaitAll(ctx context.Context) error {
 		return s.awaitURL(ctx, "kube-controller-manager", plane.ControllerManagerHealth())
 	})
 	group.Go(func() error {
-		return s.await(ctx, "kube-controller-manager", "making service accounts", s.cluster.AccountsMade)
+		return s.await(ctx, "kube-controller-manager", "makes service accounts", s.cluster.AccountsMade)
 	})
 	group.Go(func() error { return s.awaitURL(ctx, "kube-scheduler", plane.SchedulerHealth()) })
-	group.Go(func() error { return s.await(ctx, "kwok", "keeping a node ready", s.cluster.NodeReady) })
+	group.Go(func() error { return s.await(ctx, "kwok", "keeps a node ready", s.cluster.NodeReady) })
 	if s.Flavour != None {
 		group.Go(func() error { return s.awaitMesh(ctx) })
 	}

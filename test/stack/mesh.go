@@ -80,7 +80,7 @@ func (s *Stack) installMesh(ctx context.Context) error {
 	if err := s.cluster.SetGatewayAddress(ctx, s.GatewayAddress); err != nil {
 		return fmt.Errorf("set the gateway's address: %w", err)
 	}
-	if err := s.await(ctx, "kube-apiserver", "serving Istio's resources", s.cluster.DefinitionsServed); err != nil {
+	if err := s.await(ctx, "kube-apiserver", "serves Istio's resources", s.cluster.DefinitionsServed); err != nil {
 		return err
 	}
 	for _, revision := range s.Revisions() {
@@ -126,7 +126,7 @@ func (s *Stack) awaitMesh(ctx context.Context) error {
 			return err
 		}
 	}
-	return s.await(ctx, "kwok", "running istiod's and the gateway's pods", s.cluster.DeploymentsAvailable)
+	return s.await(ctx, "kwok", "runs the pods of istiod and the gateway", s.cluster.DeploymentsAvailable)
 }
 
 func (s *Stack) awaitIstiod(ctx context.Context, revision string) error {
@@ -134,7 +134,7 @@ func (s *Stack) awaitIstiod(ctx context.Context, revision string) error {
 	if err := s.awaitURL(ctx, name, controlplane.IstiodHealth(s.istiods()[revision])); err != nil {
 		return err
 	}
-	return s.await(ctx, name, "arming its webhooks", func(ctx context.Context) error {
+	return s.await(ctx, name, "has armed its webhooks", func(ctx context.Context) error {
 		return s.cluster.WebhooksArmed(ctx, revision)
 	})
 }

@@ -25,7 +25,11 @@ func Up(ctx context.Context, options Options) (*Stack, error) {
 	if err := options.complete(); err != nil {
 		return nil, err
 	}
-	folder, unlock, err := lockName(ctx, options.Name)
+	folder, err := stackFolder(options.Name)
+	if err != nil {
+		return nil, err
+	}
+	unlock, err := lockName(ctx, options.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +72,11 @@ func reuse(ctx context.Context, folder string, options Options) (*Stack, error) 
 
 // Down ends the stack of the name and removes all that it had, and reports whether there was one.
 func Down(ctx context.Context, name string) (bool, error) {
-	folder, unlock, err := lockName(ctx, name)
+	folder, err := stackFolder(name)
+	if err != nil {
+		return false, err
+	}
+	unlock, err := lockName(ctx, name)
 	if err != nil {
 		return false, err
 	}

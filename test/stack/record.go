@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
+
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/test/stack/internal/binaries"
 	"github.com/grpcexpose/kubectl-grpcexpose/test/stack/internal/controlplane"
@@ -59,33 +62,37 @@ func stacksFolder() (string, error) {
 	return filepath.Join(cache, "stacks"), err
 }
 
+// stackFolder returns the folder of the stack of the name, which may not be there. What is no DNS label is no name: the
+// folder is one that Down removes.
+func stackFolder(name string) (string, error) {
+	if problems := validation.IsDNS1123Label(name); len(problems) > 0 {
+		return "", fmt.Errorf("%q cannot be the name of a stack: %s", name, strings.Join(problems, "; "))
+	}
+	stacks, err := stacksFolder()
+	return filepath.Join(stacks, name), err
+}
+
+// locksFolder returns the folder for the locks of the stacks in the folder. No stack's name begins with a dot.
+func locksFolder(stacks string) string {
+	return filepath.Join(stacks, ".locks")
+}
+
 // uniqueName returns a name that no other stack has.
 func uniqueName() string {
-	return fmt.Sprintf("test-%d-%.4x", os.Getpid(), rand.Text())
+	return fmt.Sprintf("test-%d-%s", os.Getpid(), strings.ToLower(rand.Text()[:8]))
 }
 
-// lockName returns the folder of the stack of the name, and sees to it that no other process starts or ends a stack of
-// that name until unlock is called.
-func lockName(ctx context.Context, name string) (folder string, unlock func(), err error) {
+// lockName sees to it that no other process starts or ends a stack of the name until unlock is called.
+func lockName(ctx context.Context, name string) (unlock func(), err error) {
 	stacks, err := stacksFolder()
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
-	lock, err := filelock.Wait(ctx, filepath.Join(stacks, "."+name+".lock"), nil)
+	lock, err := filelock.Wait(ctx, filepath.Join(locksFolder(stacks), name), nil)
 	if err != nil {
-		return "", nil, fmt.Errorf("another process is busy with the stack %q: %w", name, err)
+		return nil, fmt.Errorf("another process is busy with the stack %q: %w", name, err)
 	}
-	return filepath.Join(stacks, name), func() { lock.Close() }, nil
-}
-
-// running reports whether a supervisor answers for the stack in the folder.
-func running(folder string) bool {
-	client, err := supervise.Dial(folder)
-	if err != nil {
-		return false
-	}
-	client.Close()
-	return true
+	return func() { lock.Close() }, nil
 }
 
 // attach returns the stack in the folder, or supervise.ErrNotRunning.

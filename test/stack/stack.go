@@ -17,7 +17,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
-	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/test/stack/internal/manifests"
 	"github.com/grpcexpose/kubectl-grpcexpose/test/stack/internal/supervise"
@@ -90,9 +89,6 @@ func (o *Options) complete() error {
 	if o.Flavour != None && installations[o.Flavour] == nil {
 		return fmt.Errorf("there is no flavour %q: choose %s, %s or %s", o.Flavour, Default, Revisions, None)
 	}
-	if problems := validation.IsDNS1123Label(o.Name); len(problems) > 0 {
-		return fmt.Errorf("the stack's name %q does not do: %s", o.Name, strings.Join(problems, "; "))
-	}
 	if o.GatewayPorts == nil {
 		o.GatewayPorts = DefaultGatewayPorts()
 	}
@@ -126,18 +122,27 @@ type Stack struct {
 // folder go too. It returns when rollouts work, and with Istio, when all webhooks are armed. The context bounds the
 // start alone. The error has the tail of the log of the process that did not start.
 func Start(ctx context.Context, options Options) (*Stack, error) {
-	if options.Name == "" {
+	madeUp := options.Name == ""
+	if madeUp {
 		options.Name = uniqueName()
 	}
 	if err := options.complete(); err != nil {
 		return nil, err
 	}
-	folder, unlock, err := lockName(ctx, options.Name)
+	folder, err := stackFolder(options.Name)
+	if err != nil {
+		return nil, err
+	}
+	if madeUp { // nobody else uses the name
+		return launch(ctx, folder, options)
+	}
+	unlock, err := lockName(ctx, options.Name)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	if running(folder) {
+	if client, err := supervise.Dial(folder); err == nil {
+		client.Close()
 		return nil, fmt.Errorf("a stack named %q runs already: stop it, or take another name", options.Name)
 	}
 	return launch(ctx, folder, options)

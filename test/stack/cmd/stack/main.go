@@ -160,8 +160,11 @@ func printStatus(list []stack.Status, stdout io.Writer) error {
 		if status.Problem != "" {
 			health, unwell = status.Problem, errUnwell
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", status.Name, status.Flavour,
-			time.Since(status.Started).Round(time.Second), health, status.Kubeconfig)
+		age := "unknown"
+		if !status.Started.IsZero() {
+			age = time.Since(status.Started).Round(time.Second).String()
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", status.Name, status.Flavour, age, health, status.Kubeconfig)
 	}
 	if err := table.Flush(); err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // recipe makes a product of the module in the folder dir, and puts it at the path target, a file or a folder that does
@@ -88,5 +89,8 @@ func goTool(ctx context.Context, dir string, log io.Writer, arguments ...string)
 	command.Dir = dir
 	command.Env = append(os.Environ(), "GOWORK=off")
 	command.Stdout, command.Stderr = log, log
+	// Interrupted, go ends its compilers before itself; killed, it would leave them.
+	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
+	command.WaitDelay = 10 * time.Second
 	return command
 }

@@ -22,7 +22,8 @@ var ErrNotRunning = errors.New("no supervisor runs")
 type Client struct {
 	connection *rpc.Client
 	folder     string
-	tether     *os.File      // nil unless this program started the supervisor
+	pid        int           // 0 unless this program started the supervisor
+	tether     *os.File      // likewise nil
 	ended      chan struct{} // closed when the supervisor has ended; nil unless this program started it
 }
 
@@ -55,7 +56,7 @@ func Launch(ctx context.Context, program, folder string, inherit ...*os.File) (*
 		ours.Close()
 		return nil, fmt.Errorf("start the supervisor: %w", err)
 	}
-	client := &Client{folder: folder, tether: ours, ended: make(chan struct{})}
+	client := &Client{folder: folder, pid: command.Process.Pid, tether: ours, ended: make(chan struct{})}
 	go func() {
 		_ = command.Wait()
 		close(client.ended)
@@ -98,6 +99,11 @@ func Dial(folder string) (*Client, error) {
 		return nil, err
 	}
 	return &Client{folder: folder, connection: rpc.NewClient(connection)}, nil
+}
+
+// PID returns the supervisor's process id if this program started it, and else 0.
+func (c *Client) PID() int {
+	return c.pid
 }
 
 // Start runs a command.

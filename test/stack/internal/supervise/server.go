@@ -1,6 +1,7 @@
 package supervise
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -38,9 +39,14 @@ func Serve(folder string, tether io.Reader) error {
 	if tether != nil {
 		go service.watch(tether)
 	}
-	go service.watchSignals()
-
-	log.Printf("ending: %s", <-service.end)
+	signals, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	select {
+	case reason := <-service.end:
+		log.Printf("ending: %s", reason)
+	case <-signals.Done():
+		log.Printf("ending: %v", context.Cause(signals))
+	}
 	// The socket first: who can no longer connect knows that the stack is gone.
 	listener.Close()
 	service.processes.killAll()
@@ -52,12 +58,6 @@ func (s *Service) watch(tether io.Reader) {
 	if !s.released.Load() {
 		s.endFor(fmt.Sprintf("the program that started the stack has ended (%v)", err))
 	}
-}
-
-func (s *Service) watchSignals() {
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
-	s.endFor("got signal " + (<-signals).String())
 }
 
 func (s *Service) endFor(reason string) {
