@@ -68,6 +68,8 @@ type builder struct {
 
 	workload *mesh.Workload
 	user     string
+	// gatewayAssumed: the snapshot has a gateway that the files do not.
+	gatewayAssumed bool
 }
 
 func (b *builder) note(format string, arguments ...any) {

@@ -25,9 +25,6 @@ type Exposure struct {
 // ExposureOf is what a client needs, in the snapshot after the plan.
 func ExposureOf(result *Result, snapshot *mesh.Snapshot) Exposure {
 	exposure := Exposure{Hosts: result.Hosts, TLS: result.TLS, Addresses: []string{}}
-	if result.Gateway == nil {
-		return exposure
-	}
 	gateway := sameGateway(snapshot, result.Gateway)
 	for _, address := range snapshot.Addresses(gateway) {
 		exposure.Addresses = append(exposure.Addresses, net.JoinHostPort(address, strconv.Itoa(int(result.Port))))

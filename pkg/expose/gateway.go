@@ -6,15 +6,21 @@ import (
 	"strings"
 
 	networking "istio.io/client-go/pkg/apis/networking/v1"
+	apps "k8s.io/api/apps/v1"
 	core "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
-// defaultGatewaySelector is what Istio's own ingress gateway is labelled with in every profile that has one.
-var defaultGatewaySelector = map[string]string{"istio": "ingressgateway"}
+// defaultGatewaySelector is what Istio's own ingress gateway is labelled with in every profile that has one, and
+// defaultGatewayNamespace where it is.
+var (
+	defaultGatewaySelector  = map[string]string{"istio": "ingressgateway"}
+	defaultGatewayNamespace = "istio-system"
+)
 
 // findGateway finds the proxies that take the calls from outside.
 func (b *builder) findGateway() error {
@@ -35,10 +41,7 @@ func (b *builder) findGateway() error {
 	case len(candidates) > 1:
 		return refuse("Say which one: --gateway-selector KEY=VALUE", "the mesh has several gateways:").choices(gatewayChoices(candidates))
 	case b.intent.Offline:
-		if len(b.intent.GatewaySelector) == 0 {
-			b.note("The files hold no gateway workload: took Istio's default, --gateway-selector %s", labels.Set(defaultGatewaySelector))
-		}
-		return nil
+		return b.assumeGateway()
 	case len(b.intent.GatewaySelector) > 0:
 		return refuse("Leave --gateway-selector out to see which there are",
 			"no gateway's pods carry the labels %s", labels.Set(b.intent.GatewaySelector))
@@ -48,6 +51,34 @@ func (b *builder) findGateway() error {
 	}
 	return refuse("Install one (for example the chart istio/gateway; on Tencent Cloud Mesh add an ingress gateway to the mesh), or name its pods with --gateway-selector",
 		"the mesh has no ingress gateway: no pods in this cluster run one")
+}
+
+// assumeGateway puts a gateway into the snapshot, where files hold none: everything else can then be judged as in a cluster.
+// Which ports it opens is not known, so openPort leaves it alone.
+func (b *builder) assumeGateway() error {
+	selector := b.intent.GatewaySelector
+	if len(selector) == 0 {
+		selector = defaultGatewaySelector
+		b.note("The files hold no gateway workload: took Istio's default, --gateway-selector %s", labels.Set(selector))
+	}
+	b.gatewayAssumed = true
+	proxies := &apps.Deployment{
+		ObjectMeta: metav1.ObjectMeta{Namespace: defaultGatewayNamespace, Name: "assumed-gateway"},
+		Spec: apps.DeploymentSpec{
+			Selector: &metav1.LabelSelector{MatchLabels: selector},
+			Template: core.PodTemplateSpec{
+				ObjectMeta: metav1.ObjectMeta{Labels: selector},
+				Spec:       core.PodSpec{Containers: []core.Container{{Name: "istio-proxy", Args: []string{"proxy", "router"}}}},
+			},
+		},
+	}
+	b.snapshot = b.snapshot.With(mesh.Change{Put: []mesh.Object{proxies}})
+	for _, gateway := range b.snapshot.GatewayWorkloads() {
+		if gateway.Workload != nil && gateway.Workload.Key == mesh.KeyOf(proxies) {
+			b.result.Gateway = gateway
+		}
+	}
+	return nil
 }
 
 // gatewayCandidates are the proxies that the Gateway of --gateway selects, else all ingress gateways.
@@ -86,17 +117,9 @@ func (b *builder) namedGateway() (*networking.Gateway, error) {
 func gatewayChoices(workloads []*mesh.GatewayWorkload) []string {
 	var choices []string
 	for _, workload := range workloads {
-		choices = append(choices, fmt.Sprintf("--gateway-selector %s   %s", labels.Set(selectorFor(workload, workloads)), gatewayName(workload)))
+		choices = append(choices, fmt.Sprintf("--gateway-selector %s   %s", labels.Set(selectorFor(workload, workloads)), workload))
 	}
 	return choices
-}
-
-// gatewayName is how messages name a gateway's proxies.
-func gatewayName(w *mesh.GatewayWorkload) string {
-	if w.Workload != nil {
-		return w.Workload.Key.String()
-	}
-	return fmt.Sprintf("pods %s in namespace %s", labels.Set(w.Labels), w.Namespace)
 }
 
 // selectorFor are labels that select these proxies and no other gateway's: the label "istio" alone where that does it,
@@ -123,20 +146,20 @@ func selectorFor(gateway *mesh.GatewayWorkload, all []*mesh.GatewayWorkload) map
 // openPort sees to it that the gateway's Service leads the port to the proxies.
 func (b *builder) openPort() error {
 	gateway := b.result.Gateway
-	if gateway == nil {
+	if b.gatewayAssumed {
 		return nil
 	}
 	if _, open := b.snapshot.ListenerPorts(gateway, uint32(b.result.Port)); open {
 		return b.relyOnOpenPort(gateway)
 	}
 	if len(gateway.Services) == 0 {
-		return refuse("Make a Service for it, with a port "+fmt.Sprint(b.result.Port), "no Service selects the pods of the gateway %s", gatewayName(gateway))
+		return refuse("Make a Service for it, with a port "+fmt.Sprint(b.result.Port), "no Service selects the pods of the gateway %s", gateway)
 	}
 	service := mainService(gateway)
 	if why, synced := b.snapshot.PortsAreSynced(gateway); synced {
 		key := mesh.KeyOf(service)
 		b.result.AwaitPort = &key
-		b.note("Port %d is not open on %s yet: %s opens it", b.result.Port, key, why)
+		b.note("Port %d is not open on %s yet, and will be waited for: %s", b.result.Port, key, why)
 		return nil
 	}
 	if b.intent.OpenGatewayPort {
@@ -197,7 +220,7 @@ func (b *builder) portClosed(service *core.Service) error {
 			return refuse(fmt.Sprintf("Use --port %d; from outside it is reached through node port %d", port.Port, port.NodePort),
 				"%d is the node port of port %d of %s: a Gateway names the Service's port", b.result.Port, port.Port, mesh.KeyOf(service))
 		case port.Protocol == core.ProtocolTCP && port.Port != statusPort:
-			open = append(open, fmt.Sprintf("--port %d%s", port.Port, quotedName(port.Name)))
+			open = append(open, fmt.Sprintf("--port %d%s", port.Port, nameInBrackets(port.Name)))
 		}
 	}
 	return refuse("Choose one of them, or have the port added with --open-gateway-port",

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
@@ -55,7 +56,7 @@ func undoEntries(object *unstructured.Unstructured) ([]undoEntry, error) {
 		return nil, nil
 	}
 	var entries []undoEntry
-	if err := json.Unmarshal([]byte(text), &entries); err != nil {
+	if err := utiljson.Unmarshal([]byte(text), &entries); err != nil {
 		return nil, fmt.Errorf("the annotation %s of %s cannot be read (%w); remove it and put right by hand what it meant",
 			UndoAnnotation, plan.Name(object), err)
 	}

@@ -69,7 +69,7 @@ func (b *builder) routeSpec() map[string]any {
 // Without --host any host that it serves will do.
 func (b *builder) routedBySomebody() string {
 	service := b.snapshot.ServiceByHost(b.destinationHost())
-	if service == nil || b.result.Gateway == nil {
+	if service == nil {
 		return ""
 	}
 	onPort := b.serversOnPort()
@@ -123,9 +123,6 @@ func (b *builder) prove() error {
 	before := b.snapshot
 	if err := b.project(); err != nil {
 		return err
-	}
-	if b.result.Gateway == nil {
-		return nil
 	}
 	if err := b.proveServer(); err != nil {
 		return err
@@ -197,5 +194,5 @@ func (b *builder) refuseShadow(route *mesh.GatewayRoute) error {
 }
 
 func (b *builder) isOurRoute(route *mesh.GatewayRoute) bool {
-	return isOwnFor(route.VirtualService, b.user)
+	return b.isOurs(route.VirtualService) && b.servesSamePort(route.VirtualService)
 }

@@ -44,9 +44,6 @@ func (b *builder) prepareServer() error {
 
 // serversOnPort are the servers of living listeners on the port.
 func (b *builder) serversOnPort() []*mesh.Server {
-	if b.result.Gateway == nil {
-		return nil
-	}
 	listeners, _ := b.snapshot.ListenerPorts(b.result.Gateway, uint32(b.result.Port))
 	var servers []*mesh.Server
 	for _, server := range b.snapshot.Servers(b.result.Gateway) {
@@ -114,9 +111,6 @@ func (b *builder) useNamedGateway() error {
 	if err != nil {
 		return err
 	}
-	if b.result.Gateway == nil {
-		return b.useGatewayOffline(gateway)
-	}
 	hosts := b.result.Hosts
 	if len(hosts) == 0 {
 		hosts = b.hostsOf(gateway)
@@ -171,14 +165,6 @@ func (b *builder) useGateway(gateway *networking.Gateway) error {
 		b.result.TLS = server.IsTLS()
 		b.result.TLSMutual = server.Spec.GetTls().GetMode() == networkingapi.ServerTLSSettings_MUTUAL
 	}
-	return b.rely(gateway)
-}
-
-func (b *builder) useGatewayOffline(gateway *networking.Gateway) error {
-	if len(b.result.Hosts) == 0 {
-		b.result.Hosts = []string{"*"}
-	}
-	b.result.GatewayObject = gateway.Namespace + "/" + gateway.Name
 	return b.rely(gateway)
 }
 
@@ -246,7 +232,7 @@ func (b *builder) planGateway() error {
 // gatewayNamespace is the workload's, unless the mesh takes Gateways only from the namespace of the gateway's pods.
 func (b *builder) gatewayNamespace() string {
 	beside := &networking.Gateway{ObjectMeta: metav1.ObjectMeta{Namespace: b.workload.Namespace()}}
-	if b.result.Gateway == nil || b.snapshot.GatewayInScope(beside, b.result.Gateway) {
+	if b.snapshot.GatewayInScope(beside, b.result.Gateway) {
 		return b.workload.Namespace()
 	}
 	return b.result.Gateway.Namespace
@@ -280,8 +266,6 @@ func (b *builder) gatewaySelector() map[string]string {
 	switch {
 	case len(b.intent.GatewaySelector) > 0:
 		return b.intent.GatewaySelector
-	case b.result.Gateway == nil:
-		return defaultGatewaySelector
 	default:
 		return selectorFor(b.result.Gateway, b.snapshot.GatewayWorkloads())
 	}
@@ -299,12 +283,17 @@ func (b *builder) ownName(kind mesh.Kind, namespace string) (name string, own me
 		if object == nil {
 			return name, nil, nil
 		}
-		if isOwnFor(object, b.user) && b.servesSamePort(object) {
+		if b.isOurs(object) && b.servesSamePort(object) {
 			return name, object, nil
 		}
 	}
 	return "", nil, refuse("Remove or rename one of them", "the names %s are all taken in namespace %s, for a %s",
 		strings.Join(names, ", "), namespace, kind)
+}
+
+// isOurs says that create made the object for this workload. Files carry no marks: there the name alone says so.
+func (b *builder) isOurs(object mesh.Object) bool {
+	return b.intent.Offline || isOwnFor(object, b.user)
 }
 
 // servesSamePort says that an object of our own is for the same port of the workload. Gateways are for all of its ports.

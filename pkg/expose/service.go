@@ -20,14 +20,14 @@ type servicePort struct {
 func (p servicePort) port() *core.ServicePort { return &p.service.Spec.Ports[p.index] }
 
 func (p servicePort) String() string {
-	return fmt.Sprintf("--service %s   port %d%s", p.service.Name, p.port().Port, quotedName(p.port().Name))
+	return fmt.Sprintf("--service %s   port %d%s", p.service.Name, p.port().Port, nameInBrackets(p.port().Name))
 }
 
-func quotedName(name string) string {
+func nameInBrackets(name string) string {
 	if name == "" {
-		return ", unnamed"
+		return " (no name)"
 	}
-	return ", named " + name
+	return " (" + name + ")"
 }
 
 // step is the path step that finds the port in spec.ports, which the API server treats as a map by number and protocol.
@@ -156,7 +156,7 @@ func (b *builder) fixProtocol(p servicePort) error {
 		fix = mesh.PortFix{Field: "name", Value: mesh.GRPCPortName(p.service, port), Reason: "asked for by --port-fix"}
 	}
 	reason := fmt.Sprintf("port %d%s is %s to Istio, and a gateway speaks HTTP/1.1 to it; %s",
-		port.Port, quotedName(port.Name), protocolText(port), fix.Reason)
+		port.Port, nameInBrackets(port.Name), protocolText(port), fix.Reason)
 	return b.update(plan.Update, p.service, reason, plan.Set(object, fix.Value, "spec", "ports", p.step(), fix.Field))
 }
 

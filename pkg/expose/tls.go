@@ -10,7 +10,7 @@ import (
 
 // checkSecret looks at the Secret of --tls-secret where the gateway reads it: in the namespace of its own pods.
 func (b *builder) checkSecret() error {
-	if b.intent.TLSSecret == "" || b.result.Gateway == nil {
+	if b.intent.TLSSecret == "" || b.gatewayAssumed {
 		return nil
 	}
 	mode := networkingapi.ServerTLSSettings_SIMPLE

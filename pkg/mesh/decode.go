@@ -7,6 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
 )
 
 // Decode makes a typed object from its JSON. ok is false, without an error, for a kind that the model does not read.
@@ -54,7 +55,8 @@ func ToUnstructured(object Object) (*unstructured.Unstructured, error) {
 		return nil, err
 	}
 	u := &unstructured.Unstructured{}
-	if err := json.Unmarshal(data, &u.Object); err != nil {
+	// Unlike encoding/json this keeps whole numbers whole (int64), as everything that compares JSON values expects.
+	if err := utiljson.Unmarshal(data, &u.Object); err != nil {
 		return nil, err
 	}
 	gvk := GroupVersionKind(object)
