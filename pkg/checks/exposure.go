@@ -2,6 +2,7 @@ package checks
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
@@ -11,7 +12,7 @@ import (
 var (
 	exposureReads    = []mesh.Kind{mesh.KindService, mesh.KindDeployment, mesh.KindStatefulSet, mesh.KindDaemonSet}
 	exposureConsults = []mesh.Kind{
-		mesh.KindPod, mesh.KindVirtualService, mesh.KindGateway, mesh.KindServiceEntry, mesh.KindConfigMap, mesh.KindNamespace,
+		mesh.KindPod, mesh.KindVirtualService, mesh.KindGateway, mesh.KindConfigMap, mesh.KindNamespace,
 		mesh.KindGRPCRoute, mesh.KindHTTPRoute, mesh.KindKubernetesGateway, mesh.KindGatewayClass, mesh.KindReferenceGrant,
 	}
 )
@@ -50,4 +51,13 @@ func portText(port *mesh.ExposedPort) string {
 		return fmt.Sprintf("port %d", port.Port.Port)
 	}
 	return fmt.Sprintf("port %d (%s)", port.Port.Port, port.Port.Name)
+}
+
+// portsText names the Service ports that lead to a workload: "port 8000 (grpc) of Service greeter".
+func portsText(ports []*mesh.ExposedPort) string {
+	texts := make([]string, 0, len(ports))
+	for _, port := range ports {
+		texts = append(texts, portText(port)+" of Service "+port.Service.Name)
+	}
+	return strings.Join(texts, " and ")
 }

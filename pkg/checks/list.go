@@ -2,5 +2,12 @@ package checks
 
 // All are the checks, by ID.
 func All() []*Check {
-	return []*Check{}
+	return []*Check{
+		targetPortNotFound,
+		noReadyPods,
+		singleReplica,
+		noReadinessProbe,
+		listensOnLocalhost,
+		reservedUID,
+	}
 }

@@ -45,10 +45,7 @@ func (s *Snapshot) GRPCCandidates(w *Workload) []CandidatePort {
 // declaredPorts are the numbers that the containers and their gRPC probes name; names is filled with the names of the ports.
 func declaredPorts(w *Workload, names map[int32]string) []int32 {
 	var numbers []int32
-	for _, container := range servingContainers(&w.Template.Spec) {
-		if container.Name == proxyContainer {
-			continue
-		}
+	for _, container := range AppContainers(w.Template) {
 		for _, port := range container.Ports {
 			numbers = append(numbers, port.ContainerPort)
 			names[port.ContainerPort] = cmp.Or(names[port.ContainerPort], port.Name)

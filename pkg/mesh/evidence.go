@@ -69,10 +69,7 @@ func SaysGRPC(name string) bool {
 // containerEvidence is what the pods of a template say of one of their ports. Ports of the proxy say nothing.
 func containerEvidence(template *core.PodTemplateSpec, number int32) []Evidence {
 	var evidence []Evidence
-	for _, container := range servingContainers(&template.Spec) {
-		if container.Name == proxyContainer {
-			continue
-		}
+	for _, container := range AppContainers(template) {
 		for _, port := range container.Ports {
 			if port.ContainerPort == number && HasGRPCToken(port.Name) {
 				evidence = append(evidence, Evidence{

@@ -1,6 +1,8 @@
 package mesh
 
 import (
+	"slices"
+
 	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
@@ -113,6 +115,13 @@ func servingContainers(spec *core.PodSpec) []*core.Container {
 		}
 	}
 	return containers
+}
+
+// AppContainers are the containers that run as long as the pods of the template, without the proxy's.
+func AppContainers(template *core.PodTemplateSpec) []*core.Container {
+	return slices.DeleteFunc(servingContainers(&template.Spec), func(container *core.Container) bool {
+		return container.Name == proxyContainer
+	})
 }
 
 func containerPort(container *core.Container, fits func(*core.ContainerPort) bool) *core.ContainerPort {

@@ -1,0 +1,138 @@
+package checks
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	core "k8s.io/api/core/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+var listensOnLocalhost = &Check{
+	ID:     "GX205",
+	Slug:   "listens-on-localhost",
+	Levels: []Level{Warning},
+	Title:  "The server seems to listen on the loopback address only",
+	What: "The command, the arguments or the environment of the container that serves an exposed port hold `127.0.0.1` or `localhost` " +
+		"with that port.",
+	Why: "Since Istio 1.10 the sidecar passes calls on to the pod's IP, not to the loopback address, and without a sidecar calls arrive " +
+		"there as well. A server on 127.0.0.1 refuses them.",
+	Client: "`UNAVAILABLE`: connection refused.",
+	Bad: greeterNamespace + `---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: greeter, namespace: demo}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: greeter}}
+  template:
+    metadata: {labels: {app: greeter}}
+    spec:
+      containers:
+      - name: greeter
+        image: registry.example.com/greeter:1.0
+        args: [--listen=127.0.0.1:50051]
+        ports: [{name: grpc, containerPort: 50051}]
+        readinessProbe: {exec: {command: [/bin/health, localhost:50051]}}
+` + greeterService,
+	Good: greeterNamespace + `---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: greeter, namespace: demo}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: greeter}}
+  template:
+    metadata: {labels: {app: greeter}}
+    spec:
+      containers:
+      - name: greeter
+        image: registry.example.com/greeter:1.0
+        args: [--listen=0.0.0.0:50051]
+        ports: [{name: grpc, containerPort: 50051}]
+        readinessProbe: {exec: {command: [/bin/health, localhost:50051]}}
+` + greeterService,
+	Reads:    exposureReads,
+	Consults: exposureConsults,
+	Since:    "v0.1.0",
+	Run: func(p *Pass) {
+		exposed := p.ExposedWorkloads()
+		for _, workload := range p.Workloads() {
+			for _, port := range exposed[workload] {
+				if reportListensOnLocalhost(p, workload, port) {
+					break
+				}
+			}
+		}
+	},
+}
+
+func reportListensOnLocalhost(p *Pass, w *mesh.Workload, port *mesh.ExposedPort) bool {
+	container, number := servingContainer(port.Port, w)
+	if container == nil {
+		return false
+	}
+	settings := settingsOf(container)
+	if slices.ContainsFunc(settings, func(s setting) bool { return listensEverywhere(s.value, number) }) {
+		return false
+	}
+	at := slices.IndexFunc(settings, func(s setting) bool { return listensOnLoopback(s.value, number) })
+	if at < 0 {
+		return false
+	}
+	p.Report(Finding{
+		Object: w.Object,
+		Path:   containerField(w, container, settings[at].field),
+		Message: fmt.Sprintf("Container %s of %s seems to listen on the loopback address only: %s is %q, and calls arrive at the pod's IP.",
+			container.Name, w.Key, settings[at].name, settings[at].value),
+		Evidence: evidenceOf(port),
+		Symptom:  "UNAVAILABLE: connection refused",
+		Fix:      Fix{Text: fmt.Sprintf("Let the server listen on all addresses: 0.0.0.0:%d, or [::]:%d.", number, number)},
+	})
+	return true
+}
+
+// setting is a text that a container is given.
+type setting struct{ field, name, value string }
+
+// settingsOf are the command, the arguments and the environment of a container. Calls to the server from within its own
+// container (health probes in a shell command) are no settings of the server.
+func settingsOf(container *core.Container) []setting {
+	var settings []setting
+	for i, word := range container.Command {
+		settings = append(settings, setting{fmt.Sprintf("command[%d]", i), "a word of its command", word})
+	}
+	for i, word := range container.Args {
+		settings = append(settings, setting{fmt.Sprintf("args[%d]", i), "an argument", word})
+	}
+	for i, variable := range container.Env {
+		settings = append(settings, setting{fmt.Sprintf("env[%d].value", i), "the variable " + variable.Name, variable.Value})
+	}
+	return slices.DeleteFunc(settings, func(s setting) bool { return clientTools.MatchString(s.value) })
+}
+
+var (
+	clientTools = regexp.MustCompile(`grpc[_-]health[_-]probe|grpcurl`)
+	// loopbackAddress is a loopback address with a port, without the scheme that makes it the address of something to call.
+	loopbackAddress = regexp.MustCompile(`(?:^|[^A-Za-z0-9.:/-])(?:tcp://)?(?:127\.0\.0\.1|localhost|\[::1\]):(\d+)\b`)
+	// anyAddress is all addresses, with a port: 0.0.0.0:50051, [::]:50051, *:50051, or nothing before the colon.
+	anyAddress = regexp.MustCompile(`(?:^|[^A-Za-z0-9.\]])(?:0\.0\.0\.0|\[::\]|\*)?:(\d+)\b`)
+)
+
+func listensOnLoopback(text string, number int32) bool {
+	return namesPort(loopbackAddress, text, number)
+}
+
+func listensEverywhere(text string, number int32) bool { return namesPort(anyAddress, text, number) }
+
+func namesPort(address *regexp.Regexp, text string, number int32) bool {
+	if !strings.Contains(text, ":") {
+		return false
+	}
+	return slices.ContainsFunc(address.FindAllStringSubmatch(text, -1), func(match []string) bool {
+		return match[1] == fmt.Sprint(number)
+	})
+}

@@ -1,0 +1,64 @@
+package checks
+
+import (
+	"fmt"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+var noReadinessProbe = &Check{
+	ID:     "GX204",
+	Slug:   "no-readiness-probe",
+	Levels: []Level{Info},
+	Title:  "The serving container has no readiness probe",
+	What:   "The container that serves an exposed port has no `readinessProbe`.",
+	Why: "Without one, Kubernetes takes a container for ready as soon as it runs, and gateways send calls to pods whose server does not " +
+		"listen yet. Since Kubernetes 1.24 a probe can call the gRPC health service itself.",
+	Client: "Some calls get `UNAVAILABLE` whenever pods start: on every rollout and scale-up.",
+	Bad: greeterNamespace + `---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: greeter, namespace: demo}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: greeter}}
+  template:
+    metadata: {labels: {app: greeter}}
+    spec:
+      containers:
+      - name: greeter
+        image: registry.example.com/greeter:1.0
+        ports: [{name: grpc, containerPort: 50051}]
+` + greeterService,
+	Good:     greeterWorkload + greeterService,
+	Reads:    exposureReads,
+	Consults: exposureConsults,
+	Since:    "v0.1.0",
+	Run: func(p *Pass) {
+		exposed := p.ExposedWorkloads()
+		for _, workload := range p.Workloads() {
+			for _, port := range exposed[workload] {
+				if reportNoReadinessProbe(p, workload, port) {
+					break
+				}
+			}
+		}
+	},
+}
+
+func reportNoReadinessProbe(p *Pass, w *mesh.Workload, port *mesh.ExposedPort) bool {
+	container, number := servingContainer(port.Port, w)
+	if container == nil || container.ReadinessProbe != nil {
+		return false
+	}
+	p.Report(Finding{
+		Object:   w.Object,
+		Path:     containerField(w, container, ""),
+		Message:  fmt.Sprintf("Container %s of %s serves %s and has no readiness probe.", container.Name, w.Key, portsText([]*mesh.ExposedPort{port})),
+		Evidence: evidenceOf(port),
+		Symptom:  "UNAVAILABLE for calls to pods that have just started",
+		Fix: Fix{Text: fmt.Sprintf("Add a readinessProbe to container %s: \"grpc: {port: %d}\" where the server has the gRPC health service, "+
+			"else \"tcpSocket: {port: %d}\".", container.Name, number, number)},
+	})
+	return true
+}

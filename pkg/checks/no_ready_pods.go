@@ -1,0 +1,91 @@
+package checks
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+var noReadyPods = &Check{
+	ID:     "GX202",
+	Slug:   "no-ready-pods",
+	Levels: []Level{Error, Warning},
+	Title:  "No pod is ready to take calls",
+	What: "A workload behind an exposed port has no ready replica, or is scaled to zero, and no other workload behind the same " +
+		"port takes the calls.",
+	Why:    "Only ready pods are endpoints of a Service; the gateway has nowhere to send the calls.",
+	Client: "`UNAVAILABLE`, with the message `no healthy upstream`.",
+	Bad: greeterNamespace + `---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: greeter, namespace: demo}
+spec:
+  replicas: 0
+  selector: {matchLabels: {app: greeter}}
+  template:
+    metadata: {labels: {app: greeter}}
+    spec:
+      containers:
+      - name: greeter
+        image: registry.example.com/greeter:1.0
+        ports: [{name: grpc, containerPort: 50051}]
+        readinessProbe: {grpc: {port: 50051}}
+` + greeterService + greeterRoute,
+	Good:     greeterWorkload + greeterService + greeterRoute,
+	Reads:    exposureReads,
+	Consults: exposureConsults,
+	Since:    "v0.1.0",
+	Run: func(p *Pass) {
+		exposed := p.ExposedWorkloads()
+		for _, workload := range p.Workloads() {
+			if ports := exposed[workload]; len(ports) > 0 {
+				reportNoReadyPods(p, workload, ports)
+			}
+		}
+	},
+}
+
+func reportNoReadyPods(p *Pass, w *mesh.Workload, ports []*mesh.ExposedPort) {
+	why, path := notServing(w)
+	if why == "" {
+		return
+	}
+	// The idle side of a blue-green deployment is scaled to zero on purpose.
+	if !slices.ContainsFunc(ports, func(port *mesh.ExposedPort) bool { return !servedByAnother(port, w) }) {
+		return
+	}
+	text := fmt.Sprintf("Find out why the pods of %s are not ready: kubectl describe pod -n %s.", w.Key, w.Namespace())
+	if path != "" {
+		text = fmt.Sprintf("Scale %s up, to two replicas at least.", w.Key)
+	}
+	p.Report(Finding{
+		Level:    errorUnlessWeak(ports...),
+		Object:   w.Object,
+		Path:     path,
+		Message:  fmt.Sprintf("%s has no pod that takes the calls of %s: %s.", w.Key, portsText(ports), why),
+		Evidence: evidenceOf(ports[0]),
+		Symptom:  "UNAVAILABLE: no healthy upstream",
+		Fix:      Fix{Text: text},
+	})
+}
+
+// notServing says why no pod of the workload takes calls, as a clause, with the field that says so, if one does. It is empty
+// where some pod does, or where that cannot be known, as of a manifest without status.
+func notServing(w *mesh.Workload) (why, path string) {
+	switch {
+	case w.Replicas == 0 && w.Key.Kind != mesh.KindDaemonSet:
+		return "it is scaled to 0 replicas", ".spec.replicas"
+	case w.HasStatus && w.ReadyReplicas == 0:
+		return fmt.Sprintf("0 of its %d replicas are ready", w.Replicas), ""
+	default:
+		return "", ""
+	}
+}
+
+func servedByAnother(port *mesh.ExposedPort, w *mesh.Workload) bool {
+	return slices.ContainsFunc(port.Workloads, func(other *mesh.Workload) bool {
+		why, _ := notServing(other)
+		return other != w && why == "" && !targetIn(port.Port, other).lacks()
+	})
+}

@@ -1,0 +1,85 @@
+package checks
+
+import (
+	"fmt"
+
+	core "k8s.io/api/core/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+// proxyUID is the user of the proxy, whose traffic the redirection leaves alone.
+// Source: Istio tools/istio-iptables/pkg/constants/constants.go, DefaultProxyUID.
+const proxyUID = 1337
+
+var reservedUID = &Check{
+	ID:     "GX206",
+	Slug:   "reserved-uid",
+	Levels: []Level{Warning},
+	Title:  "The application runs as the proxy's user",
+	What:   "A container beside a sidecar runs as UID 1337.",
+	Why: "The redirection rules know the proxy's own traffic by its UID, 1337, and leave it alone. Whatever an application with this UID " +
+		"sends goes past the sidecar.",
+	Client: "Calls that arrive work. Calls that the application makes are balanced per connection, and fail where mutual TLS is required.",
+	Bad: greeterNamespace + `---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: greeter, namespace: demo}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: greeter}}
+  template:
+    metadata: {labels: {app: greeter}}
+    spec:
+      securityContext: {runAsUser: 1337}
+      containers:
+      - name: greeter
+        image: registry.example.com/greeter:1.0
+        ports: [{name: grpc, containerPort: 50051}]
+        readinessProbe: {grpc: {port: 50051}}
+` + greeterService,
+	Good:     greeterWorkload + greeterService,
+	Reads:    append([]mesh.Kind{mesh.KindWebhook}, exposureReads...),
+	Consults: exposureConsults,
+	Since:    "v0.1.0",
+	Run: func(p *Pass) {
+		exposed := p.ExposedWorkloads()
+		for _, workload := range p.Workloads() {
+			if ports := exposed[workload]; len(ports) > 0 {
+				reportReservedUID(p, workload, ports)
+			}
+		}
+	},
+}
+
+func reportReservedUID(p *Pass, w *mesh.Workload, ports []*mesh.ExposedPort) {
+	container, path := containerOfUID(w, proxyUID)
+	if container == nil || !p.InjectionOf(w).Injected {
+		return
+	}
+	p.Report(Finding{
+		Object:   w.Object,
+		Path:     path,
+		Message:  fmt.Sprintf("Container %s of %s runs as UID %d, which is the sidecar's: its own calls go past the sidecar.", container.Name, w.Key, proxyUID),
+		Evidence: evidenceOf(ports[0]),
+		Symptom:  "calls that it makes are balanced per connection, or get UNAVAILABLE where mutual TLS is required",
+		Fix:      Fix{Text: "Run the application as another user than 1337."},
+	})
+}
+
+// containerOfUID is the first container of the application that runs as that user, with the field that says so. Containers
+// that end before the pod serves may have reasons to go past the sidecar.
+func containerOfUID(w *mesh.Workload, uid int64) (container *core.Container, path string) {
+	for _, container := range mesh.AppContainers(w.Template) {
+		if own := container.SecurityContext; own != nil && own.RunAsUser != nil {
+			if *own.RunAsUser == uid {
+				return container, containerField(w, container, "securityContext.runAsUser")
+			}
+			continue
+		}
+		if pod := w.Template.Spec.SecurityContext; pod != nil && pod.RunAsUser != nil && *pod.RunAsUser == uid {
+			return container, ".spec.template.spec.securityContext.runAsUser"
+		}
+	}
+	return nil, ""
+}

@@ -1,0 +1,64 @@
+package checks
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+var singleReplica = &Check{
+	ID:     "GX203",
+	Slug:   "single-replica",
+	Levels: []Level{Info},
+	Title:  "One replica: there is nothing to balance over",
+	What:   "The only workload behind an exposed port has one replica.",
+	Why: "Requests are balanced over the pods that there are. With one pod, all of them go there, and none arrives while it is " +
+		"replaced.",
+	Client: "Calls work; they fail with `UNAVAILABLE` while the pod restarts.",
+	Bad: greeterNamespace + `---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: greeter, namespace: demo}
+spec:
+  replicas: 1
+  selector: {matchLabels: {app: greeter}}
+  template:
+    metadata: {labels: {app: greeter}}
+    spec:
+      containers:
+      - name: greeter
+        image: registry.example.com/greeter:1.0
+        ports: [{name: grpc, containerPort: 50051}]
+        readinessProbe: {grpc: {port: 50051}}
+` + greeterService,
+	Good:     greeterWorkload + greeterService,
+	Reads:    exposureReads,
+	Consults: exposureConsults,
+	Since:    "v0.1.0",
+	Run: func(p *Pass) {
+		exposed := p.ExposedWorkloads()
+		for _, workload := range p.Workloads() {
+			ports := exposed[workload]
+			if len(ports) == 0 || workload.Replicas != 1 || slices.ContainsFunc(ports, hasSeveralReplicas) {
+				continue
+			}
+			p.Report(Finding{
+				Object:   workload.Object,
+				Path:     ".spec.replicas",
+				Message:  fmt.Sprintf("%s has one replica, so that there is nothing to balance the calls of %s over.", workload.Key, portsText(ports)),
+				Evidence: evidenceOf(ports[0]),
+				Symptom:  "UNAVAILABLE while the only pod restarts",
+				Fix:      Fix{Text: fmt.Sprintf("Scale %s to two replicas or more.", workload.Key)},
+			})
+		}
+	},
+}
+
+func hasSeveralReplicas(port *mesh.ExposedPort) bool {
+	var replicas int32
+	for _, workload := range port.Workloads {
+		replicas += workload.Replicas
+	}
+	return replicas > 1
+}

@@ -1,0 +1,84 @@
+package checks
+
+import (
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+var targetPortNotFound = &Check{
+	ID:     "GX201",
+	Slug:   "target-port-not-found",
+	Levels: []Level{Error, Warning},
+	Title:  "A Service port leads to a container port that is not there",
+	What: "The `targetPort` of an exposed Service port is a name that no container of the selected pods declares, or a number that " +
+		"none declares although they declare others.",
+	Why: "Kubernetes looks a named `targetPort` up in every pod by name and protocol, and makes no endpoint for a pod without it. " +
+		"A number is used as it is: declared ports are only information, so that a number that is not among them is probably, " +
+		"not certainly, wrong.",
+	Client: "`UNAVAILABLE`: without endpoints the gateway answers 503; where nothing listens on the number, the connection is refused.",
+	Bad: greeterWorkload + `---
+apiVersion: v1
+kind: Service
+metadata: {name: greeter, namespace: demo}
+spec:
+  selector: {app: greeter}
+  ports: [{name: grpc, port: 8000, targetPort: api}]
+` + greeterRoute,
+	Good:     greeterWorkload + greeterService + greeterRoute,
+	Reads:    exposureReads,
+	Consults: exposureConsults,
+	Since:    "v0.1.0",
+	Run: func(p *Pass) {
+		for _, port := range p.ExposedPorts() {
+			reportTargetNotFound(p, port)
+		}
+	},
+}
+
+func reportTargetNotFound(p *Pass, port *mesh.ExposedPort) {
+	if len(port.Workloads) == 0 || slices.ContainsFunc(port.Workloads, func(w *mesh.Workload) bool { return !targetIn(port.Port, w).lacks() }) {
+		return
+	}
+	workload := port.Workloads[0]
+	finding := Finding{
+		Level:    errorUnlessWeak(port),
+		Object:   port.Service,
+		Path:     portField(port, "targetPort"),
+		Evidence: evidenceOf(port),
+		Symptom:  "UNAVAILABLE: the Service has no endpoints",
+		Message: fmt.Sprintf("No container of %s declares a %s port named %q, to which %s leads.",
+			workload.Key, port.Port.Protocol, port.Port.TargetPort.StrVal, portText(port)),
+	}
+	if targetIn(port.Port, workload) == targetUndeclared {
+		finding.Level = Warning
+		finding.Symptom = "UNAVAILABLE: connection refused, if the server does not listen there"
+		finding.Message = fmt.Sprintf("No container of %s declares port %d, to which %s leads, although they declare others.",
+			workload.Key, port.Port.TargetPort.IntVal, portText(port))
+	}
+	finding.Fix = retarget(p, port, workload)
+	p.Report(finding)
+}
+
+// retarget leads the Service port to the one port of the workload that serves gRPC.
+func retarget(p *Pass, port *mesh.ExposedPort, w *mesh.Workload) Fix {
+	candidates := slices.DeleteFunc(p.GRPCCandidates(w), func(candidate mesh.CandidatePort) bool {
+		return targetIn(port.Port, w) == targetUndeclared && candidate.Number == port.Port.TargetPort.IntVal
+	})
+	if len(port.Workloads) != 1 || len(candidates) != 1 {
+		return Fix{Text: fmt.Sprintf("Set the targetPort of %s to the port on which the gRPC server of %s listens.", portText(port), w.Key)}
+	}
+	var value any = int64(candidates[0].Number)
+	if port.Port.TargetPort.Type == intstr.String && candidates[0].Name != "" {
+		value = candidates[0].Name
+	}
+	return Fix{
+		Text:  fmt.Sprintf("Set the targetPort of %s to %v.", portText(port), value),
+		Level: Ask,
+		Changes: setField(port.Service, candidates[0].Evidence[0].Text, value,
+			"spec", "ports", servicePortStep(port.Port), "targetPort"),
+	}
+}

@@ -1,0 +1,89 @@
+package checks
+
+import (
+	"fmt"
+	"slices"
+
+	core "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+// target is what a Service port finds in the pods of a workload.
+type target int
+
+const (
+	// targetThere: a container declares the port, or a probe calls it.
+	targetThere target = iota
+	// targetPossible: a number, in pods that declare no ports at all, which they need not.
+	targetPossible
+	// targetUndeclared: a number that no container declares, although ports are declared.
+	targetUndeclared
+	// targetMissing: a name that no container declares, so that Kubernetes makes no endpoints.
+	targetMissing
+)
+
+// lacks says that the port is not there, as far as the template tells.
+func (t target) lacks() bool { return t == targetUndeclared || t == targetMissing }
+
+func targetIn(port *core.ServicePort, w *mesh.Workload) target {
+	number, container, ok := mesh.TargetPort(port, w.Template)
+	containers := mesh.AppContainers(w.Template)
+	switch {
+	case !ok:
+		return targetMissing
+	case container != nil || slices.ContainsFunc(containers, func(c *core.Container) bool { return isProbed(c, number) }):
+		return targetThere
+	case slices.ContainsFunc(containers, func(c *core.Container) bool { return len(c.Ports) > 0 }):
+		return targetUndeclared
+	default:
+		return targetPossible
+	}
+}
+
+// isProbed says that a probe of the container calls the port: something listens there.
+func isProbed(container *core.Container, number int32) bool {
+	for _, probe := range []*core.Probe{container.ReadinessProbe, container.LivenessProbe, container.StartupProbe} {
+		switch {
+		case probe == nil:
+		case probe.GRPC != nil && probe.GRPC.Port == number,
+			probe.HTTPGet != nil && probe.HTTPGet.Port == intstr.FromInt32(number),
+			probe.TCPSocket != nil && probe.TCPSocket.Port == intstr.FromInt32(number):
+			return true
+		}
+	}
+	return false
+}
+
+// servingContainer is the container that serves a Service port: the one that declares the target, or the only one there is.
+// nil where it cannot be told.
+func servingContainer(port *core.ServicePort, w *mesh.Workload) (container *core.Container, number int32) {
+	number, container, ok := mesh.TargetPort(port, w.Template)
+	if !ok {
+		return nil, 0
+	}
+	if containers := mesh.AppContainers(w.Template); container == nil && len(containers) == 1 {
+		container = containers[0]
+	}
+	return container, number
+}
+
+// containerField is the path of a field of one of the workload's containers; without a field, of the container itself.
+func containerField(w *mesh.Workload, container *core.Container, field string) string {
+	if field != "" {
+		field = "." + field
+	}
+	spec := &w.Template.Spec
+	for i := range spec.Containers {
+		if &spec.Containers[i] == container {
+			return fmt.Sprintf(".spec.template.spec.containers[%d]%s", i, field)
+		}
+	}
+	for i := range spec.InitContainers {
+		if &spec.InitContainers[i] == container {
+			return fmt.Sprintf(".spec.template.spec.initContainers[%d]%s", i, field)
+		}
+	}
+	return ".spec.template.spec"
+}
