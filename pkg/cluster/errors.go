@@ -80,7 +80,11 @@ func (e *Conflict) Error() string {
 }
 
 // Modified says that an object is no longer what the plan was made from.
-type Modified struct{ Object, Detail string }
+type Modified struct {
+	Object, Detail string
+	// raced is true where the server itself lost a race: trying again is all it takes.
+	raced bool
+}
 
 func (e *Modified) Error() string {
 	return fmt.Sprintf("%s was changed by someone else after it was read (%s); run the command again", e.Object, e.Detail)

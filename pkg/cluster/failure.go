@@ -85,7 +85,7 @@ func (c *Client) statusFailure(r request, status metav1.Status) error {
 	case metav1.StatusReasonAlreadyExists:
 		return &AlreadyExists{Object: r.named()}
 	case metav1.StatusReasonConflict:
-		return &Modified{Object: r.named(), Detail: status.Message}
+		return &Modified{Object: r.named(), Detail: status.Message, raced: true}
 	case metav1.StatusReasonInvalid, metav1.StatusReasonBadRequest:
 		return invalid(r, status)
 	case metav1.StatusReasonTimeout, metav1.StatusReasonServerTimeout:
@@ -241,5 +241,6 @@ func broken(err error) bool {
 	_, unreachable := errors.AsType[*Unreachable](err)
 	_, failed := errors.AsType[*ServerFailure](err)
 	timeout, timedOut := errors.AsType[*Timeout](err)
-	return unreachable || failed || timedOut && timeout.After > 0
+	modified, changed := errors.AsType[*Modified](err)
+	return unreachable || failed || timedOut && timeout.After > 0 || changed && modified.raced
 }

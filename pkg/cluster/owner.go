@@ -1,0 +1,123 @@
+package cluster
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+)
+
+// givesWay says that a field manager's fields may be taken over: those that a person set with kubectl, and our own, which
+// an Update under our name or another program version may hold. Any other manager would set its value again.
+func givesWay(manager, ours string) bool {
+	return manager == ours || manager == DefaultFieldManager || strings.HasPrefix(manager, "kubectl")
+}
+
+// conflictManager finds the manager in a conflict's cause. Source: k8s.io/apimachinery,
+// pkg/util/managedfields/internal/conflict.go (printManager).
+var conflictManager = regexp.MustCompile(`^conflict with ("(?:[^"\\]|\\.)*")`)
+
+// fieldConflicts are the conflicts that the API server reports for an apply of ours; none if its answer is another one.
+func fieldConflicts(status metav1.Status, object *unstructured.Unstructured) []FieldConflict {
+	if status.Details == nil {
+		return nil
+	}
+	var conflicts []FieldConflict
+	for _, cause := range status.Details.Causes {
+		if cause.Type != metav1.CauseTypeFieldManagerConflict {
+			continue
+		}
+		manager := cause.Message
+		if found := conflictManager.FindStringSubmatch(cause.Message); found != nil {
+			_, _ = fmt.Sscanf(found[1], "%q", &manager)
+		}
+		conflicts = append(conflicts, FieldConflict{Field: cause.Field, Manager: manager, Owner: ownerInWords(manager, object)})
+	}
+	return conflicts
+}
+
+// otherOwners are the managers, other than ours, of the fields that the edits change: what server-side apply would report,
+// for changes that it cannot make.
+func otherOwners(object *unstructured.Unstructured, edits []plan.Edit, ours string) []FieldConflict {
+	var conflicts []FieldConflict
+	for _, entry := range object.GetManagedFields() {
+		if entry.Manager == ours || entry.Subresource != "" {
+			continue
+		}
+		owned := pathsOf(entry)
+		for _, edit := range edits {
+			if ownsAny(owned, edit.Path) {
+				conflicts = append(conflicts, FieldConflict{
+					Field: edit.Path.String(), Manager: entry.Manager, Owner: ownerInWords(entry.Manager, object),
+				})
+			}
+		}
+	}
+	return conflicts
+}
+
+// ownsAny says that one of the owned paths is the field, holds it (a list that is one value), or lies in it.
+func ownsAny(owned []plan.Path, field plan.Path) bool {
+	for _, path := range owned {
+		shared := min(len(path), len(field))
+		same := true
+		for i := range shared {
+			same = same && path[i] == field[i]
+		}
+		if same {
+			return true
+		}
+	}
+	return false
+}
+
+// appliedBy are the fields that a manager has applied before. An apply that leaves one of them out removes it, so each of
+// ours repeats them.
+func appliedBy(object *unstructured.Unstructured, manager string) []plan.Path {
+	for _, entry := range object.GetManagedFields() {
+		if entry.Manager == manager && entry.Operation == metav1.ManagedFieldsOperationApply && entry.Subresource == "" {
+			return pathsOf(entry)
+		}
+	}
+	return nil
+}
+
+// pathsOf are the fields of an entry that have no fields of their own in it.
+func pathsOf(entry metav1.ManagedFieldsEntry) []plan.Path {
+	var set fieldpath.Set
+	if entry.FieldsV1 == nil || set.FromJSON(bytes.NewReader(entry.FieldsV1.GetRawBytes())) != nil {
+		return nil
+	}
+	var paths []plan.Path
+	for path := range set.Leaves().All() {
+		paths = append(paths, planPath(path))
+	}
+	return paths
+}
+
+// planPath writes a path of managed fields as package plan does: list elements by their keys.
+func planPath(path fieldpath.Path) plan.Path {
+	steps := make(plan.Path, 0, len(path))
+	for _, element := range path {
+		switch {
+		case element.FieldName != nil:
+			steps = append(steps, *element.FieldName)
+		case element.Key != nil:
+			keys := make([]string, len(*element.Key))
+			for i, key := range *element.Key {
+				keys[i] = fmt.Sprintf("%s=%v", key.Name, key.Value.Unstructured())
+			}
+			steps = append(steps, strings.Join(keys, ","))
+		default:
+			// An element of a set or of a list that is one value: the list as a whole is as near as a path comes.
+			return steps
+		}
+	}
+	return steps
+}
