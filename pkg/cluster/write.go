@@ -187,7 +187,7 @@ func (w *writer) apply(ctx context.Context, configuration, live *unstructured.Un
 		return w.finish(ctx, request)
 	}
 	result, err := send(w.options.ForceConflicts)
-	status, isStatus := errors.AsType[apierrors.APIStatus](err)
+	status, isStatus := errors.AsType[*apierrors.StatusError](err)
 	var conflicts []FieldConflict
 	if isStatus {
 		conflicts = fieldConflicts(status.Status(), w.change.Object)
