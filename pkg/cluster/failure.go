@@ -112,7 +112,7 @@ var (
 // refusal is the error of a message with which an admission plugin refuses; nil if the message is none.
 func refusal(r request, message string) error {
 	if found := webhookDenied.FindStringSubmatch(message); found != nil {
-		return &Refused{Object: r.named(), By: "admission webhook " + found[1], Message: found[2]}
+		return &Refused{Object: r.named(), By: "admission webhook " + found[1], Message: oneLine(found[2])}
 	}
 	if found := webhookDryRun.FindStringSubmatch(message); found != nil {
 		return &Refused{Object: r.named(), By: "admission webhook " + found[1], Message: "it " + found[2]}
@@ -127,6 +127,28 @@ func refusal(r request, message string) error {
 		return &QuotaExceeded{Object: r.named(), Quota: found[2], Message: found[3]}
 	}
 	return nil
+}
+
+// oneLine puts a message of several lines, such as istiod's list of errors, into one.
+func oneLine(message string) string {
+	var line strings.Builder
+	for part := range strings.Lines(message) {
+		part = strings.TrimSpace(part)
+		item, isItem := strings.CutPrefix(part, "* ")
+		switch {
+		case part == "":
+			continue
+		case line.Len() == 0:
+		case strings.HasSuffix(line.String(), ":"):
+			line.WriteString(" ")
+		case isItem:
+			line.WriteString("; ")
+		default:
+			line.WriteString(" ")
+		}
+		line.WriteString(item)
+	}
+	return line.String()
 }
 
 // webhookCause leaves out the URL that was called, with its query, from why a webhook could not be called.
