@@ -2,12 +2,10 @@ package checks
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
@@ -73,42 +71,16 @@ func servicePortStep(port *core.ServicePort) string {
 }
 
 // declareGRPC is the fix for a port that Istio does not know to be gRPC: a name that says so where nothing refers to the old
-// one, else appProtocol, which changes nobody's references. An appProtocol that is there wins over every name.
+// one, else appProtocol, which changes nobody's references. On weak evidence it asks first.
 func declareGRPC(p *Pass, port *mesh.ExposedPort) Fix {
-	service, level := port.Service, Safe
+	level := Safe
 	if port.Weak() {
 		level = Ask
 	}
-	references := p.PortNameReferences(service, port.Port.Name)
-	name, free := freeGRPCName(service, port.Port.Name)
-	if port.Port.AppProtocol == nil && len(references) == 0 && free {
-		return Fix{
-			Text:  fmt.Sprintf("Name port %d of Service %s %q.", port.Port.Port, service.Name, name),
-			Level: level,
-			Changes: setField(service, "the prefix grpc tells Istio that the port is gRPC", name,
-				"spec", "ports", servicePortStep(port.Port), "name"),
-		}
-	}
-	text := fmt.Sprintf("Set appProtocol: grpc on port %d of Service %s.", port.Port.Port, service.Name)
-	if port.Port.AppProtocol == nil && len(references) > 0 {
-		text += " (A new name would do too, but the old one is in use: " + references[0] + ".)"
-	}
+	fix := p.GRPCPortFix(port.Service, port.Port)
 	return Fix{
-		Text:  text,
-		Level: level,
-		Changes: setField(service, "appProtocol tells Istio that the port is gRPC, whatever its name", "grpc",
-			"spec", "ports", servicePortStep(port.Port), "appProtocol"),
+		Text:    fmt.Sprintf("Set %s: %s on %s of Service %s (%s).", fix.Field, fix.Value, portText(port), port.Service.Name, fix.Reason),
+		Level:   level,
+		Changes: setField(port.Service, fix.Reason, fix.Value, "spec", "ports", servicePortStep(port.Port), fix.Field),
 	}
-}
-
-// freeGRPCName is a name for a port that Istio reads as gRPC and no other port of the Service has; free is false if there is
-// none that keeps to the length of such names.
-func freeGRPCName(service *core.Service, old string) (name string, free bool) {
-	for _, name := range []string{"grpc", "grpc-" + old} {
-		taken := slices.ContainsFunc(service.Spec.Ports, func(port core.ServicePort) bool { return port.Name == name })
-		if !taken && len(validation.IsDNS1123Label(name)) == 0 {
-			return name, true
-		}
-	}
-	return "", false
 }

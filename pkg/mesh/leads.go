@@ -111,24 +111,31 @@ func (s *Snapshot) portsBehind(server *Server) int {
 		}
 		counts := map[*networkingapi.Server]int{}
 		seen := map[arrival]bool{}
-		for _, workload := range s.servingWorkloads() {
-			for _, host := range s.VirtualHosts(workload) {
-				for _, route := range host.Routes {
-					for _, destination := range s.Destinations(route.Spec, route.Holder.Namespace) {
-						if destination.Service == nil {
-							continue
-						}
-						reached := arrival{route.Server.Spec, servicePort{KeyOf(destination.Service), route.PortOf(destination)}}
-						if !seen[reached] {
-							seen[reached] = true
-							counts[reached.server]++
-						}
-					}
+		s.eachDestination(func(route *GatewayRoute, destination Destination) {
+			if destination.Service == nil {
+				return
+			}
+			reached := arrival{route.Server.Spec, servicePort{KeyOf(destination.Service), route.PortOf(destination)}}
+			if !seen[reached] {
+				seen[reached] = true
+				counts[reached.server]++
+			}
+		})
+		return counts
+	})[server.Spec]
+}
+
+// eachDestination goes through all destinations of all gateway routes.
+func (s *Snapshot) eachDestination(visit func(*GatewayRoute, Destination)) {
+	for _, workload := range s.servingWorkloads() {
+		for _, host := range s.VirtualHosts(workload) {
+			for _, route := range host.Routes {
+				for _, destination := range s.Destinations(route.Spec, route.Holder.Namespace) {
+					visit(route, destination)
 				}
 			}
 		}
-		return counts
-	})[server.Spec]
+	}
 }
 
 // httpRouteMatchesMethod gives the path of a gRPC service on which the HTTPRoute leads to the backend.

@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"slices"
 	"strings"
 
 	core "k8s.io/api/core/v1"
@@ -22,28 +23,30 @@ func (s *Snapshot) GRPCPortFix(service *core.Service, port *core.ServicePort) Po
 	if port.AppProtocol != nil {
 		return PortFix{Field: "appProtocol", Value: "grpc", Reason: "appProtocol wins over the name"}
 	}
-	if references := s.PortNameReferences(service, port.Name); port.Name != "" && len(references) > 0 {
+	if references := s.PortNameReferences(service, port.Name); len(references) > 0 {
 		return PortFix{Field: "appProtocol", Value: "grpc", Reason: "the name stays because of " + strings.Join(references, ", ")}
 	}
-	return PortFix{Field: "name", Value: GRPCPortName(service, port), Reason: "nothing refers to the old name"}
+	name := GRPCPortName(service, port)
+	if name == "" {
+		return PortFix{Field: "appProtocol", Value: "grpc", Reason: "no name that begins with grpc is free"}
+	}
+	return PortFix{Field: "name", Value: name, Reason: "nothing refers to the old name"}
 }
 
-// GRPCPortName is a name for the port that Istio reads as gRPC: "grpc", or if another port has that "grpc-<old name>".
+// GRPCPortName is a name for the port that Istio reads as gRPC: "grpc", or if another port has that "grpc-<old name>", cut to
+// the length of such names. It is empty where both are taken.
 func GRPCPortName(service *core.Service, port *core.ServicePort) string {
-	taken := func(name string) bool {
-		for i := range service.Spec.Ports {
-			if other := &service.Spec.Ports[i]; other != port && other.Name == name {
-				return true
-			}
+	longer := "grpc-" + port.Name
+	if len(longer) > validation.DNS1123LabelMaxLength {
+		longer = strings.TrimRight(longer[:validation.DNS1123LabelMaxLength], "-")
+	}
+	for _, name := range []string{"grpc", longer} {
+		taken := slices.ContainsFunc(service.Spec.Ports, func(other core.ServicePort) bool {
+			return other.Name == name && other.Port != port.Port
+		})
+		if !taken {
+			return name
 		}
-		return false
 	}
-	if !taken("grpc") {
-		return "grpc"
-	}
-	name := "grpc-" + port.Name
-	if len(name) > validation.DNS1035LabelMaxLength {
-		name = strings.TrimRight(name[:validation.DNS1035LabelMaxLength], "-")
-	}
-	return name
+	return ""
 }
