@@ -5,6 +5,7 @@ import (
 
 	networkingapi "istio.io/api/networking/v1alpha3"
 	networking "istio.io/client-go/pkg/apis/networking/v1"
+	core "k8s.io/api/core/v1"
 )
 
 // RoutePath is where the rules of a VirtualService lead, whether a gateway serves them or not: it says whether what is wrong
@@ -16,7 +17,7 @@ type RoutePath struct {
 	MatchesMethod bool
 	// Elsewhere says that a destination is a Service port that is not exposed: plain HTTP, TCP or TLS.
 	Elsewhere bool
-	// Lost says that a destination or delegate is not there, so that nobody knows where it leads.
+	// Lost says that a destination, its port or a delegate is not there, so that nobody knows where it leads.
 	Lost bool
 }
 
@@ -73,6 +74,10 @@ func (s *Snapshot) addDestination(path *RoutePath, destination Destination) {
 		}
 		return
 	}
+	if destination.Port != 0 && portNumbered(destination.Service, destination.Port) == nil {
+		path.Lost = true
+		return
+	}
 	found := false
 	for _, exposed := range s.ExposedPortsOf(destination.Service) {
 		if destination.Port != 0 && exposed.Port.Port != destination.Port {
@@ -84,4 +89,14 @@ func (s *Snapshot) addDestination(path *RoutePath, destination Destination) {
 		}
 	}
 	path.Elsewhere = path.Elsewhere || !found
+}
+
+// portNumbered is the Service's port with that number, or nil.
+func portNumbered(service *core.Service, number int32) *core.ServicePort {
+	for i := range service.Spec.Ports {
+		if service.Spec.Ports[i].Port == number {
+			return &service.Spec.Ports[i]
+		}
+	}
+	return nil
 }

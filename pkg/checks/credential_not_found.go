@@ -1,0 +1,59 @@
+package checks
+
+import (
+	"fmt"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+var credentialNotFound = &Check{
+	ID:     "GX411",
+	Slug:   "credential-not-found",
+	Levels: []Level{Error},
+	Title:  "The server's certificate is no Secret beside the gateway's pods",
+	What: "Finds Gateway servers whose `credentialName` (or one of `credentialNames`) is not a Secret in the namespace of the gateway's " +
+		"pods, and says so where it is in the Gateway's own namespace.",
+	Why: "istiod gives a gateway only Secrets of the namespace in which its pods run, whatever the namespace of the Gateway. Without " +
+		"the certificate the listener waits and takes no connection.",
+	Client: "UNAVAILABLE: the TLS handshake fails.",
+	Bad: exampleOrders + exampleGateway("istio: ingressgateway", "{number: 443, name: https, protocol: HTTPS}",
+		"tls: {mode: SIMPLE, credentialName: orders-cert}"),
+	Good: exampleOrders + exampleGateway("istio: ingressgateway", "{number: 443, name: https, protocol: HTTPS}",
+		"tls: {mode: SIMPLE, credentialName: orders-cert}") + exampleCertificate,
+	Reads: credentialKinds,
+	Since: "v0.1.0",
+	Run:   runCredentialNotFound,
+}
+
+func runCredentialNotFound(p *Pass) {
+	for _, server := range p.tlsServers() {
+		for _, credential := range server.credentials {
+			if evidence, missing := p.missingSecret(server, credential); missing {
+				p.Report(Finding{
+					Object: server.gateway, Path: server.path("tls") + "." + credential.Field,
+					Message: fmt.Sprintf("Gateway %s takes its certificate from Secret %s, which is not in namespace %s, where the gateway's pods are.",
+						server.gateway.Name, credential.Name, server.workload.Namespace),
+					Evidence: evidence,
+					Symptom:  symptomHandshake,
+					Fix: Fix{Text: fmt.Sprintf("Create the Secret in namespace %s: kubectl create -n %[1]s secret tls %s --cert=FILE --key=FILE.",
+						server.workload.Namespace, credential.Name)},
+				})
+			}
+		}
+	}
+}
+
+func (p *Pass) missingSecret(server tlsServer, credential mesh.Credential) (evidence []string, missing bool) {
+	pods := server.workload.Namespace
+	evidence = []string{"the server is on the pods of " + server.workload.String()}
+	if credential.Namespace != pods {
+		return append(evidence, fmt.Sprintf("istiod gives no gateway a Secret of another namespace (%s)", credential.Namespace)), true
+	}
+	if _, found := p.Secrets().Get(pods, credential.Name); found || !p.Missing(mesh.KindSecret, pods, credential.Name) {
+		return nil, false
+	}
+	if _, elsewhere := p.Secrets().Get(server.gateway.Namespace, credential.Name); elsewhere {
+		evidence = append(evidence, fmt.Sprintf("a Secret of that name is in %s, the Gateway's own namespace", server.gateway.Namespace))
+	}
+	return evidence, true
+}

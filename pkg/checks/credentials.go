@@ -1,0 +1,67 @@
+package checks
+
+import (
+	core "k8s.io/api/core/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+// credentialKinds are what the checks of certificates read.
+var credentialKinds = append([]mesh.Kind{mesh.KindSecret}, gatewayKinds...)
+
+// tlsServer is a server that takes its certificate from Secrets, for the gateway pods of one namespace.
+type tlsServer struct {
+	gatewayServer
+	workload    *mesh.GatewayWorkload
+	credentials []mesh.Credential
+}
+
+// tlsServers are the servers with credentials, once for each namespace that has gateway pods for them. Servers that an older
+// one shuts out are left out: nobody asks for their certificate.
+func (p *Pass) tlsServers() []tlsServer {
+	var servers []tlsServer
+	for _, server := range p.gatewayServers() {
+		seen := map[string]bool{}
+		for _, on := range p.onWorkloads(server) {
+			if seen[on.Workload.Namespace] || on.DroppedBy != nil {
+				continue
+			}
+			seen[on.Workload.Namespace] = true
+			if credentials := mesh.Credentials(server.spec, on.Workload.Namespace); len(credentials) > 0 {
+				servers = append(servers, tlsServer{server, on.Workload, credentials})
+			}
+		}
+	}
+	return servers
+}
+
+// secretOf is a credential's Secret with its values; ok is false where it is not there, is not in the namespace of the
+// gateway's pods (istiod gives it to no other), or was read without its values.
+func (p *Pass) secretOf(server tlsServer, credential mesh.Credential) (secret *core.Secret, ok bool) {
+	if credential.Namespace != server.workload.Namespace {
+		return nil, false
+	}
+	return p.readableSecret(credential.Namespace, credential.Name)
+}
+
+func (p *Pass) readableSecret(namespace, name string) (secret *core.Secret, ok bool) {
+	secret, ok = p.Secrets().Get(namespace, name)
+	if !ok {
+		return nil, false
+	}
+	if len(secret.StringData) > 0 {
+		secret = secret.DeepCopy()
+		if secret.Data == nil {
+			secret.Data = map[string][]byte{}
+		}
+		for key, value := range secret.StringData {
+			secret.Data[key] = []byte(value)
+		}
+	}
+	// The API server lets no Secret of this type in without both keys: one without values was read without them.
+	if len(secret.Data) == 0 && secret.Type == core.SecretTypeTLS {
+		p.Skip("the values of Secret " + namespace + "/" + name + " were not read")
+		return nil, false
+	}
+	return secret, true
+}

@@ -1,0 +1,118 @@
+package checks
+
+import (
+	"fmt"
+	"slices"
+
+	networking "istio.io/client-go/pkg/apis/networking/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+var gatewayUnused = &Check{
+	ID:     "GX414",
+	Slug:   "gateway-unused",
+	Levels: []Level{Warning},
+	Title:  "No VirtualService is on the server",
+	What: "Finds HTTP-class Gateway servers (GRPC, HTTP2, HTTPS that ends TLS; plain HTTP with --scope=all) of which no VirtualService " +
+		"that names the Gateway takes a host. Servers that only redirect are left out.",
+	Why: "A Gateway only opens a listener. Without a VirtualService that names it in `spec.gateways` and has a host in common with " +
+		"the server, istiod gives the listener an empty route table.",
+	Client: "UNIMPLEMENTED: the gateway answers 404.",
+	Bad:    exampleOrders + exampleGatewayAlone,
+	Good:   exampleOrders + exampleGateway("istio: ingressgateway", "{number: 8000, name: grpc, protocol: GRPC}"),
+	Reads:  gatewayKinds,
+	Since:  "v0.1.0",
+	Run:    runGatewayUnused,
+}
+
+func runGatewayUnused(p *Pass) {
+	unbound := p.lostRoutes()
+	for _, gateway := range p.Gateways().All() {
+		for index, spec := range gateway.Spec.GetServers() {
+			server := gatewayServer{gateway, index, spec}
+			if !p.mayBeUnused(server) || !p.servesNothing(server) || explainsUnused(server, unbound) {
+				continue
+			}
+			if !p.Missing(mesh.KindVirtualService, "", "") {
+				return
+			}
+			p.Report(Finding{
+				Object: gateway, Path: server.path(),
+				Message:  fmt.Sprintf("Gateway %s: no VirtualService is on %s.", gateway.Name, server.text()),
+				Evidence: p.unusedEvidence(server),
+				Symptom:  "UNIMPLEMENTED: the gateway answers every call with 404",
+				Fix: Fix{Text: fmt.Sprintf("Add a VirtualService with gateways: [%s/%s] and a host of the server, or delete the server.",
+					gateway.Namespace, gateway.Name)},
+			})
+		}
+	}
+}
+
+// mayBeUnused says that the server has a listener, routes HTTP, and is not one for plain HTTP.
+func (p *Pass) mayBeUnused(server gatewayServer) bool {
+	if server.spec.GetPort() == nil || !mesh.ServerIsHTTP(server.spec) || server.spec.GetTls().GetHttpsRedirect() {
+		return false
+	}
+	if !p.AllScopes && saysPlainHTTP(server.spec) {
+		return false
+	}
+	return slices.ContainsFunc(p.onWorkloads(server), (*mesh.Server).Lives)
+}
+
+// servesNothing says that no VirtualService that the gateway's pods see takes a host of the server. One that they do not see
+// (exportTo) is GX513's.
+func (p *Pass) servesNothing(server gatewayServer) bool {
+	return !slices.ContainsFunc(p.VirtualServicesBoundTo(server.gateway), func(virtualService *networking.VirtualService) bool {
+		return sharesHost(server, virtualService)
+	})
+}
+
+// lostRoutes are the VirtualServices that reach for a Gateway and miss it: they name one that is not there, or one of which no
+// server takes their hosts.
+func (p *Pass) lostRoutes() []*networking.VirtualService {
+	var lost []*networking.VirtualService
+	for _, virtualService := range p.VirtualServices().All() {
+		if mesh.IsDelegate(virtualService) {
+			continue
+		}
+		found, missing := p.GatewaysOf(virtualService)
+		if len(missing) > 0 || len(found) > 0 && !takenBySome(found, virtualService) {
+			lost = append(lost, virtualService)
+		}
+	}
+	return lost
+}
+
+func takenBySome(gateways []*networking.Gateway, virtualService *networking.VirtualService) bool {
+	return slices.ContainsFunc(gateways, func(gateway *networking.Gateway) bool {
+		for index, spec := range gateway.Spec.GetServers() {
+			if sharesHost(gatewayServer{gateway, index, spec}, virtualService) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// explainsUnused says that one of the VirtualServices that miss their Gateway was meant for the server: it names this Gateway,
+// or one of the same name, or its hosts are the server's. What is wrong is then said of the VirtualService (GX501, GX502).
+func explainsUnused(server gatewayServer, lost []*networking.VirtualService) bool {
+	return slices.ContainsFunc(lost, func(virtualService *networking.VirtualService) bool {
+		for _, name := range virtualService.Spec.Gateways {
+			resolved := mesh.ResolveGatewayName(name, virtualService.Namespace)
+			if resolved[max(0, len(resolved)-len(server.gateway.Name)-1):] == "/"+server.gateway.Name {
+				return true
+			}
+		}
+		return sharesHost(server, virtualService)
+	})
+}
+
+func (p *Pass) unusedEvidence(server gatewayServer) []string {
+	bound := p.VirtualServicesBoundTo(server.gateway)
+	if len(bound) == 0 {
+		return []string{fmt.Sprintf("no VirtualService names the Gateway %s/%s", server.gateway.Namespace, server.gateway.Name)}
+	}
+	return []string{fmt.Sprintf("the VirtualServices on the Gateway have no host in common with %v", server.spec.GetHosts())}
+}

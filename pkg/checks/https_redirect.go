@@ -1,0 +1,117 @@
+package checks
+
+import (
+	"fmt"
+	"slices"
+
+	networking "istio.io/client-go/pkg/apis/networking/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+var httpsRedirect = &Check{
+	ID:     "GX409",
+	Slug:   "https-redirect",
+	Levels: []Level{Error},
+	Title:  "Every server that takes the route's host redirects to https",
+	What: "Finds Gateways with `tls.httpsRedirect` where no other server takes the gRPC route's host: the redirect is all that a call " +
+		"meets. Beside an HTTPS server for the same host, which is common, there is no finding.",
+	Why: "istiod makes the gateway answer 301 for every host of a redirecting plaintext server, whatever the routes. All plaintext " +
+		"servers of a listener share one route table, so the redirect of one Gateway holds for the same host of another.",
+	Client: "UNKNOWN: gRPC clients do not follow a 301.",
+	Bad: exampleOrders +
+		exampleGateway("istio: ingressgateway", "{number: 80, name: http, protocol: HTTP}", "tls: {httpsRedirect: true}"),
+	Good:  exampleOrders + exampleRedirectBesideHTTPS,
+	Reads: gatewayKinds,
+	Since: "v0.1.0",
+	Run:   runHTTPSRedirect,
+}
+
+func runHTTPSRedirect(p *Pass) {
+	hosts := map[*networking.VirtualService][]*mesh.VirtualHost{}
+	var order []*networking.VirtualService
+	for _, workload := range p.servingWorkloads() {
+		for _, host := range p.VirtualHosts(workload) {
+			for _, route := range host.Routes {
+				virtualService := route.VirtualService
+				if hosts[virtualService] == nil {
+					order = append(order, virtualService)
+				}
+				if known := hosts[virtualService]; len(known) == 0 || known[len(known)-1] != host {
+					hosts[virtualService] = append(known, host)
+				}
+			}
+		}
+	}
+	for _, virtualService := range order {
+		if p.AllScopes || p.PathOf(virtualService).IsGRPC() {
+			p.reportRedirects(virtualService, hosts[virtualService])
+		}
+	}
+}
+
+// servingWorkloads are the gateway workloads that some Gateway selects, each once.
+func (p *Pass) servingWorkloads() []*mesh.GatewayWorkload {
+	var workloads []*mesh.GatewayWorkload
+	seen := map[*mesh.GatewayWorkload]bool{}
+	for _, gateway := range p.Gateways().All() {
+		for _, server := range p.ServersOf(gateway) {
+			if !seen[server.Workload] {
+				seen[server.Workload] = true
+				workloads = append(workloads, server.Workload)
+			}
+		}
+	}
+	return workloads
+}
+
+// reportRedirects reports the redirecting servers of those of a VirtualService's hosts that no other server takes.
+func (p *Pass) reportRedirects(virtualService *networking.VirtualService, hosts []*mesh.VirtualHost) {
+	for _, host := range hosts {
+		served := slices.ContainsFunc(hosts, func(other *mesh.VirtualHost) bool {
+			return !redirects(other) && mesh.HostMatches(host.Host, other.Host)
+		})
+		if !redirects(host) || served {
+			continue
+		}
+		server := redirectingServer(host)
+		p.Report(Finding{
+			Object: server.gateway, Path: server.path("tls", "httpsRedirect"),
+			Message: fmt.Sprintf("Gateway %s answers calls for %s with a redirect to https, and no other server takes them.",
+				server.gateway.Name, host.Host),
+			Evidence: []string{fmt.Sprintf("VirtualService %s/%s leads to a gRPC port for that host on port %d of %s",
+				virtualService.Namespace, virtualService.Name, host.Servers[0].ListenerPort, host.Workload)},
+			Symptom: "UNKNOWN: the gateway answers 301, which gRPC clients do not follow",
+			Fix:     Fix{Text: "Add an HTTPS server for the host and call that, or take httpsRedirect away."},
+		})
+	}
+}
+
+// redirects says that plaintext calls to the host are redirected. On a server that takes TLS the setting does nothing.
+func redirects(host *mesh.VirtualHost) bool {
+	return host.RedirectsToHTTPS && !host.Servers[0].IsTLS()
+}
+
+// redirectingServer is the first server of the host's route table that redirects and takes the host, else the first that
+// redirects.
+func redirectingServer(host *mesh.VirtualHost) gatewayServer {
+	var found *mesh.Server
+	for _, server := range host.Servers {
+		if !server.Spec.GetTls().GetHttpsRedirect() {
+			continue
+		}
+		takes := slices.ContainsFunc(mesh.ServerHosts(server.Gateway, server.Spec, server.Gateway.Namespace), func(offer string) bool {
+			return mesh.HostSubsetOf(host.Host, offer)
+		})
+		if found == nil || takes {
+			found = server
+		}
+		if takes {
+			break
+		}
+	}
+	if found == nil {
+		found = host.Servers[0]
+	}
+	return gatewayServer{found.Gateway, found.Index, found.Spec}
+}

@@ -1,0 +1,60 @@
+package checks
+
+import (
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+)
+
+var nodePortAsGatewayPort = &Check{
+	ID:     "GX404",
+	Slug:   "node-port-as-gateway-port",
+	Levels: []Level{Error},
+	Title:  "The server's port is a node port of the gateway's Service",
+	What:   "Finds Gateway servers whose port number is the nodePort of a port of the gateway's Service, and no port of it.",
+	Why: "A node port is where nodes take calls for the Service's port; the gateway's pods never see the number. istiod finds no " +
+		"Service port with it and makes the pods listen on it, where nothing leads.",
+	Client: "UNAVAILABLE: connection refused or timed out, on the node port as well.",
+	Bad:    exampleOrders + exampleGateway("istio: ingressgateway", "{number: 31800, name: grpc, protocol: GRPC}"),
+	Good:   exampleOrders + exampleGateway("istio: ingressgateway", "{number: 8000, name: grpc, protocol: GRPC}"),
+	Reads:  gatewayKinds,
+	Since:  "v0.1.0",
+	Run:    runNodePortAsGatewayPort,
+}
+
+func runNodePortAsGatewayPort(p *Pass) {
+	for _, server := range p.gatewayServers() {
+		open := p.nodePortOf(server, p.closedOn(server))
+		if open == nil {
+			continue
+		}
+		number := server.spec.GetPort().GetNumber()
+		change, ok := changeOf(server.gateway, fmt.Sprintf("%d is the node port of port %d", number, open.Port.Port),
+			func(u *unstructured.Unstructured) []plan.Edit {
+				return []plan.Edit{plan.Set(u, int64(open.Port.Port), server.steps("port", "number")...)}
+			})
+		p.Report(Finding{
+			Object: server.gateway, Path: server.path("port", "number"),
+			Message: fmt.Sprintf("Gateway %s has a server on %d, which is the nodePort of port %d of Service %s/%s.",
+				server.gateway.Name, number, open.Port.Port, open.Service.Namespace, open.Service.Name),
+			Evidence: []string{fmt.Sprintf("no port of the Service has the number %d", number)},
+			Symptom:  symptomNoListener,
+			Fix:      fixOf(Safe, fmt.Sprintf("Use port %d; clients go on calling the node port.", open.Port.Port), change, ok),
+		})
+	}
+}
+
+// nodePortOf is the port of a gateway's Service whose node port is the server's number, nil if there is none.
+func (p *Pass) nodePortOf(server gatewayServer, workloads []*mesh.GatewayWorkload) *mesh.OpenPort {
+	for _, workload := range workloads {
+		for _, port := range p.OpenPorts(workload) {
+			if port.Port.NodePort != 0 && int64(port.Port.NodePort) == int64(server.spec.GetPort().GetNumber()) {
+				return &port
+			}
+		}
+	}
+	return nil
+}

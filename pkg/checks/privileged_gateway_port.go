@@ -1,0 +1,54 @@
+package checks
+
+import (
+	"fmt"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+var privilegedGatewayPort = &Check{
+	ID:     "GX405",
+	Slug:   "privileged-gateway-port",
+	Levels: []Level{Error, Warning},
+	Title:  "The gateway's pods may not listen on a port below 1024",
+	What: "Finds Gateway servers that become a listener below 1024 in pods that tell istiod they are unprivileged " +
+		"(`ISTIO_META_UNPRIVILEGED_POD`; an error), or that run as a user who is not root, without the capability " +
+		"`NET_BIND_SERVICE` and without the sysctl `net.ipv4.ip_unprivileged_port_start` (a warning).",
+	Why: "istiod leaves such listeners out for pods that say they are unprivileged, without a word. For others it sends them, and " +
+		"whether the proxy can bind the port is the container runtime's affair: containerd allows it by default, others do not.",
+	Client: "UNAVAILABLE: connection refused.",
+	Bad:    exampleOrders + exampleEdgeGateway("443", "443") + exampleGateway("istio: edge", "{number: 443, name: grpc, protocol: GRPC}"),
+	Good:   exampleOrders + exampleEdgeGateway("443", "8443") + exampleGateway("istio: edge", "{number: 443, name: grpc, protocol: GRPC}"),
+	Reads:  gatewayKinds,
+	Since:  "v0.1.0",
+	Run:    runPrivilegedGatewayPort,
+}
+
+func runPrivilegedGatewayPort(p *Pass) {
+	for _, server := range p.gatewayServers() {
+		for _, on := range p.onWorkloads(server) {
+			finding, doubt := privilegedPortOn(on)
+			_, open := p.ListenerPorts(on.Workload, server.spec.GetPort().GetNumber())
+			if !doubt || !open || on.DroppedBy != nil {
+				continue
+			}
+			finding.Object, finding.Path = server.gateway, server.path("port", "number")
+			finding.Message = fmt.Sprintf("Gateway %s listens on port %d of %s, which runs unprivileged.",
+				server.gateway.Name, on.ListenerPort, on.Workload)
+			finding.Symptom = "UNAVAILABLE: connection refused"
+			finding.Fix = Fix{Text: fmt.Sprintf(
+				"Let port %d of the gateway's Service lead to a targetPort from 1024 on, such as %d.",
+				server.spec.GetPort().GetNumber(), 8000+on.ListenerPort)}
+			p.Report(finding)
+			break
+		}
+	}
+}
+
+func privilegedPortOn(on *mesh.Server) (finding Finding, doubt bool) {
+	if on.LeftOut != "" {
+		return Finding{Level: Error, Evidence: []string{on.LeftOut}}, true
+	}
+	why, doubt := on.Workload.MayNotBind(on.ListenerPort)
+	return Finding{Level: Warning, Evidence: []string{why}}, doubt
+}

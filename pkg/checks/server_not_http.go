@@ -1,0 +1,121 @@
+package checks
+
+import (
+	"fmt"
+	"slices"
+
+	networkingapi "istio.io/api/networking/v1alpha3"
+	networking "istio.io/client-go/pkg/apis/networking/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+)
+
+var serverNotHTTP = &Check{
+	ID:     "GX408",
+	Slug:   "server-not-http",
+	Levels: []Level{Error},
+	Title:  "The server passes connections on, not calls",
+	What: "Finds Gateway servers that are no HTTP servers (TCP, or TLS with any mode; HTTPS with passthrough) and lead to an exposed " +
+		"port by `tcp` or `tls` routes. Routes that do not fit the server's kind are GX506.",
+	Why: "For such a server istiod makes a TCP proxy, also where it ends TLS: it picks a pod for each connection. HTTP routing needs " +
+		"protocol GRPC, HTTP2 or HTTP for plaintext, and HTTPS for TLS that ends at the gateway. With only `http` routes bound, " +
+		"istiod makes no listener at all.",
+	Client: "No error: all calls of one client go to one pod.",
+	Bad:    exampleOrders + exampleTCPGateway("{number: 8000, name: tcp, protocol: TCP}"),
+	Good:   exampleOrders + exampleGateway("istio: ingressgateway", "{number: 8000, name: grpc, protocol: GRPC}"),
+	Reads:  gatewayKinds,
+	Since:  "v0.1.0",
+	Run:    runServerNotHTTP,
+}
+
+func runServerNotHTTP(p *Pass) {
+	for _, server := range p.gatewayServers() {
+		if mesh.ServerIsHTTP(server.spec) || server.spec.GetTls().GetMode() == networkingapi.ServerTLSSettings_AUTO_PASSTHROUGH {
+			continue
+		}
+		bound := p.connectionRoutes(server)
+		if len(bound) == 0 {
+			continue
+		}
+		p.Report(Finding{
+			Object: server.gateway, Path: server.path("port", "protocol"),
+			Message: fmt.Sprintf("Gateway %s: %s passes whole connections on to a gRPC port.",
+				server.gateway.Name, server.text()),
+			Evidence: connectionEvidence(p, bound),
+			Symptom:  "none that shows: all calls of one client go to one pod",
+			Fix:      httpServerFix(server, bound),
+		})
+	}
+}
+
+// connectionRoutes are the VirtualServices that lead from the server to an exposed port by rules of the kind that the server
+// takes: tls for passthrough, tcp for the others.
+// Source: Istio pilot/pkg/networking/core/gateway.go (createGatewayTCPFilterChainOpts).
+func (p *Pass) connectionRoutes(server gatewayServer) []*networking.VirtualService {
+	var bound []*networking.VirtualService
+	for _, virtualService := range p.VirtualServicesBoundTo(server.gateway) {
+		fits := len(virtualService.Spec.Tcp) > 0
+		if mesh.ServerIsPassthrough(server.spec) {
+			fits = len(virtualService.Spec.Tls) > 0
+		}
+		if fits && sharesHost(server, virtualService) && (p.AllScopes || p.PathOf(virtualService).IsGRPC()) {
+			bound = append(bound, virtualService)
+		}
+	}
+	return bound
+}
+
+func connectionEvidence(p *Pass, bound []*networking.VirtualService) []string {
+	var evidence []string
+	for _, virtualService := range bound {
+		for _, exposed := range p.PathOf(virtualService).Exposed {
+			evidence = append(evidence, fmt.Sprintf("VirtualService %s/%s leads to port %d of Service %s/%s: %s", virtualService.Namespace,
+				virtualService.Name, exposed.Port.Port, exposed.Service.Namespace, exposed.Service.Name, exposed.Evidence[0].Text))
+		}
+	}
+	return evidence
+}
+
+func httpServerFix(server gatewayServer, bound []*networking.VirtualService) Fix {
+	protocol := "GRPC"
+	switch {
+	case mesh.ServerIsPassthrough(server.spec):
+		return Fix{Text: "End TLS at the gateway: protocol HTTPS with tls mode SIMPLE and a certificate, and http routes."}
+	case mesh.ServerIsTLS(server.spec):
+		protocol = "HTTPS"
+	}
+	text := fmt.Sprintf("Give the server protocol %s, and the VirtualService http routes instead of tcp ones.", protocol)
+	if slices.ContainsFunc(bound, func(v *networking.VirtualService) bool { return !canBecomeHTTP(v) }) {
+		return Fix{Text: text}
+	}
+	change, ok := changeOf(server.gateway, "only HTTP servers balance calls", func(u *unstructured.Unstructured) []plan.Edit {
+		return []plan.Edit{plan.Set(u, protocol, server.steps("port", "protocol")...)}
+	})
+	fix := fixOf(Ask, text, change, ok)
+	for _, virtualService := range bound {
+		if change, ok := httpRoutes(virtualService); ok && len(fix.Changes) > 0 {
+			fix.Changes = append(fix.Changes, change)
+		}
+	}
+	return fix
+}
+
+// canBecomeHTTP says that the tcp rules of a VirtualService can be written as http ones: it is bound to this one Gateway,
+// has no rules of another kind, and its rules match nothing that http rules cannot say.
+func canBecomeHTTP(virtualService *networking.VirtualService) bool {
+	spec := &virtualService.Spec
+	if len(spec.Gateways) != 1 || len(spec.Http) > 0 || len(spec.Tls) > 0 {
+		return false
+	}
+	return !slices.ContainsFunc(spec.Tcp, func(rule *networkingapi.TCPRoute) bool { return len(rule.GetMatch()) > 0 })
+}
+
+// httpRoutes turns the tcp rules of a VirtualService into http rules with the same destinations.
+func httpRoutes(virtualService *networking.VirtualService) (plan.Change, bool) {
+	return changeOf(virtualService, "an HTTP server takes http routes", func(u *unstructured.Unstructured) []plan.Edit {
+		rules, _, _ := unstructured.NestedSlice(u.Object, "spec", "tcp")
+		return []plan.Edit{plan.Set(u, rules, "spec", "http"), plan.Set(u, nil, "spec", "tcp")}
+	})
+}

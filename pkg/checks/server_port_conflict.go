@@ -1,0 +1,57 @@
+package checks
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+var serverPortConflict = &Check{
+	ID:     "GX406",
+	Slug:   "server-port-conflict",
+	Levels: []Level{Error},
+	Title:  "An older server on the same port shuts this one out",
+	What: "Finds Gateway servers that cannot live beside an older one on the same listener port and bind address: TLS beside an " +
+		"older plaintext server, HTTP or GRPC beside an older TCP one and the other way round, or TLS for every host beside " +
+		"plaintext. Two numbers are one listener where Service ports lead to the same targetPort.",
+	Why: "istiod merges HTTP, HTTP2, GRPC and GRPC-Web on a port. Of servers that do not merge it keeps the older Gateway's and " +
+		"leaves the younger out without a word. TLS for `*` and plaintext it keeps both, but their filter chains match the same " +
+		"connections and Envoy refuses the listener.",
+	Client: "UNAVAILABLE: the calls meet the older server, or no new listener.",
+	Bad: exampleOrders + exampleGateway("istio: ingressgateway", "{number: 8000, name: grpc, protocol: GRPC}") +
+		exampleOlderGateway("{number: 8000, name: tcp, protocol: TCP}", "legacy.example.com", ""),
+	Good: exampleOrders + exampleGateway("istio: ingressgateway", "{number: 8000, name: grpc, protocol: GRPC}") +
+		exampleOlderGateway("{number: 80, name: tcp, protocol: TCP}", "legacy.example.com", ""),
+	Reads: gatewayKinds,
+	Since: "v0.1.0",
+	Run: func(p *Pass) {
+		p.reportDropped([]mesh.Drop{mesh.DropProtocol, mesh.DropMatchAll, mesh.DropName}, "port", "protocol")
+	},
+}
+
+// reportDropped finds the servers that do not live by one of the rules, once for each, on the first workload where it shows.
+func (p *Pass) reportDropped(rules []mesh.Drop, field ...string) {
+	for _, server := range p.gatewayServers() {
+		for _, on := range p.onWorkloads(server) {
+			if on.DroppedBy == nil || !slices.Contains(rules, on.Drop) || on.Drop == mesh.DropHost && !on.IsTLS() {
+				continue
+			}
+			older := gatewayServer{on.DroppedBy.Gateway, on.DroppedBy.Index, on.DroppedBy.Spec}
+			finding := Finding{
+				Object: server.gateway, Path: server.path(field...),
+				Message: fmt.Sprintf("Gateway %s: %s is shut out by %s of Gateway %s/%s.",
+					server.gateway.Name, server.text(), older.text(), older.gateway.Namespace, older.gateway.Name),
+				Evidence: []string{on.DropReason, fmt.Sprintf("both listen on port %d of %s", on.ListenerPort, on.Workload)},
+				Symptom:  symptomDropped,
+				Fix:      Fix{Text: "Use another port or host, or bring both into one Gateway server."},
+			}
+			if on.Drop == mesh.DropSNI || on.Drop == mesh.DropMatchAll {
+				finding.Evidence = append(finding.Evidence, "Envoy refuses a listener with two filter chains that match the same")
+				finding.Symptom = "UNAVAILABLE: the proxy keeps the listener that it had before, or has none"
+			}
+			p.Report(finding)
+			break
+		}
+	}
+}

@@ -1,0 +1,73 @@
+package checks
+
+import (
+	"fmt"
+
+	networkingapi "istio.io/api/networking/v1alpha3"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+)
+
+var tlsOnPlaintextServer = &Check{
+	ID:     "GX410",
+	Slug:   "tls-on-plaintext-server",
+	Levels: []Level{Error},
+	Title:  "A plaintext server has TLS settings",
+	What: "Finds Gateway servers with protocol GRPC, HTTP, HTTP2 or GRPC-Web that have a TLS mode or certificate. `httpsRedirect` alone " +
+		"is fine.",
+	Why: "The protocol of a server that ends TLS is HTTPS, for gRPC as well. istiod's webhook rejects a Gateway with TLS settings on a " +
+		"plaintext protocol; where it lets a credential without mode pass, it ignores it and the server stays plaintext.",
+	Client: "UNAVAILABLE: the Gateway never gets into the cluster, or the server does not answer the TLS handshake.",
+	Bad: exampleOrders +
+		exampleGateway("istio: ingressgateway", "{number: 443, name: grpc, protocol: GRPC}", exampleFiles),
+	Good:  exampleOrders + exampleTLSGateway,
+	Reads: gatewayKinds,
+	Since: "v0.1.0",
+	Run:   runTLSOnPlaintextServer,
+}
+
+func runTLSOnPlaintextServer(p *Pass) {
+	for _, server := range p.gatewayServers() {
+		if !mesh.ServerIsPlaintextHTTP(server.spec) {
+			continue
+		}
+		evidence := strayTLS(server.spec.GetTls())
+		if evidence == "" {
+			continue
+		}
+		change, ok := changeOf(server.gateway, "HTTPS is the protocol of a server that ends TLS", func(u *unstructured.Unstructured) []plan.Edit {
+			edits := []plan.Edit{plan.Set(u, "HTTPS", server.steps("port", "protocol")...)}
+			if mesh.ServerIsPassthrough(server.spec) {
+				edits = append(edits, plan.Set(u, "SIMPLE", server.steps("tls", "mode")...))
+			}
+			return edits
+		})
+		p.Report(Finding{
+			Object: server.gateway, Path: server.path("tls"),
+			Message: fmt.Sprintf("Gateway %s: %s has TLS settings, but its protocol is plaintext.",
+				server.gateway.Name, server.text()),
+			Evidence: []string{evidence},
+			Symptom:  symptomHandshake,
+			Fix:      fixOf(Ask, "Give the server protocol HTTPS.", change, ok),
+		})
+	}
+}
+
+// strayTLS says what istiod makes of the TLS settings of a plaintext server, empty where they are only a redirect.
+// Source: Istio pkg/config/validation/validation.go (validateServer).
+func strayTLS(settings *networkingapi.ServerTLSSettings) string {
+	mode := settings.GetMode()
+	passthrough := mode == networkingapi.ServerTLSSettings_PASSTHROUGH || mode == networkingapi.ServerTLSSettings_AUTO_PASSTHROUGH
+	switch {
+	case settings == nil:
+		return ""
+	case !passthrough || settings.CaCertificates != "" || settings.PrivateKey != "" || settings.ServerCertificate != "":
+		return "istiod's webhook rejects TLS settings on plaintext ports"
+	case settings.CredentialName != "" || len(settings.CredentialNames) > 0:
+		return "the credential has no effect on a plaintext port"
+	default:
+		return ""
+	}
+}
