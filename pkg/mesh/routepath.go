@@ -5,7 +5,6 @@ import (
 
 	networkingapi "istio.io/api/networking/v1alpha3"
 	networking "istio.io/client-go/pkg/apis/networking/v1"
-	core "k8s.io/api/core/v1"
 )
 
 // RoutePath is where the rules of a VirtualService lead, whether a gateway serves them or not: it says whether what is wrong
@@ -89,14 +88,4 @@ func (s *Snapshot) addDestination(path *RoutePath, destination Destination) {
 		}
 	}
 	path.Elsewhere = path.Elsewhere || !found
-}
-
-// portNumbered is the Service's port with that number, or nil.
-func portNumbered(service *core.Service, number int32) *core.ServicePort {
-	for i := range service.Spec.Ports {
-		if service.Spec.Ports[i].Port == number {
-			return &service.Spec.Ports[i]
-		}
-	}
-	return nil
 }
