@@ -94,5 +94,5 @@ func tail(path string) string {
 		return fmt.Sprintf("\n  (its log cannot be read: %v)", err)
 	}
 	text := string(content[max(0, len(content)-tailSize):])
-	return fmt.Sprintf("\nThe end of its log:\n  %s", strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n  "))
+	return "\nThe end of its log:\n  " + strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n  ")
 }

@@ -39,7 +39,7 @@ func (s *Stack) istiods() map[string]ports.Istiod {
 
 // Revisions returns the revisions of the stack's istiods, sorted.
 func (s *Stack) Revisions() []string {
-	var revisions []string
+	revisions := make([]string, 0, len(installations[s.Flavour]))
 	for _, installation := range installations[s.Flavour] {
 		revisions = append(revisions, installation.revision)
 	}
@@ -126,6 +126,11 @@ func (s *Stack) awaitMesh(ctx context.Context) error {
 			return err
 		}
 	}
+	// The last one's charts were rendered with its revision as defaultRevision.
+	validator := controlplane.IstiodName(s.Revisions()[len(s.Revisions())-1])
+	if err := s.await(ctx, validator, "validates", s.cluster.Validates); err != nil {
+		return err
+	}
 	return s.await(ctx, "kwok", "runs the pods of istiod and the gateway", s.cluster.DeploymentsAvailable)
 }
 
@@ -134,9 +139,13 @@ func (s *Stack) awaitIstiod(ctx context.Context, revision string) error {
 	if err := s.awaitURL(ctx, name, controlplane.IstiodHealth(s.istiods()[revision])); err != nil {
 		return err
 	}
-	return s.await(ctx, name, "has armed its webhooks", func(ctx context.Context) error {
+	err := s.await(ctx, name, "has armed its webhooks", func(ctx context.Context) error {
 		return s.cluster.WebhooksArmed(ctx, revision)
 	})
+	if err != nil {
+		return err
+	}
+	return s.await(ctx, name, "injects", func(ctx context.Context) error { return s.cluster.Injects(ctx, revision) })
 }
 
 // StopIstiod ends the istiods of the revisions, or all without any, as when their pods are gone: the Deployment has no

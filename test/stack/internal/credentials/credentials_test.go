@@ -25,7 +25,7 @@ func TestTheFilesFitTogether(t *testing.T) {
 	require.NoError(t, err)
 	for _, name := range []string{"127.0.0.1", "localhost", "kubernetes.default.svc"} {
 		_, err = server.Leaf.Verify(x509.VerifyOptions{DNSName: name, Roots: roots})
-		assert.NoError(t, err, name)
+		require.NoError(t, err, name)
 	}
 
 	private, err := keyutil.PrivateKeyFromFile(files.ServiceAccountKey)

@@ -169,7 +169,7 @@ func (c *Cluster) NodeReady(ctx context.Context) error {
 func (c *Cluster) AccountsMade(ctx context.Context) error {
 	_, err := c.client.Resource(accounts).Namespace(metav1.NamespaceDefault).Get(ctx, "default", metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
-		return fmt.Errorf("the controllers have not made the service account default/default")
+		return errors.New("the controllers have not made the service account default/default")
 	}
 	return err
 }
@@ -182,7 +182,7 @@ func (c *Cluster) DeploymentsAvailable(ctx context.Context) error {
 	}
 	for _, deployment := range list.Items {
 		if !hasCondition(deployment, "Available") {
-			return fmt.Errorf("Deployment %s/%s is not available", IstioNamespace, deployment.GetName())
+			return fmt.Errorf("deployment %s/%s is not available", IstioNamespace, deployment.GetName())
 		}
 	}
 	return nil
