@@ -23,9 +23,10 @@ var certificateHostMismatch = &Check{
 		"tls: {mode: SIMPLE, credentialName: orders-cert}") + exampleOtherCertificate,
 	Good: exampleOrders + exampleGateway("istio: ingressgateway", "{number: 443, name: https, protocol: HTTPS}",
 		"tls: {mode: SIMPLE, credentialName: orders-cert}") + exampleCertificate,
-	Reads: credentialKinds,
-	Since: "v0.1.0",
-	Run:   runCertificateHostMismatch,
+	Reads:    gatewaySecretReads,
+	Consults: gatewayConsults(gatewaySecretReads),
+	Since:    "v0.1.0",
+	Run:      runCertificateHostMismatch,
 }
 
 func runCertificateHostMismatch(p *Pass) {

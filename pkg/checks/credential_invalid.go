@@ -25,9 +25,10 @@ var credentialInvalid = &Check{
 		"tls: {mode: SIMPLE, credentialName: orders-cert}") + exampleCertificateWithoutKey,
 	Good: exampleOrders + exampleGateway("istio: ingressgateway", "{number: 443, name: https, protocol: HTTPS}",
 		"tls: {mode: SIMPLE, credentialName: orders-cert}") + exampleCertificate,
-	Reads: credentialKinds,
-	Since: "v0.1.0",
-	Run:   runCredentialInvalid,
+	Reads:    gatewaySecretReads,
+	Consults: gatewayConsults(gatewaySecretReads),
+	Since:    "v0.1.0",
+	Run:      runCredentialInvalid,
 }
 
 func runCredentialInvalid(p *Pass) {
@@ -47,8 +48,9 @@ func (p *Pass) judgeCredential(server tlsServer, credential mesh.Credential) {
 		return
 	}
 	finding := Finding{
-		Object: server.gateway, Path: server.path("tls") + "." + credential.Field, Symptom: symptomHandshake,
-		Fix: Fix{Text: fmt.Sprintf("Put a valid certificate and its key into Secret %s/%s.", secret.Namespace, secret.Name)},
+		Object: server.gateway, Path: server.path("tls") + "." + credential.Field, Level: server.level(p, Error),
+		Symptom: symptomHandshake,
+		Fix:     Fix{Text: fmt.Sprintf("Put a valid certificate and its key into Secret %s/%s.", secret.Namespace, secret.Name)},
 	}
 	pair, problem := mesh.SecretKeyPair(secret)
 	if problem == "" {
@@ -94,7 +96,7 @@ func (p *Pass) judgeClientCA(server tlsServer, ca mesh.Credential) {
 		evidence += ", and there is no Secret " + names[0]
 	}
 	p.Report(Finding{
-		Object: server.gateway, Path: server.path("tls") + "." + ca.Field,
+		Object: server.gateway, Path: server.path("tls") + "." + ca.Field, Level: server.level(p, Error),
 		Message: fmt.Sprintf("Gateway %s asks clients for certificates (mode %s), but has no certificate authority to check them with.",
 			server.gateway.Name, server.spec.GetTls().GetMode()),
 		Evidence: []string{evidence},

@@ -9,7 +9,7 @@ import (
 var credentialNotFound = &Check{
 	ID:     "GX411",
 	Slug:   "credential-not-found",
-	Levels: []Level{Error},
+	Levels: []Level{Error, Warning},
 	Title:  "The server's certificate is no Secret beside the gateway's pods",
 	What: "Finds Gateway servers whose `credentialName` (or one of `credentialNames`) is not a Secret in the namespace of the gateway's " +
 		"pods, and says so where it is in the Gateway's own namespace.",
@@ -20,9 +20,10 @@ var credentialNotFound = &Check{
 		"tls: {mode: SIMPLE, credentialName: orders-cert}"),
 	Good: exampleOrders + exampleGateway("istio: ingressgateway", "{number: 443, name: https, protocol: HTTPS}",
 		"tls: {mode: SIMPLE, credentialName: orders-cert}") + exampleCertificate,
-	Reads: credentialKinds,
-	Since: "v0.1.0",
-	Run:   runCredentialNotFound,
+	Reads:    gatewaySecretReads,
+	Consults: gatewayConsults(gatewaySecretReads),
+	Since:    "v0.1.0",
+	Run:      runCredentialNotFound,
 }
 
 func runCredentialNotFound(p *Pass) {
@@ -30,7 +31,7 @@ func runCredentialNotFound(p *Pass) {
 		for _, credential := range server.credentials {
 			if evidence, missing := p.missingSecret(server, credential); missing {
 				p.Report(Finding{
-					Object: server.gateway, Path: server.path("tls") + "." + credential.Field,
+					Object: server.gateway, Path: server.path("tls") + "." + credential.Field, Level: server.level(p, Error),
 					Message: fmt.Sprintf("Gateway %s takes its certificate from Secret %s, which is not in namespace %s, where the gateway's pods are.",
 						server.gateway.Name, credential.Name, server.workload.Namespace),
 					Evidence: evidence,

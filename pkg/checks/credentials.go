@@ -6,9 +6,6 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
-// credentialKinds are what the checks of certificates read.
-var credentialKinds = append([]mesh.Kind{mesh.KindSecret}, gatewayKinds...)
-
 // tlsServer is a server that takes its certificate from Secrets, for the gateway pods of one namespace.
 type tlsServer struct {
 	gatewayServer

@@ -18,10 +18,11 @@ var gatewayNotReady = &Check{
 	Client: "UNAVAILABLE: connection refused or timed out.",
 	Bad: exampleOrders + exampleEdgeScaledToZero +
 		exampleGateway("istio: edge", "{number: 8000, name: grpc, protocol: GRPC}"),
-	Good:  exampleOrders + exampleGateway("istio: ingressgateway", "{number: 8000, name: grpc, protocol: GRPC}"),
-	Reads: gatewayKinds,
-	Since: "v0.1.0",
-	Run:   runGatewayNotReady,
+	Good:     exampleOrders + exampleGateway("istio: ingressgateway", "{number: 8000, name: grpc, protocol: GRPC}"),
+	Reads:    gatewayReads,
+	Consults: gatewayConsults(gatewayReads),
+	Since:    "v0.1.0",
+	Run:      runGatewayNotReady,
 }
 
 func runGatewayNotReady(p *Pass) {

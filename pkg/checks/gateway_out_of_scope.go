@@ -10,29 +10,30 @@ import (
 var gatewayOutOfScope = &Check{
 	ID:     "GX402",
 	Slug:   "gateway-out-of-scope",
-	Levels: []Level{Error},
+	Levels: []Level{Error, Warning},
 	Title:  "istiod takes Gateways only from the namespace of the gateway's pods",
 	What: "Finds Gateways that are not in the namespace of the gateway pods they select, where istiod runs with " +
 		"`PILOT_SCOPE_GATEWAY_TO_NAMESPACE=true`.",
 	Why: "With that setting istiod gives a proxy only the Gateways of its own namespace. Those elsewhere are left out without a " +
 		"word, though their selector matches.",
-	Client: "UNAVAILABLE: connection refused or timed out.",
-	Bad:    exampleScopedIstiod + exampleOrders + exampleGateway("istio: ingressgateway", "{number: 8000, name: grpc, protocol: GRPC}"),
-	Good:   exampleScopedIstiod + exampleOrders + exampleSharedGateway,
-	Reads:  gatewayKinds,
-	Since:  "v0.1.0",
-	Run:    runGatewayOutOfScope,
+	Client:   "UNAVAILABLE: connection refused or timed out.",
+	Bad:      exampleScopedIstiod + exampleOrders + exampleGateway("istio: ingressgateway", "{number: 8000, name: grpc, protocol: GRPC}"),
+	Good:     exampleScopedIstiod + exampleOrders + exampleSharedGateway,
+	Reads:    gatewayReads,
+	Consults: gatewayConsults(gatewayReads),
+	Since:    "v0.1.0",
+	Run:      runGatewayOutOfScope,
 }
 
 func runGatewayOutOfScope(p *Pass) {
 	for _, gateway := range p.Gateways().All() {
 		selected := p.GatewayWorkloadsSelected(gateway)
 		taken := slices.ContainsFunc(selected, func(w *mesh.GatewayWorkload) bool { return p.GatewayInScope(gateway, w) })
-		if len(selected) == 0 || taken || len(p.serversInScope(gateway)) == 0 {
+		if len(selected) == 0 || taken || !p.SpeaksOfGateway(gateway) {
 			continue
 		}
 		p.Report(Finding{
-			Object: gateway, Path: ".metadata.namespace",
+			Object: gateway, Path: ".metadata.namespace", Level: p.gatewayLevel(gateway, Error),
 			Message: fmt.Sprintf("istiod does not give Gateway %s to %s, because they are in different namespaces.",
 				gateway.Name, listWorkloads(selected)),
 			Evidence: []string{"istiod runs with PILOT_SCOPE_GATEWAY_TO_NAMESPACE=true"},

@@ -16,18 +16,19 @@ import (
 var gatewayPortNotOpen = &Check{
 	ID:     "GX403",
 	Slug:   "gateway-port-not-open",
-	Levels: []Level{Error},
+	Levels: []Level{Error, Warning},
 	Title:  "No Service of the gateway opens the server's port",
 	What: "Finds Gateway servers whose listener no port of the gateway's Services leads to. The listener is the targetPort of the " +
 		"Service port with the server's number; without such a port it is the number itself.",
 	Why: "istiod makes the listener in the gateway's pods, but opens nothing on their Service: outside Tencent Cloud Mesh nobody " +
 		"does. Only TCP ports of Services in the namespace of the gateway's pods count.",
-	Client: "UNAVAILABLE: connection refused or timed out.",
-	Bad:    exampleOrders + exampleGateway("istio: ingressgateway", "{number: 9000, name: grpc, protocol: GRPC}"),
-	Good:   exampleOrders + exampleGateway("istio: ingressgateway", "{number: 8000, name: grpc, protocol: GRPC}"),
-	Reads:  gatewayKinds,
-	Since:  "v0.1.0",
-	Run:    runGatewayPortNotOpen,
+	Client:   "UNAVAILABLE: connection refused or timed out.",
+	Bad:      exampleOrders + exampleGateway("istio: ingressgateway", "{number: 9000, name: grpc, protocol: GRPC}"),
+	Good:     exampleOrders + exampleGateway("istio: ingressgateway", "{number: 8000, name: grpc, protocol: GRPC}"),
+	Reads:    gatewayServiceReads,
+	Consults: gatewayConsults(gatewayServiceReads),
+	Since:    "v0.1.0",
+	Run:      runGatewayPortNotOpen,
 }
 
 func runGatewayPortNotOpen(p *Pass) {
@@ -41,7 +42,7 @@ func runGatewayPortNotOpen(p *Pass) {
 		}
 		number := server.spec.GetPort().GetNumber()
 		p.Report(Finding{
-			Object: server.gateway, Path: server.path("port", "number"),
+			Object: server.gateway, Path: server.path("port", "number"), Level: server.level(p, Error),
 			Message:  fmt.Sprintf("No Service of %s opens port %d, which Gateway %s has a server on.", closed[0], number, server.gateway.Name),
 			Evidence: p.portEvidence(closed[0]),
 			Symptom:  symptomNoListener,
@@ -90,15 +91,15 @@ func (p *Pass) openPortFix(server gatewayServer, workload *mesh.GatewayWorkload)
 	}
 	name := freePortName(service, server.spec.GetPort().GetProtocol(), number)
 	element := fmt.Sprintf("port=%d,protocol=TCP", number)
-	change, ok := changeOf(service, fmt.Sprintf("Gateway %s/%s has a server on port %d", server.gateway.Namespace, server.gateway.Name, number),
-		func(u *unstructured.Unstructured) []plan.Edit {
-			return []plan.Edit{
-				plan.Set(u, name, "spec", "ports", element, "name"),
-				plan.Set(u, target, "spec", "ports", element, "targetPort"),
-			}
-		})
+	reason := fmt.Sprintf("Gateway %s/%s has a server on port %d", server.gateway.Namespace, server.gateway.Name, number)
+	changes := updateOf(service, reason, func(form *unstructured.Unstructured) []plan.Edit {
+		return []plan.Edit{
+			plan.Set(form, name, "spec", "ports", element, "name"),
+			plan.Set(form, target, "spec", "ports", element, "targetPort"),
+		}
+	})
 	text := fmt.Sprintf("Open port %d on Service %s/%s, or use a port that is open.", number, service.Namespace, service.Name)
-	return fixOf(Ask, text, change, ok)
+	return fixOf(Ask, text, changes)
 }
 
 // outerService is the Service through which a gateway is reached from outside: its only one, or its only load balancer.

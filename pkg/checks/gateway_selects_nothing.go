@@ -5,40 +5,39 @@ import (
 	"maps"
 
 	networking "istio.io/client-go/pkg/apis/networking/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
 var gatewaySelectsNothing = &Check{
 	ID:     "GX401",
 	Slug:   "gateway-selects-nothing",
-	Levels: []Level{Error},
+	Levels: []Level{Error, Warning},
 	Title:  "The Gateway's selector matches no gateway pod",
 	What: "Finds Gateways whose `spec.selector` matches the labels of no pod and of no workload's pod template that could be a " +
 		"gateway, in any namespace.",
 	Why: "istiod gives a Gateway to the gateway proxies whose pod labels hold all labels of the selector. Where no pod has them, " +
 		"no proxy gets a listener. The labels differ between ways to install Istio: `istio: ingressgateway` with istioctl, " +
 		"`istio: <release>` with the Helm chart.",
-	Client: "UNAVAILABLE: connection refused or timed out.",
-	Bad:    exampleOrders + exampleGateway("istio: ingress", "{number: 8000, name: grpc, protocol: GRPC}"),
-	Good:   exampleOrders + exampleGateway("istio: ingressgateway", "{number: 8000, name: grpc, protocol: GRPC}"),
-	Reads:  gatewayKinds,
-	Since:  "v0.1.0",
-	Run:    runGatewaySelectsNothing,
+	Client:   "UNAVAILABLE: connection refused or timed out.",
+	Bad:      exampleOrders + exampleGateway("istio: ingress", "{number: 8000, name: grpc, protocol: GRPC}"),
+	Good:     exampleOrders + exampleGateway("istio: ingressgateway", "{number: 8000, name: grpc, protocol: GRPC}"),
+	Reads:    gatewayReads,
+	Consults: gatewayConsults(gatewayReads),
+	Since:    "v0.1.0",
+	Run:      runGatewaySelectsNothing,
 }
 
 func runGatewaySelectsNothing(p *Pass) {
 	for _, gateway := range p.Gateways().All() {
-		if len(p.GatewayWorkloadsSelected(gateway)) > 0 || len(p.serversInScope(gateway)) == 0 || !p.missingWorkloads() {
+		if len(p.GatewayWorkloadsSelected(gateway)) > 0 || !p.SpeaksOfGateway(gateway) || !p.missingWorkloads() {
 			continue
 		}
 		selector := labels.Set(gateway.Spec.GetSelector()).String()
 		there := p.GatewayWorkloads()
 		p.Report(Finding{
-			Object: gateway, Path: ".spec.selector",
+			Object: gateway, Path: ".spec.selector", Level: p.gatewayLevel(gateway, Error),
 			Message:  fmt.Sprintf("No gateway pod has the labels that Gateway %s selects (%s).", gateway.Name, selector),
 			Evidence: []string{"gateway workloads in the cluster: " + listWorkloads(there)},
 			Symptom:  symptomNoListener,
@@ -52,15 +51,15 @@ func selectorFix(gateway *networking.Gateway, there []*mesh.GatewayWorkload) Fix
 		return Fix{Text: "Select labels that the pods of your gateway have."}
 	}
 	selector := telling(there[0])
-	change, ok := changeOf(gateway, "the gateway pods carry these labels", func(u *unstructured.Unstructured) []plan.Edit {
-		value := map[string]any{}
-		for key, label := range selector {
-			value[key] = label
-		}
-		return []plan.Edit{plan.Set(u, value, "spec", "selector")}
-	})
-	text := fmt.Sprintf("Select %s, the labels of %s.", labels.Set(selector).String(), there[0])
-	return fixOf(Safe, text, change, ok && len(selector) > 0)
+	if len(selector) == 0 {
+		return Fix{Text: "Select labels that the pods of your gateway have."}
+	}
+	value := map[string]any{}
+	for key, label := range selector {
+		value[key] = label
+	}
+	return fixOf(Safe, fmt.Sprintf("Select %s, the labels of %s.", labels.Set(selector), there[0]),
+		setField(gateway, "the gateway pods carry these labels", value, "spec", "selector"))
 }
 
 // telling are the labels by which Gateways usually select a gateway: istio, else what its Service selects, else what its

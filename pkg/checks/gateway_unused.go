@@ -18,12 +18,13 @@ var gatewayUnused = &Check{
 		"that names the Gateway takes a host. Servers that only redirect are left out.",
 	Why: "A Gateway only opens a listener. Without a VirtualService that names it in `spec.gateways` and has a host in common with " +
 		"the server, istiod gives the listener an empty route table.",
-	Client: "UNIMPLEMENTED: the gateway answers 404.",
-	Bad:    exampleOrders + exampleGatewayAlone,
-	Good:   exampleOrders + exampleGateway("istio: ingressgateway", "{number: 8000, name: grpc, protocol: GRPC}"),
-	Reads:  gatewayKinds,
-	Since:  "v0.1.0",
-	Run:    runGatewayUnused,
+	Client:   "UNIMPLEMENTED: the gateway answers 404.",
+	Bad:      exampleOrders + exampleGatewayAlone,
+	Good:     exampleOrders + exampleGateway("istio: ingressgateway", "{number: 8000, name: grpc, protocol: GRPC}"),
+	Reads:    gatewayRouteReads,
+	Consults: gatewayConsults(gatewayRouteReads),
+	Since:    "v0.1.0",
+	Run:      runGatewayUnused,
 }
 
 func runGatewayUnused(p *Pass) {
@@ -54,17 +55,15 @@ func (p *Pass) mayBeUnused(server gatewayServer) bool {
 	if server.spec.GetPort() == nil || !mesh.ServerIsHTTP(server.spec) || server.spec.GetTls().GetHttpsRedirect() {
 		return false
 	}
-	if !p.AllScopes && saysPlainHTTP(server.spec) {
-		return false
-	}
-	return slices.ContainsFunc(p.onWorkloads(server), (*mesh.Server).Lives)
+	return p.speaksOfLost(p.serverRelevance(server.gateway, server.spec)) &&
+		slices.ContainsFunc(p.onWorkloads(server), (*mesh.Server).Lives)
 }
 
 // servesNothing says that no VirtualService that the gateway's pods see takes a host of the server. One that they do not see
 // (exportTo) is GX513's.
 func (p *Pass) servesNothing(server gatewayServer) bool {
 	return !slices.ContainsFunc(p.VirtualServicesBoundTo(server.gateway), func(virtualService *networking.VirtualService) bool {
-		return sharesHost(server, virtualService)
+		return takesAHost(server.gateway, server.spec, virtualService)
 	})
 }
 
@@ -86,8 +85,8 @@ func (p *Pass) lostRoutes() []*networking.VirtualService {
 
 func takenBySome(gateways []*networking.Gateway, virtualService *networking.VirtualService) bool {
 	return slices.ContainsFunc(gateways, func(gateway *networking.Gateway) bool {
-		for index, spec := range gateway.Spec.GetServers() {
-			if sharesHost(gatewayServer{gateway, index, spec}, virtualService) {
+		for _, spec := range gateway.Spec.GetServers() {
+			if takesAHost(gateway, spec, virtualService) {
 				return true
 			}
 		}
@@ -105,7 +104,7 @@ func explainsUnused(server gatewayServer, lost []*networking.VirtualService) boo
 				return true
 			}
 		}
-		return sharesHost(server, virtualService)
+		return takesAHost(server.gateway, server.spec, virtualService)
 	})
 }
 

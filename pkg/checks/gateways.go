@@ -8,7 +8,6 @@ import (
 
 	networkingapi "istio.io/api/networking/v1alpha3"
 	networking "istio.io/client-go/pkg/apis/networking/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
@@ -17,11 +16,21 @@ import (
 // workloadKinds are what gateway pods are found by.
 var workloadKinds = []mesh.Kind{mesh.KindPod, mesh.KindDeployment, mesh.KindStatefulSet, mesh.KindDaemonSet}
 
-// gatewayKinds are what it takes to know the gateways of a mesh, the routes on them, and whether they are a matter of gRPC.
-var gatewayKinds = slices.Concat(workloadKinds, []mesh.Kind{
-	mesh.KindNamespace, mesh.KindService, mesh.KindGateway, mesh.KindVirtualService, mesh.KindServiceEntry, mesh.KindConfigMap,
-	mesh.KindKubernetesGateway, mesh.KindGatewayClass, mesh.KindGRPCRoute, mesh.KindHTTPRoute, mesh.KindReferenceGrant,
-})
+// gatewayConsults are the kinds that a check of gateways consults beside those that it rests on: what else makes known which
+// gateways there are, which routes are on them, and whether they are a matter of gRPC.
+func gatewayConsults(reads []mesh.Kind) []mesh.Kind {
+	all := slices.Concat(workloadKinds, exposureConsults, exposureReads, []mesh.Kind{mesh.KindServiceEntry})
+	slices.Sort(all)
+	return slices.DeleteFunc(slices.Compact(all), func(kind mesh.Kind) bool { return slices.Contains(reads, kind) })
+}
+
+// The kinds that the checks of gateways rest on. Pods only add to what workloads tell.
+var (
+	gatewayReads        = []mesh.Kind{mesh.KindGateway, mesh.KindDeployment}
+	gatewayServiceReads = []mesh.Kind{mesh.KindGateway, mesh.KindDeployment, mesh.KindService}
+	gatewayRouteReads   = []mesh.Kind{mesh.KindGateway, mesh.KindDeployment, mesh.KindVirtualService}
+	gatewaySecretReads  = []mesh.Kind{mesh.KindGateway, mesh.KindDeployment, mesh.KindSecret}
+)
 
 // The symptoms that the checks of gateways have in common.
 const (
@@ -51,62 +60,31 @@ func (g gatewayServer) text() string {
 	return fmt.Sprintf("the server on port %d (%s)", g.spec.GetPort().GetNumber(), g.spec.GetPort().GetProtocol())
 }
 
-// gatewayServers are the servers of all Gateways that are a matter of gRPC, by Gateway and place.
+// level is that of a finding about the server, which is no error where nothing but weak evidence speaks for gRPC.
+func (g gatewayServer) level(p *Pass, level Level) Level {
+	return p.levelFor(p.serverRelevance(g.gateway, g.spec), level)
+}
+
+// gatewayServers are the servers of all Gateways that are on the way of gRPC calls, by Gateway and place.
 func (p *Pass) gatewayServers() []gatewayServer {
 	var servers []gatewayServer
 	for _, gateway := range p.Gateways().All() {
-		servers = append(servers, p.serversInScope(gateway)...)
-	}
-	return servers
-}
-
-func (p *Pass) serversInScope(gateway *networking.Gateway) []gatewayServer {
-	var servers []gatewayServer
-	for index, spec := range gateway.Spec.GetServers() {
-		if server := (gatewayServer{gateway, index, spec}); spec != nil && spec.Port != nil && p.serverInScope(server) {
-			servers = append(servers, server)
+		for index, spec := range gateway.Spec.GetServers() {
+			if spec.GetPort() != nil && p.SpeaksOfServer(gateway, spec) {
+				servers = append(servers, gatewayServer{gateway, index, spec})
+			}
 		}
 	}
 	return servers
 }
 
-// serverInScope says that gRPC calls come through a server: by its protocol, by a route on it, or because a fault hides where
-// its routes lead while nothing says plain HTTP.
-func (p *Pass) serverInScope(server gatewayServer) bool {
-	if p.AllScopes || speaksGRPC(server.spec) {
-		return true
+// gatewayLevel is the level of a finding about a Gateway as a whole: that of its worst server.
+func (p *Pass) gatewayLevel(gateway *networking.Gateway, level Level) Level {
+	most := plain
+	for _, server := range gateway.Spec.GetServers() {
+		most = max(most, p.serverRelevance(gateway, server))
 	}
-	lost, elsewhere := false, false
-	for _, virtualService := range p.VirtualServicesBoundTo(server.gateway) {
-		if !sharesHost(server, virtualService) {
-			continue
-		}
-		path := p.PathOf(virtualService)
-		if path.IsGRPC() {
-			return true
-		}
-		lost, elsewhere = lost || path.Lost, elsewhere || path.Elsewhere
-	}
-	return lost && !elsewhere && !saysPlainHTTP(server.spec)
-}
-
-func speaksGRPC(server *networkingapi.Server) bool {
-	protocol := mesh.ParseProtocol(server.GetPort().GetProtocol())
-	return protocol == mesh.ProtocolGRPC || protocol == mesh.ProtocolGRPCWeb
-}
-
-// saysPlainHTTP says that the server's protocol is HTTP and its name does not speak of gRPC.
-func saysPlainHTTP(server *networkingapi.Server) bool {
-	protocol := mesh.ParseProtocol(server.GetPort().GetProtocol())
-	return (protocol == mesh.ProtocolHTTP || protocol == mesh.ProtocolHTTPProxy) && !mesh.HasGRPCToken(server.GetPort().GetName())
-}
-
-// sharesHost says that a server takes one of the VirtualService's hosts.
-func sharesHost(server gatewayServer, virtualService *networking.VirtualService) bool {
-	return slices.ContainsFunc(virtualService.Spec.Hosts, func(host string) bool {
-		_, ok := mesh.ServerAccepts(server.gateway, server.spec, host, virtualService.Namespace)
-		return ok
-	})
+	return p.levelFor(most, level)
 }
 
 // onWorkloads are what becomes of the server on the gateway workloads that get it.
@@ -133,19 +111,10 @@ func listWorkloads(workloads []*mesh.GatewayWorkload) string {
 	return strings.Join(names, ", ")
 }
 
-// changeOf is an Update of one object by edits that make builds; ok is false for an object that has no JSON form.
-func changeOf(object mesh.Object, reason string, edits func(*unstructured.Unstructured) []plan.Edit) (change plan.Change, ok bool) {
-	u, err := mesh.ToUnstructured(object)
-	if err != nil {
-		return plan.Change{}, false
-	}
-	return plan.Change{Action: plan.Update, Object: u, Edits: edits(u), Reason: reason}, true
-}
-
-// fixOf is a fix of that level with one change, or in words alone where there is no change.
-func fixOf(level FixLevel, text string, change plan.Change, ok bool) Fix {
-	if !ok {
+// fixOf is a fix of that level with the changes, or in words alone where there are none.
+func fixOf(level FixLevel, text string, changes []plan.Change) Fix {
+	if len(changes) == 0 {
 		return Fix{Text: text}
 	}
-	return Fix{Text: text, Level: level, Changes: []plan.Change{change}}
+	return Fix{Text: text, Level: level, Changes: changes}
 }

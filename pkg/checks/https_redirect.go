@@ -12,7 +12,7 @@ import (
 var httpsRedirect = &Check{
 	ID:     "GX409",
 	Slug:   "https-redirect",
-	Levels: []Level{Error},
+	Levels: []Level{Error, Warning},
 	Title:  "Every server that takes the route's host redirects to https",
 	What: "Finds Gateways with `tls.httpsRedirect` where no other server takes the gRPC route's host: the redirect is all that a call " +
 		"meets. Beside an HTTPS server for the same host, which is common, there is no finding.",
@@ -21,10 +21,11 @@ var httpsRedirect = &Check{
 	Client: "UNKNOWN: gRPC clients do not follow a 301.",
 	Bad: exampleOrders +
 		exampleGateway("istio: ingressgateway", "{number: 80, name: http, protocol: HTTP}", "tls: {httpsRedirect: true}"),
-	Good:  exampleOrders + exampleRedirectBesideHTTPS,
-	Reads: gatewayKinds,
-	Since: "v0.1.0",
-	Run:   runHTTPSRedirect,
+	Good:     exampleOrders + exampleRedirectBesideHTTPS,
+	Reads:    gatewayRouteReads,
+	Consults: gatewayConsults(gatewayRouteReads),
+	Since:    "v0.1.0",
+	Run:      runHTTPSRedirect,
 }
 
 func runHTTPSRedirect(p *Pass) {
@@ -44,7 +45,7 @@ func runHTTPSRedirect(p *Pass) {
 		}
 	}
 	for _, virtualService := range order {
-		if p.AllScopes || p.PathOf(virtualService).IsGRPC() {
+		if p.SpeaksOfVirtualService(virtualService) {
 			p.reportRedirects(virtualService, hosts[virtualService])
 		}
 	}
@@ -76,7 +77,7 @@ func (p *Pass) reportRedirects(virtualService *networking.VirtualService, hosts 
 		}
 		server := redirectingServer(host)
 		p.Report(Finding{
-			Object: server.gateway, Path: server.path("tls", "httpsRedirect"),
+			Object: server.gateway, Path: server.path("tls", "httpsRedirect"), Level: p.levelFor(p.virtualServiceRelevance(virtualService), Error),
 			Message: fmt.Sprintf("Gateway %s answers calls for %s with a redirect to https, and no other server takes them.",
 				server.gateway.Name, host.Host),
 			Evidence: []string{fmt.Sprintf("VirtualService %s/%s leads to a gRPC port for that host on port %d of %s",

@@ -23,9 +23,10 @@ var loadBalancerNotHTTP2 = &Check{
 		exampleGateway("istio: edge", "{number: 8000, name: grpc, protocol: GRPC}"),
 	Good: exampleOrders + exampleEdgeAnnotated("service.beta.kubernetes.io/aws-load-balancer-backend-protocol: tcp") +
 		exampleGateway("istio: edge", "{number: 8000, name: grpc, protocol: GRPC}"),
-	Reads: gatewayKinds,
-	Since: "v0.1.0",
-	Run:   runLoadBalancerNotHTTP2,
+	Reads:    gatewayServiceReads,
+	Consults: gatewayConsults(gatewayServiceReads),
+	Since:    "v0.1.0",
+	Run:      runLoadBalancerNotHTTP2,
 }
 
 func runLoadBalancerNotHTTP2(p *Pass) {

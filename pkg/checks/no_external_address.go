@@ -18,12 +18,13 @@ var noExternalAddress = &Check{
 		"without address (a warning), or no load balancer, node port or external IP at all (info, it may be meant).",
 	Why: "The cloud's controller gives a Service of type LoadBalancer its address. Where there is no such controller, or it failed, " +
 		"the address never comes; the Service's events say why.",
-	Client: "UNAVAILABLE: there is no address to call.",
-	Bad:    exampleOrders + exampleEdgeWithout("LoadBalancer") + exampleGateway("istio: edge", "{number: 8000, name: grpc, protocol: GRPC}"),
-	Good:   exampleOrders + exampleGateway("istio: ingressgateway", "{number: 8000, name: grpc, protocol: GRPC}"),
-	Reads:  gatewayKinds,
-	Since:  "v0.1.0",
-	Run:    runNoExternalAddress,
+	Client:   "UNAVAILABLE: there is no address to call.",
+	Bad:      exampleOrders + exampleEdgeWithout("LoadBalancer") + exampleGateway("istio: edge", "{number: 8000, name: grpc, protocol: GRPC}"),
+	Good:     exampleOrders + exampleGateway("istio: ingressgateway", "{number: 8000, name: grpc, protocol: GRPC}"),
+	Reads:    gatewayServiceReads,
+	Consults: gatewayConsults(gatewayServiceReads),
+	Since:    "v0.1.0",
+	Run:      runNoExternalAddress,
 }
 
 func runNoExternalAddress(p *Pass) {

@@ -3,26 +3,24 @@ package checks
 import (
 	"fmt"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
 var nodePortAsGatewayPort = &Check{
 	ID:     "GX404",
 	Slug:   "node-port-as-gateway-port",
-	Levels: []Level{Error},
+	Levels: []Level{Error, Warning},
 	Title:  "The server's port is a node port of the gateway's Service",
 	What:   "Finds Gateway servers whose port number is the nodePort of a port of the gateway's Service, and no port of it.",
 	Why: "A node port is where nodes take calls for the Service's port; the gateway's pods never see the number. istiod finds no " +
 		"Service port with it and makes the pods listen on it, where nothing leads.",
-	Client: "UNAVAILABLE: connection refused or timed out, on the node port as well.",
-	Bad:    exampleOrders + exampleGateway("istio: ingressgateway", "{number: 31800, name: grpc, protocol: GRPC}"),
-	Good:   exampleOrders + exampleGateway("istio: ingressgateway", "{number: 8000, name: grpc, protocol: GRPC}"),
-	Reads:  gatewayKinds,
-	Since:  "v0.1.0",
-	Run:    runNodePortAsGatewayPort,
+	Client:   "UNAVAILABLE: connection refused or timed out, on the node port as well.",
+	Bad:      exampleOrders + exampleGateway("istio: ingressgateway", "{number: 31800, name: grpc, protocol: GRPC}"),
+	Good:     exampleOrders + exampleGateway("istio: ingressgateway", "{number: 8000, name: grpc, protocol: GRPC}"),
+	Reads:    gatewayServiceReads,
+	Consults: gatewayConsults(gatewayServiceReads),
+	Since:    "v0.1.0",
+	Run:      runNodePortAsGatewayPort,
 }
 
 func runNodePortAsGatewayPort(p *Pass) {
@@ -32,17 +30,15 @@ func runNodePortAsGatewayPort(p *Pass) {
 			continue
 		}
 		number := server.spec.GetPort().GetNumber()
-		change, ok := changeOf(server.gateway, fmt.Sprintf("%d is the node port of port %d", number, open.Port.Port),
-			func(u *unstructured.Unstructured) []plan.Edit {
-				return []plan.Edit{plan.Set(u, int64(open.Port.Port), server.steps("port", "number")...)}
-			})
+		changes := setField(server.gateway, fmt.Sprintf("%d is the node port of port %d", number, open.Port.Port),
+			int64(open.Port.Port), server.steps("port", "number")...)
 		p.Report(Finding{
-			Object: server.gateway, Path: server.path("port", "number"),
+			Object: server.gateway, Path: server.path("port", "number"), Level: server.level(p, Error),
 			Message: fmt.Sprintf("Gateway %s has a server on %d, which is the nodePort of port %d of Service %s/%s.",
 				server.gateway.Name, number, open.Port.Port, open.Service.Namespace, open.Service.Name),
 			Evidence: []string{fmt.Sprintf("no port of the Service has the number %d", number)},
 			Symptom:  symptomNoListener,
-			Fix:      fixOf(Safe, fmt.Sprintf("Use port %d; clients go on calling the node port.", open.Port.Port), change, ok),
+			Fix:      fixOf(Safe, fmt.Sprintf("Use port %d; clients go on calling the node port.", open.Port.Port), changes),
 		})
 	}
 }

@@ -16,12 +16,13 @@ var privilegedGatewayPort = &Check{
 		"`NET_BIND_SERVICE` and without the sysctl `net.ipv4.ip_unprivileged_port_start` (a warning).",
 	Why: "istiod leaves such listeners out for pods that say they are unprivileged, without a word. For others it sends them, and " +
 		"whether the proxy can bind the port is the container runtime's affair: containerd allows it by default, others do not.",
-	Client: "UNAVAILABLE: connection refused.",
-	Bad:    exampleOrders + exampleEdgeGateway("443", "443") + exampleGateway("istio: edge", "{number: 443, name: grpc, protocol: GRPC}"),
-	Good:   exampleOrders + exampleEdgeGateway("443", "8443") + exampleGateway("istio: edge", "{number: 443, name: grpc, protocol: GRPC}"),
-	Reads:  gatewayKinds,
-	Since:  "v0.1.0",
-	Run:    runPrivilegedGatewayPort,
+	Client:   "UNAVAILABLE: connection refused.",
+	Bad:      exampleOrders + exampleEdgeGateway("443", "443") + exampleGateway("istio: edge", "{number: 443, name: grpc, protocol: GRPC}"),
+	Good:     exampleOrders + exampleEdgeGateway("443", "8443") + exampleGateway("istio: edge", "{number: 443, name: grpc, protocol: GRPC}"),
+	Reads:    gatewayServiceReads,
+	Consults: gatewayConsults(gatewayServiceReads),
+	Since:    "v0.1.0",
+	Run:      runPrivilegedGatewayPort,
 }
 
 func runPrivilegedGatewayPort(p *Pass) {
@@ -33,6 +34,7 @@ func runPrivilegedGatewayPort(p *Pass) {
 				continue
 			}
 			finding.Object, finding.Path = server.gateway, server.path("port", "number")
+			finding.Level = server.level(p, finding.Level)
 			finding.Message = fmt.Sprintf("Gateway %s listens on port %d of %s, which runs unprivileged.",
 				server.gateway.Name, on.ListenerPort, on.Workload)
 			finding.Symptom = "UNAVAILABLE: connection refused"

@@ -15,19 +15,20 @@ import (
 var serverNotHTTP = &Check{
 	ID:     "GX408",
 	Slug:   "server-not-http",
-	Levels: []Level{Error},
+	Levels: []Level{Error, Warning},
 	Title:  "The server passes connections on, not calls",
 	What: "Finds Gateway servers that are no HTTP servers (TCP, or TLS with any mode; HTTPS with passthrough) and lead to an exposed " +
 		"port by `tcp` or `tls` routes. Routes that do not fit the server's kind are GX506.",
 	Why: "For such a server istiod makes a TCP proxy, also where it ends TLS: it picks a pod for each connection. HTTP routing needs " +
 		"protocol GRPC, HTTP2 or HTTP for plaintext, and HTTPS for TLS that ends at the gateway. With only `http` routes bound, " +
 		"istiod makes no listener at all.",
-	Client: "No error: all calls of one client go to one pod.",
-	Bad:    exampleOrders + exampleTCPGateway("{number: 8000, name: tcp, protocol: TCP}"),
-	Good:   exampleOrders + exampleGateway("istio: ingressgateway", "{number: 8000, name: grpc, protocol: GRPC}"),
-	Reads:  gatewayKinds,
-	Since:  "v0.1.0",
-	Run:    runServerNotHTTP,
+	Client:   "No error: all calls of one client go to one pod.",
+	Bad:      exampleOrders + exampleTCPGateway("{number: 8000, name: tcp, protocol: TCP}"),
+	Good:     exampleOrders + exampleGateway("istio: ingressgateway", "{number: 8000, name: grpc, protocol: GRPC}"),
+	Reads:    gatewayRouteReads,
+	Consults: gatewayConsults(gatewayRouteReads),
+	Since:    "v0.1.0",
+	Run:      runServerNotHTTP,
 }
 
 func runServerNotHTTP(p *Pass) {
@@ -40,7 +41,7 @@ func runServerNotHTTP(p *Pass) {
 			continue
 		}
 		p.Report(Finding{
-			Object: server.gateway, Path: server.path("port", "protocol"),
+			Object: server.gateway, Path: server.path("port", "protocol"), Level: server.level(p, Error),
 			Message: fmt.Sprintf("Gateway %s: %s passes whole connections on to a gRPC port.",
 				server.gateway.Name, server.text()),
 			Evidence: connectionEvidence(p, bound),
@@ -60,7 +61,7 @@ func (p *Pass) connectionRoutes(server gatewayServer) []*networking.VirtualServi
 		if mesh.ServerIsPassthrough(server.spec) {
 			fits = len(virtualService.Spec.Tls) > 0
 		}
-		if fits && sharesHost(server, virtualService) && (p.AllScopes || p.PathOf(virtualService).IsGRPC()) {
+		if fits && takesAHost(server.gateway, server.spec, virtualService) && p.SpeaksOfVirtualService(virtualService) {
 			bound = append(bound, virtualService)
 		}
 	}
@@ -70,9 +71,18 @@ func (p *Pass) connectionRoutes(server gatewayServer) []*networking.VirtualServi
 func connectionEvidence(p *Pass, bound []*networking.VirtualService) []string {
 	var evidence []string
 	for _, virtualService := range bound {
-		for _, exposed := range p.PathOf(virtualService).Exposed {
-			evidence = append(evidence, fmt.Sprintf("VirtualService %s/%s leads to port %d of Service %s/%s: %s", virtualService.Namespace,
-				virtualService.Name, exposed.Port.Port, exposed.Service.Namespace, exposed.Service.Name, exposed.Evidence[0].Text))
+		for _, spec := range streamDestinations(virtualService) {
+			destination := p.Destination(spec, virtualService.Namespace)
+			if destination.Service == nil {
+				continue
+			}
+			for _, exposed := range p.ExposedPortsOf(destination.Service) {
+				if destination.Port == 0 || destination.Port == exposed.Port.Port {
+					evidence = append(evidence, fmt.Sprintf("VirtualService %s/%s leads to %s of Service %s/%s: %s",
+						virtualService.Namespace, virtualService.Name, portText(exposed), exposed.Service.Namespace, exposed.Service.Name,
+						exposed.Evidence[0].Text))
+				}
+			}
 		}
 	}
 	return evidence
@@ -90,16 +100,11 @@ func httpServerFix(server gatewayServer, bound []*networking.VirtualService) Fix
 	if slices.ContainsFunc(bound, func(v *networking.VirtualService) bool { return !canBecomeHTTP(v) }) {
 		return Fix{Text: text}
 	}
-	change, ok := changeOf(server.gateway, "only HTTP servers balance calls", func(u *unstructured.Unstructured) []plan.Edit {
-		return []plan.Edit{plan.Set(u, protocol, server.steps("port", "protocol")...)}
-	})
-	fix := fixOf(Ask, text, change, ok)
+	changes := setField(server.gateway, "only HTTP servers balance calls", protocol, server.steps("port", "protocol")...)
 	for _, virtualService := range bound {
-		if change, ok := httpRoutes(virtualService); ok && len(fix.Changes) > 0 {
-			fix.Changes = append(fix.Changes, change)
-		}
+		changes = append(changes, httpRoutes(virtualService)...)
 	}
-	return fix
+	return fixOf(Ask, text, changes)
 }
 
 // canBecomeHTTP says that the tcp rules of a VirtualService can be written as http ones: it is bound to this one Gateway,
@@ -113,9 +118,9 @@ func canBecomeHTTP(virtualService *networking.VirtualService) bool {
 }
 
 // httpRoutes turns the tcp rules of a VirtualService into http rules with the same destinations.
-func httpRoutes(virtualService *networking.VirtualService) (plan.Change, bool) {
-	return changeOf(virtualService, "an HTTP server takes http routes", func(u *unstructured.Unstructured) []plan.Edit {
-		rules, _, _ := unstructured.NestedSlice(u.Object, "spec", "tcp")
-		return []plan.Edit{plan.Set(u, rules, "spec", "http"), plan.Set(u, nil, "spec", "tcp")}
+func httpRoutes(virtualService *networking.VirtualService) []plan.Change {
+	return updateOf(virtualService, "an HTTP server takes http routes", func(form *unstructured.Unstructured) []plan.Edit {
+		rules, _, _ := unstructured.NestedSlice(form.Object, "spec", "tcp")
+		return []plan.Edit{plan.Set(form, rules, "spec", "http"), plan.Set(form, nil, "spec", "tcp")}
 	})
 }

@@ -10,7 +10,7 @@ import (
 var serverPortConflict = &Check{
 	ID:     "GX406",
 	Slug:   "server-port-conflict",
-	Levels: []Level{Error},
+	Levels: []Level{Error, Warning},
 	Title:  "An older server on the same port shuts this one out",
 	What: "Finds Gateway servers that cannot live beside an older one on the same listener port and bind address: TLS beside an " +
 		"older plaintext server, HTTP or GRPC beside an older TCP one and the other way round, or TLS for every host beside " +
@@ -23,8 +23,9 @@ var serverPortConflict = &Check{
 		exampleOlderGateway("{number: 8000, name: tcp, protocol: TCP}", "legacy.example.com", ""),
 	Good: exampleOrders + exampleGateway("istio: ingressgateway", "{number: 8000, name: grpc, protocol: GRPC}") +
 		exampleOlderGateway("{number: 80, name: tcp, protocol: TCP}", "legacy.example.com", ""),
-	Reads: gatewayKinds,
-	Since: "v0.1.0",
+	Reads:    gatewayReads,
+	Consults: gatewayConsults(gatewayReads),
+	Since:    "v0.1.0",
 	Run: func(p *Pass) {
 		p.reportDropped([]mesh.Drop{mesh.DropProtocol, mesh.DropMatchAll, mesh.DropName}, "port", "protocol")
 	},
@@ -39,7 +40,7 @@ func (p *Pass) reportDropped(rules []mesh.Drop, field ...string) {
 			}
 			older := gatewayServer{on.DroppedBy.Gateway, on.DroppedBy.Index, on.DroppedBy.Spec}
 			finding := Finding{
-				Object: server.gateway, Path: server.path(field...),
+				Object: server.gateway, Path: server.path(field...), Level: server.level(p, Error),
 				Message: fmt.Sprintf("Gateway %s: %s is shut out by %s of Gateway %s/%s.",
 					server.gateway.Name, server.text(), older.text(), older.gateway.Namespace, older.gateway.Name),
 				Evidence: []string{on.DropReason, fmt.Sprintf("both listen on port %d of %s", on.ListenerPort, on.Workload)},

@@ -5,7 +5,7 @@ import "github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 var tlsHostDuplicate = &Check{
 	ID:     "GX407",
 	Slug:   "tls-host-duplicate",
-	Levels: []Level{Error},
+	Levels: []Level{Error, Warning},
 	Title:  "Another server takes TLS for the same host on the same port",
 	What: "Finds TLS servers with a host that an older TLS server on the same listener port and bind address has already, after " +
 		"`./x` is written `<namespace>/x` and `*/x` is written `x`; and pairs such as `a/x` and `b/x`, which are one name to a client.",
@@ -17,7 +17,8 @@ var tlsHostDuplicate = &Check{
 		exampleOlderGateway("{number: 443, name: https, protocol: HTTPS}", "orders.example.com", exampleFiles),
 	Good: exampleOrders + exampleTLSGateway +
 		exampleOlderGateway("{number: 443, name: https, protocol: HTTPS}", "legacy.example.com", exampleFiles),
-	Reads: gatewayKinds,
-	Since: "v0.1.0",
-	Run:   func(p *Pass) { p.reportDropped([]mesh.Drop{mesh.DropHost, mesh.DropSNI}, "hosts") },
+	Reads:    gatewayReads,
+	Consults: gatewayConsults(gatewayReads),
+	Since:    "v0.1.0",
+	Run:      func(p *Pass) { p.reportDropped([]mesh.Drop{mesh.DropHost, mesh.DropSNI}, "hosts") },
 }

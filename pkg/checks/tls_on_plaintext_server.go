@@ -13,7 +13,7 @@ import (
 var tlsOnPlaintextServer = &Check{
 	ID:     "GX410",
 	Slug:   "tls-on-plaintext-server",
-	Levels: []Level{Error},
+	Levels: []Level{Error, Warning},
 	Title:  "A plaintext server has TLS settings",
 	What: "Finds Gateway servers with protocol GRPC, HTTP, HTTP2 or GRPC-Web that have a TLS mode or certificate. `httpsRedirect` alone " +
 		"is fine.",
@@ -22,10 +22,11 @@ var tlsOnPlaintextServer = &Check{
 	Client: "UNAVAILABLE: the Gateway never gets into the cluster, or the server does not answer the TLS handshake.",
 	Bad: exampleOrders +
 		exampleGateway("istio: ingressgateway", "{number: 443, name: grpc, protocol: GRPC}", exampleFiles),
-	Good:  exampleOrders + exampleTLSGateway,
-	Reads: gatewayKinds,
-	Since: "v0.1.0",
-	Run:   runTLSOnPlaintextServer,
+	Good:     exampleOrders + exampleTLSGateway,
+	Reads:    gatewayReads,
+	Consults: gatewayConsults(gatewayReads),
+	Since:    "v0.1.0",
+	Run:      runTLSOnPlaintextServer,
 }
 
 func runTLSOnPlaintextServer(p *Pass) {
@@ -37,20 +38,21 @@ func runTLSOnPlaintextServer(p *Pass) {
 		if evidence == "" {
 			continue
 		}
-		change, ok := changeOf(server.gateway, "HTTPS is the protocol of a server that ends TLS", func(u *unstructured.Unstructured) []plan.Edit {
-			edits := []plan.Edit{plan.Set(u, "HTTPS", server.steps("port", "protocol")...)}
+		reason := "HTTPS is the protocol of a server that ends TLS"
+		changes := updateOf(server.gateway, reason, func(form *unstructured.Unstructured) []plan.Edit {
+			edits := []plan.Edit{plan.Set(form, "HTTPS", server.steps("port", "protocol")...)}
 			if mesh.ServerIsPassthrough(server.spec) {
-				edits = append(edits, plan.Set(u, "SIMPLE", server.steps("tls", "mode")...))
+				edits = append(edits, plan.Set(form, "SIMPLE", server.steps("tls", "mode")...))
 			}
 			return edits
 		})
 		p.Report(Finding{
-			Object: server.gateway, Path: server.path("tls"),
+			Object: server.gateway, Path: server.path("tls"), Level: server.level(p, Error),
 			Message: fmt.Sprintf("Gateway %s: %s has TLS settings, but its protocol is plaintext.",
 				server.gateway.Name, server.text()),
 			Evidence: []string{evidence},
 			Symptom:  symptomHandshake,
-			Fix:      fixOf(Ask, "Give the server protocol HTTPS.", change, ok),
+			Fix:      fixOf(Ask, "Give the server protocol HTTPS.", changes),
 		})
 	}
 }
