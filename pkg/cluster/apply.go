@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
@@ -69,9 +68,6 @@ type ApplyResult struct {
 	NotBegun []plan.Change
 }
 
-// How often, and how long apart, a change is tried whose outcome is unknown or that the server could not make just then.
-var applyBackoff = wait.Backoff{Duration: 250 * time.Millisecond, Factor: 3, Jitter: 0.1, Steps: 4}
-
 // settleTimeout is how long an object is asked for after the user, or the time limit, has ended everything else.
 const settleTimeout = 5 * time.Second
 
@@ -115,17 +111,10 @@ func (c *Client) applyOne(ctx context.Context, change plan.Change, options Write
 		return Applied{}, false, err
 	}
 	sent := false
-	backoff := applyBackoff
-	for {
+	err = retry(ctx, func() (err error) {
 		applied, err = w.try(ctx, &sent)
-		if err == nil || ctx.Err() != nil || !broken(err) || backoff.Steps == 0 {
-			break
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(backoff.Step()):
-		}
-	}
+		return err
+	})
 	if err == nil || !sent || ctx.Err() == nil && !broken(err) {
 		return applied, false, err
 	}

@@ -256,13 +256,3 @@ func rootCause(err error) string {
 	}
 	return err.Error()
 }
-
-// broken says that a request's outcome is unknown or that trying again may help: the connection broke, or the server was
-// not able just then.
-func broken(err error) bool {
-	_, unreachable := errors.AsType[*Unreachable](err)
-	_, failed := errors.AsType[*ServerFailure](err)
-	timeout, timedOut := errors.AsType[*Timeout](err)
-	modified, changed := errors.AsType[*Modified](err)
-	return unreachable || failed || timedOut && timeout.After > 0 || changed && modified.raced
-}

@@ -1,0 +1,124 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	core "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+// RolloutFailed says that a workload's new pods do not come up, or not as they should.
+type RolloutFailed struct {
+	// Object is the workload, Explanation why, as a clause.
+	Object, Explanation string
+	// Complete is true where the new pods are up, and not as they should be.
+	Complete bool
+}
+
+func (e *RolloutFailed) Error() string {
+	if e.Complete {
+		return fmt.Sprintf("%s has rolled out, but not as it should: %s", e.Object, e.Explanation)
+	}
+	return fmt.Sprintf("%s does not roll out: %s", e.Object, e.Explanation)
+}
+
+// RolloutOptions say what to wait for beside the controller's own word.
+type RolloutOptions struct {
+	// Progress, if set, is called with one line for each change of the state.
+	Progress func(line string)
+	// Accept, if set, judges every new pod once the rollout is complete. reason is a clause about the pod: "it has no proxy".
+	Accept func(pod *core.Pod) (reason string, ok bool)
+}
+
+// WaitRollout waits until a Deployment, StatefulSet or DaemonSet has replaced its pods, as kubectl rollout status does, and
+// all the new ones are accepted. The error is *RolloutFailed where waiting longer would not help, *Timeout with an
+// explanation when the context's deadline passes, or the context's own when it was cancelled.
+func (c *Client) WaitRollout(ctx context.Context, workload mesh.Key, options RolloutOptions) error {
+	name := types.NamespacedName{Namespace: workload.Namespace, Name: workload.Name}
+	var last string
+	var complete mesh.Object
+	err := c.follow(ctx, workload.Kind, name, func(object mesh.Object) (bool, error) {
+		status, err := rolloutOf(object)
+		if err != nil {
+			return false, err
+		}
+		if status.line != last && options.Progress != nil {
+			options.Progress(status.line)
+		}
+		last, complete = status.line, object
+		return status.done, nil
+	})
+	switch {
+	case err == nil:
+		return c.acceptPods(ctx, complete, options.Accept)
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		explanation := c.explainAfter(ctx, workload)
+		return &Timeout{Doing: "waiting for the rollout of " + workload.String(), Explanation: explanation}
+	default:
+		return c.explained(ctx, workload, err)
+	}
+}
+
+// explained adds to a stalled rollout what holds it up.
+func (c *Client) explained(ctx context.Context, workload mesh.Key, err error) error {
+	stalled, ok := errors.AsType[*stalledRollout](err)
+	if !ok {
+		return err
+	}
+	failed := &RolloutFailed{Object: workload.String(), Explanation: stalled.reason}
+	if stalled.unexplained {
+		if found := c.explainAfter(ctx, workload); found != "" {
+			failed.Explanation += ": " + found
+		}
+	}
+	return failed
+}
+
+// explainAfter asks for the explanation although the context has ended.
+func (c *Client) explainAfter(ctx context.Context, workload mesh.Key) string {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
+	defer cancel()
+	return c.ExplainRollout(ctx, workload)
+}
+
+// acceptPods judges the new pods of a complete rollout.
+func (c *Client) acceptPods(ctx context.Context, workload mesh.Object, accept func(*core.Pod) (string, bool)) error {
+	if accept == nil {
+		return nil
+	}
+	pods, err := c.newPods(ctx, workload)
+	if err != nil {
+		return err
+	}
+	for _, pod := range pods {
+		if reason, ok := accept(pod); !ok {
+			return &RolloutFailed{Object: mesh.KeyOf(workload).String(), Explanation: fmt.Sprintf("pod %s: %s", pod.Name, reason), Complete: true}
+		}
+	}
+	return nil
+}
+
+// newPods are the workload's pods that are neither ended nor about to, and of the newest revision where the workload says
+// which that is: a StatefulSet with a partition keeps old ones.
+func (c *Client) newPods(ctx context.Context, workload mesh.Object) ([]*core.Pod, error) {
+	alone := mesh.New([]mesh.Sourced{{Object: workload}}, mesh.Options{}).Workload(mesh.KeyOf(workload))
+	pods, err := c.PodsOf(ctx, alone.Namespace(), alone.Selector)
+	if err != nil {
+		return nil, err
+	}
+	objects := []mesh.Sourced{{Object: workload}}
+	for _, pod := range pods {
+		if pod.DeletionTimestamp == nil && ofNewestRevision(workload, pod) {
+			objects = append(objects, mesh.Sourced{Object: pod})
+		}
+	}
+	snapshot := mesh.New(objects, mesh.Options{})
+	own := snapshot.PodsOf(snapshot.Workload(mesh.KeyOf(workload)))
+	slices.SortStableFunc(own, func(a, b *core.Pod) int { return b.CreationTimestamp.Compare(a.CreationTimestamp.Time) })
+	return own, nil
+}
