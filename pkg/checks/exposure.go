@@ -2,6 +2,7 @@ package checks
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
@@ -60,4 +61,17 @@ func portsText(ports []*mesh.ExposedPort) string {
 		texts = append(texts, portText(port)+" of Service "+port.Service.Name)
 	}
 	return strings.Join(texts, " and ")
+}
+
+// upperFirst is a text as the beginning of a sentence.
+func upperFirst(text string) string {
+	if text == "" {
+		return ""
+	}
+	return strings.ToUpper(text[:1]) + text[1:]
+}
+
+// withoutKinds are the kinds but some.
+func withoutKinds(kinds []mesh.Kind, without ...mesh.Kind) []mesh.Kind {
+	return slices.DeleteFunc(slices.Clone(kinds), func(kind mesh.Kind) bool { return slices.Contains(without, kind) })
 }

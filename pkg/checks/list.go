@@ -26,5 +26,15 @@ func All() []*Check {
 		noExternalAddress,
 		gatewayNotReady,
 		loadBalancerNotHTTP2,
+		portNotGRPC,
+		appProtocolOverridesName,
+		selectorMatchesNothing,
+		selectorSpansWorkloads,
+		headlessService,
+		externalNameService,
+		serviceProtocolConflict,
+		directLoadBalancer,
+		portNotTCP,
+		serviceEntryConflict,
 	}
 }

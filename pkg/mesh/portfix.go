@@ -42,7 +42,7 @@ func GRPCPortName(service *core.Service, port *core.ServicePort) string {
 	}
 	for _, name := range []string{"grpc", longer} {
 		taken := slices.ContainsFunc(service.Spec.Ports, func(other core.ServicePort) bool {
-			return other.Name == name && other.Port != port.Port
+			return other.Name == name && (other.Port != port.Port || other.Protocol != port.Protocol)
 		})
 		if !taken {
 			return name

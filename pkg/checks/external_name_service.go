@@ -1,0 +1,93 @@
+package checks
+
+import (
+	"fmt"
+	"slices"
+
+	core "k8s.io/api/core/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+var externalNameService = &Check{
+	ID:     "GX306",
+	Slug:   "external-name-service",
+	Levels: []Level{Error, Warning},
+	Title:  "A gateway route leads to an ExternalName Service",
+	What: "The destination of a gateway route is a Service of type ExternalName. It is an error if no Service or ServiceEntry has the external " +
+		"name as host, else a warning.",
+	Why: "An ExternalName Service is only another name. Istio sends the calls to the cluster of the external name, which exists if a Service or " +
+		"a ServiceEntry has that very host. Even then there are no pods here to balance over, and protocol and TLS are the other side's.",
+	Client: "`UNAVAILABLE` where the external name is unknown to the mesh.",
+	Bad: greeterNamespace + `---
+apiVersion: v1
+kind: Service
+metadata: {name: greeter, namespace: demo}
+spec:
+  type: ExternalName
+  externalName: greeter.example.net
+  ports: [{name: grpc, port: 8000}]
+` + greeterRoute,
+	Good:     greeterWorkload + greeterService + greeterRoute,
+	Reads:    append([]mesh.Kind{mesh.KindVirtualService, mesh.KindGateway}, exposureReads...),
+	Consults: append([]mesh.Kind{mesh.KindServiceEntry}, withoutKinds(exposureConsults, mesh.KindVirtualService, mesh.KindGateway)...),
+	Since:    "v0.1.0",
+	Run: func(p *Pass) {
+		for _, service := range p.Services().All() {
+			if service.Spec.Type == core.ServiceTypeExternalName {
+				reportExternalName(p, service)
+			}
+		}
+	},
+}
+
+func reportExternalName(p *Pass, service *core.Service) {
+	evidence, leads := externalNameEvidence(p, service)
+	if !leads {
+		return
+	}
+	host := service.Spec.ExternalName
+	finding := Finding{
+		Level:  Warning,
+		Object: service,
+		Path:   ".spec.externalName",
+		Message: fmt.Sprintf("A gateway route leads to Service %s, which is only another name for %s: there are no pods to balance over.",
+			service.Name, host),
+		Evidence: evidence,
+		Symptom:  "calls are balanced, encrypted and understood as the other side has it",
+		Fix:      Fix{Text: fmt.Sprintf("Let the route lead to %s itself.", host)},
+	}
+	if unknownToTheMesh(p, host) {
+		finding.Level = Error
+		finding.Message = fmt.Sprintf("A gateway route leads to Service %s, which is another name for %s, and no Service or ServiceEntry has that host.",
+			service.Name, host)
+		finding.Symptom = "UNAVAILABLE: the cluster of the route does not exist"
+		finding.Fix.Text = fmt.Sprintf("Add a ServiceEntry with host %s and a port of protocol GRPC, and let the route lead to that host.", host)
+	}
+	p.Report(finding)
+}
+
+// externalNameEvidence says why the routes that lead to the Service carry gRPC; leads is false where none does.
+func externalNameEvidence(p *Pass, service *core.Service) (evidence []string, leads bool) {
+	routes := p.ExternalNameRoutes()[mesh.KeyOf(service)]
+	for _, route := range routes {
+		evidence = append(evidence, fmt.Sprintf("%s leads to it", mesh.KeyOf(route.VirtualService)))
+		leads = leads || p.AllScopes || route.CarriesGRPC()
+	}
+	for _, port := range p.ExposedPortsOf(service) {
+		evidence = append(evidence, evidenceOf(port)...)
+		leads = leads || port.Routed || len(routes) > 0
+	}
+	slices.Sort(evidence)
+	return slices.Compact(evidence), leads
+}
+
+func unknownToTheMesh(p *Pass, host string) bool {
+	return p.ServiceByHost(host) == nil && len(p.ServiceEntriesByHost(host)) == 0 &&
+		p.Missing(mesh.KindServiceEntry, "", "") && missingService(p, host)
+}
+
+func missingService(p *Pass, host string) bool {
+	name, namespace, ok := mesh.SplitServiceHost(host)
+	return !ok || p.Missing(mesh.KindService, namespace, name)
+}

@@ -1,0 +1,105 @@
+package checks
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	core "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+)
+
+var headlessService = &Check{
+	ID:     "GX305",
+	Slug:   "headless-service",
+	Levels: []Level{Warning},
+	Title:  "A headless Service is not balanced per request inside the mesh",
+	What: "A Service with an exposed port is headless (`clusterIP: None`), and no Service with an address of its own is beside it for the " +
+		"same pods and port.",
+	Why: "The name of a headless Service means the addresses of its pods. The caller picks one of them when it connects, and its " +
+		"sidecar passes the connection on to that pod. A gateway is no such caller: it knows the pods from Istio and balances.",
+	Client: "Calls work. All calls that a client in the mesh makes over one connection go to one pod.",
+	Bad: greeterWorkload + `---
+apiVersion: v1
+kind: Service
+metadata: {name: greeter, namespace: demo}
+spec:
+  clusterIP: None
+  selector: {app: greeter}
+  ports: [{name: grpc, port: 8000, targetPort: 50051}]
+`,
+	Good: greeterWorkload + greeterService + `---
+apiVersion: v1
+kind: Service
+metadata: {name: greeter-pods, namespace: demo}
+spec:
+  clusterIP: None
+  selector: {app: greeter}
+  ports: [{name: grpc, port: 8000, targetPort: 50051}]
+`,
+	Reads:    exposureReads,
+	Consults: exposureConsults,
+	Since:    "v0.1.0",
+	Run: func(p *Pass) {
+		for _, port := range p.ExposedPorts() {
+			if mesh.IsHeadless(port.Service) && port.Port.Protocol == core.ProtocolTCP && !hasBalancedTwin(p, port) {
+				p.Report(Finding{
+					Object: port.Service,
+					Path:   ".spec.clusterIP",
+					Message: fmt.Sprintf("Service %s is headless: callers in the mesh choose a pod when they connect to %s, and stay with it.",
+						port.Service.Name, portText(port)),
+					Evidence: evidenceOf(port),
+					Symptom:  "all calls of a client in the mesh stay on one pod; the gateway balances",
+					Fix:      serviceBeside(p, port),
+				})
+			}
+		}
+	},
+}
+
+// hasBalancedTwin says that a Service with an address of its own selects the same pods and leads to the same port.
+func hasBalancedTwin(p *Pass, port *mesh.ExposedPort) bool {
+	isTwin := func(service *core.Service) bool {
+		return !mesh.IsHeadless(service) && maps.Equal(service.Spec.Selector, port.Service.Spec.Selector) &&
+			slices.ContainsFunc(service.Spec.Ports, func(other core.ServicePort) bool {
+				return other.Protocol == port.Port.Protocol && (other.Port == port.Port.Port || other.TargetPort == port.Port.TargetPort)
+			})
+	}
+	for _, workload := range port.Workloads {
+		return slices.ContainsFunc(p.ServicesSelecting(workload), isTwin)
+	}
+	return slices.ContainsFunc(p.Services().In(port.Service.Namespace), isTwin)
+}
+
+// serviceBeside is a ClusterIP Service for the same pods and port. A copy of a port that is no gRPC to Istio would be no help.
+func serviceBeside(p *Pass, port *mesh.ExposedPort) Fix {
+	fix := Fix{Text: fmt.Sprintf("Make a ClusterIP Service for the same pods beside %s, and let callers use that.", port.Service.Name)}
+	name := port.Service.Name + "-balanced"
+	_, taken := p.Services().Get(port.Service.Namespace, name)
+	if taken || len(name) > 63 || !port.Protocol().IsHTTP2() || !mesh.HasEndpoints(port.Service) {
+		return fix
+	}
+	service := &core.Service{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Service"},
+		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: port.Service.Namespace, Labels: maps.Clone(port.Service.Labels)},
+		Spec: core.ServiceSpec{
+			Selector: port.Service.Spec.Selector,
+			Ports: []core.ServicePort{{
+				Name: port.Port.Name, Port: port.Port.Port, Protocol: port.Port.Protocol,
+				TargetPort: port.Port.TargetPort, AppProtocol: port.Port.AppProtocol,
+			}},
+		},
+	}
+	form, err := mesh.ToUnstructured(service)
+	if err != nil {
+		return fix
+	}
+	return Fix{
+		Text:    fmt.Sprintf("Create the ClusterIP Service %s for the same pods, and let callers use that.", name),
+		Level:   Ask,
+		Changes: []plan.Change{{Action: plan.Create, Object: form, Reason: "calls to an address of its own are balanced per request"}},
+	}
+}

@@ -1,0 +1,74 @@
+package checks
+
+import (
+	"fmt"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+var portNotGRPC = &Check{
+	ID:     "GX301",
+	Slug:   "port-not-grpc",
+	Levels: []Level{Error, Warning},
+	Title:  "Istio does not know that the Service port is gRPC",
+	What: "A Service port behind which a gRPC server listens resolves to another protocol than GRPC, GRPC-Web or HTTP2. It is an error where a " +
+		"gateway leads to the port, else a warning.",
+	Why: "Istio reads the protocol from `appProtocol`, or else from the port's name up to the first dash: `grpc`, `grpc-api`, but neither " +
+		"`grpcapi` nor `api-grpc`. A sidecar finds out what an undeclared port speaks; a gateway never does, and speaks HTTP/1.1 to every " +
+		"port that is not declared to be HTTP/2. A DestinationRule with `useClientProtocol` or `h2UpgradePolicy: UPGRADE` makes up for it.",
+	Client: "`UNAVAILABLE` or `INTERNAL` through a gateway, because a gRPC server does not speak HTTP/1.1. Inside the mesh, a port declared " +
+		"as TCP is balanced per connection.",
+	Bad: greeterWorkload + `---
+apiVersion: v1
+kind: Service
+metadata: {name: greeter, namespace: demo}
+spec:
+  selector: {app: greeter}
+  ports: [{name: http, port: 8000, targetPort: 50051}]
+` + greeterRoute,
+	Good:     greeterWorkload + greeterService + greeterRoute,
+	Reads:    exposureReads,
+	Consults: portProtocolConsults,
+	Since:    "v0.1.0",
+	Run: func(p *Pass) {
+		for _, port := range p.ExposedPorts() {
+			if notHTTP2(p, port) && !overridesName(port) {
+				p.Report(Finding{
+					Level:    routedLevel(port),
+					Object:   port.Service,
+					Path:     declaringField(port),
+					Message:  fmt.Sprintf("%s of Service %s leads to a gRPC server, but %s: %s.", upperFirst(portText(port)), port.Service.Name, protocolText(port), whyProtocol(port)),
+					Evidence: evidenceOf(port),
+					Symptom:  wrongProtocolSymptom(port),
+					Fix:      declareGRPC(p, port),
+				})
+			}
+		}
+	},
+}
+
+// declaringField is the field that decides the port's protocol.
+func declaringField(port *mesh.ExposedPort) string {
+	switch {
+	case port.Port.AppProtocol != nil:
+		return portField(port, "appProtocol")
+	case port.Port.Name != "":
+		return portField(port, "name")
+	default:
+		return portField(port, "")
+	}
+}
+
+// whyProtocol says how Istio comes to the protocol, as a clause.
+func whyProtocol(port *mesh.ExposedPort) string {
+	switch {
+	case port.Port.AppProtocol != nil:
+		return fmt.Sprintf("its appProtocol is %q", *port.Port.AppProtocol)
+	case port.Port.Name == "":
+		return "it has neither name nor appProtocol"
+	case port.Protocol() == mesh.ProtocolUnsupported:
+		return fmt.Sprintf("what stands before the first dash of %q is no protocol's name", port.Port.Name)
+	default:
+		return fmt.Sprintf("its name is %q", port.Port.Name)
+	}
+}

@@ -1,0 +1,70 @@
+package checks
+
+import (
+	"fmt"
+
+	core "k8s.io/api/core/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+// portProtocolConsults are the kinds that decide whether HTTP/2 is spoken to a port all the same, and how it may be fixed.
+var portProtocolConsults = append([]mesh.Kind{
+	mesh.KindDestinationRule, mesh.KindIngress, mesh.KindServiceMonitor, mesh.KindEndpointSlice,
+}, exposureConsults...)
+
+// notHTTP2 says that Istio takes an exposed port for something that is not HTTP/2, and that no policy makes up for it. Ports of
+// other transports than TCP, and those of ExternalName Services, which no proxy calls, are not judged.
+func notHTTP2(p *Pass, port *mesh.ExposedPort) bool {
+	if port.Port.Protocol != core.ProtocolTCP || port.Service.Spec.Type == core.ServiceTypeExternalName || port.Protocol().IsHTTP2() {
+		return false
+	}
+	clients := []mesh.Client{}
+	for _, gateway := range p.GatewaysTo(port) {
+		clients = append(clients, gateway.Client())
+	}
+	if len(clients) == 0 {
+		clients = append(clients, mesh.Client{Namespace: port.Service.Namespace})
+	}
+	for _, client := range clients {
+		if !p.UpgradesToHTTP2(port.Service, port.Port, client) {
+			return true
+		}
+	}
+	return false
+}
+
+// appProtocolOverridesName says that the name of the port speaks of gRPC, and appProtocol replaces it.
+func overridesName(port *mesh.ExposedPort) bool {
+	return port.Port.AppProtocol != nil && mesh.SaysGRPC(port.Port.Name)
+}
+
+// routedLevel is Error for a port that a gateway leads to, Warning for one that only the mesh calls.
+func routedLevel(port *mesh.ExposedPort) Level {
+	if port.Routed {
+		return errorUnlessWeak(port)
+	}
+	return Warning
+}
+
+// wrongProtocolSymptom is what a client sees of a port that Istio does not know to be gRPC.
+func wrongProtocolSymptom(port *mesh.ExposedPort) string {
+	switch protocol := port.Protocol(); {
+	case port.Routed:
+		return "UNAVAILABLE or INTERNAL: the gateway speaks HTTP/1.1 to the pods"
+	case protocol.IsHTTP():
+		return "UNAVAILABLE or INTERNAL for callers with a sidecar, which speaks HTTP/1.1 to the pods"
+	case protocol == mesh.ProtocolUnsupported:
+		return "none inside the mesh, where sidecars find the protocol out; UNAVAILABLE as soon as a gateway leads here"
+	default:
+		return "calls are balanced per connection: all calls of a client stay on one pod"
+	}
+}
+
+// protocolText says what Istio takes a port for.
+func protocolText(port *mesh.ExposedPort) string {
+	if protocol := port.Protocol(); protocol != mesh.ProtocolUnsupported {
+		return fmt.Sprintf("Istio takes it for %s", protocol)
+	}
+	return "Istio does not know its protocol"
+}

@@ -1,0 +1,115 @@
+package checks
+
+import (
+	"fmt"
+
+	core "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+var selectorMatchesNothing = &Check{
+	ID:     "GX303",
+	Slug:   "selector-matches-nothing",
+	Levels: []Level{Error, Warning},
+	Title:  "The Service selects no pods",
+	What:   "The selector of a Service with an exposed port matches no pod, and the pod template of no workload, in its namespace.",
+	Why: "A Service selects pods by their own labels, those of the workload's pod template, not by those of the workload. One label that " +
+		"differs is enough for a Service without endpoints.",
+	Client: "`UNAVAILABLE`, with the message `no healthy upstream`.",
+	Bad: greeterWorkload + `---
+apiVersion: v1
+kind: Service
+metadata: {name: greeter, namespace: demo}
+spec:
+  selector: {app: greeter-api}
+  ports: [{name: grpc, port: 8000, targetPort: 50051}]
+` + greeterRoute,
+	Good:     greeterWorkload + greeterService + greeterRoute,
+	Reads:    append([]mesh.Kind{mesh.KindPod}, exposureReads...),
+	Consults: withoutKinds(exposureConsults, mesh.KindPod),
+	Since:    "v0.1.0",
+	Run: func(p *Pass) {
+		for _, service := range p.Services().All() {
+			ports := p.ExposedPortsOf(service)
+			if len(ports) > 0 && mesh.HasEndpoints(service) && selectsNothing(p, service) {
+				reportSelectorMatchesNothing(p, service, ports)
+			}
+		}
+	},
+}
+
+func selectsNothing(p *Pass, service *core.Service) bool {
+	if len(p.WorkloadsOf(service)) > 0 || len(p.PodsSelected(service.Namespace, service.Spec.Selector)) > 0 {
+		return false
+	}
+	for _, kind := range []mesh.Kind{mesh.KindDeployment, mesh.KindStatefulSet, mesh.KindDaemonSet, mesh.KindPod} {
+		if !p.Missing(kind, service.Namespace, "") {
+			return false
+		}
+	}
+	return true
+}
+
+func reportSelectorMatchesNothing(p *Pass, service *core.Service, ports []*mesh.ExposedPort) {
+	finding := Finding{
+		Level:  errorUnlessWeak(ports...),
+		Object: service,
+		Path:   ".spec.selector",
+		Message: fmt.Sprintf("Service %s selects %s, and no pod or pod template in namespace %s has these labels.",
+			service.Name, labels.FormatLabels(service.Spec.Selector), service.Namespace),
+		Evidence: evidenceOf(ports[0]),
+		Symptom:  "UNAVAILABLE: no healthy upstream",
+		Fix:      Fix{Text: fmt.Sprintf("Let the selector of Service %s match the labels of the pods that serve it.", service.Name)},
+	}
+	if workload, key := onlyNearMiss(p, service, ports); workload != nil {
+		value := workload.Template.Labels[key]
+		finding.Evidence = append(finding.Evidence, fmt.Sprintf("the pods of %s have %s=%s", workload.Key, key, value))
+		finding.Fix = Fix{
+			Text:    fmt.Sprintf("Select %s=%s, the label of the pods of %s.", key, value, workload.Key),
+			Level:   Ask,
+			Changes: setField(service, "the pods have this label", value, "spec", "selector", key),
+		}
+	}
+	p.Report(finding)
+}
+
+// onlyNearMiss is the one workload with the exposed ports whose pods would be selected if one label had another value, and that
+// label's key.
+func onlyNearMiss(p *Pass, service *core.Service, ports []*mesh.ExposedPort) (near *mesh.Workload, key string) {
+	for _, workload := range p.WorkloadsIn(service.Namespace) {
+		differing, differs := onlyDifference(service.Spec.Selector, workload.Template.Labels)
+		if !differs || p.IsInfrastructure(workload) || lacksAny(ports, workload) {
+			continue
+		}
+		if near != nil {
+			return nil, ""
+		}
+		near, key = workload, differing
+	}
+	return near, key
+}
+
+func onlyDifference(selector, labels map[string]string) (key string, only bool) {
+	for wanted, value := range selector {
+		has, there := labels[wanted]
+		switch {
+		case there && has == value:
+		case !there || key != "":
+			return "", false
+		default:
+			key = wanted
+		}
+	}
+	return key, key != ""
+}
+
+func lacksAny(ports []*mesh.ExposedPort, w *mesh.Workload) bool {
+	for _, port := range ports {
+		if targetIn(port.Port, w).lacks() {
+			return true
+		}
+	}
+	return false
+}

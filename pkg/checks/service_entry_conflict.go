@@ -1,0 +1,76 @@
+package checks
+
+import (
+	"fmt"
+
+	networking "istio.io/client-go/pkg/apis/networking/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+var serviceEntryConflict = &Check{
+	ID:     "GX310",
+	Slug:   "service-entry-conflict",
+	Levels: []Level{Warning},
+	Title:  "A ServiceEntry claims the Service's host with another protocol",
+	What:   "A ServiceEntry has the full name of a Service with an exposed port among its hosts, and another protocol on that port.",
+	Why: "Two definitions of one host and port contradict each other. At a gateway the Kubernetes Service wins; the entry misleads those who " +
+		"read it, and whatever else reads it.",
+	Client: "Nothing at a gateway.",
+	Bad: greeterWorkload + greeterService + `---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: greeter-legacy, namespace: demo}
+spec:
+  hosts: [greeter.demo.svc.cluster.local]
+  location: MESH_INTERNAL
+  resolution: STATIC
+  ports: [{number: 8000, name: http, protocol: HTTP}]
+  endpoints: [{address: 192.0.2.10}]
+`,
+	Good: greeterWorkload + greeterService + `---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: greeter-legacy, namespace: demo}
+spec:
+  hosts: [greeter-legacy.example.net]
+  location: MESH_INTERNAL
+  resolution: STATIC
+  ports: [{number: 8000, name: http, protocol: HTTP}]
+  endpoints: [{address: 192.0.2.10}]
+`,
+	Reads:    append([]mesh.Kind{mesh.KindServiceEntry}, exposureReads...),
+	Consults: exposureConsults,
+	Since:    "v0.1.0",
+	Run: func(p *Pass) {
+		for _, entry := range p.ServiceEntries().All() {
+			reportServiceEntryConflict(p, entry)
+		}
+	},
+}
+
+func reportServiceEntryConflict(p *Pass, entry *networking.ServiceEntry) {
+	for _, host := range entry.Spec.GetHosts() {
+		service := p.ServiceByHost(host)
+		if service == nil {
+			continue
+		}
+		for _, port := range p.ExposedPortsOf(service) {
+			for i, claimed := range entry.Spec.GetPorts() {
+				protocol := mesh.ParseProtocol(claimed.GetProtocol())
+				if int32(claimed.GetNumber()) != port.Port.Port || sameListener(protocol, port.Protocol()) {
+					continue
+				}
+				p.Report(Finding{
+					Object: entry,
+					Path:   fmt.Sprintf(".spec.ports[%d].protocol", i),
+					Message: fmt.Sprintf("ServiceEntry %s/%s gives port %d of %s protocol %s, and %s, which wins at a gateway, gives it %s.",
+						entry.Namespace, entry.Name, port.Port.Port, host, protocol, mesh.KeyOf(service), port.Protocol()),
+					Evidence: evidenceOf(port),
+					Symptom:  "none at a gateway, where the Service wins",
+					Fix:      Fix{Text: fmt.Sprintf("Take %s out of ServiceEntry %s/%s, or delete it.", host, entry.Namespace, entry.Name)},
+				})
+			}
+		}
+	}
+}

@@ -1,0 +1,120 @@
+package checks
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+
+	core "k8s.io/api/core/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+var serviceProtocolConflict = &Check{
+	ID:     "GX307",
+	Slug:   "service-protocol-conflict",
+	Levels: []Level{Warning},
+	Title:  "Two Services give one port of the pods two protocols",
+	What:   "Two Services select the same pods and lead to the same target port, one of them exposed, and their ports resolve to different protocols.",
+	Why: "The pods' sidecar has one inbound listener for a port, and it is made as the oldest Service says. Calls that come by the younger " +
+		"one are treated by the wrong protocol.",
+	Client: "Depends on the two protocols: gRPC-Web calls are not translated, HTTP policies do not match, calls may fail with `UNAVAILABLE`.",
+	Bad: greeterWorkload + greeterService + `---
+apiVersion: v1
+kind: Service
+metadata: {name: greeter-web, namespace: demo, creationTimestamp: "2026-01-01T00:00:00Z"}
+spec:
+  selector: {app: greeter}
+  ports: [{name: grpc-web, port: 8080, targetPort: 50051}]
+`,
+	Good: greeterWorkload + greeterService + `---
+apiVersion: v1
+kind: Service
+metadata: {name: greeter-web, namespace: demo, creationTimestamp: "2026-01-01T00:00:00Z"}
+spec:
+  selector: {app: greeter}
+  ports: [{name: grpc-internal, port: 8080, targetPort: 50051}]
+`,
+	Reads:    exposureReads,
+	Consults: exposureConsults,
+	Since:    "v0.1.0",
+	Run: func(p *Pass) {
+		for _, workload := range p.Workloads() {
+			byTarget := claimsByTarget(p, workload)
+			for _, number := range slices.Sorted(maps.Keys(byTarget)) {
+				reportProtocolConflict(p, workload, byTarget[number])
+			}
+		}
+	},
+}
+
+// claim is a Service port that leads to a port of a workload.
+type claim struct {
+	service *core.Service
+	index   int
+	number  int32
+	exposed *mesh.ExposedPort
+}
+
+func (c claim) port() *core.ServicePort { return &c.service.Spec.Ports[c.index] }
+
+// claimsByTarget are the TCP ports of Services that lead to each port of a workload, the oldest Service first, as istiod orders
+// them.
+// Source: Istio pilot/pkg/model/push_context.go, SortServicesByCreationTime.
+func claimsByTarget(p *Pass, w *mesh.Workload) map[int32][]claim {
+	services := slices.Clone(p.ServicesSelecting(w))
+	if len(services) < 2 {
+		return nil
+	}
+	slices.SortStableFunc(services, func(a, b *core.Service) int {
+		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
+	})
+	claims := map[int32][]claim{}
+	for _, service := range services {
+		exposed := p.ExposedPortsOf(service)
+		for i := range service.Spec.Ports {
+			number, _, ok := mesh.TargetPort(&service.Spec.Ports[i], w.Template)
+			if !ok || service.Spec.Ports[i].Protocol != core.ProtocolTCP {
+				continue
+			}
+			at := slices.IndexFunc(exposed, func(port *mesh.ExposedPort) bool { return port.Index == i })
+			made := claim{service: service, index: i, number: number}
+			if at >= 0 {
+				made.exposed = exposed[at]
+			}
+			claims[number] = append(claims[number], made)
+		}
+	}
+	return claims
+}
+
+func reportProtocolConflict(p *Pass, w *mesh.Workload, claims []claim) {
+	oldest := claims[0]
+	isExposed := func(c claim) bool { return c.exposed != nil }
+	if !slices.ContainsFunc(claims, isExposed) {
+		return
+	}
+	evidence := evidenceOf(claims[slices.IndexFunc(claims, isExposed)].exposed)
+	for _, younger := range claims[1:] {
+		first, second := mesh.ServicePortProtocol(oldest.port()), mesh.ServicePortProtocol(younger.port())
+		if younger.service == oldest.service || sameListener(first, second) {
+			continue
+		}
+		p.Report(Finding{
+			Object: younger.service,
+			Path:   fmt.Sprintf(".spec.ports[%d]", younger.index),
+			Message: fmt.Sprintf("Service %s says that port %d of %s is %s, and the older Service %s, which decides, says %s.",
+				younger.service.Name, younger.number, w.Key, second, oldest.service.Name, first),
+			Evidence: evidence,
+			Symptom:  "calls by way of the younger Service are treated by the wrong protocol; they may get UNAVAILABLE",
+			Fix:      Fix{Text: fmt.Sprintf("Give the ports of Services %s and %s the same protocol, or different targets.", oldest.service.Name, younger.service.Name)},
+		})
+	}
+}
+
+// sameListener says that a sidecar serves both protocols alike: gRPC is HTTP/2 to it.
+func sameListener(a, b mesh.Protocol) bool {
+	plainHTTP2 := func(p mesh.Protocol) bool { return p == mesh.ProtocolGRPC || p == mesh.ProtocolHTTP2 }
+	return a == b || plainHTTP2(a) && plainHTTP2(b)
+}
