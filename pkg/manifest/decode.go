@@ -89,7 +89,7 @@ func (d *document) decode(node *yaml.Node, meta metav1.TypeMeta, item int, names
 	case meta.Kind == "" && meta.APIVersion == "":
 		return found, &notKubernetesError{d.errorAt(node.Line, "%s", notKubernetes)}
 	case meta.Kind == "":
-		return found, d.errorAt(node.Line, "the object has an apiVersion (%s) but no kind", meta.APIVersion)
+		return found, &notKubernetesError{d.errorAt(node.Line, "the object has an apiVersion (%s) but no kind", meta.APIVersion)}
 	case meta.APIVersion == "":
 		return found, d.errorAt(node.Line, "the %s has no apiVersion", meta.Kind)
 	}

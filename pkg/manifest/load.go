@@ -94,6 +94,7 @@ func (m *Manifests) passOver(d *document, err error) error {
 	case d.file.isTemplate():
 		return fmt.Errorf("%w (this looks like a Helm template: render it with helm template and check what comes out)", err)
 	case errors.As(err, &other) && !named:
+		d.file.passedOver = true
 		m.note("%s was passed over: %s", d.file.path, other.fault.Message)
 		return nil
 	default:
@@ -102,6 +103,7 @@ func (m *Manifests) passOver(d *document, err error) error {
 }
 
 func (m *Manifests) noteTemplate(f *file) {
+	f.passedOver = true
 	m.note("%s was passed over: it is a Helm template; render it with helm template and check what comes out", f.path)
 }
 

@@ -18,8 +18,10 @@ type file struct {
 	generated bool
 	text      []byte
 	// named says that the user named this very file, rather than a directory that it is in.
-	named     bool
-	documents []*document
+	named bool
+	// passedOver says that the file is none of manifests.
+	passedOver bool
+	documents  []*document
 }
 
 // document is one YAML or JSON document of a file.

@@ -1,0 +1,95 @@
+package manifest
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+)
+
+// fileText is a file's text with its changed documents.
+func (e *editing) fileText(f *file) []byte {
+	var text []byte
+	position := 0
+	for _, d := range f.documents {
+		text = append(text, f.text[position:d.start]...)
+		text = append(text, e.text(d)...)
+		position = d.end
+	}
+	return append(text, f.text[position:]...)
+}
+
+// fileChanges are the files whose texts have changed, in their order, and the new ones.
+func (e *editing) fileChanges() ([]FileChange, error) {
+	var changes []FileChange
+	after := map[*file][]byte{}
+	for _, f := range e.manifests.files {
+		after[f] = e.fileText(f)
+	}
+	var created []FileChange
+	for _, creation := range e.created {
+		beside := creation.beside
+		document := documentOf(creation.object, beside)
+		if beside != nil && takesDocuments(beside.text) {
+			after[beside] = appendDocument(after[beside], document)
+			continue
+		}
+		path := newFileFor(creation.object, beside)
+		if _, err := os.Lstat(path); err == nil {
+			return nil, &Error{File: path, Message: fmt.Sprintf("the file is there already; move it away, %s goes there", plan.Name(creation.object))}
+		}
+		created = append(created, FileChange{Path: path, After: document})
+	}
+	for _, f := range e.manifests.files {
+		if bytes.Equal(after[f], f.text) {
+			continue
+		}
+		if !f.inPlace {
+			return nil, &Error{File: f.path, Message: "this is not a file that can be changed in place; write the manifests to a file and give its path"}
+		}
+		changes = append(changes, FileChange{Path: f.path, Before: f.text, After: after[f]})
+	}
+	return slices.Concat(changes, created), nil
+}
+
+// Render is everything that the files hold as one YAML stream, with the plan's changes made and the objects that it creates at
+// the end. Comments are kept. Files of a directory that are no manifests are left out.
+func Render(m *Manifests, p plan.Plan) ([]byte, error) {
+	e, err := m.edit(p.Changes)
+	if err != nil {
+		return nil, err
+	}
+	var stream []byte
+	for _, f := range m.files {
+		if f.passedOver {
+			continue
+		}
+		for _, d := range f.documents {
+			stream = appendToStream(stream, e.text(d))
+		}
+	}
+	for _, creation := range e.created {
+		stream = appendDocument(stream, documentOf(creation.object, creation.beside))
+	}
+	return stream, nil
+}
+
+// appendToStream puts a document behind others, with a separator between if it does not bring its own.
+func appendToStream(stream, document []byte) []byte {
+	switch {
+	case isEmpty(document):
+		return stream
+	case isMarker(document, "---"):
+		if len(stream) == 0 {
+			return append(stream, document...)
+		}
+		if !bytes.HasSuffix(stream, []byte("\n")) {
+			stream = append(stream, '\n')
+		}
+		return append(stream, document...)
+	default:
+		return appendDocument(stream, document)
+	}
+}

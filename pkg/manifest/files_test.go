@@ -1,0 +1,192 @@
+package manifest
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+)
+
+func gatewayFor(workload string) plan.Change {
+	return plan.Change{Action: plan.Create, Object: &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "networking.istio.io/v1", "kind": "Gateway",
+		"metadata": map[string]any{"name": "orders", "namespace": "shop", "annotations": map[string]any{ownerAnnotation: workload}},
+		"spec": map[string]any{
+			"selector": map[string]any{"istio": "ingressgateway"},
+			"servers": []any{map[string]any{
+				"hosts": []any{"*"}, "port": map[string]any{"name": "grpc-8000", "number": int64(8000), "protocol": "GRPC"},
+			}},
+		},
+	}}}
+}
+
+const gatewayText = `apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata:
+  name: orders
+  namespace: shop
+  annotations:
+    grpcexpose/for: Deployment/shop/orders
+spec:
+  selector:
+    istio: ingressgateway
+  servers:
+  - hosts:
+    - "*"
+    port:
+      name: grpc-8000
+      number: 8000
+      protocol: GRPC
+`
+
+func loadFiles(t *testing.T, paths ...string) *Manifests {
+	t.Helper()
+	manifests, err := Load(Sources{Files: paths, Recursive: true}, "default")
+	require.NoError(t, err)
+	return manifests
+}
+
+func TestRender(t *testing.T) {
+	manifests := loadFiles(t, "testdata/render")
+	stream, err := Render(manifests, plan.Plan{Changes: []plan.Change{
+		changeOf(t, manifests, field(mesh.KindService, "grpc", "spec", "ports", grpcPort, "name")),
+		gatewayFor("Deployment/shop/orders"),
+	}})
+	require.NoError(t, err)
+	deployment, err := os.ReadFile("testdata/render/apps/a.yaml")
+	require.NoError(t, err)
+	assert.Equal(t, string(deployment)+`---
+apiVersion: v1
+kind: Service
+metadata:
+  name: orders
+  namespace: shop
+spec:
+  ports:
+    - port: 8000 # no line end behind this
+      name: grpc
+---
+`+gatewayText, string(stream))
+}
+
+func TestRenderStandardInput(t *testing.T) {
+	manifests := load(t, `{"apiVersion":"v1","kind":"Service","metadata":{"name":"a"}}{"apiVersion":"v1","kind":"Service","metadata":{"name":"b"}}`)
+	stream, err := Render(manifests, plan.Plan{})
+	require.NoError(t, err)
+	assert.Equal(t, `{"apiVersion":"v1","kind":"Service","metadata":{"name":"a"}}`+"\n---\n"+
+		`{"apiVersion":"v1","kind":"Service","metadata":{"name":"b"}}`, string(stream))
+}
+
+func TestRenderDeletes(t *testing.T) {
+	manifests := load(t, service+"---\n"+strings.Replace(service, "a}", "b}", 1)+
+		"---\napiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Service\n  metadata: {name: c}\n- apiVersion: v1\n  kind: Service\n  metadata: {name: d}\n")
+	var changes []plan.Change
+	for _, name := range []string{"a", "c", "d"} {
+		u := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Service", "metadata": map[string]any{"name": name, "namespace": "default"}}}
+		changes = append(changes, plan.Change{Action: plan.Delete, Object: u})
+	}
+	stream, err := Render(manifests, plan.Plan{Changes: changes})
+	require.NoError(t, err)
+	assert.Equal(t, "---\napiVersion: v1\nkind: Service\nmetadata: {name: b}\n---\napiVersion: v1\nkind: List\nitems: []\n", string(stream))
+}
+
+func TestCreatedObjectsGoBesideTheirWorkload(t *testing.T) {
+	directory := t.TempDir()
+	require.NoError(t, os.CopyFS(directory, os.DirFS("testdata/render/apps")))
+	changes, err := Edit(loadFiles(t, directory), []plan.Change{gatewayFor("deployment/shop/orders")})
+	require.NoError(t, err)
+	require.Len(t, changes, 1)
+	assert.Equal(t, filepath.Join(directory, "a.yaml"), changes[0].Path)
+	assert.Equal(t, string(changes[0].Before)+"---\n"+strings.Replace(gatewayText, "Deployment/", "deployment/", 1), string(changes[0].After))
+}
+
+func TestCreatedObjectsDoNotGoIntoJSON(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "service.json")
+	require.NoError(t, os.WriteFile(path, []byte(`{"apiVersion":"v1","kind":"Service","metadata":{"name":"a"}}`), 0o600))
+	manifests := loadFiles(t, path)
+	changes, err := Edit(manifests, []plan.Change{gatewayFor("Deployment/shop/orders")})
+	require.NoError(t, err)
+	beside := filepath.Join(filepath.Dir(path), "orders-gateway.yaml")
+	assert.Equal(t, []FileChange{{Path: beside, After: []byte(gatewayText)}}, changes)
+
+	require.NoError(t, Write(changes))
+	_, err = Edit(manifests, []plan.Change{gatewayFor("Deployment/shop/orders")})
+	assert.EqualError(t, err, beside+": the file is there already; move it away, Gateway shop/orders goes there")
+}
+
+func TestWrite(t *testing.T) {
+	directory := t.TempDir()
+	path, link := filepath.Join(directory, "a.yaml"), filepath.Join(directory, "link.yaml")
+	require.NoError(t, os.WriteFile(path, []byte("before"), 0o640))
+	require.NoError(t, os.Symlink("a.yaml", link))
+
+	require.NoError(t, Write([]FileChange{{Path: link, Before: []byte("before"), After: []byte("after")}}))
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	assert.Equal(t, "after", string(text))
+	info, err := os.Lstat(link)
+	require.NoError(t, err)
+	assert.NotZero(t, info.Mode()&os.ModeSymlink, "the link is still one")
+
+	err = Write([]FileChange{{Path: path, Before: []byte("before"), After: []byte("again")}})
+	assert.EqualError(t, err, path+": the file has changed since it was read; run the command again")
+	entries, err := os.ReadDir(directory)
+	require.NoError(t, err)
+	assert.Len(t, entries, 2, "no temporary file is left behind")
+}
+
+func TestDirectories(t *testing.T) {
+	manifests := loadFiles(t, "testdata/render", "testdata/chart")
+	assert.Equal(t, []string{"apps/v1/Deployment shop/orders:2", "v1/Service shop/orders:1"}, listing(manifests))
+	assert.Equal(t, 1, manifests.Others)
+	assert.Equal(t, []string{
+		"testdata/chart/templates/deployment.yaml was passed over: it is a Helm template; render it with helm template and check what comes out",
+		"testdata/chart/templates/service.yaml was passed over: it is a Helm template; render it with helm template and check what comes out",
+		"testdata/render/apps/values.yaml was passed over: it has no apiVersion and kind, so it is not a Kubernetes object",
+		"testdata/chart/Chart.yaml was passed over: the object has an apiVersion (v2) but no kind",
+	}, manifests.Notes)
+}
+
+func TestPathFaults(t *testing.T) {
+	empty := t.TempDir()
+	for path, want := range map[string]string{
+		"testdata/none.yaml":         "testdata/none.yaml: there is no such file or directory",
+		"testdata/render":            "testdata/render: the directory has no file that ends in .json, .yaml, .yml; give -R to look below it",
+		empty:                        empty + ": the directory has no file that ends in .json, .yaml, .yml; give -R to look below it",
+		"https://example.com/a.yaml": "https://example.com/a.yaml: addresses are not read; download the file and give its path",
+		"-":                          "stdin: there is no standard input to read",
+	} {
+		_, err := Load(Sources{Files: []string{path}}, "default")
+		assert.EqualError(t, err, want)
+	}
+}
+
+func TestKustomize(t *testing.T) {
+	manifests, err := Load(Sources{Kustomize: "testdata/kustomize/overlay"}, "default")
+	require.NoError(t, err)
+	assert.Equal(t, []string{"v1/Service shop/blue-orders:0"}, listing(manifests))
+	assert.Equal(t, "testdata/kustomize/overlay", manifests.Objects[0].Source.File)
+
+	_, err = Load(Sources{Kustomize: "testdata/render"}, "default")
+	assert.ErrorContains(t, err, "testdata/render: the kustomization cannot be built: unable to find one of 'kustomization.yaml'")
+}
+
+func TestSnapshotOfFiles(t *testing.T) {
+	manifests := load(t, service)
+	_, unknown := manifests.Snapshot(true, mesh.Options{}).Unknown(mesh.KindGateway, "", "")
+	assert.False(t, unknown)
+	reason, unknown := manifests.Snapshot(false, mesh.Options{}).Unknown(mesh.KindGateway, "", "")
+	assert.True(t, unknown)
+	assert.Equal(t, "not in the files", reason)
+}
+
+func TestObjectsThatAreThereTwice(t *testing.T) {
+	assert.Equal(t, []string{"Service default/a is there twice, at stdin:1 and stdin:5; the second one counts"}, load(t, service+"---\n"+service).Notes)
+}
