@@ -3,6 +3,20 @@ package checks
 // All are the checks, by ID.
 func All() []*Check {
 	return []*Check{
+		noInjector,
+		namespaceNotInjected,
+		injectionLabelsConflict,
+		revisionNotFound,
+		injectAnnotationIneffective,
+		podPredatesInjection,
+		proxyRevisionOutdated,
+		workloadOptsOut,
+		hostNetwork,
+		injectorUnavailable,
+		namespaceNotDiscovered,
+		inboundPortNotCaptured,
+		ambientWithoutWaypoint,
+		mixedDataplaneModes,
 		targetPortNotFound,
 		noReadyPods,
 		singleReplica,

@@ -15,6 +15,8 @@ type InjectionLabel struct {
 	Key, Value string
 	// Revision is that of the proxy which the pods then get.
 	Revision string
+	// By is the webhook that then counts.
+	By *Injector
 }
 
 // String is the label as kubectl label takes it.
@@ -26,7 +28,7 @@ func (l InjectionLabel) String() string { return l.Key + "=" + l.Value }
 func (s *Snapshot) NamespaceInjectionLabels(w *Workload) []InjectionLabel {
 	namespaceLabels := s.NamespaceLabels(w.Namespace())
 	return s.labelsThatInject(s.labelsSelected(namespaceSelector), func(label InjectionLabel) Injection {
-		return s.InjectionIn(w.Namespace(), withInjectionLabel(namespaceLabels, label), w.Template)
+		return s.InjectionIn(w.Namespace(), WithInjectionLabel(namespaceLabels, label), w.Template)
 	})
 }
 
@@ -34,13 +36,13 @@ func (s *Snapshot) NamespaceInjectionLabels(w *Workload) []InjectionLabel {
 func (s *Snapshot) TemplateInjectionLabels(w *Workload) []InjectionLabel {
 	return s.labelsThatInject(s.labelsSelected(podSelector), func(label InjectionLabel) Injection {
 		template := core.PodTemplateSpec{ObjectMeta: w.Template.ObjectMeta, Spec: w.Template.Spec}
-		template.Labels = withInjectionLabel(w.Template.Labels, label)
+		template.Labels = WithInjectionLabel(w.Template.Labels, label)
 		return s.InjectionOfPod(w.Namespace(), &template)
 	})
 }
 
-// withInjectionLabel is a copy of an object's labels in which the label is the only one that Istio's webhooks select by.
-func withInjectionLabel(existing map[string]string, label InjectionLabel) map[string]string {
+// WithInjectionLabel is a copy of an object's labels in which the label is the only one that Istio's webhooks select by.
+func WithInjectionLabel(existing map[string]string, label InjectionLabel) map[string]string {
 	changed := maps.Clone(existing)
 	if changed == nil {
 		changed = map[string]string{}
@@ -57,7 +59,7 @@ func (s *Snapshot) labelsThatInject(candidates []InjectionLabel, with func(Injec
 	var found []InjectionLabel
 	for _, label := range candidates {
 		if injection := with(label); injection.Injected {
-			found = append(found, InjectionLabel{label.Key, label.Value, injection.Revision})
+			found = append(found, InjectionLabel{label.Key, label.Value, injection.Revision, injection.By})
 		}
 	}
 	return found

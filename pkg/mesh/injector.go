@@ -149,3 +149,9 @@ func (i *Injector) Deactivated() bool {
 	}
 	return isOff(i.Webhook.NamespaceSelector) || isOff(i.Webhook.ObjectSelector)
 }
+
+// SelectsNamespace says whether the webhook is called for pods of a namespace with these labels, whatever theirs are, as far
+// as the namespace decides.
+func (i *Injector) SelectsNamespace(namespaceLabels map[string]string) bool {
+	return i.namespaces.Matches(labels.Set(namespaceLabels))
+}

@@ -44,7 +44,7 @@ func (s *Snapshot) WaypointOf(service *core.Service) WaypointUse {
 	}
 	if gateway, ok := s.KubernetesGateways().Get(use.Named.Namespace, use.Named.Name); ok {
 		use.Gateway = gateway
-		use.Refused = s.waypointRefuses(gateway, service)
+		use.Refused = s.WaypointRefuses(gateway, service)
 	}
 	return use
 }
@@ -60,10 +60,10 @@ func waypointNamed(objectLabels map[string]string, namespace string) WaypointUse
 	return WaypointUse{Named: types.NamespacedName{Namespace: namespace, Name: name}}
 }
 
-// waypointRefuses says why a waypoint leaves calls to a Service alone: it is for workloads only, or its listener does not
+// WaypointRefuses says why a waypoint leaves calls to a Service alone: it is for workloads only, or its listener does not
 // let the Service's namespace in.
 // Source: Istio's pilot/pkg/serviceregistry/ambient/waypoints.go (gatewayToWaypointTransform, makeAllowedRoutes).
-func (s *Snapshot) waypointRefuses(gateway *gatewayapi.Gateway, service *core.Service) string {
+func (s *Snapshot) WaypointRefuses(gateway *gatewayapi.Gateway, service *core.Service) string {
 	traffic := "service"
 	if class, ok := s.GatewayClasses().Get("", string(gateway.Spec.GatewayClassName)); ok && class.Labels[LabelWaypointFor] != "" {
 		traffic = class.Labels[LabelWaypointFor]

@@ -1,0 +1,178 @@
+package checks
+
+import (
+	"maps"
+	"slices"
+
+	core "k8s.io/api/core/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+)
+
+// absence is the ID of the check that speaks of a workload whose new pods get no proxy: each such workload has one cause.
+type absence string
+
+// The causes that need no check of their own.
+const (
+	// injected workloads have no cause.
+	injected absence = ""
+	// ambient workloads need no proxy of their own.
+	ambient absence = "ambient"
+	// byChoice: the mesh leaves the whole namespace alone, and nothing leads into it.
+	byChoice absence = "by choice"
+)
+
+// The causes that a check speaks of.
+const (
+	noInjectorAtAll    absence = "GX101"
+	namespaceUnlabeled absence = "GX102"
+	labelsInConflict   absence = "GX103"
+	revisionMissing    absence = "GX104"
+	labelIneffective   absence = "GX105"
+	optsOut            absence = "GX108"
+	onHostNetwork      absence = "GX109"
+)
+
+// absenceOf is why the new pods of a workload get no proxy. What is asked first speaks first.
+func absenceOf(p *Pass, w exposedWorkload) absence {
+	namespaceLabels := p.NamespaceLabels(w.Namespace())
+	injection := p.InjectionOf(w.Workload)
+	switch {
+	case injection.Injected:
+		return injected
+	case w.Template.Spec.HostNetwork:
+		return onHostNetwork
+	case p.IsAmbient(w.Namespace(), w.Template):
+		return ambient
+	case len(activeInjectors(p)) == 0:
+		return noInjectorAtAll
+	case !w.routed() && len(p.Undiscovered(w.Namespace())) > 0:
+		return byChoice
+	case hasBothLabels(namespaceLabels):
+		return labelsInConflict
+	case namesNoInjector(p, namespaceLabels):
+		return revisionMissing
+	case optOutDecides(p, w):
+		return optsOut
+	case overriddenRevision(p, w):
+		return labelsInConflict
+	case templateNamesNoInjector(p, w):
+		return revisionMissing
+	case asksInVain(p, w):
+		return labelIneffective
+	default:
+		return namespaceUnlabeled
+	}
+}
+
+// knownAbsence is absenceOf where it is known: the namespace's labels are, and there are no webhooks but those that were read.
+// Where it is not, the check is reported as skipped.
+func knownAbsence(p *Pass, w exposedWorkload) absence {
+	if !knowsNamespace(p, w.Namespace()) {
+		return injected
+	}
+	cause := absenceOf(p, w)
+	if cause != injected && cause != ambient && !p.Missing(mesh.KindWebhook, "", "") {
+		return injected
+	}
+	return cause
+}
+
+func hasBothLabels(namespaceLabels map[string]string) bool {
+	_, plain := namespaceLabels[mesh.LabelInjection]
+	_, revision := namespaceLabels[mesh.LabelRevision]
+	return plain && revision
+}
+
+// namesNoInjector says that a namespace asks for injection by a label that no webhook selects.
+func namesNoInjector(p *Pass, namespaceLabels map[string]string) bool {
+	if namespaceLabels[mesh.LabelRevision] == "" && namespaceLabels[mesh.LabelInjection] != "enabled" {
+		return false
+	}
+	return !slices.ContainsFunc(p.Injectors(), func(i *mesh.Injector) bool { return i.SelectsNamespace(namespaceLabels) })
+}
+
+// optOutDecides says that pods of the workload would have a proxy, did the template not ask for none.
+func optOutDecides(p *Pass, w exposedWorkload) bool {
+	if choice, _ := injectChoice(w); choice != "false" {
+		return false
+	}
+	return !p.InjectionOf(w.Workload).Injected && p.InjectionOfPod(w.Namespace(), withoutChoice(w)).Injected
+}
+
+// templateNamesNoInjector says that the pods ask for a revision that no webhook selects, in a namespace that leaves the choice
+// to them.
+func templateNamesNoInjector(p *Pass, w exposedWorkload) bool {
+	choice, _ := injectChoice(w)
+	return w.Template.Labels[mesh.LabelRevision] != "" && choice != "false" && !labelledForInjection(p.NamespaceLabels(w.Namespace()))
+}
+
+func labelledForInjection(namespaceLabels map[string]string) bool {
+	_, plain := namespaceLabels[mesh.LabelInjection]
+	_, revision := namespaceLabels[mesh.LabelRevision]
+	return plain || revision
+}
+
+// overriddenRevision says that the pods ask for a revision, but labels of their namespace decide otherwise.
+func overriddenRevision(p *Pass, w exposedWorkload) bool {
+	wanted := w.Template.Labels[mesh.LabelRevision]
+	namespaceLabels := p.NamespaceLabels(w.Namespace())
+	if wanted == "" || !labelledForInjection(namespaceLabels) {
+		return false
+	}
+	injection := p.InjectionOf(w.Workload)
+	if injection.Injected {
+		return wanted != injection.Revision && wanted != injection.By.Tag && wanted != namespaceLabels[mesh.LabelRevision]
+	}
+	return p.InjectionIn(w.Namespace(), withoutLabels(namespaceLabels, mesh.LabelInjection, mesh.LabelRevision), w.Template).Injected
+}
+
+// asksInVain says that the pods ask for a proxy, or seem to, by something that no webhook selects, though there is a label for
+// it that one would.
+func asksInVain(p *Pass, w exposedWorkload) bool {
+	choice, at := injectChoice(w)
+	if at == nil || choice == "false" || isLabelOfTemplate(at) && choice == "true" {
+		return false
+	}
+	return len(p.TemplateInjectionLabels(w.Workload)) > 0
+}
+
+// injectChoice is the value of sidecar.istio.io/inject that counts, the label's before the annotation's, and the path of it;
+// a nil path where the template has neither.
+// Source: Istio's pkg/kube/inject/inject.go (injectRequired).
+func injectChoice(w exposedWorkload) (value string, at plan.Path) {
+	if value, ok := w.Template.Labels[mesh.LabelInject]; ok {
+		return value, templateLabelPath(mesh.LabelInject)
+	}
+	if value, ok := w.Template.Annotations[mesh.LabelInject]; ok {
+		return value, templateAnnotationPath(mesh.LabelInject)
+	}
+	return "", nil
+}
+
+// withoutChoice is the pod template without the label and the annotation sidecar.istio.io/inject.
+func withoutChoice(w exposedWorkload) *core.PodTemplateSpec {
+	template := &core.PodTemplateSpec{ObjectMeta: w.Template.ObjectMeta, Spec: w.Template.Spec}
+	template.Labels = withoutLabels(template.Labels, mesh.LabelInject)
+	template.Annotations = withoutLabels(template.Annotations, mesh.LabelInject)
+	return template
+}
+
+func withoutLabels(labels map[string]string, keys ...string) map[string]string {
+	remaining := maps.Clone(labels)
+	for _, key := range keys {
+		delete(remaining, key)
+	}
+	return remaining
+}
+
+func templateLabelPath(key string) plan.Path {
+	return plan.Path{"spec", "template", "metadata", "labels", key}
+}
+
+func templateAnnotationPath(key string) plan.Path {
+	return plan.Path{"spec", "template", "metadata", "annotations", key}
+}
+
+func isLabelOfTemplate(path plan.Path) bool { return path[3] == "labels" }

@@ -1,0 +1,121 @@
+package checks
+
+import (
+	"fmt"
+	"slices"
+
+	core "k8s.io/api/core/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+)
+
+var ambientWithoutWaypoint = &Check{
+	ID:     "GX113",
+	Slug:   "ambient-without-waypoint",
+	Levels: []Level{Warning},
+	Title:  "Calls to an ambient gRPC Service pass through no waypoint",
+	What: "A Service with an exposed gRPC port leads to pods in ambient mode, and no waypoint is in use for it or its namespace: there is no " +
+		"label istio.io/use-waypoint, it says none, or it names a Gateway that does not exist or does not take calls to this Service.",
+	Why: "In ambient mode ztunnel forwards connections; it does not know of requests. Only a waypoint speaks HTTP/2 and picks a pod for " +
+		"every call.",
+	Client: "A client inside the mesh keeps its connection, and all its calls, on one pod. Calls from outside are balanced per request by " +
+		"the ingress gateway.",
+	Base: "ambient",
+	Bad:  exampleMesh(exampleNamespace("istio.io/dataplane-mode: ambient"), exampleWorkload("", "", "")),
+	Good: exampleMesh(exampleNamespace("istio.io/dataplane-mode: ambient, istio.io/use-waypoint: waypoint"), exampleWorkload("", "", ""), `---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata:
+  name: waypoint
+  namespace: shop
+  labels: {istio.io/waypoint-for: service}
+spec:
+  gatewayClassName: istio-waypoint
+  listeners:
+  - {name: mesh, port: 15008, protocol: HBONE}
+`),
+	Reads:    injectionReadsAnd(mesh.KindKubernetesGateway),
+	Consults: consultsBeside(injectionReadsAnd(mesh.KindKubernetesGateway)),
+	Since:    "v0.1.0",
+	Run:      runAmbientWithoutWaypoint,
+}
+
+func runAmbientWithoutWaypoint(p *Pass) {
+	reported := map[string]bool{}
+	for _, port := range p.ExposedPorts() {
+		service := port.Service
+		ambient := slices.IndexFunc(port.Workloads, func(w *mesh.Workload) bool { return p.IsAmbient(w.Namespace(), w.Template) })
+		if ambient < 0 || !knowsNamespace(p, service.Namespace) {
+			continue
+		}
+		use := p.WaypointOf(service)
+		if use.InUse() || use.Named.Name != "" && use.Gateway == nil && !p.Missing(mesh.KindKubernetesGateway, use.Named.Namespace, use.Named.Name) {
+			continue
+		}
+		place := "Namespace " + service.Namespace
+		if use.OnService {
+			place = mesh.KeyOf(service).String()
+		}
+		if !reported[place] {
+			reported[place] = true
+			reportNoWaypoint(p, port, port.Workloads[ambient], use, place)
+		}
+	}
+}
+
+func reportNoWaypoint(p *Pass, port *mesh.ExposedPort, w *mesh.Workload, use mesh.WaypointUse, place string) {
+	finding := Finding{
+		Object:  mesh.Object(namespaceObject(p, port.Service.Namespace)),
+		Path:    namespaceLabelPath(mesh.LabelUseWaypoint),
+		Message: fmt.Sprintf("%s %s, so no proxy balances calls inside the mesh.", place, waypointFault(use)),
+		Evidence: []string{
+			fmt.Sprintf("the pods of %s are in ambient mode", w.Key),
+			fmt.Sprintf("%s exposes gRPC with %s: %s", mesh.KeyOf(port.Service), portText(port), port.Evidence[0].Text),
+		},
+		Symptom: "a client inside the mesh keeps all its calls on one pod",
+	}
+	if use.OnService {
+		finding.Object = port.Service
+	}
+	finding.Fix = fixNoWaypoint(p, port.Service, use, finding.Object)
+	p.Report(finding)
+}
+
+func waypointFault(use mesh.WaypointUse) string {
+	switch {
+	case use.OptedOut:
+		return fmt.Sprintf("opts out of waypoints (%s: none)", mesh.LabelUseWaypoint)
+	case use.Named.Name == "":
+		return "is in ambient mode and uses no waypoint"
+	case use.Gateway == nil:
+		return fmt.Sprintf("names the waypoint %s, which does not exist", use.Named)
+	default:
+		return fmt.Sprintf("names the waypoint %s, but %s", use.Named, use.Refused)
+	}
+}
+
+// fixNoWaypoint names a waypoint of the Service's namespace, if there is one that takes its calls.
+func fixNoWaypoint(p *Pass, service *core.Service, use mesh.WaypointUse, object mesh.Object) Fix {
+	for _, gateway := range p.KubernetesGateways().In(service.Namespace) {
+		if controller, ok := p.GatewayClassController(string(gateway.Spec.GatewayClassName)); !ok || controller != "istio.io/mesh-controller" {
+			continue
+		}
+		if p.WaypointRefuses(gateway, service) != "" {
+			continue
+		}
+		text := fmt.Sprintf("Set the label %s=%s on %s.", mesh.LabelUseWaypoint, gateway.Name, mesh.KeyOf(object))
+		path := plan.Path{"metadata", "labels", mesh.LabelUseWaypoint}
+		if namespace, isNamespace := object.(*core.Namespace); isNamespace {
+			if _, read := p.Namespaces().Get("", namespace.Name); !read {
+				return Fix{Text: text}
+			}
+		}
+		changes := setField(object, "calls to its Services then pass through the waypoint", gateway.Name, path...)
+		if use.Named.Namespace != "" && use.Named.Namespace != service.Namespace {
+			changes = append(changes, setField(object, "the waypoint is beside the Service", nil, "metadata", "labels", mesh.LabelUseWaypointNamespace)...)
+		}
+		return Fix{Text: text, Level: Ask, Changes: changes}
+	}
+	return Fix{Text: fmt.Sprintf("Make a waypoint and use it: istioctl waypoint apply -n %s --enroll-namespace.", service.Namespace)}
+}

@@ -1,0 +1,37 @@
+package checks
+
+import "fmt"
+
+var hostNetwork = &Check{
+	ID:     "GX109",
+	Slug:   "host-network",
+	Levels: []Level{Warning},
+	Title:  "A workload that serves gRPC is on the host's network",
+	What:   "A workload behind an exposed gRPC port has hostNetwork: true in its pod template.",
+	Why: "The injector leaves pods on the host's network as they are, whatever their labels: the rules that lead a pod's traffic through its " +
+		"proxy would be those of the whole node. Ambient mode leaves them out as well.",
+	Client: "A gateway balances calls to these pods per request all the same. Calls that they make are balanced per connection, and where " +
+		"mutual TLS is demanded of them they fail with UNAVAILABLE.",
+	Bad:      exampleMesh(exampleNamespace("istio-injection: enabled"), exampleWorkload("", "", "hostNetwork: true")),
+	Good:     exampleMesh(exampleNamespace("istio-injection: enabled"), exampleWorkload("", "", "")),
+	Reads:    exposureReads,
+	Consults: exposureConsults,
+	Since:    "v0.1.0",
+	Run:      runHostNetwork,
+}
+
+func runHostNetwork(p *Pass) {
+	for _, workload := range exposedWorkloads(p) {
+		if !workload.Template.Spec.HostNetwork {
+			continue
+		}
+		p.Report(Finding{
+			Object:   workload.Object,
+			Path:     ".spec.template.spec.hostNetwork",
+			Message:  fmt.Sprintf("The pods of %s serve gRPC and are on the host's network, so they never get a proxy.", workload.Key),
+			Evidence: []string{"hostNetwork: true", workload.evidence()},
+			Symptom:  inMeshSymptom,
+			Fix:      Fix{Text: "Take the server off the host's network; where only its port has to be on the node, use hostPort or a Service."},
+		})
+	}
+}

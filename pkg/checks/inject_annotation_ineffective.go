@@ -1,0 +1,88 @@
+package checks
+
+import (
+	"fmt"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+var injectAnnotationIneffective = &Check{
+	ID:     "GX105",
+	Slug:   "inject-annotation-ineffective",
+	Levels: []Level{Warning},
+	Title:  "sidecar.istio.io/inject has no effect as it stands",
+	What: "A pod template asks for a proxy with sidecar.istio.io/inject as an annotation, where a webhook selects only by labels; or the " +
+		"value is something else than \"true\" or \"false\".",
+	Why: "Webhooks select pods by labels. The annotation is read later, by the injector, once a webhook has sent it the pod. Of the " +
+		"values, the webhook's selector and the injector know only \"true\" and \"false\"; all others are as if nothing were there.",
+	Client: "The pods have no proxy: a gateway balances calls to them per request all the same, but calls inside the mesh are balanced " +
+		"per connection.",
+	Bad:      exampleMesh(exampleNamespace("team: shop"), exampleWorkload("", `sidecar.istio.io/inject: "true"`, "")),
+	Good:     exampleMesh(exampleNamespace("team: shop"), exampleWorkload(`, sidecar.istio.io/inject: "true"`, "", "")),
+	Reads:    injectionReads,
+	Consults: consultsBeside(injectionReads, mesh.KindEndpointSlice),
+	Since:    "v0.1.0",
+	Run:      runInjectAnnotationIneffective,
+}
+
+func runInjectAnnotationIneffective(p *Pass) {
+	for _, workload := range exposedWorkloads(p) {
+		value, at := injectChoice(workload)
+		if at == nil || !knowsNamespace(p, workload.Namespace()) {
+			continue
+		}
+		switch absenceOf(p, workload) {
+		case labelIneffective:
+			if p.Missing(mesh.KindWebhook, "", "") {
+				reportInjectInVain(p, workload)
+			}
+		case injected:
+			if value != "true" && value != "false" && (value != "" || isLabelOfTemplate(at)) {
+				reportInjectValue(p, workload)
+			}
+		}
+	}
+}
+
+func reportInjectInVain(p *Pass, w exposedWorkload) {
+	value, at := injectChoice(w)
+	message := fmt.Sprintf("The pod template of %s has %s=%q, but only \"true\" and \"false\" mean something: the pods get no proxy.", w.Key, mesh.LabelInject, value)
+	if !isLabelOfTemplate(at) {
+		message = fmt.Sprintf("The pod template of %s has %s=%q as an annotation, but webhooks select by labels: the pods get no proxy.", w.Key, mesh.LabelInject, value)
+	}
+	fix := Fix{Text: "Bring the injector back first."}
+	if label, level, ok := chooseLabel(p, p.TemplateInjectionLabels(w.Workload), mesh.LabelInject); ok {
+		if label.Key == mesh.LabelInject {
+			level = Safe // the label that was meant, whatever other revisions there are
+		}
+		fix = labelTemplate(p, w, label, level)
+	}
+	p.Report(Finding{
+		Object: w.Object, Path: at.String(), Message: message,
+		Evidence: []string{
+			namespaceLabelsText(exposedNamespace{Name: w.Namespace(), Labels: p.NamespaceLabels(w.Namespace())}),
+			"no injector webhook selects the pods", w.evidence(),
+		},
+		Symptom: inMeshSymptom, Fix: fix,
+	})
+}
+
+// reportInjectValue speaks of a value that means nothing where the pods are injected all the same. What was meant cannot be
+// known.
+func reportInjectValue(p *Pass, w exposedWorkload) {
+	value, at := injectChoice(w)
+	p.Report(Finding{
+		Object: w.Object, Path: at.String(),
+		Message: fmt.Sprintf("The pod template of %s has %s=%q, but only \"true\" and \"false\" mean something: the pods are injected as if it were not there.",
+			w.Key, mesh.LabelInject, value),
+		Evidence: []string{p.injectedByText(w), w.evidence()},
+		Symptom:  "none today; if the value was meant to keep the proxy out, it does not",
+		Fix:      Fix{Text: fmt.Sprintf("Write \"true\" or \"false\", as the label %s of the pod template.", mesh.LabelInject)},
+	})
+}
+
+// injectedByText says which webhook injects a workload that is injected.
+func (p *Pass) injectedByText(w exposedWorkload) string {
+	by := p.InjectionOf(w.Workload).By
+	return fmt.Sprintf("webhook %s of %s selects the pods", by.Webhook.Name, mesh.KeyOf(by.Configuration))
+}

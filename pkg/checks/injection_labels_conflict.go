@@ -1,0 +1,129 @@
+package checks
+
+import (
+	"fmt"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+var injectionLabelsConflict = &Check{
+	ID:     "GX103",
+	Slug:   "injection-labels-conflict",
+	Levels: []Level{Error, Warning},
+	Title:  "Two injection labels contradict each other",
+	What: "A namespace has both istio-injection and istio.io/rev, or a pod template has an istio.io/rev that the label of its namespace " +
+		"overrides. It is an error where nothing is injected because of it.",
+	Why: "Istio's webhooks for istio.io/rev select only namespaces without istio-injection, and those for pods with istio.io/rev only " +
+		"namespaces with neither label. So one of the two labels is void. On a mesh of revisions only no webhook selects " +
+		"istio-injection: there it does nothing but switch the revision's webhook off.",
+	Client: "The pods get the proxy of another revision than the label says, or none; then calls inside the mesh are balanced per " +
+		"connection.",
+	Bad:      exampleMesh(exampleNamespace("istio-injection: enabled, istio.io/rev: default"), exampleWorkload("", "", "")),
+	Good:     exampleMesh(exampleNamespace("istio-injection: enabled"), exampleWorkload("", "", "")),
+	Reads:    injectionReads,
+	Consults: consultsBeside(injectionReads, mesh.KindEndpointSlice),
+	Since:    "v0.1.0",
+	Run:      runInjectionLabelsConflict,
+}
+
+func runInjectionLabelsConflict(p *Pass) {
+	if len(activeInjectors(p)) == 0 {
+		return
+	}
+	for _, namespace := range exposedNamespaces(p) {
+		if hasBothLabels(namespace.Labels) {
+			reportBothLabels(p, namespace)
+			continue
+		}
+		for _, workload := range namespace.Workloads {
+			if cause := absenceOf(p, workload); cause == injected || cause == labelsInConflict {
+				reportOverriddenRevision(p, workload)
+			}
+		}
+	}
+}
+
+func reportBothLabels(p *Pass, namespace exposedNamespace) {
+	w := firstOrInjected(p, namespace.Workloads)
+	injection := p.InjectionOf(w.Workload)
+	both := fmt.Sprintf("Namespace %s has both %s=%s and %s=%s", namespace.Name,
+		mesh.LabelInjection, namespace.Labels[mesh.LabelInjection], mesh.LabelRevision, namespace.Labels[mesh.LabelRevision])
+	finding := Finding{Object: namespaceObject(p, namespace.Name), Evidence: servingEvidence(namespace.Workloads), Symptom: inMeshSymptom}
+	if injection.Injected {
+		loser := voidLabel(p, namespace, w, injection)
+		finding.Level = Warning
+		finding.Path = namespaceLabelPath(loser)
+		finding.Message = fmt.Sprintf("%s: %s has no effect, the pods get the proxy of revision %s.", both, loser, injection.Revision)
+		finding.Evidence = append([]string{fmt.Sprintf("webhook %s of %s selects the pods", injection.By.Webhook.Name, mesh.KeyOf(injection.By.Configuration))}, finding.Evidence...)
+		finding.Symptom = fmt.Sprintf("none today; the pods are not on the revision that %s says", loser)
+		finding.Fix = dropNamespaceLabel(p, namespace, loser, "no webhook heeds it")
+	} else {
+		finding.Level = errorUnlessAllWeak(namespace.Workloads)
+		finding.Path = namespaceLabelPath(mesh.LabelInjection)
+		finding.Message = fmt.Sprintf("%s: no webhook selects a namespace with both, so nothing in it is injected.", both)
+		finding.Fix = fixBothLabels(p, namespace, w)
+	}
+	p.Report(finding)
+}
+
+// firstOrInjected is the workload by which a namespace is judged: the first that is injected, else the first that does not
+// itself say that it wants no proxy, else the first.
+func firstOrInjected(p *Pass, workloads []exposedWorkload) exposedWorkload {
+	chosen := workloads[0]
+	for _, workload := range workloads {
+		if p.InjectionOf(workload.Workload).Injected {
+			return workload
+		}
+		if choice, _ := injectChoice(chosen); choice == "false" || chosen.Template.Spec.HostNetwork {
+			chosen = workload
+		}
+	}
+	return chosen
+}
+
+// voidLabel is the label of the two without which nothing changes.
+func voidLabel(p *Pass, namespace exposedNamespace, w exposedWorkload, injection mesh.Injection) string {
+	without := p.InjectionIn(namespace.Name, withoutLabels(namespace.Labels, mesh.LabelRevision), w.Template)
+	if without.Injected && without.By == injection.By {
+		return mesh.LabelRevision
+	}
+	return mesh.LabelInjection
+}
+
+// fixBothLabels drops the label that keeps the other from working; where neither would work alone, it sets one that does.
+func fixBothLabels(p *Pass, namespace exposedNamespace, w exposedWorkload) Fix {
+	for _, key := range []string{mesh.LabelInjection, mesh.LabelRevision} {
+		if p.InjectionIn(namespace.Name, withoutLabels(namespace.Labels, key), w.Template).Injected {
+			return dropNamespaceLabel(p, namespace, key, "no webhook selects a namespace that has it beside the other injection label")
+		}
+	}
+	if label, _, ok := chooseLabel(p, p.NamespaceInjectionLabels(w.Workload), mesh.LabelRevision); ok {
+		return labelNamespace(p, namespace, label, Ask)
+	}
+	return Fix{Text: fmt.Sprintf("Keep the one label on namespace %s that an injector webhook selects.", namespace.Name)}
+}
+
+func reportOverriddenRevision(p *Pass, w exposedWorkload) {
+	if !overriddenRevision(p, w) {
+		return
+	}
+	path := templateLabelPath(mesh.LabelRevision)
+	wanted := fmt.Sprintf("The pod template of %s asks for revision %s, but the label of its namespace decides", w.Key, w.Template.Labels[mesh.LabelRevision])
+	injection := p.InjectionOf(w.Workload)
+	finding := Finding{
+		Object: w.Object, Path: path.String(), Level: Warning,
+		Evidence: []string{namespaceLabelsText(exposedNamespace{Name: w.Namespace(), Labels: p.NamespaceLabels(w.Namespace())}), w.evidence()},
+	}
+	if injection.Injected {
+		finding.Message = fmt.Sprintf("%s: the pods get the proxy of revision %s.", wanted, injection.Revision)
+		finding.Symptom = "none today; the pods are not on the revision that their template says"
+		finding.Fix = removeFromTemplate(w, fmt.Sprintf("Remove the label %s from the pod template of %s.", mesh.LabelRevision, w.Key),
+			"the label of the namespace overrides it", path)
+	} else {
+		finding.Level = errorUnlessWeak(w.Ports...)
+		finding.Message = wanted + ": the pods get no proxy."
+		finding.Symptom = inMeshSymptom
+		finding.Fix = Fix{Text: fmt.Sprintf("Remove the injection label from namespace %s, or the label %s from the pod template.", w.Namespace(), mesh.LabelRevision)}
+	}
+	p.Report(finding)
+}

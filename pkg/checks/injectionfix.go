@@ -1,0 +1,202 @@
+package checks
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	apps "k8s.io/api/apps/v1"
+	core "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+)
+
+// chooseLabel takes one of the labels that would make pods injected: one with the preferred key if there is one, else the
+// first. The level is Safe where all lead to one revision, else Ask. ok is false where there is none whose injector can be
+// called.
+func chooseLabel(p *Pass, candidates []mesh.InjectionLabel, preferredKey string) (label mesh.InjectionLabel, level FixLevel, ok bool) {
+	var usable []mesh.InjectionLabel
+	revisions := map[string]bool{}
+	for _, candidate := range candidates {
+		if _, unavailable := p.InjectorUnavailable(candidate.By); unavailable && candidate.By.FailsClosed() {
+			continue
+		}
+		usable = append(usable, candidate)
+		revisions[candidate.Revision] = true
+	}
+	if len(usable) == 0 {
+		return mesh.InjectionLabel{}, Words, false
+	}
+	label, level = usable[0], Safe
+	if i := slices.IndexFunc(usable, func(l mesh.InjectionLabel) bool { return l.Key == preferredKey }); i >= 0 {
+		label = usable[i]
+	}
+	if len(revisions) > 1 {
+		level = Ask
+	}
+	return label, level, true
+}
+
+// labelNamespace is the fix that sets an injection label on a namespace in place of those that it has, and makes the pods of
+// its exposed workloads anew that are not as they would be then.
+func labelNamespace(p *Pass, namespace exposedNamespace, label mesh.InjectionLabel, level FixLevel) Fix {
+	changed := mesh.WithInjectionLabel(namespace.Labels, label)
+	edits := []mesh.InjectionLabel{label}
+	text := fmt.Sprintf("Set the label %s on namespace %s", label, namespace.Name)
+	for _, key := range []string{mesh.LabelInjection, mesh.LabelRevision} {
+		if _, had := namespace.Labels[key]; had && key != label.Key {
+			edits = append(edits, mesh.InjectionLabel{Key: key})
+			text += " and remove " + key
+		}
+	}
+	reason := fmt.Sprintf("the injector webhook of revision %s selects this label", label.Revision)
+	return relabel(p, namespace, changed, text, level, namespaceLabels(p, namespace.Name, reason, edits...))
+}
+
+// dropNamespaceLabel is the fix that removes a label from a namespace, with the same care for its pods.
+func dropNamespaceLabel(p *Pass, namespace exposedNamespace, key, reason string) Fix {
+	text := fmt.Sprintf("Remove the label %s from namespace %s", key, namespace.Name)
+	changes := namespaceLabels(p, namespace.Name, reason, mesh.InjectionLabel{Key: key})
+	return relabel(p, namespace, withoutLabels(namespace.Labels, key), text, Ask, changes)
+}
+
+// relabel completes a change of a namespace's labels: pods of exposed workloads that would be injected otherwise are made anew.
+func relabel(p *Pass, namespace exposedNamespace, changed map[string]string, text string, level FixLevel, changes []plan.Change) Fix {
+	possible := len(changes) > 0
+	var restarts []plan.Change
+	for _, workload := range namespace.Workloads {
+		injection := p.InjectionIn(namespace.Name, changed, workload.Template)
+		if !injection.Injected || len(podsOtherThan(p, workload, injection)) == 0 {
+			continue
+		}
+		possible = possible && restartable(workload.Workload) && p.BlockedBy(injection) == nil
+		restarts = append(restarts, restart(p, workload.Workload, "its pods are to be injected anew")...)
+	}
+	if len(restarts) > 0 {
+		text += ", and restart the workloads there that serve gRPC"
+	}
+	if !possible {
+		return Fix{Text: text + ".", Level: Words}
+	}
+	return Fix{Text: text + ".", Level: level, Changes: append(changes, restarts...)}
+}
+
+// labelTemplate is the fix that sets an injection label on a pod template in place of those that it has, which makes the pods
+// anew by itself. An annotation that says something else about injection goes.
+func labelTemplate(p *Pass, w exposedWorkload, label mesh.InjectionLabel, level FixLevel) Fix {
+	fix := Fix{Text: fmt.Sprintf("Set the label %s on the pod template of %s.", label, w.Key), Level: level}
+	if w.weak() && level == Safe {
+		fix.Level = Ask
+	}
+	if !restartable(w.Workload) {
+		fix.Level = Words
+		return fix
+	}
+	reason := fmt.Sprintf("the injector webhook of revision %s selects this label of pods", label.Revision)
+	fix.Changes = updateOf(w.Object, reason, func(form *unstructured.Unstructured) []plan.Edit {
+		edits := []plan.Edit{plan.Set(form, label.Value, templateLabelPath(label.Key)...)}
+		for _, key := range []string{mesh.LabelInject, mesh.LabelRevision} {
+			if _, had := w.Template.Labels[key]; had && key != label.Key {
+				edits = append(edits, plan.Set(form, nil, templateLabelPath(key)...))
+			}
+		}
+		if value, had := w.Template.Annotations[mesh.LabelInject]; had && value != "true" {
+			edits = append(edits, plan.Set(form, nil, templateAnnotationPath(mesh.LabelInject)...))
+		}
+		return edits
+	})
+	return fix
+}
+
+// removeFromTemplate is the fix that removes fields from a pod template, which makes the pods anew by itself.
+func removeFromTemplate(w exposedWorkload, text, reason string, fields ...plan.Path) Fix {
+	fix := Fix{Text: text, Level: Words}
+	if !restartable(w.Workload) {
+		return fix
+	}
+	fix.Level = Ask
+	fix.Changes = updateOf(w.Object, reason, func(form *unstructured.Unstructured) []plan.Edit {
+		var edits []plan.Edit
+		for _, field := range fields {
+			if _, there := field.Get(form.Object); there {
+				edits = append(edits, plan.Set(form, nil, field...))
+			}
+		}
+		return edits
+	})
+	return fix
+}
+
+// restartWorkload is the fix that makes a workload's pods anew, where they can be.
+func restartWorkload(p *Pass, w exposedWorkload) Fix {
+	by := p.BlockedBy(p.InjectionOf(w.Workload))
+	switch {
+	case by != nil:
+		return Fix{Text: fmt.Sprintf("Bring the injector of revision %s back first, then restart %s: until then no new pod of it can be made.", by.Revision, w.Key)}
+	case w.Paused:
+		return Fix{Text: fmt.Sprintf("Resume the rollout of %s, and restart it.", w.Key)}
+	case !restartable(w.Workload):
+		return Fix{Text: fmt.Sprintf("Delete the pods of %s one by one: its update strategy is OnDelete.", w.Key)}
+	default:
+		return Fix{Text: fmt.Sprintf("Restart %s.", w.Key), Level: Safe, Changes: restart(p, w.Workload, "new pods get the proxy that the injector gives now")}
+	}
+}
+
+// restartable says that a change of the pod template makes the pods anew: not while a rollout is paused, and not where pods
+// are only replaced when somebody deletes them.
+func restartable(w *mesh.Workload) bool {
+	switch object := w.Object.(type) {
+	case *apps.StatefulSet:
+		return object.Spec.UpdateStrategy.Type != apps.OnDeleteStatefulSetStrategyType
+	case *apps.DaemonSet:
+		return object.Spec.UpdateStrategy.Type != apps.OnDeleteDaemonSetStrategyType
+	default:
+		return !w.Paused
+	}
+}
+
+// podsOtherThan are the running pods of a workload that have no proxy, or one of another revision, than new ones would get.
+func podsOtherThan(p *Pass, w exposedWorkload, injection mesh.Injection) []*core.Pod {
+	return append(podsWithoutProxy(p, w), slices.Concat(slices.Collect(maps.Values(podsOfOtherRevision(p, w, injection.Revision)))...)...)
+}
+
+// podsWithoutProxy are the running pods of a workload that have none, by name. Pods that are being deleted do not count.
+func podsWithoutProxy(p *Pass, w exposedWorkload) []*core.Pod {
+	var without []*core.Pod
+	for _, pod := range p.PodsOf(w.Workload) {
+		if _, has := mesh.ProxyOf(pod); !has && pod.DeletionTimestamp == nil {
+			without = append(without, pod)
+		}
+	}
+	return without
+}
+
+// podsOfOtherRevision are the running pods of a workload whose proxy was injected by another revision, by that revision.
+func podsOfOtherRevision(p *Pass, w exposedWorkload, revision string) map[string][]*core.Pod {
+	others := map[string][]*core.Pod{}
+	for _, pod := range p.PodsOf(w.Workload) {
+		proxy, has := mesh.ProxyOf(pod)
+		if has && pod.DeletionTimestamp == nil && proxy.Revision != "" && proxy.Revision != revision {
+			others[proxy.Revision] = append(others[proxy.Revision], pod)
+		}
+	}
+	return others
+}
+
+// podNames lists pods as evidence, the first few of them.
+func podNames(pods []*core.Pod) string {
+	const few = 3
+	text := ""
+	for i, pod := range pods {
+		switch {
+		case i == few:
+			return fmt.Sprintf("%s and %d more", text, len(pods)-few)
+		case i > 0:
+			text += ", "
+		}
+		text += pod.Name
+	}
+	return text
+}

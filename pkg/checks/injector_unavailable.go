@@ -1,0 +1,94 @@
+package checks
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+var injectorUnavailable = &Check{
+	ID:     "GX110",
+	Slug:   "injector-unavailable",
+	Levels: []Level{Error},
+	Title:  "The injector cannot be called, and without it no pod is made",
+	What: "A webhook selects pods that serve gRPC and has failurePolicy Fail, and the Service that it calls has no ready endpoint or does " +
+		"not exist.",
+	Why: "The API server refuses to make a pod while a webhook that selects it and fails closed cannot be called. Pods that run go on; " +
+		"those that are deleted, moved or rolled out do not come back.",
+	Client: "Nothing yet. After the next restart, rollout or loss of a node there are no pods: UNAVAILABLE. The ReplicaSet says " +
+		"FailedCreate, failed calling webhook.",
+	Bad:      exampleMesh(exampleNamespace("istio-injection: enabled"), exampleWorkload("", "", ""), exampleIstiod(false)),
+	Good:     exampleMesh(exampleNamespace("istio-injection: enabled"), exampleWorkload("", "", ""), exampleIstiod(true)),
+	Reads:    injectionReadsAnd(mesh.KindEndpointSlice),
+	Consults: consultsBeside(injectionReadsAnd(mesh.KindEndpointSlice)),
+	Since:    "v0.1.0",
+	Run:      runInjectorUnavailable,
+}
+
+// exampleIstiod is the endpoint of the injector.
+func exampleIstiod(ready bool) string {
+	return fmt.Sprintf(`---
+# In place of the control plane's endpoint in the mesh.
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata:
+  name: istiod-4xk7d
+  namespace: istio-system
+  labels: {kubernetes.io/service-name: istiod}
+addressType: IPv4
+ports:
+- {name: https-webhook, port: 15017, protocol: TCP}
+endpoints:
+- addresses: [10.244.0.10]
+  conditions: {ready: %t}
+`, ready)
+}
+
+// deadInjector is a webhook that cannot be called, and the exposed workloads that cannot be made without it.
+type deadInjector struct {
+	*mesh.Injector
+	reason    string
+	workloads []exposedWorkload
+}
+
+func runInjectorUnavailable(p *Pass) {
+	var dead []*deadInjector
+	for _, workload := range exposedWorkloads(p) {
+		for _, injector := range p.InjectionOf(workload.Workload).Called {
+			reason, unavailable := p.InjectorUnavailable(injector)
+			if !unavailable || !injector.FailsClosed() || !knowsNamespace(p, workload.Namespace()) {
+				continue
+			}
+			i := slices.IndexFunc(dead, func(d *deadInjector) bool { return d.Configuration == injector.Configuration })
+			if i < 0 {
+				dead = append(dead, &deadInjector{Injector: injector, reason: reason})
+				i = len(dead) - 1
+			}
+			dead[i].workloads = append(dead[i].workloads, workload)
+		}
+	}
+	for _, injector := range dead {
+		reportInjectorUnavailable(p, injector)
+	}
+}
+
+func reportInjectorUnavailable(p *Pass, injector *deadInjector) {
+	index := 0
+	for i := range injector.Configuration.Webhooks {
+		if &injector.Configuration.Webhooks[i] == injector.Webhook {
+			index = i
+		}
+	}
+	p.Report(Finding{
+		Object: injector.Configuration,
+		Level:  errorUnlessAllWeak(injector.workloads),
+		Path:   fmt.Sprintf(".webhooks[%d].clientConfig.service", index),
+		Message: fmt.Sprintf("The injector of revision %s cannot be called (%s), and its webhook %s fails closed: no new pod of %s can be made.",
+			injector.Revision, injector.reason, injector.Webhook.Name, injector.workloads[0].Key),
+		Evidence: append([]string{"failurePolicy: Fail"}, servingEvidence(injector.workloads)...),
+		Symptom:  "none until pods are made anew; then UNAVAILABLE, for there are none",
+		Fix: Fix{Text: "Bring the control plane behind the webhook back, or remove the webhook configuration of a revision that is gone. " +
+			"Restart nothing before."},
+	})
+}

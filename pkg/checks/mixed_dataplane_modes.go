@@ -1,0 +1,69 @@
+package checks
+
+import (
+	"fmt"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+var mixedDataplaneModes = &Check{
+	ID:     "GX114",
+	Slug:   "mixed-dataplane-modes",
+	Levels: []Level{Warning},
+	Title:  "Pods are both in ambient mode and injected",
+	What: "The labels of a namespace or a pod template put pods that serve gRPC into ambient mode, and an injector webhook selects the " +
+		"same pods.",
+	Why: "A pod with a sidecar is left out of ambient mode: Istio's node agent passes it by. The ambient label has no effect on these pods, " +
+		"and a waypoint that they are meant to use is by-passed by callers with a sidecar.",
+	Client: "Calls work, through the sidecar. Policies and routes that are attached to a waypoint do not hold for calls between sidecars.",
+	Base:   "ambient",
+	Bad: exampleMesh(exampleNamespace("istio.io/dataplane-mode: ambient, istio-injection: enabled"),
+		exampleWorkload("", "", "")),
+	Good:     exampleMesh(exampleNamespace("istio-injection: enabled"), exampleWorkload("", "", "")),
+	Reads:    injectionReads,
+	Consults: consultsBeside(injectionReads),
+	Since:    "v0.1.0",
+	Run:      runMixedDataplaneModes,
+}
+
+func runMixedDataplaneModes(p *Pass) {
+	for _, namespace := range exposedNamespaces(p) {
+		namespaceReported := false
+		for _, workload := range namespace.Workloads {
+			if !p.AsksForAmbient(namespace.Name, workload.Template) || !p.InjectionOf(workload.Workload).Injected {
+				continue
+			}
+			finding := Finding{
+				Object:   workload.Object,
+				Message:  fmt.Sprintf("The pods of %s are put into ambient mode and injected: they get a sidecar, and the ambient label has no effect on them.", workload.Key),
+				Evidence: []string{ambientText(namespace, workload), p.injectedByText(workload), workload.evidence()},
+				Symptom:  "none by itself; policies and routes of a waypoint do not hold for these pods",
+				Fix:      Fix{Text: "Decide for one: remove the label " + mesh.LabelDataplaneMode + ", or the injection label, and restart the workloads."},
+			}
+			if namespaceInjects(p, workload) {
+				if namespaceReported {
+					continue
+				}
+				namespaceReported = true
+				finding.Object = namespaceObject(p, namespace.Name)
+				finding.Message = fmt.Sprintf("Namespace %s is in ambient mode and injected: its pods get a sidecar, and the ambient label has no effect on them.", namespace.Name)
+				finding.Path = namespaceLabelPath(mesh.LabelDataplaneMode)
+			}
+			p.Report(finding)
+		}
+	}
+}
+
+// namespaceInjects says that the pods would be injected without any label of their own.
+func namespaceInjects(p *Pass, w exposedWorkload) bool {
+	template := withoutChoice(w)
+	template.Labels = withoutLabels(template.Labels, mesh.LabelRevision)
+	return p.InjectionOfPod(w.Namespace(), template).Injected
+}
+
+func ambientText(namespace exposedNamespace, w exposedWorkload) string {
+	if mode, ok := w.Template.Labels[mesh.LabelDataplaneMode]; ok {
+		return fmt.Sprintf("the pod template of %s has the label %s=%s", w.Key, mesh.LabelDataplaneMode, mode)
+	}
+	return labelText(namespace.Name, mesh.LabelDataplaneMode, namespace.Labels[mesh.LabelDataplaneMode])
+}

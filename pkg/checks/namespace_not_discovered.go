@@ -1,0 +1,101 @@
+package checks
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+var namespaceNotDiscovered = &Check{
+	ID:     "GX111",
+	Slug:   "namespace-not-discovered",
+	Levels: []Level{Error},
+	Title:  "The mesh does not look at a namespace on the way",
+	What: "The mesh config has discoverySelectors, and none of them matches the namespace of a workload that serves gRPC, or that of the " +
+		"gateway that leads to it.",
+	Why: "istiod ignores everything in namespaces that its discoverySelectors leave out: Services, endpoints, Gateways and VirtualServices. " +
+		"Their pods may be injected all the same, since the webhooks do not know of it.",
+	Client: "The gateway has no route (UNIMPLEMENTED) or no endpoint (UNAVAILABLE) for the call.",
+	Bad:    exampleMesh(exampleNamespace("istio-injection: enabled"), exampleWorkload("", "", ""), exampleDiscovery),
+	Good: exampleMesh(exampleNamespace(`istio-injection: enabled, istio-discovery: enabled`), exampleWorkload("", "", ""),
+		exampleDiscovery),
+	Reads:    injectionReadsAnd(mesh.KindConfigMap),
+	Consults: consultsBeside(injectionReadsAnd(mesh.KindConfigMap)),
+	Since:    "v0.1.0",
+	Run:      runNamespaceNotDiscovered,
+}
+
+const exampleDiscovery = `---
+# In place of the mesh config of the mesh.
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: istio
+  namespace: istio-system
+data:
+  mesh: |-
+    discoverySelectors:
+    - matchLabels: {istio-discovery: enabled}
+    - matchLabels: {kubernetes.io/metadata.name: istio-system}
+`
+
+// undiscovered is a namespace that no control plane looks at, and the exposed ports that need it.
+type undiscovered struct {
+	role  string
+	ports []*mesh.ExposedPort
+}
+
+func runNamespaceNotDiscovered(p *Pass) {
+	found := map[string]*undiscovered{}
+	add := func(namespace, role string, port *mesh.ExposedPort) {
+		if len(p.Undiscovered(namespace)) == 0 {
+			return
+		}
+		if found[namespace] == nil {
+			found[namespace] = &undiscovered{role: role}
+		}
+		found[namespace].ports = append(found[namespace].ports, port)
+	}
+	for _, port := range p.ExposedPorts() {
+		if port.Routed || slices.ContainsFunc(port.Workloads, func(w *mesh.Workload) bool { return p.InjectionOf(w).Injected }) {
+			add(port.Service.Namespace, "serves gRPC", port)
+		}
+		for _, gateway := range p.GatewaysTo(port) {
+			add(gateway.Namespace, "has the gateway that leads to it", port)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(found)) {
+		if knowsNamespace(p, name) {
+			reportUndiscovered(p, name, found[name])
+		}
+	}
+}
+
+func reportUndiscovered(p *Pass, name string, namespace *undiscovered) {
+	config := p.Undiscovered(name)[0]
+	port := namespace.ports[0]
+	fix := Fix{Text: fmt.Sprintf("Give namespace %s the labels that the discoverySelectors of the mesh config ask for, or widen them.", name)}
+	if labels, ok := config.DiscoveryLabels(p.NamespaceLabels(name)); ok {
+		var edits []mesh.InjectionLabel
+		for _, key := range slices.Sorted(maps.Keys(labels)) {
+			edits = append(edits, mesh.InjectionLabel{Key: key, Value: labels[key]})
+		}
+		if changes := namespaceLabels(p, name, "the control plane looks only at namespaces with this label", edits...); changes != nil {
+			fix = Fix{Text: fmt.Sprintf("Set the label %s on namespace %s.", edits[0], name), Level: Ask, Changes: changes}
+		}
+	}
+	p.Report(Finding{
+		Object:  namespaceObject(p, name),
+		Level:   errorUnlessWeak(namespace.ports...),
+		Path:    ".metadata.labels",
+		Message: fmt.Sprintf("Namespace %s %s, but the discoverySelectors of the mesh config leave it out.", name, namespace.role),
+		Evidence: []string{
+			fmt.Sprintf("%s has %d discoverySelectors, and none matches the labels of the namespace", mesh.KeyOf(config.ConfigMap), len(config.GetDiscoverySelectors())),
+			fmt.Sprintf("%s exposes gRPC with %s: %s", mesh.KeyOf(port.Service), portText(port), port.Evidence[0].Text),
+		},
+		Symptom: "UNIMPLEMENTED (no route) or UNAVAILABLE (no endpoint)",
+		Fix:     fix,
+	})
+}

@@ -1,0 +1,73 @@
+package checks
+
+import (
+	"fmt"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+var namespaceNotInjected = &Check{
+	ID:     "GX102",
+	Slug:   "namespace-not-injected",
+	Levels: []Level{Warning},
+	Title:  "No injector webhook selects the pods behind a gRPC port",
+	What: "A workload serves gRPC, and no injector webhook selects its pods: neither the labels of its namespace nor those of its pod " +
+		"template are among those that the webhooks of this mesh select.",
+	Why: "The API server sends a new pod to Istio's injector only if the webhook's namespaceSelector and objectSelector match. Which label " +
+		"that is depends on the installation: istio-injection=enabled for the default revision; on meshes of revisions only (TCM, ASM, " +
+		"revisioned installs) nothing but istio.io/rev=<revision>.",
+	Client: "A gateway balances per request all the same. Clients in these pods do not: without a proxy beside it, a client keeps its " +
+		"connection, and all its calls, on one server pod. There is no mutual TLS to these pods; where it is demanded of callers, their " +
+		"own calls fail with UNAVAILABLE.",
+	Bad:      exampleMesh(exampleNamespace("team: shop"), exampleWorkload("", "", "")),
+	Good:     exampleMesh(exampleNamespace("team: shop, istio-injection: enabled"), exampleWorkload("", "", "")),
+	Reads:    injectionReads,
+	Consults: consultsBeside(injectionReads, mesh.KindEndpointSlice),
+	Since:    "v0.1.0",
+	Run:      runNamespaceNotInjected,
+}
+
+func runNamespaceNotInjected(p *Pass) {
+	for _, namespace := range exposedNamespaces(p) {
+		for _, workload := range namespace.Workloads {
+			if knownAbsence(p, workload) == namespaceUnlabeled {
+				reportNamespaceNotInjected(p, namespace, workload)
+			}
+		}
+	}
+}
+
+func reportNamespaceNotInjected(p *Pass, namespace exposedNamespace, w exposedWorkload) {
+	p.Report(Finding{
+		Object:   w.Object,
+		Message:  fmt.Sprintf("No injector webhook selects the pods of %s, so they have no proxy.", w.Key),
+		Evidence: []string{namespaceLabelsText(namespace), w.evidence()},
+		Symptom:  inMeshSymptom,
+		Fix:      fixNamespaceNotInjected(p, namespace, w),
+	})
+}
+
+// namespaceLabelsText says what the webhooks have to go by.
+func namespaceLabelsText(namespace exposedNamespace) string {
+	if value, ok := namespace.Labels[mesh.LabelInjection]; ok {
+		return labelText(namespace.Name, mesh.LabelInjection, value)
+	}
+	if value, ok := namespace.Labels[mesh.LabelRevision]; ok {
+		return labelText(namespace.Name, mesh.LabelRevision, value)
+	}
+	return fmt.Sprintf("namespace %s has neither the label %s nor %s", namespace.Name, mesh.LabelInjection, mesh.LabelRevision)
+}
+
+// fixNamespaceNotInjected labels the namespace. Where somebody has said that there is to be no injection, that is asked for,
+// and where only the pods' own opt-out is in the way, it is left to the user.
+func fixNamespaceNotInjected(p *Pass, namespace exposedNamespace, w exposedWorkload) Fix {
+	label, level, ok := chooseLabel(p, p.NamespaceInjectionLabels(w.Workload), mesh.LabelInjection)
+	if !ok {
+		return Fix{Text: fmt.Sprintf("Label namespace %s with what an injector webhook selects (%s), and take %s=false off the pods.",
+			namespace.Name, "istio-injection=enabled or istio.io/rev=<revision>", mesh.LabelInject)}
+	}
+	if _, stated := namespace.Labels[mesh.LabelInjection]; stated || w.weak() {
+		level = Ask
+	}
+	return labelNamespace(p, namespace, label, level)
+}

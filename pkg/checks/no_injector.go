@@ -1,0 +1,102 @@
+package checks
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+var noInjector = &Check{
+	ID:     "GX101",
+	Slug:   "no-injector",
+	Levels: []Level{Error},
+	Title:  "The cluster has no injector webhook",
+	What: "The cluster has no webhook that injects proxies (or only ones that were switched off), although it has Istio's routes or " +
+		"labels that ask for injection.",
+	Why: "Proxies are put into pods by a MutatingWebhookConfiguration that Istio's chart istio-discovery installs. Labels on namespaces " +
+		"and pods do nothing but select for it. It is missing where Istio was uninstalled and its CRDs stayed, or where the webhook was " +
+		"left out of an installation.",
+	Client: "Pods come up without a proxy: calls inside the mesh are balanced per connection, without mutual TLS. Where nothing of Istio " +
+		"is left, no gateway answers either: UNAVAILABLE.",
+	Bad: exampleMesh(exampleNamespace("istio-injection: enabled"), exampleWorkload("", "", ""), `---
+# In place of the configuration of the mesh: no webhook is left in it.
+apiVersion: admissionregistration.k8s.io/v1
+kind: MutatingWebhookConfiguration
+metadata:
+  name: istio-sidecar-injector
+webhooks: []
+`),
+	Good:     exampleMesh(exampleNamespace("istio-injection: enabled"), exampleWorkload("", "", "")),
+	Reads:    injectionReads,
+	Consults: consultsBeside(injectionReads),
+	Since:    "v0.1.0",
+	Run:      runNoInjector,
+}
+
+func runNoInjector(p *Pass) {
+	if len(activeInjectors(p)) > 0 {
+		return
+	}
+	for _, namespace := range exposedNamespaces(p) {
+		wanting := slices.DeleteFunc(slices.Clone(namespace.Workloads), func(w exposedWorkload) bool {
+			choice, _ := injectChoice(w)
+			return choice == "false" || knownAbsence(p, w) != noInjectorAtAll
+		})
+		if len(wanting) > 0 {
+			reportNoInjector(p, namespace, wanting)
+		}
+	}
+}
+
+func reportNoInjector(p *Pass, namespace exposedNamespace, wanting []exposedWorkload) {
+	evidence, path := asksForInjection(namespace, wanting)
+	switch {
+	case evidence != "":
+	case namespace.Labels[mesh.LabelInjection] != "": // switched off, or a value without meaning
+		return
+	case len(p.VirtualServices().All()) > 0:
+		evidence = fmt.Sprintf("there are VirtualServices: %s", mesh.KeyOf(p.VirtualServices().All()[0]))
+	case len(p.Gateways().All()) > 0:
+		evidence = fmt.Sprintf("there are Gateways of Istio: %s", mesh.KeyOf(p.Gateways().All()[0]))
+	default:
+		return
+	}
+	p.Report(Finding{
+		Object: namespaceObject(p, namespace.Name),
+		Level:  errorUnlessAllWeak(wanting),
+		Path:   path,
+		Message: fmt.Sprintf("No webhook in the cluster injects proxies, so the pods of namespace %s that serve gRPC have none.",
+			namespace.Name),
+		Evidence: append([]string{evidence, switchedOffText(p)}, servingEvidence(wanting)...),
+		Symptom:  "UNAVAILABLE where nothing of Istio is left; else " + inMeshSymptom,
+		Fix:      Fix{Text: "Install Istio's control plane (chart istio-discovery) with its sidecar injector, then restart the workloads."},
+	})
+}
+
+// asksForInjection is the label that asks for injection, as a clause and, where the namespace has it, with its path.
+func asksForInjection(namespace exposedNamespace, workloads []exposedWorkload) (evidence, path string) {
+	for _, key := range []string{mesh.LabelInjection, mesh.LabelRevision} {
+		value := namespace.Labels[key]
+		if key == mesh.LabelInjection && value != "enabled" || value == "" {
+			continue
+		}
+		return labelText(namespace.Name, key, value), namespaceLabelPath(key)
+	}
+	for _, workload := range workloads {
+		if revision := workload.Template.Labels[mesh.LabelRevision]; revision != "" {
+			return fmt.Sprintf("the pod template of %s has the label %s=%s", workload.Key, mesh.LabelRevision, revision), ""
+		}
+		if choice, _ := injectChoice(workload); choice == "true" {
+			return fmt.Sprintf("the pod template of %s asks for a proxy with %s", workload.Key, mesh.LabelInject), ""
+		}
+	}
+	return "", ""
+}
+
+func switchedOffText(p *Pass) string {
+	if injectors := p.Injectors(); len(injectors) > 0 {
+		return fmt.Sprintf("the webhooks of %s are switched off (istio.io/deactivated)", mesh.KeyOf(injectors[0].Configuration))
+	}
+	return "no webhook that is called for new pods leads to an injector (path /inject, or label app=sidecar-injector)"
+}

@@ -1,0 +1,102 @@
+package checks
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+var revisionNotFound = &Check{
+	ID:     "GX104",
+	Slug:   "revision-not-found",
+	Levels: []Level{Error},
+	Title:  "An injection label names what no webhook selects",
+	What: "The label istio.io/rev of a namespace or a pod template names a revision or a revision tag that no injector webhook selects; or " +
+		"a namespace has istio-injection=enabled on a mesh without a webhook for that label.",
+	Why: "Each revision, and each tag, has a webhook configuration of its own that selects istio.io/rev=<its name>. When the revision is " +
+		"uninstalled or the tag was never made, the label selects nothing, and nobody complains. On TCM from 1.6 on, on ASM and on " +
+		"installs with revisions only there is no webhook for istio-injection=enabled.",
+	Client: "Pods that run go on with their old proxy, if they have one; the next restart brings them up without. Then calls inside the " +
+		"mesh are balanced per connection, and where mutual TLS is demanded they fail with UNAVAILABLE.",
+	Bad:      exampleMesh(exampleNamespace("istio.io/rev: 1-24-0"), exampleWorkload("", "", "")),
+	Good:     exampleMesh(exampleNamespace("istio.io/rev: default"), exampleWorkload("", "", "")),
+	Reads:    injectionReads,
+	Consults: consultsBeside(injectionReads, mesh.KindEndpointSlice),
+	Since:    "v0.1.0",
+	Run:      runRevisionNotFound,
+}
+
+func runRevisionNotFound(p *Pass) {
+	for _, namespace := range exposedNamespaces(p) {
+		lost := slices.DeleteFunc(slices.Clone(namespace.Workloads), func(w exposedWorkload) bool {
+			return knownAbsence(p, w) != revisionMissing
+		})
+		switch {
+		case len(lost) == 0:
+		case namesNoInjector(p, namespace.Labels):
+			reportNamespaceRevision(p, namespace, lost)
+		default:
+			for _, workload := range lost {
+				reportTemplateRevision(p, workload)
+			}
+		}
+	}
+}
+
+func reportNamespaceRevision(p *Pass, namespace exposedNamespace, lost []exposedWorkload) {
+	key := mesh.LabelRevision
+	if _, ok := namespace.Labels[key]; !ok {
+		key = mesh.LabelInjection
+	}
+	fix := Fix{Text: fmt.Sprintf("Label namespace %s with a revision or tag that there is.", namespace.Name)}
+	if label, level, ok := chooseLabel(p, p.NamespaceInjectionLabels(lost[0].Workload), key); ok {
+		if errorUnlessAllWeak(lost) != Error {
+			level = Ask
+		}
+		fix = labelNamespace(p, namespace, label, level)
+	}
+	p.Report(Finding{
+		Object: namespaceObject(p, namespace.Name),
+		Level:  errorUnlessAllWeak(lost),
+		Path:   namespaceLabelPath(key),
+		Message: fmt.Sprintf("Namespace %s has the label %s=%s, which no injector webhook selects, so new pods there get no proxy.",
+			namespace.Name, key, namespace.Labels[key]),
+		Evidence: append([]string{webhooksText(p)}, servingEvidence(lost)...),
+		Symptom:  inMeshSymptom,
+		Fix:      fix,
+	})
+}
+
+func reportTemplateRevision(p *Pass, w exposedWorkload) {
+	fix := Fix{Text: fmt.Sprintf("Name a revision or tag that there is on the pod template of %s.", w.Key)}
+	if label, level, ok := chooseLabel(p, p.TemplateInjectionLabels(w.Workload), mesh.LabelRevision); ok {
+		fix = labelTemplate(p, w, label, level)
+	}
+	p.Report(Finding{
+		Object: w.Object,
+		Level:  errorUnlessWeak(w.Ports...),
+		Path:   templateLabelPath(mesh.LabelRevision).String(),
+		Message: fmt.Sprintf("The pod template of %s has the label %s=%s, which no injector webhook selects, so new pods get no proxy.",
+			w.Key, mesh.LabelRevision, w.Template.Labels[mesh.LabelRevision]),
+		Evidence: []string{webhooksText(p), w.evidence()},
+		Symptom:  inMeshSymptom,
+		Fix:      fix,
+	})
+}
+
+// webhooksText lists the revisions and tags that the mesh has.
+func webhooksText(p *Pass) string {
+	var names []string
+	for _, injector := range activeInjectors(p) {
+		name := "revision " + injector.Revision
+		if injector.Tag != "" {
+			name = fmt.Sprintf("tag %s of revision %s", injector.Tag, injector.Revision)
+		}
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return "the injector webhooks are those of " + cmp.Or(strings.Join(slices.Compact(names), ", "), "nothing")
+}

@@ -1,0 +1,51 @@
+package checks
+
+import (
+	"fmt"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+var workloadOptsOut = &Check{
+	ID:     "GX108",
+	Slug:   "workload-opts-out",
+	Levels: []Level{Warning},
+	Title:  "A workload that serves gRPC opts out of injection",
+	What: "A workload behind an exposed gRPC port has sidecar.istio.io/inject \"false\" on its pod template, as label or annotation, in a " +
+		"namespace whose pods are injected.",
+	Why: "With the label the webhook does not select the pods; with the annotation the injector leaves them as they are. The label counts " +
+		"before the annotation.",
+	Client: "A gateway balances calls to these pods per request all the same. Clients in these pods balance per connection, and where " +
+		"mutual TLS is demanded of them their calls fail with UNAVAILABLE.",
+	Bad:      exampleMesh(exampleNamespace("istio-injection: enabled"), exampleWorkload(`, sidecar.istio.io/inject: "false"`, "", "")),
+	Good:     exampleMesh(exampleNamespace("istio-injection: enabled"), exampleWorkload("", "", "")),
+	Reads:    injectionReads,
+	Consults: consultsBeside(injectionReads),
+	Since:    "v0.1.0",
+	Run:      runWorkloadOptsOut,
+}
+
+func runWorkloadOptsOut(p *Pass) {
+	for _, workload := range exposedWorkloads(p) {
+		if absenceOf(p, workload) != optsOut || !knowsNamespace(p, workload.Namespace()) {
+			continue
+		}
+		_, at := injectChoice(workload)
+		kind := "annotation"
+		if isLabelOfTemplate(at) {
+			kind = "label"
+		}
+		p.Report(Finding{
+			Object: workload.Object,
+			Path:   at.String(),
+			Message: fmt.Sprintf("%s serves gRPC, but the %s %s=\"false\" on its pod template keeps the proxy out of its pods.",
+				workload.Key, kind, mesh.LabelInject),
+			Evidence: []string{
+				fmt.Sprintf("without it, pods in namespace %s are injected", workload.Namespace()), workload.evidence(),
+			},
+			Symptom: inMeshSymptom,
+			Fix: removeFromTemplate(workload, fmt.Sprintf("Remove %s from the pod template of %s.", mesh.LabelInject, workload.Key),
+				"it keeps the proxy out", templateLabelPath(mesh.LabelInject), templateAnnotationPath(mesh.LabelInject)),
+		})
+	}
+}
