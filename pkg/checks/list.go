@@ -50,5 +50,13 @@ func All() []*Check {
 		directLoadBalancer,
 		portNotTCP,
 		serviceEntryConflict,
+		tlsModeConflict,
+		connectionLimit,
+		notBalancedPerRequest,
+		destinationRuleIgnored,
+		subsetSelectsNothing,
+		streamIdleTimeout,
+		filterBuffersStreams,
+		destinationRuleHostNotFound,
 	}
 }

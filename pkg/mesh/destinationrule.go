@@ -61,20 +61,31 @@ func (r *HostRule) Subset(name string) (subset HostSubset, ok bool) {
 // (SidecarScope.DestinationRule).
 func (s *Snapshot) DestinationRuleFor(client Client, host, serviceNamespace string) *HostRule {
 	var withoutSelector *HostRule
-	for _, rule := range s.destinationRulesFor(client.Namespace, host, serviceNamespace) {
-		selector := rule.Rules[0].Spec.GetWorkloadSelector()
+	for _, rule := range s.DestinationRulesFor(client.Namespace, host, serviceNamespace) {
+		selector := rule.Selector()
 		if selector == nil {
 			withoutSelector = rule
 			continue
 		}
-		if rule.Rules[0].Namespace == client.Namespace && isSubset(selector.GetMatchLabels(), client.Labels) {
+		if rule.Rules[0].Namespace == client.Namespace && isSubset(selector, client.Labels) {
 			return rule
 		}
 	}
 	return withoutSelector
 }
 
-func (s *Snapshot) destinationRulesFor(clientNamespace, host, serviceNamespace string) []*HostRule {
+// Selector are the labels of the clients that the rule is for, nil for all.
+func (r *HostRule) Selector() map[string]string {
+	selector := r.Rules[0].Spec.GetWorkloadSelector()
+	if selector != nil && selector.GetMatchLabels() == nil {
+		return map[string]string{}
+	}
+	return selector.GetMatchLabels()
+}
+
+// DestinationRulesFor are all rules for a host among which clients of a namespace find theirs: those with a selector and, of
+// those without, the last.
+func (s *Snapshot) DestinationRulesFor(clientNamespace, host, serviceNamespace string) []*HostRule {
 	index := s.destinationRules()
 	root := s.RootNamespace()
 	own := index.local[clientNamespace]
@@ -272,3 +283,6 @@ func isSubset(wanted, labels map[string]string) bool {
 	}
 	return true
 }
+
+// HasLabels says that labels hold all those of a selector; an empty selector takes everything.
+func HasLabels(labels, selector map[string]string) bool { return isSubset(selector, labels) }

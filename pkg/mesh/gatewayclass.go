@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	gatewayapi "sigs.k8s.io/gateway-api/apis/v1"
 )
@@ -54,7 +55,7 @@ func (s *Snapshot) KubernetesGatewayWorkloads(gateway *gatewayapi.Gateway) []*Ga
 		if workloads := s.proxiesSelected(gateway.Namespace, selector); len(workloads) > 0 {
 			return workloads
 		}
-		return []*GatewayWorkload{{Namespace: gateway.Namespace, Labels: selector}}
+		return []*GatewayWorkload{proxiesToBe(gateway, selector)}
 	}
 	var workloads []*GatewayWorkload
 	for _, address := range services {
@@ -80,38 +81,35 @@ func gatewayServiceAddresses(gateway *gatewayapi.Gateway) []string {
 	return hosts
 }
 
-// proxiesSelected are the workloads of a namespace, as gateways, whose pods the labels select.
+// proxiesToBe are the proxies that istiod will make for a Gateway.
+// Source: Istio's pilot/pkg/config/kube/gatewaycommon/gateway_utils.go (GetDefaultName), for the service account's name.
+func proxiesToBe(gateway *gatewayapi.Gateway, selector map[string]string) *GatewayWorkload {
+	template := &core.PodTemplateSpec{}
+	template.Labels = selector
+	template.Spec.ServiceAccountName = gateway.Name + "-" + string(gateway.Spec.GatewayClassName)
+	return &GatewayWorkload{Namespace: gateway.Namespace, Labels: selector, Template: template}
+}
+
+// proxiesSelected are the gateway proxies of a namespace whose pods the labels select.
 func (s *Snapshot) proxiesSelected(namespace string, selector map[string]string) []*GatewayWorkload {
 	var proxies []*GatewayWorkload
-	for _, workload := range s.WorkloadsSelected(namespace, selector) {
-		proxies = append(proxies, &GatewayWorkload{
-			Workload: workload, Namespace: namespace, Labels: workload.Template.Labels,
-			Pods: s.PodsOf(workload), Services: s.ServicesSelecting(workload),
-		})
+	for _, candidate := range s.gatewayCandidates() {
+		if candidate.Namespace == namespace && candidate.isSelectedBy(selector) {
+			proxies = append(proxies, candidate)
+		}
 	}
 	return proxies
 }
 
-// ServiceAccount is the one that the gateway's pods run as; known is false where neither a pod template nor a pod with a
-// specification says it.
+// ServiceAccount is the one that the gateway's pods run as; known is false where only the pods' metadata is known.
 func (w *GatewayWorkload) ServiceAccount() (name string, known bool) {
-	if w.Workload != nil {
-		return accountOr(w.Workload.Template.Spec.ServiceAccountName), true
-	}
-	for _, pod := range w.Pods {
-		if len(pod.Spec.Containers) > 0 {
-			return accountOr(pod.Spec.ServiceAccountName), true
-		}
+	switch {
+	case w.Template.Spec.ServiceAccountName != "":
+		return w.Template.Spec.ServiceAccountName, true
+	case len(w.Template.Spec.Containers) > 0:
+		return "default", true
 	}
 	return "", false
-}
-
-// accountOr is the service account of a pod that may leave it to the API server, which takes "default".
-func accountOr(name string) string {
-	if name == "" {
-		return "default"
-	}
-	return name
 }
 
 // GatewaysTo are the gateways with a route to that Service port, of Istio's API and of the Gateway API, by namespace and name.

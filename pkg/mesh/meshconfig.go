@@ -8,6 +8,7 @@ import (
 	core "k8s.io/api/core/v1"
 
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 	"sigs.k8s.io/yaml"
 )
@@ -61,16 +62,21 @@ func (s *Snapshot) MeshConfig() *MeshConfig { return s.MeshConfigs()[0] }
 func (s *Snapshot) RootNamespace() string { return s.MeshConfig().GetRootNamespace() }
 
 func parseMeshConfig(configMap *core.ConfigMap, text string) *MeshConfig {
-	config := defaultMeshConfig()
-	data, err := yaml.YAMLToJSON([]byte(text))
-	if err == nil {
-		stated := &meshapi.MeshConfig{}
-		if err = (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(data, stated); err == nil {
-			fillMeshConfig(stated, config)
-			config = stated
-		}
+	stated := &meshapi.MeshConfig{}
+	if err := unmarshalYAML(text, stated); err != nil {
+		return &MeshConfig{MeshConfig: defaultMeshConfig(), ConfigMap: configMap, Err: err}
 	}
-	return &MeshConfig{MeshConfig: config, ConfigMap: configMap, Err: err}
+	fillMeshConfig(stated, defaultMeshConfig())
+	return &MeshConfig{MeshConfig: stated, ConfigMap: configMap}
+}
+
+// unmarshalYAML reads one of Istio's configuration messages; fields of newer versions are left out.
+func unmarshalYAML(text string, into proto.Message) error {
+	data, err := yaml.YAMLToJSON([]byte(text))
+	if err != nil || string(data) == "null" {
+		return err
+	}
+	return protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(data, into)
 }
 
 // defaultMeshConfig holds those of Istio's defaults that the model asks for.
@@ -105,4 +111,32 @@ func fillMeshConfig(stated, defaults *meshapi.MeshConfig) {
 	if len(stated.DefaultDestinationRuleExportTo) == 0 {
 		stated.DefaultDestinationRuleExportTo = defaults.DefaultDestinationRuleExportTo
 	}
+}
+
+// AnnotationProxyConfig on a pod template holds a proxy config of its own, over that of the mesh.
+const AnnotationProxyConfig = "proxy.istio.io/config"
+
+// ConnectionSettingsOf are the connection settings of a gateway's proxy config, and the object that states them: the gateway's
+// workload, by an annotation of its pods, or the ConfigMap of its control plane. nil for none.
+// Source: Istio's pilot/pkg/networking/core/connection_settings.go (resolveConnectionSettings).
+func (s *Snapshot) ConnectionSettingsOf(w *GatewayWorkload) (settings *meshapi.ProxyConfig_ConnectionSettings, from Object) {
+	own := &meshapi.ProxyConfig{}
+	if w.Workload != nil && unmarshalYAML(w.Template.Annotations[AnnotationProxyConfig], own) == nil && own.ConnectionSettings != nil {
+		return own.ConnectionSettings, w.Workload.Object
+	}
+	config := s.meshConfigOf(gatewayRevision(w))
+	if config.ConfigMap == nil {
+		return nil, nil
+	}
+	return config.GetDefaultConfig().GetConnectionSettings(), config.ConfigMap
+}
+
+// meshConfigOf is the one of a revision, or the first where none is known to be its.
+func (s *Snapshot) meshConfigOf(revision string) *MeshConfig {
+	for _, config := range s.MeshConfigs() {
+		if config.ConfigMap != nil && revision != "" && config.ConfigMap.Name == "istio-"+revision {
+			return config
+		}
+	}
+	return s.MeshConfig()
 }

@@ -3,6 +3,7 @@ package mesh
 import (
 	"slices"
 
+	networkingapi "istio.io/api/networking/v1alpha3"
 	securityapi "istio.io/api/security/v1beta1"
 	security "istio.io/client-go/pkg/apis/security/v1"
 )
@@ -14,31 +15,53 @@ const (
 	MutualTLSDisable    = "DISABLE"
 )
 
-// MutualTLSMode is the effective PeerAuthentication mode ("STRICT", "PERMISSIVE", "DISABLE") for a port of a workload: the
-// oldest policy of each scope counts, the workload's before the namespace's before the mesh's, and a scope that says nothing
-// leaves it to the wider one. portLevelMtls counts in a policy with a selector only, by the port of the pods.
+// MutualTLSMode is the effective PeerAuthentication mode ("STRICT", "PERMISSIVE", "DISABLE") for a port of a workload.
+func (s *Snapshot) MutualTLSMode(namespace string, podLabels map[string]string, workloadPort int32) string {
+	mode, _ := s.PeerAuthenticationFor(namespace, podLabels, workloadPort)
+	return mode
+}
+
+// PeerAuthenticationFor is the effective mode for a port of a workload, and the policy that it comes from, nil for the default
+// (PERMISSIVE). The oldest policy of each scope counts, the workload's before the namespace's before the mesh's, and a scope
+// that says nothing leaves it to the wider one. portLevelMtls counts in a policy with a selector only, by the port of the pods.
 // Source: Istio's pilot/pkg/security/authn/policy_applier.go (ComposePeerAuthentication) and pilot/pkg/model/authentication.go
 // (addPeerAuthentication, getConfigsForWorkload).
-func (s *Snapshot) MutualTLSMode(namespace string, podLabels map[string]string, workloadPort int32) string {
+func (s *Snapshot) PeerAuthenticationFor(namespace string, podLabels map[string]string, workloadPort int32) (mode string, from *security.PeerAuthentication) {
 	policies, root := s.peerAuthentications(), s.RootNamespace()
-	mode := MutualTLSPermissive
-	if stated := modeOf(policies[root].namespaceWide().GetMtls()); stated != "" {
-		mode = stated
+	mode = MutualTLSPermissive
+	state := func(policy *security.PeerAuthentication, mtls *securityapi.PeerAuthentication_MutualTLS) {
+		if stated := modeOf(mtls); stated != "" {
+			mode, from = stated, policy
+		}
+	}
+	if policy := policies[root].namespaceWide(); policy != nil {
+		state(policy, policy.Spec.GetMtls())
 	}
 	if namespace == root {
-		return mode
+		return mode, from
 	}
-	if stated := modeOf(policies[namespace].namespaceWide().GetMtls()); stated != "" {
-		mode = stated
+	if policy := policies[namespace].namespaceWide(); policy != nil {
+		state(policy, policy.Spec.GetMtls())
 	}
-	workload := policies[namespace].selecting(podLabels)
-	if stated := modeOf(workload.GetMtls()); stated != "" {
-		mode = stated
+	if policy := policies[namespace].selecting(podLabels); policy != nil {
+		state(policy, policy.Spec.GetMtls())
+		state(policy, policy.Spec.GetPortLevelMtls()[uint32(workloadPort)])
 	}
-	if stated := modeOf(workload.GetPortLevelMtls()[uint32(workloadPort)]); stated != "" {
-		mode = stated
+	return mode, from
+}
+
+// SendsMutualTLS says whether a proxy that calls a port of a workload with this policy shows the workload's certificate: where
+// the policy says so, or, where it says nothing about TLS, where istiod takes the pods to accept it (they must have a proxy).
+// known is false for certificates of the user's own.
+// Source: Istio's pilot/pkg/networking/core/cluster_tls.go (buildUpstreamTLSSettings), pilot/pkg/model/push_context.go
+// (BestEffortInferServiceMTLSMode, by the namespace alone) and pilot/pkg/xds/endpoints (mtlsChecker, by the workload).
+func (s *Snapshot) SendsMutualTLS(policy TrafficPolicy, namespace string, podLabels map[string]string, workloadPort int32) (sends, known bool) {
+	if policy.TLS != nil {
+		mode := policy.TLS.GetMode()
+		return mode == networkingapi.ClientTLSSettings_ISTIO_MUTUAL, mode != networkingapi.ClientTLSSettings_MUTUAL
 	}
-	return mode
+	automatic := s.MeshConfig().GetEnableAutoMtls().GetValue() && s.MutualTLSMode(namespace, nil, 0) != MutualTLSDisable
+	return automatic && s.MutualTLSMode(namespace, podLabels, workloadPort) != MutualTLSDisable, true
 }
 
 func modeOf(mtls *securityapi.PeerAuthentication_MutualTLS) string {
@@ -51,19 +74,19 @@ func modeOf(mtls *securityapi.PeerAuthentication_MutualTLS) string {
 // namespacePolicies are the PeerAuthentications of one namespace, the oldest first.
 type namespacePolicies []*security.PeerAuthentication
 
-func (p namespacePolicies) namespaceWide() *securityapi.PeerAuthentication {
+func (p namespacePolicies) namespaceWide() *security.PeerAuthentication {
 	for _, policy := range p {
 		if len(policy.Spec.GetSelector().GetMatchLabels()) == 0 {
-			return &policy.Spec
+			return policy
 		}
 	}
 	return nil
 }
 
-func (p namespacePolicies) selecting(podLabels map[string]string) *securityapi.PeerAuthentication {
+func (p namespacePolicies) selecting(podLabels map[string]string) *security.PeerAuthentication {
 	for _, policy := range p {
 		if selector := policy.Spec.GetSelector().GetMatchLabels(); len(selector) > 0 && isSubset(selector, podLabels) {
-			return &policy.Spec
+			return policy
 		}
 	}
 	return nil

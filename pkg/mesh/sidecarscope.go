@@ -55,7 +55,7 @@ func EgressIncludes(sidecar *networking.Sidecar, clientNamespace string, service
 
 // egressHostsInclude evaluates hosts of the form namespace/name; a namespace that begins with "~" shuts out.
 func egressHostsInclude(hosts []string, clientNamespace string, service *core.Service) bool {
-	included, serviceName := false, serviceHost(service)
+	included, serviceName := false, ServiceHost(service)
 	for _, entry := range hosts {
 		namespace, name, ok := strings.Cut(entry, "/")
 		if !ok {

@@ -81,7 +81,7 @@ func (p *TrafficPolicy) lay(rule *networking.DestinationRule, over *networkingap
 // h2UpgradePolicy counts only for ports that are HTTP by name.
 // Source: Istio's pilot/pkg/networking/core/cluster_traffic_policy.go (shouldH2Upgrade, applyConnectionPool).
 func (s *Snapshot) UpgradesToHTTP2(service *core.Service, port *core.ServicePort, gateway Client) bool {
-	rule := s.DestinationRuleFor(gateway, serviceHost(service), service.Namespace)
+	rule := s.DestinationRuleFor(gateway, ServiceHost(service), service.Namespace)
 	http := s.TrafficPolicyFor(rule, port.Port, "").ConnectionPool.GetHttp()
 	switch {
 	case http.GetUseClientProtocol():
@@ -96,6 +96,3 @@ func (s *Snapshot) UpgradesToHTTP2(service *core.Service, port *core.ServicePort
 	protocol := ServicePortProtocol(port)
 	return protocol == ProtocolHTTP || protocol.IsHTTP2()
 }
-
-// serviceHost is the full name by which the mesh knows a Service.
-func serviceHost(service *core.Service) string { return ResolveHost(service.Name, service.Namespace) }

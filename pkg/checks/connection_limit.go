@@ -1,0 +1,101 @@
+package checks
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	networkingapi "istio.io/api/networking/v1alpha3"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+// fewRequests is the number of concurrent calls or connections below which a limit bites at ordinary traffic.
+const fewRequests = 10
+
+var connectionLimit = &Check{
+	ID:     "GX602",
+	Slug:   "connection-limit",
+	Levels: []Level{Warning},
+	Title:  "Connection pool limits refuse ordinary gRPC traffic",
+	What: fmt.Sprintf("A DestinationRule gives the host of an exposed port `maxRequestsPerConnection: 1`, or `http2MaxRequests` or "+
+		"`maxConnections` below %d.", fewRequests),
+	Why: "These limits are often copied to \"force\" balancing over HTTP/1.1 connections. A gateway balances each request anyway. " +
+		"`http2MaxRequests` bounds the calls in progress to all pods together, streams included; `maxRequestsPerConnection: 1` makes a new " +
+		"connection, with its TLS handshake, for every call.",
+	Client: "UNAVAILABLE (overflow) as soon as more calls are in progress than the limit allows, or latency from a handshake for each call.",
+	Bad: exampleShopServer + exampleShopRoute + `apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: orders, namespace: shop}
+spec:
+  host: orders
+  trafficPolicy:
+    connectionPool:
+      http: {http2MaxRequests: 1, maxRequestsPerConnection: 1}
+`,
+	Good: exampleShopServer + exampleShopRoute + `apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: orders, namespace: shop}
+spec:
+  host: orders
+  trafficPolicy:
+    connectionPool:
+      http: {http2MaxRequests: 1000}
+`,
+	Reads:    policyReads(mesh.KindDestinationRule),
+	Consults: policyConsults(mesh.KindDestinationRule),
+	Since:    "v0.1.0",
+	Run:      runConnectionLimit,
+}
+
+func runConnectionLimit(p *Pass) {
+	eachPolicy(p, func(port *mesh.ExposedPort, c caller, policy mesh.TrafficPolicy) (string, func()) {
+		limits := tightLimits(policy.ConnectionPool)
+		if len(limits) == 0 || policy.ConnectionPoolAt.Rule == nil {
+			return "", nil
+		}
+		place := policy.ConnectionPoolAt
+		return mesh.KeyOf(place.Rule).String() + placePath(place), func() {
+			var names []string
+			var paths [][]string
+			for _, limit := range limits {
+				names = append(names, fmt.Sprintf("%s: %d", limit.path[1], limit.value))
+				paths = append(paths, slices.Concat(place.Steps, limit.path))
+			}
+			p.Report(Finding{
+				Object:  place.Rule,
+				Path:    placePath(place, limits[0].path...),
+				Message: fmt.Sprintf("The connection pool of %s is limited to %s.", mesh.ServiceHost(port.Service), strings.Join(names, " and ")),
+				Evidence: append([]string{
+					fmt.Sprintf("%s uses this rule for %s", c, portText(port)),
+				}, evidenceOf(port)...),
+				Symptom: "UNAVAILABLE (upstream connect error, overflow) when more calls are in progress; slow calls.",
+				Fix: Fix{
+					Text:    "Remove the limits, or raise them far above the number of calls in progress.",
+					Level:   Ask,
+					Changes: removeFields(place.Rule, "gateways balance each request without such limits", paths...),
+				},
+			})
+		}
+	})
+}
+
+type limit struct {
+	// path leads from the connection pool to the field.
+	path  []string
+	value int32
+}
+
+func tightLimits(pool *networkingapi.ConnectionPoolSettings) []limit {
+	var limits []limit
+	if value := pool.GetHttp().GetHttp2MaxRequests(); value > 0 && value < fewRequests {
+		limits = append(limits, limit{[]string{"http", "http2MaxRequests"}, value})
+	}
+	if value := pool.GetHttp().GetMaxRequestsPerConnection(); value == 1 {
+		limits = append(limits, limit{[]string{"http", "maxRequestsPerConnection"}, value})
+	}
+	if value := pool.GetTcp().GetMaxConnections(); value > 0 && value < fewRequests {
+		limits = append(limits, limit{[]string{"tcp", "maxConnections"}, value})
+	}
+	return limits
+}

@@ -1,0 +1,117 @@
+package checks
+
+import (
+	"fmt"
+	"strings"
+
+	networking "istio.io/client-go/pkg/apis/networking/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+var destinationRuleHostNotFound = &Check{
+	ID:     "GX608",
+	Slug:   "destination-rule-host-not-found",
+	Levels: []Level{Warning},
+	Title:  "The DestinationRule's host is not in the mesh",
+	What:   "The host of a DestinationRule is no Service and no host of a ServiceEntry.",
+	Why: "A host without a dot is a Service in the rule's own namespace; any other is taken as a full name, so that `orders.shop` is not Service " +
+		"`orders` in namespace `shop`. A rule for a host that is not there is kept and does nothing.",
+	Client: "What the rule asks for (TLS, limits, balancing, subsets) does not happen.",
+	Bad: exampleShopServer + exampleShopRoute + `apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: orders, namespace: shop}
+spec:
+  host: orders.shop
+  trafficPolicy:
+    loadBalancer: {simple: ROUND_ROBIN}
+`,
+	Good: exampleShopServer + exampleShopRoute + `apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: orders, namespace: shop}
+spec:
+  host: orders.shop.svc.cluster.local
+  trafficPolicy:
+    loadBalancer: {simple: ROUND_ROBIN}
+`,
+	Reads: []mesh.Kind{mesh.KindDestinationRule, mesh.KindService, mesh.KindServiceEntry},
+	Since: "v0.1.0",
+	Run:   runDestinationRuleHostNotFound,
+}
+
+func runDestinationRuleHostNotFound(p *Pass) {
+	known, wildcards := knownHosts(p)
+	for _, rule := range p.DestinationRules().All() {
+		host := mesh.ResolveHost(rule.Spec.GetHost(), rule.Namespace)
+		if host == "" || isKnownHost(p, host, known, wildcards) || !missingHost(p, host) {
+			continue
+		}
+		p.Report(Finding{
+			Object:   rule,
+			Path:     ".spec.host",
+			Message:  fmt.Sprintf("No Service and no ServiceEntry has the host %s, so the rule does nothing.", host),
+			Evidence: nearHosts(p, rule),
+			Symptom:  "The rule's policy is not applied.",
+			Fix:      Fix{Text: "Name the Service by its full name (name.namespace.svc.cluster.local), or delete the rule."},
+		})
+	}
+}
+
+// knownHosts are the hosts of Services and ServiceEntries, and those among them that are wildcards.
+func knownHosts(p *Pass) (all, wildcards []string) {
+	for _, service := range p.Services().All() {
+		all = append(all, mesh.ServiceHost(service))
+	}
+	for _, entry := range p.ServiceEntries().All() {
+		for _, host := range entry.Spec.GetHosts() {
+			all = append(all, host)
+			if strings.HasPrefix(host, "*") {
+				wildcards = append(wildcards, host)
+			}
+		}
+	}
+	return all, wildcards
+}
+
+// isKnownHost says that the host is that of a Service or ServiceEntry, or as a wildcard covers one, or that a wildcard of a
+// ServiceEntry covers it. Services of the multi-cluster API are not read.
+func isKnownHost(p *Pass, host string, known, wildcards []string) bool {
+	if strings.HasSuffix(host, ".svc.clusterset.local") || p.ServiceByHost(host) != nil || len(p.ServiceEntriesByHost(host)) > 0 {
+		return true
+	}
+	candidates := wildcards
+	if strings.HasPrefix(host, "*") {
+		candidates = known
+	}
+	for _, other := range candidates {
+		if mesh.HostMatches(other, host) {
+			return true
+		}
+	}
+	return false
+}
+
+func missingHost(p *Pass, host string) bool {
+	name, namespace, isService := mesh.SplitServiceHost(host)
+	if strings.HasPrefix(host, "*") || !isService {
+		name, namespace = "", ""
+	}
+	return p.Missing(mesh.KindService, namespace, name) && p.Missing(mesh.KindServiceEntry, "", "")
+}
+
+// nearHosts are hints: Services whose short name the host may have meant.
+func nearHosts(p *Pass, rule *networking.DestinationRule) []string {
+	name, namespace, _ := strings.Cut(rule.Spec.GetHost(), ".")
+	namespace, _, _ = strings.Cut(namespace, ".")
+	if namespace != "" {
+		if _, ok := p.Services().Get(namespace, name); ok {
+			return []string{fmt.Sprintf("there is a Service %s in namespace %s, but a name with a dot is taken as it is", name, namespace)}
+		}
+	}
+	for _, service := range p.Services().All() {
+		if service.Name == name && service.Namespace != rule.Namespace {
+			return []string{fmt.Sprintf("there is a Service %s in namespace %s", name, service.Namespace)}
+		}
+	}
+	return nil
+}

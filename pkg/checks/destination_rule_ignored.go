@@ -1,0 +1,220 @@
+package checks
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	networking "istio.io/client-go/pkg/apis/networking/v1"
+	core "k8s.io/api/core/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+var destinationRuleIgnored = &Check{
+	ID:     "GX604",
+	Slug:   "destination-rule-ignored",
+	Levels: []Level{Warning},
+	Title:  "A DestinationRule has no effect on the gateway's calls",
+	What: "A DestinationRule for the host of an exposed port stands in a namespace where the gateway does not look, or is the second one for " +
+		"the host, so that its traffic policy (or a subset whose name the first one has) is dropped.",
+	Why: "A proxy looks for DestinationRules in its own namespace, then in that of the Service, then in the root namespace, and takes the first " +
+		"that has one for the host. Several rules for one host in one namespace are merged: subsets are put together, but of two traffic policies " +
+		"only the older counts, unless the rules have workload selectors that differ.",
+	Client: "What the rule asks for (TLS, limits, balancing, outlier detection) does not happen.",
+	Bad: exampleShopServer + exampleShopRoute + `apiVersion: v1
+kind: Namespace
+metadata: {name: policies}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: orders, namespace: policies}
+spec:
+  host: orders.shop.svc.cluster.local
+  trafficPolicy:
+    loadBalancer: {simple: ROUND_ROBIN}
+`,
+	Good: exampleShopServer + exampleShopRoute + `apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: orders, namespace: shop}
+spec:
+  host: orders.shop.svc.cluster.local
+  trafficPolicy:
+    loadBalancer: {simple: ROUND_ROBIN}
+`,
+	Reads:    policyReads(mesh.KindDestinationRule),
+	Consults: policyConsults(mesh.KindDestinationRule),
+	Since:    "v0.1.0",
+	Run:      runDestinationRuleIgnored,
+}
+
+func runDestinationRuleIgnored(p *Pass) {
+	served, proxied := servedHosts(p), map[string]bool{}
+	for _, rule := range p.DestinationRules().All() {
+		if _, judged := proxied[rule.Namespace]; !judged {
+			proxied[rule.Namespace] = hasProxies(p, rule.Namespace)
+		}
+		if proxied[rule.Namespace] {
+			continue // its own proxies may be whom the rule is for
+		}
+		for _, service := range served.of(mesh.ResolveHost(rule.Spec.GetHost(), rule.Namespace)) {
+			if reportOutOfSight(p, rule, service) {
+				break
+			}
+		}
+	}
+	for _, service := range served.services {
+		reportSecondRules(p, service)
+	}
+}
+
+// hosts are the Services with an exposed port, by full name.
+type hosts struct {
+	services []*core.Service
+	byName   map[string]*core.Service
+}
+
+func servedHosts(p *Pass) hosts {
+	served := hosts{byName: map[string]*core.Service{}}
+	for _, port := range p.ExposedPorts() {
+		name := mesh.ServiceHost(port.Service)
+		if served.byName[name] == nil {
+			served.byName[name] = port.Service
+			served.services = append(served.services, port.Service)
+		}
+	}
+	return served
+}
+
+// of are the Services that a host of a DestinationRule, a name or a wildcard, covers.
+func (h hosts) of(host string) []*core.Service {
+	if !strings.HasPrefix(host, "*") {
+		if service := h.byName[host]; service != nil {
+			return []*core.Service{service}
+		}
+		return nil
+	}
+	var covered []*core.Service
+	for _, service := range h.services {
+		if mesh.HostSubsetOf(mesh.ServiceHost(service), host) {
+			covered = append(covered, service)
+		}
+	}
+	return covered
+}
+
+// reportOutOfSight reports a rule in a namespace where no gateway of the Service looks.
+func reportOutOfSight(p *Pass, rule *networking.DestinationRule, service *core.Service) (reported bool) {
+	gateways := gatewaysOfService(p, service)
+	looked := []string{service.Namespace, p.RootNamespace()}
+	for _, gateway := range gateways {
+		looked = append(looked, gateway.Namespace)
+	}
+	if len(gateways) == 0 || slices.Contains(looked, rule.Namespace) {
+		return false
+	}
+	slices.Sort(looked)
+	p.Report(Finding{
+		Object: rule,
+		Path:   ".metadata.namespace",
+		Message: fmt.Sprintf("%s does not look for DestinationRules in namespace %s, so this one for %s has no effect there.",
+			gatewayText(gateways[0]), rule.Namespace, mesh.ServiceHost(service)),
+		Evidence: []string{"it looks in the namespaces " + strings.Join(slices.Compact(looked), ", ")},
+		Symptom:  "The rule's policy is not applied to calls from outside.",
+		Fix:      Fix{Text: fmt.Sprintf("Move the rule into namespace %s, the Service's.", service.Namespace)},
+	})
+	return true
+}
+
+func gatewaysOfService(p *Pass, service *core.Service) []*mesh.GatewayWorkload {
+	var gateways []*mesh.GatewayWorkload
+	for _, port := range p.ExposedPortsOf(service) {
+		gateways = append(gateways, p.GatewaysTo(port)...)
+	}
+	return gateways
+}
+
+// hasProxies says that pods of the namespace have sidecars, or would get them.
+func hasProxies(p *Pass, namespace string) bool {
+	if slices.ContainsFunc(p.Pods().In(namespace), func(pod *core.Pod) bool {
+		_, proxied := mesh.ProxyOf(pod)
+		return proxied
+	}) {
+		return true
+	}
+	return slices.ContainsFunc(p.WorkloadsIn(namespace), func(workload *mesh.Workload) bool {
+		return p.InjectionOf(workload).Injected
+	})
+}
+
+// reportSecondRules reports the rules that lose something to an older one for the same host.
+func reportSecondRules(p *Pass, service *core.Service) {
+	clients := []string{service.Namespace}
+	for _, gateway := range gatewaysOfService(p, service) {
+		clients = append(clients, gateway.Namespace)
+	}
+	slices.Sort(clients)
+	for _, client := range slices.Compact(clients) {
+		rules := p.DestinationRulesFor(client, mesh.ServiceHost(service), service.Namespace)
+		for i, merged := range rules {
+			for _, rule := range merged.Rules {
+				reportLost(p, service, rule, merged)
+			}
+			if overruled := laterRule(rules[i+1:], merged); overruled != nil {
+				reportOverruled(p, service, merged, overruled)
+			}
+		}
+	}
+}
+
+// laterRule is the rule without selector that counts instead of an earlier one without selector.
+func laterRule(later []*mesh.HostRule, merged *mesh.HostRule) *mesh.HostRule {
+	if merged.Selector() != nil {
+		return nil
+	}
+	for _, other := range slices.Backward(later) {
+		if other.Selector() == nil {
+			return other
+		}
+	}
+	return nil
+}
+
+// reportLost reports what of a rule the rules before it push out.
+func reportLost(p *Pass, service *core.Service, rule *networking.DestinationRule, merged *mesh.HostRule) {
+	var lost, instead, path string
+	switch {
+	case rule.Spec.GetTrafficPolicy() != nil && merged.PolicyFrom != rule:
+		lost, instead, path = "its traffic policy", mesh.KeyOf(merged.PolicyFrom).String(), ".spec.trafficPolicy"
+	default:
+		for i, subset := range rule.Spec.GetSubsets() {
+			if found, ok := merged.Subset(subset.GetName()); ok && found.From != rule {
+				lost, instead = fmt.Sprintf("its subset %q", subset.GetName()), mesh.KeyOf(found.From).String()
+				path = fieldPath("spec", "subsets", i)
+				break
+			}
+		}
+	}
+	if lost != "" {
+		reportDropped(p, service, rule, path, lost, instead)
+	}
+}
+
+func reportOverruled(p *Pass, service *core.Service, merged, instead *mesh.HostRule) {
+	for _, rule := range merged.Rules {
+		if !slices.Contains(instead.Rules, rule) {
+			reportDropped(p, service, rule, ".spec.host", "all of it", mesh.KeyOf(instead.Rules[0]).String())
+		}
+	}
+}
+
+func reportDropped(p *Pass, service *core.Service, rule *networking.DestinationRule, path, lost, instead string) {
+	p.Report(Finding{
+		Object:   rule,
+		Path:     path,
+		Message:  fmt.Sprintf("Of this rule for %s istiod drops %s, because %s counts instead.", mesh.ServiceHost(service), lost, instead),
+		Evidence: []string{"both are for the same host, and their workload selectors do not tell them apart"},
+		Symptom:  "The rule's policy is not applied.",
+		Fix:      Fix{Text: fmt.Sprintf("Put what is wanted of both into %s.", instead)},
+	})
+}

@@ -1,0 +1,106 @@
+package checks
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	networkingapi "istio.io/api/networking/v1alpha3"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+// hop is a proxy on the way to an exposed port.
+type hop struct {
+	mesh.ProxyHop
+	port *mesh.ExposedPort
+	// name is how messages name the proxy.
+	name string
+}
+
+// hopsTo are the proxies that calls from outside go through to the port: the gateways, by each of their routes, and the
+// sidecars of the pods.
+func hopsTo(p *Pass, port *mesh.ExposedPort) []hop {
+	var hops []hop
+	for _, route := range p.RoutesTo(port.Service, port.Port.Port) {
+		gateway, server := route.Server.Workload, route.Server
+		hops = append(hops, hop{port: port, name: gatewayText(gateway), ProxyHop: mesh.ProxyHop{
+			Context: networkingapi.EnvoyFilter_GATEWAY, Namespace: gateway.Namespace, Labels: gateway.Labels,
+			ListenerPort: server.ListenerPort, RoutePort: int32(server.Spec.GetPort().GetNumber()),
+			Gateway: server.Gateway.Namespace + "/" + server.Gateway.Name, PortName: server.Spec.GetPort().GetName(), Host: route.Host,
+		}})
+	}
+	for _, routed := range p.RouteBackendsTo(port.Service, port.Port.Port) {
+		for _, gateway := range routed.Gateways {
+			for _, workload := range p.KubernetesGatewayWorkloads(gateway) {
+				hops = append(hops, hop{port: port, name: gatewayText(workload), ProxyHop: mesh.ProxyHop{
+					Context: networkingapi.EnvoyFilter_GATEWAY, Namespace: workload.Namespace, Labels: workload.Labels,
+				}})
+			}
+		}
+	}
+	for _, backend := range backendsOf(p, port) {
+		if backend.enforces() {
+			hops = append(hops, hop{port: port, name: fmt.Sprintf("the sidecars of %s", backend), ProxyHop: mesh.ProxyHop{
+				Context: networkingapi.EnvoyFilter_SIDECAR_INBOUND, Namespace: backend.namespace, Labels: backend.template.Labels,
+				ListenerPort: backend.port,
+			}})
+		}
+	}
+	return hops
+}
+
+// eachPatch judges the patches of EnvoyFilters that change a proxy on the way to an exposed port, each once, with the first such
+// proxy. Patches that take something away are left out. A filter that cannot be read is reported as skipped.
+func eachPatch(p *Pass, judge func(mesh.EnvoyPatch, hop)) {
+	filters := p.EnvoyFilters().All()
+	if len(filters) == 0 {
+		return
+	}
+	byNamespace := map[string][]hop{}
+	var all []hop
+	for _, port := range p.ExposedPorts() {
+		for _, hop := range hopsTo(p, port) {
+			byNamespace[hop.Namespace] = append(byNamespace[hop.Namespace], hop)
+			all = append(all, hop)
+		}
+	}
+	for _, filter := range filters {
+		patches, err := p.EnvoyPatches(filter)
+		if err != nil {
+			p.Skip(err.Error())
+			continue
+		}
+		hops := byNamespace[filter.GetNamespace()]
+		if filter.GetNamespace() == p.RootNamespace() {
+			hops = all
+		}
+		for _, patch := range patches {
+			if patch.Spec.GetPatch().GetOperation() == networkingapi.EnvoyFilter_Patch_REMOVE {
+				continue
+			}
+			for _, hop := range hops {
+				if p.AppliesTo(patch, hop.ProxyHop) {
+					judge(patch, hop)
+					break
+				}
+			}
+		}
+	}
+}
+
+// walkValues visits every field of a piece of Envoy's configuration, with the fields on the way to it. Istio takes field names
+// in both of JSON's spellings, stream_idle_timeout and streamIdleTimeout; here they come as they are written.
+func walkValues(value any, path []string, visit func(path []string, value any)) {
+	visit(path, value)
+	switch typed := value.(type) {
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(typed)) {
+			walkValues(typed[key], append(path[:len(path):len(path)], key), visit)
+		}
+	case []any:
+		for i, child := range typed {
+			walkValues(child, append(path[:len(path):len(path)], fmt.Sprint(i)), visit)
+		}
+	}
+}

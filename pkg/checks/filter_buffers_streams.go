@@ -1,0 +1,118 @@
+package checks
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+var filterBuffersStreams = &Check{
+	ID:     "GX607",
+	Slug:   "filter-buffers-streams",
+	Levels: []Level{Warning},
+	Title:  "A filter holds calls back until they are complete",
+	What: "An EnvoyFilter puts a buffering filter on the way of an exposed port: the buffer filter, the file system buffer, or a Lua script " +
+		"that reads the whole body with `body()`.",
+	Why: "Such a filter waits for the end of a message stream before it passes anything on. A client stream ends only when the client is done, " +
+		"and a bidirectional one may wait for an answer first.",
+	Client: "Streaming calls stall or end with DEADLINE_EXCEEDED; calls above the buffer's limit end with UNKNOWN or RESOURCE_EXHAUSTED.",
+	Bad: exampleShopServer + exampleShopRoute + exampleLua + `
+            inline_string: |
+              function envoy_on_request(handle)
+                handle:logInfo(handle:body():length())
+              end
+`,
+	Good: exampleShopServer + exampleShopRoute + exampleLua + `
+            inline_string: |
+              function envoy_on_request(handle)
+                handle:logInfo(handle:headers():get(":path"))
+              end
+`,
+	Reads:    policyReads(mesh.KindEnvoyFilter),
+	Consults: policyConsults(mesh.KindEnvoyFilter),
+	Since:    "v0.1.0",
+	Run:      runFilterBuffersStreams,
+}
+
+// exampleLua is an EnvoyFilter with a Lua script, as far as the script.
+const exampleLua = `apiVersion: networking.istio.io/v1alpha3
+kind: EnvoyFilter
+metadata: {name: audit, namespace: istio-system}
+spec:
+  workloadSelector: {labels: {istio: ingressgateway}}
+  configPatches:
+  - applyTo: HTTP_FILTER
+    match:
+      context: GATEWAY
+      listener: {filterChain: {filter: {name: envoy.filters.network.http_connection_manager, subFilter: {name: envoy.filters.http.router}}}}
+    patch:
+      operation: INSERT_BEFORE
+      value:
+        name: envoy.filters.http.lua
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua
+          default_source_code:`
+
+func runFilterBuffersStreams(p *Pass) {
+	eachPatch(p, func(patch mesh.EnvoyPatch, hop hop) {
+		what := bufferingFilter(patch)
+		if what == "" {
+			return
+		}
+		p.Report(Finding{
+			Object: patch.Filter,
+			Path:   fieldPath("spec", "configPatches", patch.Index, "patch", "value"),
+			Message: fmt.Sprintf("%s in %s holds calls to %s back until they are complete.",
+				what, hop.name, mesh.ServiceHost(hop.port.Service)),
+			Evidence: evidenceOf(hop.port),
+			Symptom:  "Streaming calls stall (DEADLINE_EXCEEDED), and large ones are refused.",
+			Fix:      Fix{Text: "Keep the filter off gRPC routes, or let the script read bodyChunks() instead of body()."},
+		})
+	})
+}
+
+// bufferingFilter names the filter of a patch that waits for the whole body, empty for none.
+func bufferingFilter(patch mesh.EnvoyPatch) string {
+	found := ""
+	walkValues(patch.Value, nil, func(path []string, value any) {
+		filter, isMessage := value.(map[string]any)
+		if !isMessage {
+			return
+		}
+		switch kind := lowerType(filter["@type"]); {
+		case kind == "buffer.v3.buffer" || kind == "buffer.v2.buffer":
+			found = "The buffer filter"
+		case kind == "file_system_buffer.v3.filesystembufferfilterconfig":
+			found = "The file system buffer"
+		case strings.HasPrefix(kind, "lua.v") && readsBody(filter):
+			found = "A Lua script that reads body()"
+		case isFilterNamed(filter, "envoy.buffer"):
+			found = "The buffer filter"
+		}
+	})
+	return found
+}
+
+// isFilterNamed serves filters of Envoy's old API, which have a name and no type.
+func isFilterNamed(filter map[string]any, name string) bool {
+	_, typed := filter["typed_config"]
+	return !typed && filter["name"] == name
+}
+
+var (
+	luaComment  = regexp.MustCompile(`(?s)--\[\[.*?\]\]|--[^\n]*`)
+	luaBodyCall = regexp.MustCompile(`:\s*body\s*\(`)
+)
+
+// readsBody says that a Lua filter's code calls body() on a request or response, which waits for all of it.
+func readsBody(filter map[string]any) bool {
+	reads := false
+	walkValues(filter, nil, func(_ []string, value any) {
+		if code, isText := value.(string); isText && luaBodyCall.MatchString(luaComment.ReplaceAllString(code, "")) {
+			reads = true
+		}
+	})
+	return reads
+}

@@ -1,0 +1,163 @@
+package checks
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	meshapi "istio.io/api/mesh/v1alpha1"
+	networkingapi "istio.io/api/networking/v1alpha3"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+)
+
+// shortIdle is the time without a message after which ending a stream surprises its users.
+const shortIdle = 5 * time.Minute
+
+var streamIdleTimeout = &Check{
+	ID:     "GX606",
+	Slug:   "stream-idle-timeout",
+	Levels: []Level{Warning},
+	Title:  "Quiet streams are cut off within minutes",
+	What: "The proxy config gives gateways the connection profile `EDGE` (or a short stream idle timeout), or an EnvoyFilter sets a stream or " +
+		"route idle timeout of five minutes or less, on the way of an exposed port.",
+	Why: "Istio switches Envoy's stream idle timeout off. The profile `EDGE` brings it back with 5 minutes, and a request timeout of 5 minutes, " +
+		"which bounds how long a client may go on streaming. The idle timeout of a connection pool is another thing: it counts only while no call " +
+		"is in progress.",
+	Client: "UNAVAILABLE or DEADLINE_EXCEEDED in the middle of a stream that has been quiet for that long.",
+	Bad: exampleShopServer + exampleShopRoute + `apiVersion: networking.istio.io/v1alpha3
+kind: EnvoyFilter
+metadata: {name: idle, namespace: istio-system}
+spec:
+  workloadSelector: {labels: {istio: ingressgateway}}
+  configPatches:
+  - applyTo: NETWORK_FILTER
+    match:
+      context: GATEWAY
+      listener: {filterChain: {filter: {name: envoy.filters.network.http_connection_manager}}}
+    patch:
+      operation: MERGE
+      value:
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          stream_idle_timeout: 30s
+`,
+	Good: exampleShopServer + exampleShopRoute + `apiVersion: networking.istio.io/v1alpha3
+kind: EnvoyFilter
+metadata: {name: idle, namespace: istio-system}
+spec:
+  workloadSelector: {labels: {istio: ingressgateway}}
+  configPatches:
+  - applyTo: NETWORK_FILTER
+    match:
+      context: GATEWAY
+      listener: {filterChain: {filter: {name: envoy.filters.network.http_connection_manager}}}
+    patch:
+      operation: MERGE
+      value:
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          stream_idle_timeout: 3600s
+`,
+	Reads:    policyReads(mesh.KindEnvoyFilter, mesh.KindConfigMap),
+	Consults: policyConsults(mesh.KindEnvoyFilter, mesh.KindConfigMap),
+	Since:    "v0.1.0",
+	Run:      runStreamIdleTimeout,
+}
+
+func runStreamIdleTimeout(p *Pass) {
+	judgeConnectionSettings(p)
+	eachPatch(p, func(patch mesh.EnvoyPatch, hop hop) {
+		field, timeout, short := shortIdleTimeout(patch)
+		if !short {
+			return
+		}
+		p.Report(Finding{
+			Object: patch.Filter,
+			Path:   fieldPath("spec", "configPatches", patch.Index, "patch", "value") + field,
+			Message: fmt.Sprintf("The filter ends streams through %s to %s that are without a message for %s.",
+				hop.name, mesh.ServiceHost(hop.port.Service), timeout),
+			Evidence: evidenceOf(hop.port),
+			Symptom:  "UNAVAILABLE or DEADLINE_EXCEEDED in the middle of a quiet stream.",
+			Fix:      Fix{Text: "Set the timeout to 0s (off), or well above the longest silence of your streams."},
+		})
+	})
+}
+
+// shortIdleTimeout finds the shortest timeout for quiet streams that a patch sets; short is false for none that is short.
+func shortIdleTimeout(patch mesh.EnvoyPatch) (field string, timeout time.Duration, short bool) {
+	if patch.Spec.GetApplyTo() == networkingapi.EnvoyFilter_CLUSTER {
+		return "", 0, false // there idle timeouts are those of connections
+	}
+	walkValues(patch.Value, nil, func(path []string, value any) {
+		text, isText := value.(string)
+		if !isText || !endsQuietStreams(path) {
+			return
+		}
+		set, err := time.ParseDuration(text)
+		if err == nil && set > 0 && set <= shortIdle && (!short || set < timeout) {
+			field, timeout, short = plan.Path(path).String(), set, true
+		}
+	})
+	return field, timeout, short
+}
+
+// endsQuietStreams says that a field is the stream idle timeout of a connection manager, or the idle timeout of a route.
+func endsQuietStreams(path []string) bool {
+	last := len(path) - 1
+	switch {
+	case last < 0:
+		return false
+	case path[last] == "stream_idle_timeout" || path[last] == "streamIdleTimeout":
+		return true
+	}
+	return last > 0 && path[last-1] == "route" && (path[last] == "idle_timeout" || path[last] == "idleTimeout")
+}
+
+// judgeConnectionSettings judges the proxy config of each gateway on the way: an annotation of its pods, else the mesh config.
+func judgeConnectionSettings(p *Pass) {
+	for _, port := range p.ExposedPorts() {
+		for _, gateway := range p.GatewaysTo(port) {
+			settings, from := p.ConnectionSettingsOf(gateway)
+			timeout, why := streamIdleOf(settings)
+			if from == nil || timeout == 0 || timeout > shortIdle {
+				continue
+			}
+			path := ".data.mesh"
+			if mesh.KeyOf(from).Kind != mesh.KindConfigMap {
+				path = ".spec.template.metadata.annotations['" + mesh.AnnotationProxyConfig + "']"
+			}
+			p.Report(Finding{
+				Object: from,
+				Path:   path,
+				Message: fmt.Sprintf("The proxy config makes %s end streams that are without a message for %s (%s).",
+					gatewayText(gateway), timeout, why),
+				Evidence: []string{fmt.Sprintf("it leads to %s of Service %s/%s", portText(port), port.Service.Namespace, port.Service.Name)},
+				Symptom:  "UNAVAILABLE or DEADLINE_EXCEEDED in the middle of a quiet stream, and of a client's stream after 5 minutes.",
+				Fix:      Fix{Text: "Set connectionSettings.httpStreamIdleTimeout and httpRequestTimeout to 0s beside the profile, or leave the profile out."},
+			})
+			return
+		}
+	}
+}
+
+// streamIdleOf is the stream idle timeout of a gateway with these settings, 0 for none, and what sets it.
+// Source: Istio's pilot/pkg/networking/core/connection_settings.go (applyEdgeProfileDefaults).
+func streamIdleOf(settings *meshapi.ProxyConfig_ConnectionSettings) (timeout time.Duration, why string) {
+	switch {
+	case settings.GetHttpStreamIdleTimeout() != nil:
+		return settings.GetHttpStreamIdleTimeout().AsDuration(), "connectionSettings.httpStreamIdleTimeout"
+	case settings.GetProfile() == meshapi.ProxyConfig_ConnectionSettings_EDGE:
+		return 5 * time.Minute, "connectionSettings.profile EDGE"
+	}
+	return 0, ""
+}
+
+// lowerType is the last part of a patch's @type, as "buffer.v3.Buffer" of the buffer filter.
+func lowerType(value any) string {
+	text, _ := value.(string)
+	parts := strings.Split(text, ".")
+	return strings.ToLower(strings.Join(slices.Clone(parts[max(0, len(parts)-3):]), "."))
+}

@@ -1,0 +1,123 @@
+package checks
+
+import (
+	"fmt"
+	"slices"
+
+	networking "istio.io/client-go/pkg/apis/networking/v1"
+	core "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+var subsetSelectsNothing = &Check{
+	ID:     "GX605",
+	Slug:   "subset-selects-nothing",
+	Levels: []Level{Error, Warning},
+	Title:  "A subset that a route uses has no pods",
+	What: "A route leads to a subset of an exposed port's host, and no pod of the Service (and no pod template that it selects) has the labels " +
+		"of the subset.",
+	Why:    "istiod makes a cluster of its own for each subset, with those of the Service's pods that have the subset's labels.",
+	Client: "UNAVAILABLE: no healthy upstream.",
+	Bad: exampleShopServer + exampleShopSubsetRoute + `apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: orders, namespace: shop}
+spec:
+  host: orders
+  subsets:
+  - {name: stable, labels: {version: v1}}
+`,
+	Good: exampleShopServer + exampleShopSubsetRoute + `apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: orders, namespace: shop}
+spec:
+  host: orders
+  subsets:
+  - {name: stable, labels: {app: orders}}
+`,
+	Reads:    policyReads(mesh.KindDestinationRule, mesh.KindVirtualService),
+	Consults: policyConsults(mesh.KindDestinationRule, mesh.KindVirtualService),
+	Since:    "v0.1.0",
+	Run:      runSubsetSelectsNothing,
+}
+
+// exampleShopSubsetRoute is exampleShopRoute to a subset.
+const exampleShopSubsetRoute = `apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: orders, namespace: shop}
+spec:
+  selector: {istio: ingressgateway}
+  servers:
+  - port: {number: 8000, name: grpc, protocol: GRPC}
+    hosts: [orders.example.com]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: orders, namespace: shop}
+spec:
+  hosts: [orders.example.com]
+  gateways: [orders]
+  http:
+  - route:
+    - destination: {host: orders, subset: stable, port: {number: 8000}}
+---
+`
+
+func runSubsetSelectsNothing(p *Pass) {
+	for _, holder := range p.VirtualServices().All() {
+		for _, rule := range holder.Spec.GetHttp() {
+			for _, destination := range p.Destinations(rule, holder.Namespace) {
+				if service := destination.Service; service != nil && destination.Spec.GetSubset() != "" && p.SpeaksOfService(service) {
+					judgeSubset(p, holder, service, destination.Spec.GetSubset())
+				}
+			}
+		}
+	}
+}
+
+// judgeSubset judges the subset as the gateways of the Service find it, and as a sidecar beside it does.
+func judgeSubset(p *Pass, holder *networking.VirtualService, service *core.Service, name string) {
+	clients := []mesh.Client{}
+	for _, gateway := range gatewaysOfService(p, service) {
+		clients = append(clients, gateway.Client())
+	}
+	if len(clients) == 0 {
+		clients = append(clients, mesh.Client{Namespace: service.Namespace})
+	}
+	for _, client := range clients {
+		rule := p.DestinationRuleFor(client, mesh.ServiceHost(service), service.Namespace)
+		subset, ok := rule.Subset(name)
+		if !ok || selectsPods(p, service, subset.Spec.GetLabels()) || !selectsPods(p, service, nil) {
+			continue
+		}
+		if p.Missing(mesh.KindPod, service.Namespace, "") {
+			reportEmptySubset(p, holder, service, subset)
+		}
+	}
+}
+
+// selectsPods says that a pod or pod template that the Service selects has these labels too.
+func selectsPods(p *Pass, service *core.Service, wanted map[string]string) bool {
+	if !mesh.HasEndpoints(service) {
+		return true // its endpoints are made by other hands
+	}
+	return slices.ContainsFunc(p.WorkloadsOf(service), func(workload *mesh.Workload) bool {
+		return mesh.HasLabels(workload.Template.Labels, wanted)
+	}) || slices.ContainsFunc(p.PodsSelected(service.Namespace, service.Spec.Selector), func(pod *core.Pod) bool {
+		return mesh.HasLabels(pod.Labels, wanted)
+	})
+}
+
+func reportEmptySubset(p *Pass, holder *networking.VirtualService, service *core.Service, subset mesh.HostSubset) {
+	p.Report(Finding{
+		Level:  errorUnlessWeak(p.ExposedPortsOf(service)...),
+		Object: subset.From,
+		Path:   fieldPath("spec", "subsets", subset.Index, "labels"),
+		Message: fmt.Sprintf("No pod of Service %s/%s has the labels of subset %q (%s).",
+			service.Namespace, service.Name, subset.Spec.GetName(), labels.Set(subset.Spec.GetLabels())),
+		Evidence: []string{fmt.Sprintf("%s leads to the subset", mesh.KeyOf(holder))},
+		Symptom:  "UNAVAILABLE: no healthy upstream.",
+		Fix:      Fix{Text: "Give the subset labels that its pods have, or the pod templates the labels of the subset."},
+	})
+}
