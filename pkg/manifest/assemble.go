@@ -56,7 +56,7 @@ func (e *editing) fileChanges() ([]FileChange, error) {
 
 // Render is everything that the files hold as one YAML stream, with the plan's changes made and the objects that it creates at
 // the end. Comments are kept. Files of a directory that are no manifests are left out.
-func Render(m *Manifests, p plan.Plan) ([]byte, error) {
+func (m *Manifests) Render(p plan.Plan) ([]byte, error) {
 	e, err := m.edit(p.Changes)
 	if err != nil {
 		return nil, err

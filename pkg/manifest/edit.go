@@ -21,7 +21,7 @@ type FileChange struct {
 // Edit makes the changes in the texts of the files, without writing anything. What a change does not speak of stays byte for
 // byte. New objects go to the end of the file that a related object is in. Restarts are left out: they are done to a cluster.
 // The error names the file, the line and the change that cannot be made in place, and there are no FileChanges then.
-func Edit(m *Manifests, changes []plan.Change) ([]FileChange, error) {
+func (m *Manifests) Edit(changes []plan.Change) ([]FileChange, error) {
 	e, err := m.edit(changes)
 	if err != nil {
 		return nil, err

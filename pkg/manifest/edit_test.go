@@ -110,7 +110,7 @@ func editFile(t *testing.T, name, text string, sets []set) string {
 	for _, set := range sets {
 		changes = append(changes, changeOf(t, manifests, set))
 	}
-	files, err := Edit(manifests, changes)
+	files, err := manifests.Edit(changes)
 	require.NoError(t, err)
 	require.NoError(t, Write(files))
 	after, err := os.ReadFile(path)
@@ -176,7 +176,7 @@ func TestEditRefusesSharedValues(t *testing.T) {
 	manifests, err := Load(Sources{Files: []string{path}}, "default")
 	require.NoError(t, err)
 	change := changeOf(t, manifests, field(mesh.KindDeployment, "true", "spec", "template", "metadata", "labels", "sidecar.istio.io/inject"))
-	_, err = Edit(manifests, []plan.Change{change})
+	_, err = manifests.Edit([]plan.Change{change})
 	assert.EqualError(t, err, path+":11: Deployment shop/orders cannot be changed in place (the value is shared through a YAML anchor); "+
 		"make the change by hand: set .spec.template.metadata.labels['sidecar.istio.io/inject'] to \"true\"")
 }
@@ -184,12 +184,12 @@ func TestEditRefusesSharedValues(t *testing.T) {
 func TestEditRefusesWhatIsNotThere(t *testing.T) {
 	manifests := load(t, service)
 	u := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Service", "metadata": map[string]any{"name": "other"}}}
-	_, err := Edit(manifests, []plan.Change{{Action: plan.Update, Object: u}})
+	_, err := manifests.Edit([]plan.Change{{Action: plan.Update, Object: u}})
 	assert.EqualError(t, err, "Service other is not in the files; change it where it is kept")
 }
 
 func TestEditRefusesStandardInput(t *testing.T) {
 	manifests := load(t, service)
-	_, err := Edit(manifests, []plan.Change{changeOf(t, manifests, field(mesh.KindService, "b", "metadata", "labels", "a"))})
+	_, err := manifests.Edit([]plan.Change{changeOf(t, manifests, field(mesh.KindService, "b", "metadata", "labels", "a"))})
 	assert.EqualError(t, err, "stdin: this is not a file that can be changed in place; write the manifests to a file and give its path")
 }

@@ -55,7 +55,7 @@ func loadFiles(t *testing.T, paths ...string) *Manifests {
 
 func TestRender(t *testing.T) {
 	manifests := loadFiles(t, "testdata/render")
-	stream, err := Render(manifests, plan.Plan{Changes: []plan.Change{
+	stream, err := manifests.Render(plan.Plan{Changes: []plan.Change{
 		changeOf(t, manifests, field(mesh.KindService, "grpc", "spec", "ports", grpcPort, "name")),
 		gatewayFor("Deployment/shop/orders"),
 	}})
@@ -78,7 +78,7 @@ spec:
 
 func TestRenderStandardInput(t *testing.T) {
 	manifests := load(t, `{"apiVersion":"v1","kind":"Service","metadata":{"name":"a"}}{"apiVersion":"v1","kind":"Service","metadata":{"name":"b"}}`)
-	stream, err := Render(manifests, plan.Plan{})
+	stream, err := manifests.Render(plan.Plan{})
 	require.NoError(t, err)
 	assert.Equal(t, `{"apiVersion":"v1","kind":"Service","metadata":{"name":"a"}}`+"\n---\n"+
 		`{"apiVersion":"v1","kind":"Service","metadata":{"name":"b"}}`, string(stream))
@@ -92,7 +92,7 @@ func TestRenderDeletes(t *testing.T) {
 		u := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Service", "metadata": map[string]any{"name": name, "namespace": "default"}}}
 		changes = append(changes, plan.Change{Action: plan.Delete, Object: u})
 	}
-	stream, err := Render(manifests, plan.Plan{Changes: changes})
+	stream, err := manifests.Render(plan.Plan{Changes: changes})
 	require.NoError(t, err)
 	assert.Equal(t, "---\napiVersion: v1\nkind: Service\nmetadata: {name: b}\n---\napiVersion: v1\nkind: List\nitems: []\n", string(stream))
 }
@@ -100,7 +100,7 @@ func TestRenderDeletes(t *testing.T) {
 func TestCreatedObjectsGoBesideTheirWorkload(t *testing.T) {
 	directory := t.TempDir()
 	require.NoError(t, os.CopyFS(directory, os.DirFS("testdata/render/apps")))
-	changes, err := Edit(loadFiles(t, directory), []plan.Change{gatewayFor("deployment/shop/orders")})
+	changes, err := loadFiles(t, directory).Edit([]plan.Change{gatewayFor("deployment/shop/orders")})
 	require.NoError(t, err)
 	require.Len(t, changes, 1)
 	assert.Equal(t, filepath.Join(directory, "a.yaml"), changes[0].Path)
@@ -111,13 +111,13 @@ func TestCreatedObjectsDoNotGoIntoJSON(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "service.json")
 	require.NoError(t, os.WriteFile(path, []byte(`{"apiVersion":"v1","kind":"Service","metadata":{"name":"a"}}`), 0o600))
 	manifests := loadFiles(t, path)
-	changes, err := Edit(manifests, []plan.Change{gatewayFor("Deployment/shop/orders")})
+	changes, err := manifests.Edit([]plan.Change{gatewayFor("Deployment/shop/orders")})
 	require.NoError(t, err)
 	beside := filepath.Join(filepath.Dir(path), "orders-gateway.yaml")
 	assert.Equal(t, []FileChange{{Path: beside, After: []byte(gatewayText)}}, changes)
 
 	require.NoError(t, Write(changes))
-	_, err = Edit(manifests, []plan.Change{gatewayFor("Deployment/shop/orders")})
+	_, err = manifests.Edit([]plan.Change{gatewayFor("Deployment/shop/orders")})
 	assert.EqualError(t, err, beside+": the file is there already; move it away, Gateway shop/orders goes there")
 }
 
@@ -144,7 +144,7 @@ func TestWrite(t *testing.T) {
 
 func TestDirectories(t *testing.T) {
 	manifests := loadFiles(t, "testdata/render", "testdata/chart")
-	assert.Equal(t, []string{"apps/v1/Deployment shop/orders:2", "v1/Service shop/orders:1"}, listing(manifests))
+	assert.Equal(t, []string{"apps/v1/Deployment shop/orders:2", "v1/Service shop/orders:2"}, listing(manifests))
 	assert.Equal(t, 1, manifests.Others)
 	assert.Equal(t, []string{
 		"testdata/chart/templates/deployment.yaml was passed over: it is a Helm template; render it with helm template and check what comes out",
