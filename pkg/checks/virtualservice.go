@@ -1,6 +1,9 @@
 package checks
 
 import (
+	"slices"
+	"strings"
+
 	networkingapi "istio.io/api/networking/v1alpha3"
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 
@@ -26,4 +29,78 @@ func boundServers(snapshot *mesh.Snapshot, vs *networking.VirtualService) []boun
 		}
 	}
 	return servers
+}
+
+// gatewaysServing are the gateway workloads that the VirtualService's Gateways select, each once.
+func (p *Pass) gatewaysServing(vs *networking.VirtualService) []*mesh.GatewayWorkload {
+	gateways, _ := p.GatewaysOf(vs)
+	var workloads []*mesh.GatewayWorkload
+	for _, gateway := range gateways {
+		for _, workload := range p.GatewayWorkloadsSelected(gateway) {
+			if p.GatewayInScope(gateway, workload) && !slices.Contains(workloads, workload) {
+				workloads = append(workloads, workload)
+			}
+		}
+	}
+	return workloads
+}
+
+// subsetIndex finds the DestinationRules that define a subset of a host.
+type subsetIndex struct {
+	byHost    map[string][]*networking.DestinationRule
+	wildcards []*networking.DestinationRule
+}
+
+func indexSubsets(p *Pass) *subsetIndex {
+	index := &subsetIndex{byHost: map[string][]*networking.DestinationRule{}}
+	for _, rule := range p.DestinationRules().All() {
+		host := mesh.ResolveHost(rule.Spec.Host, rule.Namespace)
+		if strings.HasPrefix(host, "*") {
+			index.wildcards = append(index.wildcards, rule)
+		} else {
+			index.byHost[host] = append(index.byHost[host], rule)
+		}
+	}
+	return index
+}
+
+// defining are the DestinationRules anywhere that define the subset for the host, visible or not.
+func (x *subsetIndex) defining(host, subset string) []*networking.DestinationRule {
+	var defining []*networking.DestinationRule
+	for _, rule := range slices.Concat(x.byHost[host], x.wildcards) {
+		isThis := func(s *networkingapi.Subset) bool { return s.GetName() == subset }
+		if mesh.HostSubsetOf(host, mesh.ResolveHost(rule.Spec.Host, rule.Namespace)) && slices.ContainsFunc(rule.Spec.Subsets, isThis) {
+			defining = append(defining, rule)
+		}
+	}
+	return defining
+}
+
+// hiddenFrom are those of the rules that a gateway's namespace would use, were they exported to it: they stand in the
+// Service's namespace or the root namespace.
+func hiddenFrom(p *Pass, gatewayNamespace, serviceNamespace string, rules []*networking.DestinationRule) []*networking.DestinationRule {
+	var hidden []*networking.DestinationRule
+	for _, rule := range rules {
+		looked := rule.Namespace == serviceNamespace || rule.Namespace == p.RootNamespace()
+		if looked && !p.DestinationRuleVisibleTo(rule, gatewayNamespace) {
+			hidden = append(hidden, rule)
+		}
+	}
+	return hidden
+}
+
+// serviceNamespaceOf is the namespace in which proxies look for rules of the destination's host.
+func serviceNamespaceOf(p *Pass, destination mesh.Destination) string {
+	if _, namespace, ok := mesh.SplitServiceHost(destination.Host); ok {
+		return namespace
+	}
+	if entries := p.ServiceEntriesByHost(destination.Host); len(entries) > 0 {
+		return entries[0].Namespace
+	}
+	return ""
+}
+
+// isLost says that nothing has the destination's host; GX503 speaks of that.
+func isLost(p *Pass, destination mesh.Destination) bool {
+	return p.ServiceByHost(destination.Host) == nil && len(p.ServiceEntriesByHost(destination.Host)) == 0
 }

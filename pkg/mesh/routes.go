@@ -79,11 +79,9 @@ func (s *Snapshot) RoutesTo(service *core.Service, port int32) []*GatewayRoute {
 	s.read(KindGateway)
 	return remember(s, routesToMemory{}, func() map[servicePort][]*GatewayRoute {
 		routes := map[servicePort][]*GatewayRoute{}
-		for _, workload := range s.servingWorkloads() {
-			for _, host := range s.VirtualHosts(workload) {
-				for _, route := range host.Routes {
-					s.addDestinations(routes, route)
-				}
+		for _, host := range s.AllVirtualHosts() {
+			for _, route := range host.Routes {
+				s.addDestinations(routes, route)
 			}
 		}
 		return routes
@@ -100,6 +98,15 @@ func (s *Snapshot) addDestinations(routes map[servicePort][]*GatewayRoute, route
 			routes[key] = append(routes[key], route)
 		}
 	}
+}
+
+// AllVirtualHosts are those of every workload that some Gateway selects.
+func (s *Snapshot) AllVirtualHosts() []*VirtualHost {
+	var hosts []*VirtualHost
+	for _, workload := range s.servingWorkloads() {
+		hosts = append(hosts, s.VirtualHosts(workload)...)
+	}
+	return hosts
 }
 
 type servingWorkloadsMemory struct{}

@@ -1,0 +1,105 @@
+package checks
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	core "k8s.io/api/core/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+var destinationNotFound = &Check{
+	ID:     "GX503",
+	Slug:   "destination-not-found",
+	Levels: []Level{Error, Warning},
+	Title:  "A route leads to a host that does not exist",
+	What: "Finds route destinations whose host is neither a Service nor a host of a ServiceEntry. A short name is a Service of the " +
+		"VirtualService's own namespace; any name with a dot is taken as a full name, so `orders.shop` is not `orders` in `shop`.",
+	Why: "istiod writes the route with the name of a cluster that no proxy has. It does not refuse the VirtualService, because the " +
+		"Service might still be created.",
+	Client: "Every call gets UNAVAILABLE: the proxy answers 503 for a cluster that does not exist.",
+	Bad: exampleOrders + exampleGateway +
+		exampleRoute(`  - route: [{destination: {host: orders.shop, port: {number: 8000}}}]
+`),
+	Good: exampleOrders + exampleGateway +
+		exampleRoute(`  - route: [{destination: {host: orders.shop.svc.cluster.local, port: {number: 8000}}}]
+`),
+	Reads:    append(slices.Clone(routeReads), mesh.KindServiceEntry),
+	Consults: routeConsults,
+	Since:    "v0.1.0",
+	Run: func(p *Pass) {
+		byName := map[string][]*core.Service{}
+		for _, service := range p.Services().All() {
+			byName[service.Name] = append(byName[service.Name], service)
+		}
+		p.eachRoute(func(rule *mesh.HTTPRule) {
+			of := p.ruleRelevance(rule)
+			if !p.speaksOfLost(of) {
+				return
+			}
+			for _, destination := range p.Destinations(rule.Spec, rule.Holder.Namespace) {
+				if destination.Service == nil && isHostMissing(p, destination.Host) {
+					p.Report(destinationFinding(p, rule, destination, of, byName))
+				}
+			}
+		})
+	},
+}
+
+func destinationFinding(p *Pass, rule *mesh.HTTPRule, destination mesh.Destination, of relevance, byName map[string][]*core.Service) Finding {
+	finding := Finding{
+		Level:  p.levelFor(of, Error),
+		Object: rule.Holder,
+		Path:   httpField(rule.Index, fmt.Sprintf("route[%d].destination.host", destination.Index)),
+		Message: fmt.Sprintf("%s leads to %s, which is no Service and no ServiceEntry.",
+			ruleText(rule.Holder, rule.Index), destination.Host),
+		Symptom: symptomNoCluster,
+	}
+	written := destination.Spec.Host
+	switch {
+	case !strings.Contains(written, "."):
+		finding.Evidence = append(finding.Evidence,
+			fmt.Sprintf("the short name %s means a Service of the VirtualService's own namespace, %s", written, rule.Holder.Namespace))
+	case written == destination.Host:
+		finding.Evidence = append(finding.Evidence, fmt.Sprintf("%s has a dot, so it is taken as a full name", written))
+	}
+	candidates := meantServices(p, written, byName)
+	for _, service := range candidates {
+		finding.Evidence = append(finding.Evidence, "there is "+mesh.KeyOf(service).String())
+	}
+	finding.Fix = destinationFix(rule, destination, candidates)
+	return finding
+}
+
+// meantServices are the Services that a wrong host may mean: of its first two labels, read as name.namespace, else of its
+// first label in any namespace.
+func meantServices(p *Pass, host string, byName map[string][]*core.Service) []*core.Service {
+	labels := strings.Split(host, ".")
+	if len(labels) > 1 {
+		if service, ok := p.Services().Get(labels[1], labels[0]); ok {
+			return []*core.Service{service}
+		}
+	}
+	return byName[labels[0]]
+}
+
+// destinationFix names the one Service that can be meant. It is safe where that Service has the route's port.
+func destinationFix(rule *mesh.HTTPRule, destination mesh.Destination, candidates []*core.Service) Fix {
+	if len(candidates) != 1 {
+		return Fix{Text: "Name an existing Service, with its full name name.namespace.svc.cluster.local where it is in another namespace."}
+	}
+	service := candidates[0]
+	level := Ask
+	if hasPort(service, destination.Port) || destination.Port == 0 && len(service.Spec.Ports) == 1 {
+		level = Safe
+	}
+	host := mesh.ServiceHost(service)
+	return Fix{
+		Text:  fmt.Sprintf("Name the destination %s.", host),
+		Level: level,
+		Changes: setField(rule.Holder, "the Service is in namespace "+service.Namespace, host,
+			"spec", "http", fmt.Sprint(rule.Index), "route", fmt.Sprint(destination.Index), "destination", "host"),
+	}
+}

@@ -1,0 +1,168 @@
+package checks
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	core "k8s.io/api/core/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+var destinationPortInvalid = &Check{
+	ID:     "GX504",
+	Slug:   "destination-port-invalid",
+	Levels: []Level{Error, Warning, Info},
+	Title:  "A route leads to a port that the Service does not have",
+	What: "Finds route destinations with a port number that is not one of the Service's, and destinations without a number on a " +
+		"Service with several ports. The number is that of the Service's `port`, not of its `targetPort`.",
+	Why: "istiod names the cluster after the number, whether there is such a port or not. Where a Service has several ports and the " +
+		"route names none, a gateway takes the number of its own server's port, which only by chance is one of the Service's.",
+	Client: "UNAVAILABLE where the Service has no such port; UNKNOWN or UNAVAILABLE where the number is that of another port, which does " +
+		"not speak gRPC.",
+	Bad: exampleOrders + exampleGateway +
+		exampleRoute(`  - route: [{destination: {host: orders, port: {number: 50051}}}]
+`),
+	Good: exampleOrders + exampleGateway +
+		exampleRoute(`  - route: [{destination: {host: orders, port: {number: 8000}}}]
+`),
+	Reads:    append(slices.Clone(routeReads), mesh.KindServiceEntry),
+	Consults: routeConsults,
+	Since:    "v0.1.0",
+	Run: func(p *Pass) {
+		p.eachRoute(func(rule *mesh.HTTPRule) {
+			of := p.ruleRelevance(rule)
+			if !p.speaks(of) {
+				return
+			}
+			for _, destination := range p.Destinations(rule.Spec, rule.Holder.Namespace) {
+				ports := destinationPorts(p, destination)
+				switch {
+				case len(ports) == 0: // GX503 and GX306 speak of hosts without ports
+				case destination.Port != 0 && !slices.Contains(ports, destination.Port):
+					reportWrongPort(p, rule, destination, of, ports)
+				case destination.Port == 0:
+					reportNoPort(p, rule, destination, of)
+				}
+			}
+		})
+	},
+}
+
+// destinationPorts are the port numbers of the Service, or of the ServiceEntries with the host.
+func destinationPorts(p *Pass, destination mesh.Destination) []int32 {
+	var numbers []int32
+	if destination.Service != nil {
+		for _, port := range destination.Service.Spec.Ports {
+			numbers = append(numbers, port.Port)
+		}
+		return numbers
+	}
+	for _, entry := range p.ServiceEntriesByHost(destination.Host) {
+		for _, port := range entry.Spec.Ports {
+			numbers = append(numbers, int32(port.GetNumber()))
+		}
+	}
+	return numbers
+}
+
+func portFinding(rule *mesh.HTTPRule, destination mesh.Destination) Finding {
+	return Finding{
+		Object: rule.Holder,
+		Path:   httpField(rule.Index, fmt.Sprintf("route[%d].destination.port", destination.Index)),
+	}
+}
+
+func reportWrongPort(p *Pass, rule *mesh.HTTPRule, destination mesh.Destination, of relevance, ports []int32) {
+	finding := portFinding(rule, destination)
+	finding.Level = p.levelFor(of, Error)
+	finding.Message = fmt.Sprintf("%s leads to port %d of %s, which has no such port.",
+		ruleText(rule.Holder, rule.Index), destination.Port, destination.Host)
+	finding.Evidence = []string{"its ports are " + numbersText(ports)}
+	finding.Symptom = symptomNoCluster
+	finding.Fix = Fix{Text: "Name one of the ports: " + numbersText(ports) + "."}
+	if service := destination.Service; service != nil {
+		for _, port := range service.Spec.Ports {
+			if port.TargetPort.IntVal == destination.Port {
+				finding.Evidence = append(finding.Evidence, fmt.Sprintf("%d is the targetPort of port %d", destination.Port, port.Port))
+			}
+		}
+		finding.Fix = portNumberFix(p, rule, destination)
+	}
+	p.Report(finding)
+}
+
+// reportNoPort judges a destination without a number, of a Service with several ports: a gateway takes the number of its server.
+func reportNoPort(p *Pass, rule *mesh.HTTPRule, destination mesh.Destination, of relevance) {
+	service := destination.Service
+	if service == nil {
+		return
+	}
+	exposed := p.ExposedPortsOf(service)
+	var right, wrong, absent []string
+	for _, bound := range boundServers(p.Snapshot, rule.Root) {
+		number := int32(bound.Server.GetPort().GetNumber())
+		isThis := func(port *mesh.ExposedPort) bool { return port.Port.Port == number }
+		clause := fmt.Sprintf("the server of %s has number %d", mesh.KeyOf(bound.Gateway), number)
+		switch {
+		case !mesh.ServerIsHTTP(bound.Server), bound.Server.GetTls().GetHttpsRedirect():
+		case slices.ContainsFunc(exposed, isThis):
+			right = append(right, clause+", which happens to be that of the gRPC port")
+		case hasPort(service, number):
+			wrong = append(wrong, clause+", which is another port of the Service")
+		default:
+			absent = append(absent, clause+", which the Service does not have")
+		}
+	}
+	finding := portFinding(rule, destination)
+	finding.Evidence = slices.Concat(absent, wrong, right)
+	finding.Message = fmt.Sprintf("%s names no port of %s, which has several; the gateway takes the number of its own server.",
+		ruleText(rule.Holder, rule.Index), mesh.KeyOf(service))
+	finding.Fix = portNumberFix(p, rule, destination)
+	switch {
+	case len(absent) > 0:
+		finding.Level, finding.Symptom = p.levelFor(of, Error), symptomNoCluster
+	case len(wrong) > 0:
+		finding.Level, finding.Symptom = p.levelFor(of, Error), "UNKNOWN or UNAVAILABLE: the calls reach a port that does not speak gRPC"
+	case len(right) > 0:
+		finding.Level, finding.Symptom = Info, "none, as long as the two numbers are the same"
+	default:
+		return
+	}
+	p.Report(finding)
+}
+
+// portNumberFix writes the number of the exposed port; safe if there is only one.
+func portNumberFix(p *Pass, rule *mesh.HTTPRule, destination mesh.Destination) Fix {
+	exposed := p.ExposedPortsOf(destination.Service)
+	if len(exposed) != 1 {
+		return Fix{Text: "Name the Service port that serves gRPC: one of " + numbersText(portNumbers(destination.Service)) + "."}
+	}
+	number, level := exposed[0].Port.Port, Safe
+	if exposed[0].Weak() {
+		level = Ask
+	}
+	return Fix{
+		Text:  fmt.Sprintf("Name port %d.", number),
+		Level: level,
+		Changes: setField(rule.Holder, fmt.Sprintf("port %d is the Service's gRPC port", number), int64(number),
+			"spec", "http", fmt.Sprint(rule.Index), "route", fmt.Sprint(destination.Index), "destination", "port", "number"),
+	}
+}
+
+func portNumbers(service *core.Service) []int32 {
+	numbers := make([]int32, 0, len(service.Spec.Ports))
+	for _, port := range service.Spec.Ports {
+		numbers = append(numbers, port.Port)
+	}
+	return numbers
+}
+
+func numbersText(numbers []int32) string {
+	texts := make([]string, 0, len(numbers))
+	for _, number := range numbers {
+		texts = append(texts, fmt.Sprint(number))
+	}
+	return strings.Join(texts, ", ")
+}

@@ -1,0 +1,140 @@
+package checks
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	networking "istio.io/client-go/pkg/apis/networking/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+var hostNotOnGateway = &Check{
+	ID:     "GX502",
+	Slug:   "host-not-on-gateway",
+	Levels: []Level{Error, Warning},
+	Title:  "No server of the Gateway takes a host of the VirtualService",
+	What: "Finds hosts of a VirtualService that no server of any Gateway it is bound to accepts. Wildcards cover names with the same " +
+		"ending, `namespace/host` is for VirtualServices of that namespace only, and upper and lower case differ.",
+	Why: "A gateway serves only what the server's `hosts` and the VirtualService's `hosts` have in common; the rest of both is left out " +
+		"without a word.",
+	Client: "Calls for the host get UNIMPLEMENTED: the gateway has no virtual host or no route for them.",
+	Bad: exampleOrders + strings.Replace(exampleGateway, "orders.example.com", "grpc.example.com", 1) +
+		exampleRoute(`  - route: [{destination: {host: orders, port: {number: 8000}}}]
+`),
+	Good: exampleOrders + exampleGateway +
+		exampleRoute(`  - route: [{destination: {host: orders, port: {number: 8000}}}]
+`),
+	Reads:    routeReads,
+	Consults: routeConsults,
+	Since:    "v0.1.0",
+	Run: func(p *Pass) {
+		for _, vs := range p.VirtualServices().All() {
+			gateways, missing := p.GatewaysOf(vs)
+			// Of a Gateway that is not found nobody knows what hosts it takes.
+			if len(gateways) == 0 || len(missing) > 0 {
+				continue
+			}
+			of := p.virtualServiceRelevance(vs)
+			if !p.speaksOfLost(of) {
+				continue
+			}
+			for i, host := range vs.Spec.Hosts {
+				if takesHost(gateways, vs, host) || isForMeshOnly(p, vs, host) {
+					continue
+				}
+				p.Report(Finding{
+					Level:    p.levelFor(of, Error),
+					Object:   vs,
+					Path:     fmt.Sprintf(".spec.hosts[%d]", i),
+					Message:  fmt.Sprintf("No server of %s takes host %s of %s.", gatewaysText(gateways), host, mesh.KeyOf(vs)),
+					Evidence: hostsEvidence(gateways, vs, host),
+					Symptom:  symptomNoRoute,
+					Fix:      Fix{Text: "Add the host to a server of the Gateway, or correct the host of the VirtualService."},
+				})
+			}
+		}
+	},
+}
+
+func takesHost(gateways []*networking.Gateway, vs *networking.VirtualService, host string) bool {
+	for _, gateway := range gateways {
+		for _, server := range gateway.Spec.Servers {
+			if _, ok := mesh.ServerAccepts(gateway, server, host, vs.Namespace); ok {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// isForMeshOnly says that sidecars serve the host: the VirtualService is bound to them too, and the host is one of the mesh.
+func isForMeshOnly(p *Pass, vs *networking.VirtualService, host string) bool {
+	if !mesh.BoundToMesh(vs) {
+		return false
+	}
+	full := mesh.ResolveHost(host, vs.Namespace)
+	return strings.HasPrefix(full, "*") || !isHostMissing(p, full)
+}
+
+// isHostMissing says that a full host name is neither a Service nor a ServiceEntry, and could not be one unseen.
+func isHostMissing(p *Pass, host string) bool {
+	if p.ServiceByHost(host) != nil || len(p.ServiceEntriesByHost(host)) > 0 {
+		return false
+	}
+	if strings.HasSuffix(host, ".svc.clusterset.local") {
+		p.Skip("ServiceImports, which make the hosts under clusterset.local, are not read")
+		return false
+	}
+	if name, namespace, ok := mesh.SplitServiceHost(host); ok && !p.Missing(mesh.KindService, namespace, name) {
+		return false
+	}
+	return p.Missing(mesh.KindServiceEntry, "", "")
+}
+
+func gatewaysText(gateways []*networking.Gateway) string {
+	names := make([]string, 0, len(gateways))
+	for _, gateway := range gateways {
+		names = append(names, mesh.KeyOf(gateway).String())
+	}
+	return strings.Join(names, " or ")
+}
+
+// hostsEvidence says what the servers take, and why a host that looks right is not taken.
+func hostsEvidence(gateways []*networking.Gateway, vs *networking.VirtualService, host string) []string {
+	var clauses []string
+	for _, gateway := range gateways {
+		for _, server := range gateway.Spec.Servers {
+			hosts := strings.Join(server.Hosts, ", ")
+			clauses = append(clauses, fmt.Sprintf("the server on port %d of Gateway %s takes %s", server.GetPort().GetNumber(), gateway.Name, hosts))
+			for _, offered := range server.Hosts {
+				if clause, ok := nearMiss(offered, host, gateway.Namespace, vs.Namespace); ok {
+					clauses = append(clauses, clause)
+				}
+			}
+		}
+	}
+	slices.Sort(clauses)
+	return slices.Compact(clauses)
+}
+
+func nearMiss(offered, host, gatewayNamespace, namespace string) (clause string, ok bool) {
+	of, name, prefixed := strings.Cut(offered, "/")
+	if !prefixed {
+		name = offered
+	}
+	if of == "." {
+		of = gatewayNamespace
+	}
+	switch {
+	case prefixed && mesh.HostMatches(name, mesh.ResolveHost(host, namespace)):
+		return fmt.Sprintf("%s is for VirtualServices of namespace %s only, not of %s", offered, of, namespace), true
+	case mesh.HostMatches(strings.ToLower(name), strings.ToLower(host)):
+		return fmt.Sprintf("%s and %s differ in case, which counts to istiod", offered, host), true
+	case strings.HasPrefix(name, "*.") && name[2:] == host:
+		return fmt.Sprintf("%s does not cover %s itself", name, host), true
+	default:
+		return "", false
+	}
+}

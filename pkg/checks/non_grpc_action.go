@@ -1,0 +1,134 @@
+package checks
+
+import (
+	"fmt"
+
+	networkingapi "istio.io/api/networking/v1alpha3"
+	networking "istio.io/client-go/pkg/apis/networking/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+var nonGRPCAction = &Check{
+	ID:     "GX515",
+	Slug:   "non-grpc-action",
+	Levels: []Level{Warning},
+	Title:  "A rule answers gRPC calls in the manner of HTTP",
+	What: "Finds `redirect` and `directResponse` on rules that gRPC calls come to, and `fault.abort` with `httpStatus` on rules that lead to " +
+		"an exposed port. A rule for another path or method is none of them, nor is a last rule for what nothing else took.",
+	Why: "gRPC clients follow no redirects and read no status but that of gRPC, which they guess from the HTTP status where it is missing. " +
+		"`fault.abort.grpcStatus` says what is meant.",
+	Client: "UNKNOWN for a redirect; for a status the code that gRPC maps it to, as UNAVAILABLE for 503.",
+	Bad: exampleOrders + exampleGateway + exampleRoute(`  - match: [{uri: {prefix: /shop.v1.Orders/}}]
+    redirect: {authority: orders.example.org}
+  - route: [{destination: {host: orders, port: {number: 8000}}}]
+`),
+	Good: exampleOrders + exampleGateway + exampleRoute(`  - match: [{uri: {exact: /}, method: {exact: GET}}]
+    redirect: {authority: www.example.org}
+  - fault: {abort: {grpcStatus: UNAVAILABLE, percentage: {value: 1}}}
+    route: [{destination: {host: orders, port: {number: 8000}}}]
+`),
+	Reads:    routeReads,
+	Consults: routeConsults,
+	Since:    "v0.1.0",
+	Run: func(p *Pass) {
+		for _, vs := range p.VirtualServices().All() {
+			if !mesh.IsDelegate(vs) {
+				judgeActions(p, vs)
+			}
+		}
+	},
+}
+
+func judgeActions(p *Pass, vs *networking.VirtualService) {
+	gRPC := p.SpeaksOfVirtualService(vs)
+	on := whereListening(p, vs)
+	routed := false
+	for _, rule := range p.HTTPRules(vs) {
+		_, leads := p.gRPCRoute(rule)
+		action, field := answerOf(rule.Spec)
+		switch {
+		case action != "":
+			if takesGRPC(rule, on, gRPC && !routed) {
+				reportAction(p, rule, action, field)
+			}
+		case leads && abortsWithHTTP(rule.Spec):
+			reportAction(p, rule, fmt.Sprintf("aborts calls with HTTP status %d", rule.Spec.Fault.Abort.GetHttpStatus()), "fault")
+		}
+		routed = routed || leads && action == ""
+	}
+}
+
+// answerOf says how a rule answers calls itself.
+func answerOf(rule *networkingapi.HTTPRoute) (action, field string) {
+	switch {
+	case rule.GetRedirect() != nil:
+		return "redirects calls", "redirect"
+	case rule.GetDirectResponse() != nil:
+		return fmt.Sprintf("answers calls with HTTP status %d", rule.DirectResponse.GetStatus()), "directResponse"
+	default:
+		return "", ""
+	}
+}
+
+// abortsWithHTTP says that some calls are ended with an HTTP status; without a percentage none are.
+// Source: Istio's pilot/pkg/networking/core/route/route.go (TranslateFault).
+func abortsWithHTTP(rule *networkingapi.HTTPRoute) bool {
+	abort := rule.GetFault().GetAbort()
+	return abort.GetHttpStatus() != 0 && abort.GetPercentage().GetValue() > 0
+}
+
+// takesGRPC says that a rule without destinations takes gRPC calls: one of its matches is for a gRPC service, or, where all
+// lets it, for everything.
+func takesGRPC(rule *mesh.HTTPRule, on listening, all bool) bool {
+	if len(rule.Spec.Match) == 0 {
+		return all
+	}
+	for _, match := range rule.Spec.Match {
+		if _, reason := neverMet(match, on, false); reason != "" {
+			continue
+		}
+		path := match.GetUri().GetExact() + match.GetUri().GetPrefix() + match.GetUri().GetRegex()
+		everything := (path == "" || path == "/") && len(match.Headers) == 0 && len(match.WithoutHeaders) == 0
+		if mesh.IsMethodPath(path) || all && everything {
+			return true
+		}
+	}
+	return false
+}
+
+func reportAction(p *Pass, rule *mesh.HTTPRule, action, field string) {
+	vs, index := writtenIn(rule, func(r *networkingapi.HTTPRoute) bool {
+		own, _ := answerOf(r)
+		return own != "" || field == "fault" && r.GetFault() != nil
+	})
+	p.Report(Finding{
+		Object:  vs,
+		Path:    httpField(index, field),
+		Message: fmt.Sprintf("%s %s, which is no answer to a gRPC client.", ruleText(vs, index), action),
+		Symptom: actionSymptom(rule.Spec),
+		Fix:     Fix{Text: "Route the calls, answer them with fault.abort.grpcStatus, or narrow the rule to what browsers ask for."},
+	})
+}
+
+// actionSymptom follows gRPC's mapping of HTTP statuses to codes.
+func actionSymptom(rule *networkingapi.HTTPRoute) string {
+	status := rule.GetFault().GetAbort().GetHttpStatus()
+	if rule.GetDirectResponse() != nil {
+		status = int32(rule.DirectResponse.GetStatus())
+	}
+	switch status {
+	case 400:
+		return "INTERNAL: gRPC's code for status 400"
+	case 401:
+		return "UNAUTHENTICATED: gRPC's code for status 401"
+	case 403:
+		return "PERMISSION_DENIED: gRPC's code for status 403"
+	case 404:
+		return "UNIMPLEMENTED: gRPC's code for status 404"
+	case 429, 502, 503, 504:
+		return fmt.Sprintf("UNAVAILABLE: gRPC's code for status %d", status)
+	default:
+		return "UNKNOWN: clients do not follow redirects and have no code for other statuses"
+	}
+}

@@ -1,0 +1,106 @@
+package checks
+
+import (
+	"fmt"
+	"regexp"
+
+	networkingapi "istio.io/api/networking/v1alpha3"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+var rewriteBreaksPath = &Check{
+	ID:     "GX512",
+	Slug:   "rewrite-breaks-path",
+	Levels: []Level{Error, Warning},
+	Title:  "A rewrite changes the path of gRPC calls",
+	What: "Finds `rewrite.uri` and `rewrite.uriRegexRewrite` on rules that lead to an exposed port and change the path, unless what they " +
+		"write is itself the path of a gRPC service.",
+	Why: "The path of a gRPC call is the name of the method, `/package.Service/Method`. A server looks the path up among its methods and " +
+		"knows no other.",
+	Client: "UNIMPLEMENTED from the server, for every call of the rule.",
+	Bad: exampleOrders + exampleGateway + exampleRoute(`  - match: [{uri: {prefix: /shop.v1.Orders/}}]
+    rewrite: {uri: /}
+    route: [{destination: {host: orders, port: {number: 8000}}}]
+`),
+	Good: exampleOrders + exampleGateway + exampleRoute(`  - match: [{uri: {prefix: /shop.v1.Orders/}}]
+    rewrite: {authority: orders.internal}
+    route: [{destination: {host: orders, port: {number: 8000}}}]
+`),
+	Reads:    routeReads,
+	Consults: routeConsults,
+	Since:    "v0.1.0",
+	Run: func(p *Pass) {
+		p.eachRoute(func(rule *mesh.HTTPRule) {
+			ports, ok := p.gRPCRoute(rule)
+			field := rewrittenField(rule.Spec)
+			if !ok || field == "" {
+				return
+			}
+			vs, index := writtenIn(rule, func(r *networkingapi.HTTPRoute) bool { return r.GetRewrite() != nil })
+			// istiod refuses a rewrite without any field.
+			remove := []string{"spec", "http", fmt.Sprint(index), "rewrite"}
+			if rule.Spec.Rewrite.Authority != "" {
+				remove = append(remove, field)
+			}
+			p.Report(Finding{
+				Level:    p.levelFor(p.ruleRelevance(rule), Error),
+				Object:   vs,
+				Path:     httpField(index, "rewrite."+field),
+				Message:  fmt.Sprintf("%s changes the path of gRPC calls to %s.", ruleText(vs, index), behindText(ports)),
+				Evidence: behindEvidence(ports),
+				Symptom:  symptomNoPath,
+				Fix: Fix{
+					Text:    "Delete the rewrite of the path.",
+					Level:   Ask,
+					Changes: setField(vs, "gRPC servers know only the original path", nil, remove...),
+				},
+			})
+		})
+	},
+}
+
+// methodPrefix is a path, or what is written into one, that names a gRPC service.
+var methodPrefix = regexp.MustCompile(`/([A-Za-z_][A-Za-z0-9_]*\.)*[A-Z][A-Za-z0-9_]*/`)
+
+// rewrittenField is the field that changes the path of the rule's calls, empty if they keep a path that a server may know.
+func rewrittenField(rule *networkingapi.HTTPRoute) string {
+	rewrite := rule.GetRewrite()
+	if regex := rewrite.GetUriRegexRewrite(); regex != nil {
+		if methodPrefix.MatchString(regex.GetRewrite()) {
+			return ""
+		}
+		return "uriRegexRewrite"
+	}
+	uri := rewrite.GetUri()
+	if uri == "" || methodPrefix.MatchString(uri) {
+		return ""
+	}
+	if len(rule.Match) == 0 && uri == "/" {
+		return ""
+	}
+	for _, match := range rule.Match {
+		if replacedPart(match) != uri {
+			return "uri"
+		}
+	}
+	if len(rule.Match) == 0 {
+		return "uri"
+	}
+	return ""
+}
+
+// replacedPart is what a rewrite.uri takes the place of: the matched prefix, or the whole exact path.
+// Source: Envoy's RouteAction.prefix_rewrite.
+func replacedPart(match *networkingapi.HTTPMatchRequest) string {
+	switch uri := match.GetUri().GetMatchType().(type) {
+	case *networkingapi.StringMatch_Prefix:
+		return uri.Prefix
+	case *networkingapi.StringMatch_Exact:
+		return uri.Exact
+	case *networkingapi.StringMatch_Regex:
+		return ""
+	default:
+		return "/"
+	}
+}

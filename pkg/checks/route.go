@@ -1,0 +1,167 @@
+package checks
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	networkingapi "istio.io/api/networking/v1alpha3"
+	networking "istio.io/client-go/pkg/apis/networking/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+)
+
+// routeReads are the kinds that the checks of routes rest on, and routeConsults those that tell them what is gRPC.
+var (
+	routeReads    = []mesh.Kind{mesh.KindVirtualService, mesh.KindGateway, mesh.KindService}
+	routeConsults = append(slices.Clone(exposureReads), exposureConsults...)
+)
+
+// The symptoms that a fault of a route has at the client.
+const (
+	symptomNoRoute   = "UNIMPLEMENTED: the gateway has no route for the call and answers 404"
+	symptomNoCluster = "UNAVAILABLE: the route leads to a cluster that the gateway does not have, and it answers 503"
+	symptomNoPath    = "UNIMPLEMENTED: the server does not know the method"
+)
+
+// eachRoute calls visit with every http rule of every VirtualService with hosts, those of delegates too.
+func (p *Pass) eachRoute(visit func(*mesh.HTTPRule)) {
+	for _, vs := range p.VirtualServices().All() {
+		if mesh.IsDelegate(vs) {
+			continue
+		}
+		for _, rule := range p.HTTPRules(vs) {
+			visit(rule)
+		}
+	}
+}
+
+// exposedBehind are the exposed ports that a rule leads to, each once; of a destination whose port only the Gateway server
+// decides, all of its Service's.
+func (p *Pass) exposedBehind(rule *mesh.HTTPRule) []*mesh.ExposedPort {
+	var ports []*mesh.ExposedPort
+	for _, destination := range p.Destinations(rule.Spec, rule.Holder.Namespace) {
+		if destination.Service == nil {
+			continue
+		}
+		for _, exposed := range p.ExposedPortsOf(destination.Service) {
+			if (destination.Port == 0 || destination.Port == exposed.Port.Port) && !slices.Contains(ports, exposed) {
+				ports = append(ports, exposed)
+			}
+		}
+	}
+	return ports
+}
+
+// gRPCRoute is a rule that leads to exposed ports; ok is false for any other, unless every scope is judged.
+func (p *Pass) gRPCRoute(rule *mesh.HTTPRule) (ports []*mesh.ExposedPort, ok bool) {
+	ports = p.exposedBehind(rule)
+	return ports, len(ports) > 0 || p.AllScopes
+}
+
+// behindText names the exposed ports that a rule leads to: "port 8000 (grpc) of Service shop/orders".
+func behindText(ports []*mesh.ExposedPort) string {
+	if len(ports) == 0 {
+		return "its destinations"
+	}
+	names := make([]string, 0, len(ports))
+	for _, port := range ports {
+		names = append(names, portText(port)+" of "+mesh.KeyOf(port.Service).String())
+	}
+	return strings.Join(names, " and ")
+}
+
+// behindEvidence says why the ports that a rule leads to are taken to be gRPC.
+func behindEvidence(ports []*mesh.ExposedPort) []string {
+	var clauses []string
+	for _, port := range ports {
+		clauses = append(clauses, evidenceOf(port)...)
+	}
+	return clauses
+}
+
+// writtenIn is the VirtualService and the place of the rule in which a field of a merged rule stands: the holder's rule if it
+// has the field, else the root's rule that delegates to it.
+func writtenIn(rule *mesh.HTTPRule, has func(*networkingapi.HTTPRoute) bool) (vs *networking.VirtualService, index int) {
+	if has(rule.Holder.Spec.Http[rule.Index]) {
+		return rule.Holder, rule.Index
+	}
+	return rule.Root, rule.RootIndex
+}
+
+// httpField is the path of a field of an http rule; without a field, of the rule itself.
+func httpField(index int, field string) string {
+	path := fmt.Sprintf(".spec.http[%d]", index)
+	if field != "" {
+		path += "." + field
+	}
+	return path
+}
+
+// ruleText names a rule in a message: "http rule 2 of VirtualService shop/orders", counted from 1.
+func ruleText(vs *networking.VirtualService, index int) string {
+	name := ""
+	if given := vs.Spec.Http[index].GetName(); given != "" {
+		name = fmt.Sprintf(" (%s)", given)
+	}
+	return fmt.Sprintf("http rule %d%s of %s", index+1, name, mesh.KeyOf(vs))
+}
+
+// exampleOrders is the application of the examples: a gRPC server behind a Service, in an injected namespace.
+const exampleOrders = `apiVersion: v1
+kind: Namespace
+metadata:
+  name: shop
+  labels: {istio-injection: enabled}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: orders, namespace: shop}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: orders}}
+  template:
+    metadata: {labels: {app: orders}}
+    spec:
+      containers:
+      - name: orders
+        image: registry.example.com/orders:1
+        ports: [{name: grpc, containerPort: 50051}]
+        readinessProbe: {grpc: {port: 50051}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: orders, namespace: shop}
+spec:
+  selector: {app: orders}
+  ports: [{name: grpc, port: 8000, targetPort: 50051}]
+---
+`
+
+// exampleGateway is the Gateway of the examples.
+const exampleGateway = `apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: public, namespace: shop}
+spec:
+  selector: {istio: ingressgateway}
+  servers:
+  - port: {number: 8000, name: grpc-8000, protocol: GRPC}
+    hosts: [orders.example.com]
+---
+`
+
+// exampleRoute is a VirtualService of the examples, with these http rules (indented by two).
+func exampleRoute(rules string) string {
+	return `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: orders, namespace: shop}
+spec:
+  hosts: [orders.example.com]
+  gateways: [public]
+  http:
+` + rules
+}
+
+// pathText is a plan's path as the path of a finding.
+func pathText(steps []string) string { return plan.Path(steps).String() }

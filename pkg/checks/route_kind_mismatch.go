@@ -1,0 +1,101 @@
+package checks
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	networking "istio.io/client-go/pkg/apis/networking/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+var routeKindMismatch = &Check{
+	ID:     "GX506",
+	Slug:   "route-kind-mismatch",
+	Levels: []Level{Error, Warning},
+	Title:  "The kind of the routes does not fit the Gateway's server",
+	What: "Finds VirtualServices of which no route fits a server that takes its hosts: `tcp` or `tls` routes on an HTTP server (HTTP, " +
+		"HTTP2, GRPC, HTTPS that is terminated), `http` routes on a TCP server, a `TLS` server or one that passes TLS through.",
+	Why: "istiod looks only for `http` routes for an HTTP server, for `tcp` routes for a TCP server and for `tls` routes where TLS is passed " +
+		"through. A TCP or TLS server without fitting routes gets no listener.",
+	Client: "On an HTTP server UNIMPLEMENTED, because there is no route; on a TCP or TLS server UNAVAILABLE, because nothing listens.",
+	Bad: exampleOrders + exampleGateway + strings.Replace(exampleRoute(`  - route: [{destination: {host: orders, port: {number: 8000}}}]
+`), "http:", "tcp:", 1),
+	Good: exampleOrders + exampleGateway + exampleRoute(`  - route: [{destination: {host: orders, port: {number: 8000}}}]
+`),
+	Reads:    routeReads,
+	Consults: routeConsults,
+	Since:    "v0.1.0",
+	Run: func(p *Pass) {
+		for _, vs := range p.VirtualServices().All() {
+			of := p.virtualServiceRelevance(vs)
+			if !p.speaks(of) {
+				continue
+			}
+			kinds, servers := routeKinds(vs), boundServers(p.Snapshot, vs)
+			if len(kinds) == 0 || len(servers) == 0 || slices.ContainsFunc(servers, func(s boundServer) bool { return fits(kinds, s) }) {
+				continue
+			}
+			p.Report(Finding{
+				Level:  p.levelFor(of, Error),
+				Object: vs,
+				Path:   ".spec." + kinds[0],
+				Message: fmt.Sprintf("%s has %s routes only, and no server that takes its hosts is for such routes.",
+					mesh.KeyOf(vs), strings.Join(kinds, " and ")),
+				Evidence: serverEvidence(servers),
+				Symptom:  kindSymptom(servers),
+				Fix:      Fix{Text: "Give the server protocol GRPC (or HTTPS with TLS ended at the gateway) and the VirtualService http routes: only then are calls balanced one by one."},
+			})
+		}
+	},
+}
+
+// routeKinds are the kinds of routes that a VirtualService has.
+func routeKinds(vs *networking.VirtualService) []string {
+	var kinds []string
+	if len(vs.Spec.Http) > 0 {
+		kinds = append(kinds, "http")
+	}
+	if len(vs.Spec.Tls) > 0 {
+		kinds = append(kinds, "tls")
+	}
+	if len(vs.Spec.Tcp) > 0 {
+		kinds = append(kinds, "tcp")
+	}
+	return kinds
+}
+
+func fits(kinds []string, bound boundServer) bool { return slices.Contains(kinds, kindOf(bound)) }
+
+// kindOf is the kind of routes that istiod looks for.
+// Source: Istio's pilot/pkg/networking/core/gateway.go (buildGatewayTCPBasedFilterChains, createGatewayTCPFilterChainOpts).
+func kindOf(bound boundServer) string {
+	switch {
+	case mesh.ServerIsHTTP(bound.Server):
+		return "http"
+	case mesh.ServerIsPassthrough(bound.Server):
+		return "tls"
+	default:
+		return "tcp"
+	}
+}
+
+func serverEvidence(servers []boundServer) []string {
+	var clauses []string
+	for _, bound := range servers {
+		clause := fmt.Sprintf("server %d of %s has protocol %s", bound.Index+1, mesh.KeyOf(bound.Gateway), bound.Server.GetPort().GetProtocol())
+		if bound.Server.GetTls() != nil {
+			clause += " and TLS mode " + bound.Server.GetTls().GetMode().String()
+		}
+		clauses = append(clauses, clause+", which takes "+kindOf(bound)+" routes")
+	}
+	return clauses
+}
+
+func kindSymptom(servers []boundServer) string {
+	if slices.ContainsFunc(servers, func(bound boundServer) bool { return kindOf(bound) == "http" }) {
+		return symptomNoRoute
+	}
+	return "UNAVAILABLE: nothing listens on the gateway's port"
+}

@@ -1,0 +1,156 @@
+package checks
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	networking "istio.io/client-go/pkg/apis/networking/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+var routeShadowed = &Check{
+	ID:     "GX507",
+	Slug:   "route-shadowed",
+	Levels: []Level{Error, Warning},
+	Title:  "Another VirtualService takes the calls first",
+	What: "Finds VirtualServices whose routes are behind routes of another VirtualService that take the same calls, on the same host of the " +
+		"same listener. An error where none of its routes is reached, a warning where some are.",
+	Why: "istiod puts all VirtualServices of a host into one list: the older first, routes without any condition last. All plaintext servers " +
+		"of one listener share the list, also those of different Gateways. Envoy takes the first route that matches.",
+	Client: "The calls reach the other server, which does not know the method: UNIMPLEMENTED.",
+	Bad:    exampleOrders + exampleGateway + exampleTwoRoutes("", ""),
+	Good: exampleOrders + exampleGateway + exampleTwoRoutes(
+		"match: [{uri: {prefix: /shop.v1.Orders/}}], ", "match: [{uri: {prefix: /shop.v1.Carts/}}], "),
+	Reads:    routeReads,
+	Consults: routeConsults,
+	Since:    "v0.1.0",
+	Run: func(p *Pass) {
+		for _, tally := range tallyShadows(p) {
+			if tally.speaks && len(tally.lost) > 0 {
+				p.Report(tally.finding(p))
+			}
+		}
+	},
+}
+
+// exampleTwoRoutes are two VirtualServices of one host, the older for orders and the younger for carts.
+func exampleTwoRoutes(older, younger string) string {
+	return strings.ReplaceAll(strings.TrimPrefix(exampleOrders, exampleOrders[:strings.Index(exampleOrders, "---\n")+4]), "orders", "carts") +
+		`apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: orders, namespace: shop, creationTimestamp: "2026-01-05T10:00:00Z"}
+spec:
+  hosts: [orders.example.com]
+  gateways: [public]
+  http: [{` + older + `route: [{destination: {host: orders, port: {number: 8000}}}]}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: carts, namespace: shop, creationTimestamp: "2026-02-05T10:00:00Z"}
+spec:
+  hosts: [orders.example.com]
+  gateways: [public]
+  http: [{` + younger + `route: [{destination: {host: carts, port: {number: 8000}}}]}]
+`
+}
+
+// shadowTally is what becomes of the routes of one VirtualService over all hosts and listeners.
+type shadowTally struct {
+	vs *networking.VirtualService
+	// lost are the routes that another VirtualService keeps calls from, of total.
+	lost  []*mesh.GatewayRoute
+	total int
+	// of is the greatest relevance of the lost routes; speaks says that lint has to do with one of them.
+	of     relevance
+	speaks bool
+}
+
+// tallyShadows counts the routes of each VirtualService. Not counted are hosts that redirect to https, where nothing is routed,
+// and routes that the VirtualService shadows itself, of which GX508 speaks.
+func tallyShadows(p *Pass) []*shadowTally {
+	tallies := map[*networking.VirtualService]*shadowTally{}
+	var ordered []*shadowTally
+	for _, host := range p.AllVirtualHosts() {
+		if host.RedirectsToHTTPS {
+			continue
+		}
+		for _, route := range host.Routes {
+			if route.Shadowed != nil && route.Shadowed.VirtualService == route.VirtualService {
+				continue
+			}
+			tally := tallies[route.VirtualService]
+			if tally == nil {
+				tally = &shadowTally{vs: route.VirtualService}
+				tallies[route.VirtualService] = tally
+				ordered = append(ordered, tally)
+			}
+			tally.count(p, route)
+		}
+	}
+	return ordered
+}
+
+func (t *shadowTally) count(p *Pass, route *mesh.GatewayRoute) {
+	t.total++
+	if route.Shadowed == nil || leadsToTheSame(p, route, route.Shadowed) {
+		return
+	}
+	t.lost = append(t.lost, route)
+	of := p.ruleRelevance(route.HTTPRule())
+	t.of = max(t.of, of)
+	t.speaks = t.speaks || p.speaks(of)
+}
+
+// leadsToTheSame says that two routes have the same destinations: the calls arrive all the same.
+func leadsToTheSame(p *Pass, a, b *mesh.GatewayRoute) bool {
+	return len(a.Spec.Route) > 0 && slices.Equal(routeTargets(p, a), routeTargets(p, b))
+}
+
+func routeTargets(p *Pass, route *mesh.GatewayRoute) []string {
+	var targets []string
+	for _, destination := range p.Destinations(route.Spec, route.Holder.Namespace) {
+		targets = append(targets, fmt.Sprint(destination.Host, " ", route.PortOf(destination), " ", destination.Spec.Subset))
+	}
+	slices.Sort(targets)
+	return targets
+}
+
+func (t *shadowTally) finding(p *Pass) Finding {
+	first := t.lost[0]
+	finding := Finding{
+		Level:  Warning,
+		Object: t.vs,
+		Path:   httpField(first.HTTPRule().RootIndex, ""),
+		Message: fmt.Sprintf("%s keeps calls from %s: %d of its %d routes are not reached.",
+			mesh.KeyOf(first.Shadowed.VirtualService), mesh.KeyOf(t.vs), len(t.lost), t.total),
+		Symptom: "UNIMPLEMENTED: the calls reach the other server, which does not know the method",
+		Fix: Fix{Text: "Give the VirtualServices different hosts, or a match for the gRPC service of each (uri prefix /package.Service/), or " +
+			"put the rules into one VirtualService in the order that you want."},
+	}
+	if len(t.lost) == t.total {
+		finding.Level = p.levelFor(t.of, Error)
+		finding.Message = fmt.Sprintf("%s takes all calls of %s: none of its routes is reached.",
+			mesh.KeyOf(first.Shadowed.VirtualService), mesh.KeyOf(t.vs))
+	}
+	for _, route := range t.lost {
+		finding.Evidence = append(finding.Evidence, fmt.Sprintf("on host %s, listener %d, %s comes before %s",
+			route.Host, route.Server.ListenerPort, ruleText(route.Shadowed.Holder, route.Shadowed.Rule), ruleText(route.Holder, route.Rule)))
+	}
+	slices.Sort(finding.Evidence)
+	finding.Evidence = append(slices.Compact(finding.Evidence), orderEvidence(t.vs, first.Shadowed.VirtualService))
+	return finding
+}
+
+// orderEvidence says why the other VirtualService comes first.
+func orderEvidence(vs, other *networking.VirtualService) string {
+	switch {
+	case other.CreationTimestamp.Before(&vs.CreationTimestamp) && !other.CreationTimestamp.IsZero():
+		return fmt.Sprintf("%s is the older one", other.Name)
+	case other.CreationTimestamp.Equal(&vs.CreationTimestamp):
+		return "both have the same age, so the names decide"
+	default:
+		return "routes without any condition, and those exported to everyone, come last"
+	}
+}
