@@ -20,11 +20,11 @@ var destinationNotFound = &Check{
 	Why: "istiod writes the route with the name of a cluster that no proxy has. It does not refuse the VirtualService, because the " +
 		"Service might still be created.",
 	Client: "Every call gets UNAVAILABLE: the proxy answers 503 for a cluster that does not exist.",
-	Bad: exampleOrders + exampleGateway +
-		exampleRoute(`  - route: [{destination: {host: orders.shop, port: {number: 8000}}}]
+	Bad: routedServer + routingGateway +
+		routeWith(`  - route: [{destination: {host: orders.shop, port: {number: 8000}}}]
 `),
-	Good: exampleOrders + exampleGateway +
-		exampleRoute(`  - route: [{destination: {host: orders.shop.svc.cluster.local, port: {number: 8000}}}]
+	Good: routedServer + routingGateway +
+		routeWith(`  - route: [{destination: {host: orders.shop.svc.cluster.local, port: {number: 8000}}}]
 `),
 	Reads:    append(slices.Clone(routeReads), mesh.KindServiceEntry),
 	Consults: routeConsults,

@@ -21,11 +21,11 @@ var destinationPortInvalid = &Check{
 		"route names none, a gateway takes the number of its own server's port, which only by chance is one of the Service's.",
 	Client: "UNAVAILABLE where the Service has no such port; UNKNOWN or UNAVAILABLE where the number is that of another port, which does " +
 		"not speak gRPC.",
-	Bad: exampleOrders + exampleGateway +
-		exampleRoute(`  - route: [{destination: {host: orders, port: {number: 50051}}}]
+	Bad: routedServer + routingGateway +
+		routeWith(`  - route: [{destination: {host: orders, port: {number: 50051}}}]
 `),
-	Good: exampleOrders + exampleGateway +
-		exampleRoute(`  - route: [{destination: {host: orders, port: {number: 8000}}}]
+	Good: routedServer + routingGateway +
+		routeWith(`  - route: [{destination: {host: orders, port: {number: 8000}}}]
 `),
 	Reads:    append(slices.Clone(routeReads), mesh.KindServiceEntry),
 	Consults: routeConsults,

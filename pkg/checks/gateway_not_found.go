@@ -20,11 +20,11 @@ var gatewayNotFound = &Check{
 	Why: "istiod takes the name as it is and looks for no other. The VirtualService is bound to nothing, or its rule to no gateway; " +
 		"nothing reports it, because the Gateway might still be created.",
 	Client: "The gateway has no route for the call: UNIMPLEMENTED, or UNAVAILABLE where no other Gateway opens the port.",
-	Bad: exampleOrders + strings.Replace(exampleGateway, "namespace: shop", "namespace: istio-system", 1) +
-		exampleRoute(`  - route: [{destination: {host: orders, port: {number: 8000}}}]
+	Bad: routedServer + strings.Replace(routingGateway, "namespace: shop", "namespace: istio-system", 1) +
+		routeWith(`  - route: [{destination: {host: orders, port: {number: 8000}}}]
 `),
-	Good: exampleOrders + strings.Replace(exampleGateway, "namespace: shop", "namespace: istio-system", 1) +
-		strings.Replace(exampleRoute(`  - route: [{destination: {host: orders, port: {number: 8000}}}]
+	Good: routedServer + strings.Replace(routingGateway, "namespace: shop", "namespace: istio-system", 1) +
+		strings.Replace(routeWith(`  - route: [{destination: {host: orders, port: {number: 8000}}}]
 `), "[public]", "[istio-system/public]", 1),
 	Reads:    routeReads,
 	Consults: routeConsults,

@@ -20,11 +20,11 @@ var hostNotOnGateway = &Check{
 	Why: "A gateway serves only what the server's `hosts` and the VirtualService's `hosts` have in common; the rest of both is left out " +
 		"without a word.",
 	Client: "Calls for the host get UNIMPLEMENTED: the gateway has no virtual host or no route for them.",
-	Bad: exampleOrders + strings.Replace(exampleGateway, "orders.example.com", "grpc.example.com", 1) +
-		exampleRoute(`  - route: [{destination: {host: orders, port: {number: 8000}}}]
+	Bad: routedServer + strings.Replace(routingGateway, "orders.example.com", "grpc.example.com", 1) +
+		routeWith(`  - route: [{destination: {host: orders, port: {number: 8000}}}]
 `),
-	Good: exampleOrders + exampleGateway +
-		exampleRoute(`  - route: [{destination: {host: orders, port: {number: 8000}}}]
+	Good: routedServer + routingGateway +
+		routeWith(`  - route: [{destination: {host: orders, port: {number: 8000}}}]
 `),
 	Reads:    routeReads,
 	Consults: routeConsults,

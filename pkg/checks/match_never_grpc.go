@@ -22,10 +22,10 @@ var matchNeverGRPC = &Check{
 	Why: "A gRPC call is always `POST /package.Service/Method` without a query; `:scheme` is https with TLS and http without. `port` is " +
 		"compared with the number in the Gateway, not with that of the gateway's Service or listener.",
 	Client: "The rule never applies: UNIMPLEMENTED, or the calls go to another rule's server.",
-	Bad: exampleOrders + exampleGateway + exampleRoute(`  - match: [{method: {exact: GET}}]
+	Bad: routedServer + routingGateway + routeWith(`  - match: [{method: {exact: GET}}]
     route: [{destination: {host: orders, port: {number: 8000}}}]
 `),
-	Good: exampleOrders + exampleGateway + exampleRoute(`  - match: [{method: {exact: POST}, uri: {prefix: /shop.v1.Orders/}}]
+	Good: routedServer + routingGateway + routeWith(`  - match: [{method: {exact: POST}, uri: {prefix: /shop.v1.Orders/}}]
     route: [{destination: {host: orders, port: {number: 8000}}}]
 `),
 	Reads:    routeReads,

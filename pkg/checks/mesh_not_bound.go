@@ -19,10 +19,10 @@ var meshNotBound = &Check{
 	Why: "`spec.gateways` is a list of all proxies that use the VirtualService. As soon as it names a Gateway, sidecars are not in it " +
 		"unless it names `mesh` too, and they know the Service by its own host, not by the one for callers outside.",
 	Client: "Callers outside are shaped, callers in the cluster are not: they get all subsets alike and no retries.",
-	Bad: exampleOrders + exampleGateway + exampleRoute(`  - retries: {attempts: 2, retryOn: unavailable}
+	Bad: routedServer + routingGateway + routeWith(`  - retries: {attempts: 2, retryOn: unavailable}
     route: [{destination: {host: orders, port: {number: 8000}}}]
 `),
-	Good: exampleOrders + exampleGateway + `apiVersion: networking.istio.io/v1
+	Good: routedServer + routingGateway + `apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: {name: orders, namespace: shop}
 spec:

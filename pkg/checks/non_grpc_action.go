@@ -19,11 +19,11 @@ var nonGRPCAction = &Check{
 	Why: "gRPC clients follow no redirects and read no status but that of gRPC, which they guess from the HTTP status where it is missing. " +
 		"`fault.abort.grpcStatus` says what is meant.",
 	Client: "UNKNOWN for a redirect; for a status the code that gRPC maps it to, as UNAVAILABLE for 503.",
-	Bad: exampleOrders + exampleGateway + exampleRoute(`  - match: [{uri: {prefix: /shop.v1.Orders/}}]
+	Bad: routedServer + routingGateway + routeWith(`  - match: [{uri: {prefix: /shop.v1.Orders/}}]
     redirect: {authority: orders.example.org}
   - route: [{destination: {host: orders, port: {number: 8000}}}]
 `),
-	Good: exampleOrders + exampleGateway + exampleRoute(`  - match: [{uri: {exact: /}, method: {exact: GET}}]
+	Good: routedServer + routingGateway + routeWith(`  - match: [{uri: {exact: /}, method: {exact: GET}}]
     redirect: {authority: www.example.org}
   - fault: {abort: {grpcStatus: UNAVAILABLE, percentage: {value: 1}}}
     route: [{destination: {host: orders, port: {number: 8000}}}]

@@ -23,9 +23,9 @@ var notExportedToGateway = &Check{
 		"Gateway object. What is hidden is left out without a word.",
 	Client: "UNIMPLEMENTED where the VirtualService is hidden: there is no route. UNAVAILABLE where the Service or the subset is: there is no " +
 		"cluster.",
-	Bad: exampleOrders + exampleGateway + strings.Replace(exampleRoute(`  - route: [{destination: {host: orders, port: {number: 8000}}}]
+	Bad: routedServer + routingGateway + strings.Replace(routeWith(`  - route: [{destination: {host: orders, port: {number: 8000}}}]
 `), "spec:", "spec:\n  exportTo: [\".\"]", 1),
-	Good: exampleOrders + exampleGateway + strings.Replace(exampleRoute(`  - route: [{destination: {host: orders, port: {number: 8000}}}]
+	Good: routedServer + routingGateway + strings.Replace(routeWith(`  - route: [{destination: {host: orders, port: {number: 8000}}}]
 `), "spec:", "spec:\n  exportTo: [\".\", istio-system]", 1),
 	Reads:    append(slices.Clone(routeReads), mesh.KindDestinationRule),
 	Consults: routeConsults,

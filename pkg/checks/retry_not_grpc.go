@@ -20,10 +20,10 @@ var retryNotGRPC = &Check{
 	Why: "A gRPC call that fails in the server travels as HTTP 200 with the trailer `grpc-status`, so these conditions do not see it. " +
 		"Envoy has conditions of its own for gRPC: `unavailable`, `cancelled`, `deadline-exceeded`, `internal`, `resource-exhausted`.",
 	Client: "Failures of the server come through to the client, although retries are configured.",
-	Bad: exampleOrders + exampleGateway + exampleRoute(`  - retries: {attempts: 3, retryOn: "5xx,gateway-error"}
+	Bad: routedServer + routingGateway + routeWith(`  - retries: {attempts: 3, retryOn: "5xx,gateway-error"}
     route: [{destination: {host: orders, port: {number: 8000}}}]
 `),
-	Good: exampleOrders + exampleGateway + exampleRoute(`  - retries: {attempts: 3, retryOn: "5xx,gateway-error,unavailable"}
+	Good: routedServer + routingGateway + routeWith(`  - retries: {attempts: 3, retryOn: "5xx,gateway-error,unavailable"}
     route: [{destination: {host: orders, port: {number: 8000}}}]
 `),
 	Reads:    routeReads,

@@ -19,11 +19,11 @@ var rewriteBreaksPath = &Check{
 	Why: "The path of a gRPC call is the name of the method, `/package.Service/Method`. A server looks the path up among its methods and " +
 		"knows no other.",
 	Client: "UNIMPLEMENTED from the server, for every call of the rule.",
-	Bad: exampleOrders + exampleGateway + exampleRoute(`  - match: [{uri: {prefix: /shop.v1.Orders/}}]
+	Bad: routedServer + routingGateway + routeWith(`  - match: [{uri: {prefix: /shop.v1.Orders/}}]
     rewrite: {uri: /}
     route: [{destination: {host: orders, port: {number: 8000}}}]
 `),
-	Good: exampleOrders + exampleGateway + exampleRoute(`  - match: [{uri: {prefix: /shop.v1.Orders/}}]
+	Good: routedServer + routingGateway + routeWith(`  - match: [{uri: {prefix: /shop.v1.Orders/}}]
     rewrite: {authority: orders.internal}
     route: [{destination: {host: orders, port: {number: 8000}}}]
 `),

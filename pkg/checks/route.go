@@ -15,7 +15,7 @@ import (
 // routeReads are the kinds that the checks of routes rest on, and routeConsults those that tell them what is gRPC.
 var (
 	routeReads    = []mesh.Kind{mesh.KindVirtualService, mesh.KindGateway, mesh.KindService}
-	routeConsults = append(slices.Clone(exposureReads), exposureConsults...)
+	routeConsults = slices.Concat(exposureReads, exposureConsults, []mesh.Kind{mesh.KindServiceEntry})
 )
 
 // The symptoms that a fault of a route has at the client.
@@ -106,61 +106,6 @@ func ruleText(vs *networking.VirtualService, index int) string {
 		name = fmt.Sprintf(" (%s)", given)
 	}
 	return fmt.Sprintf("http rule %d%s of %s", index+1, name, mesh.KeyOf(vs))
-}
-
-// exampleOrders is the application of the examples: a gRPC server behind a Service, in an injected namespace.
-const exampleOrders = `apiVersion: v1
-kind: Namespace
-metadata:
-  name: shop
-  labels: {istio-injection: enabled}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: orders, namespace: shop}
-spec:
-  replicas: 2
-  selector: {matchLabels: {app: orders}}
-  template:
-    metadata: {labels: {app: orders}}
-    spec:
-      containers:
-      - name: orders
-        image: registry.example.com/orders:1
-        ports: [{name: grpc, containerPort: 50051}]
-        readinessProbe: {grpc: {port: 50051}}
----
-apiVersion: v1
-kind: Service
-metadata: {name: orders, namespace: shop}
-spec:
-  selector: {app: orders}
-  ports: [{name: grpc, port: 8000, targetPort: 50051}]
----
-`
-
-// exampleGateway is the Gateway of the examples.
-const exampleGateway = `apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: {name: public, namespace: shop}
-spec:
-  selector: {istio: ingressgateway}
-  servers:
-  - port: {number: 8000, name: grpc-8000, protocol: GRPC}
-    hosts: [orders.example.com]
----
-`
-
-// exampleRoute is a VirtualService of the examples, with these http rules (indented by two).
-func exampleRoute(rules string) string {
-	return `apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: orders, namespace: shop}
-spec:
-  hosts: [orders.example.com]
-  gateways: [public]
-  http:
-` + rules
 }
 
 // pathText is a plan's path as the path of a finding.

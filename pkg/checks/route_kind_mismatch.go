@@ -20,9 +20,9 @@ var routeKindMismatch = &Check{
 	Why: "istiod looks only for `http` routes for an HTTP server, for `tcp` routes for a TCP server and for `tls` routes where TLS is passed " +
 		"through. A TCP or TLS server without fitting routes gets no listener.",
 	Client: "On an HTTP server UNIMPLEMENTED, because there is no route; on a TCP or TLS server UNAVAILABLE, because nothing listens.",
-	Bad: exampleOrders + exampleGateway + strings.Replace(exampleRoute(`  - route: [{destination: {host: orders, port: {number: 8000}}}]
+	Bad: routedServer + routingGateway + strings.Replace(routeWith(`  - route: [{destination: {host: orders, port: {number: 8000}}}]
 `), "http:", "tcp:", 1),
-	Good: exampleOrders + exampleGateway + exampleRoute(`  - route: [{destination: {host: orders, port: {number: 8000}}}]
+	Good: routedServer + routingGateway + routeWith(`  - route: [{destination: {host: orders, port: {number: 8000}}}]
 `),
 	Reads:    routeReads,
 	Consults: routeConsults,

@@ -3,7 +3,6 @@ package checks
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 
@@ -20,8 +19,8 @@ var routeShadowed = &Check{
 	Why: "istiod puts all VirtualServices of a host into one list: the older first, routes without any condition last. All plaintext servers " +
 		"of one listener share the list, also those of different Gateways. Envoy takes the first route that matches.",
 	Client: "The calls reach the other server, which does not know the method: UNIMPLEMENTED.",
-	Bad:    exampleOrders + exampleGateway + exampleTwoRoutes("", ""),
-	Good: exampleOrders + exampleGateway + exampleTwoRoutes(
+	Bad:    routedServer + routingGateway + twoRoutes("", ""),
+	Good: routedServer + routingGateway + twoRoutes(
 		"match: [{uri: {prefix: /shop.v1.Orders/}}], ", "match: [{uri: {prefix: /shop.v1.Carts/}}], "),
 	Reads:    routeReads,
 	Consults: routeConsults,
@@ -33,27 +32,6 @@ var routeShadowed = &Check{
 			}
 		}
 	},
-}
-
-// exampleTwoRoutes are two VirtualServices of one host, the older for orders and the younger for carts.
-func exampleTwoRoutes(older, younger string) string {
-	return strings.ReplaceAll(strings.TrimPrefix(exampleOrders, exampleOrders[:strings.Index(exampleOrders, "---\n")+4]), "orders", "carts") +
-		`apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: orders, namespace: shop, creationTimestamp: "2026-01-05T10:00:00Z"}
-spec:
-  hosts: [orders.example.com]
-  gateways: [public]
-  http: [{` + older + `route: [{destination: {host: orders, port: {number: 8000}}}]}]
----
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: carts, namespace: shop, creationTimestamp: "2026-02-05T10:00:00Z"}
-spec:
-  hosts: [orders.example.com]
-  gateways: [public]
-  http: [{` + younger + `route: [{destination: {host: carts, port: {number: 8000}}}]}]
-`
 }
 
 // shadowTally is what becomes of the routes of one VirtualService over all hosts and listeners.

@@ -16,11 +16,11 @@ var ruleUnreachable = &Check{
 	Why: "The rules of a VirtualService keep their order and the first that matches is taken. Behind a rule that takes everything istiod sends " +
 		"the proxies no rule at all.",
 	Client: "The calls reach the server of the rule ahead, which does not know the method: UNIMPLEMENTED.",
-	Bad: exampleOrders + exampleGateway + exampleRoute(`  - route: [{destination: {host: orders, port: {number: 8000}}}]
+	Bad: routedServer + routingGateway + routeWith(`  - route: [{destination: {host: orders, port: {number: 8000}}}]
   - match: [{uri: {prefix: /shop.v1.Orders/}}]
     route: [{destination: {host: orders, port: {number: 8000}}}]
 `),
-	Good: exampleOrders + exampleGateway + exampleRoute(`  - match: [{uri: {prefix: /shop.v1.Orders/}}]
+	Good: routedServer + routingGateway + routeWith(`  - match: [{uri: {prefix: /shop.v1.Orders/}}]
     route: [{destination: {host: orders, port: {number: 8000}}}]
   - route: [{destination: {host: orders, port: {number: 8000}}}]
 `),

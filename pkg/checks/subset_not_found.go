@@ -19,17 +19,17 @@ var subsetNotFound = &Check{
 	Why: "A subset is a cluster of its own, and a proxy has it only if a DestinationRule that the proxy uses defines it. The " +
 		"VirtualService is accepted all the same.",
 	Client: "Every call gets UNAVAILABLE: the gateway answers 503 for a cluster that does not exist.",
-	Bad: exampleOrders + exampleGateway +
-		exampleRoute(`  - route: [{destination: {host: orders, subset: v1, port: {number: 8000}}}]
+	Bad: routedServer + routingGateway +
+		routeWith(`  - route: [{destination: {host: orders, subset: v1, port: {number: 8000}}}]
 `),
-	Good: exampleOrders + exampleGateway + `apiVersion: networking.istio.io/v1
+	Good: routedServer + routingGateway + `apiVersion: networking.istio.io/v1
 kind: DestinationRule
 metadata: {name: orders, namespace: shop}
 spec:
   host: orders
   subsets: [{name: v1, labels: {app: orders}}]
 ---
-` + exampleRoute(`  - route: [{destination: {host: orders, subset: v1, port: {number: 8000}}}]
+` + routeWith(`  - route: [{destination: {host: orders, subset: v1, port: {number: 8000}}}]
 `),
 	Reads:    append(slices.Clone(routeReads), mesh.KindDestinationRule),
 	Consults: routeConsults,

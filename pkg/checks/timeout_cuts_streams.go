@@ -18,10 +18,10 @@ var timeoutCutsStreams = &Check{
 	Why: "Both run from the request until the end of the response. The response of a stream ends with the stream, so that a stream of " +
 		"any kind is cut at that age, however busy it is. gRPC clients set deadlines for each call themselves.",
 	Client: "Streams end with UNAVAILABLE when the time is over, and so do calls that take longer.",
-	Bad: exampleOrders + exampleGateway + exampleRoute(`  - timeout: 15s
+	Bad: routedServer + routingGateway + routeWith(`  - timeout: 15s
     route: [{destination: {host: orders, port: {number: 8000}}}]
 `),
-	Good: exampleOrders + exampleGateway + exampleRoute(`  - route: [{destination: {host: orders, port: {number: 8000}}}]
+	Good: routedServer + routingGateway + routeWith(`  - route: [{destination: {host: orders, port: {number: 8000}}}]
 `),
 	Reads:    routeReads,
 	Consults: routeConsults,
