@@ -70,7 +70,7 @@ func Run(snapshot *mesh.Snapshot, options Options) Report {
 		}
 		report.Ran = append(report.Ran, check)
 	}
-	findings = oneFaultOneFinding(distinct(findings))
+	findings = oneFaultOneFinding(snapshot, distinct(findings))
 	slices.SortStableFunc(findings, compareFindings)
 	for _, finding := range findings {
 		report.add(finding, options)
