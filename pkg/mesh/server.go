@@ -1,7 +1,6 @@
 package mesh
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 
@@ -105,6 +104,7 @@ func (s *Snapshot) Servers(w *GatewayWorkload) []*Server {
 			}
 		}
 		mergeServers(servers)
+		s.refuseListeners(servers)
 		return servers
 	})
 }
@@ -146,14 +146,10 @@ func (s *Snapshot) gatewaysSelecting(w *GatewayWorkload) []*networking.Gateway {
 
 type gatewaysByWorkloadMemory struct{}
 
-// gatewaysByAge follows Istio's sortConfigByCreationTime: by creation, then name, then namespace.
+// gatewaysByAge are all Gateways in istiod's order.
 func (s *Snapshot) gatewaysByAge() []*networking.Gateway {
 	gateways := slices.Clone(s.Gateways().All())
-	slices.SortStableFunc(gateways, func(a, b *networking.Gateway) int {
-		return cmp.Or(
-			a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Namespace, b.Namespace),
-		)
-	})
+	slices.SortStableFunc(gateways, func(a, b *networking.Gateway) int { return compareAge(a, b) })
 	return gateways
 }
 

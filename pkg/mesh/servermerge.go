@@ -1,12 +1,8 @@
 package mesh
 
-import (
-	"fmt"
-	"slices"
-	"strings"
-)
+import "fmt"
 
-// mergeServers works out which of a workload's servers live. The servers stand in istiod's order; an earlier one is older.
+// mergeServers works out which of a workload's servers istiod keeps. The servers stand in istiod's order; an earlier one is older.
 func mergeServers(servers []*Server) {
 	ports := map[int32]*portMerge{}
 	routeNames := map[string]*Server{}
@@ -18,7 +14,6 @@ func mergeServers(servers []*Server) {
 		}
 		port.add(server)
 	}
-	refuseListeners(servers)
 }
 
 // portMerge is what istiod remembers of the servers on one resolved port.
@@ -92,58 +87,3 @@ func (v *Server) drop(rule Drop, by *Server, reason string) {
 }
 
 func (v *Server) protocol() string { return v.Spec.GetPort().GetProtocol() }
-
-// refuseListeners finds servers that istiod keeps side by side, but whose filter chains match the same connections: Envoy
-// then refuses the whole listener. The younger server is taken to be the one at fault.
-// Source: Istio pilot/pkg/networking/core/listener.go (toFilterChainMatch: a server for "*" has no server names to match),
-// gateway.go (buildGatewayTCPBasedFilterChains); Envoy rejects "multiple filter chains with the same matching rules".
-func refuseListeners(servers []*Server) {
-	type listener struct {
-		port int32
-		bind string
-	}
-	chains := map[listener]map[string]*Server{}
-	for _, server := range servers {
-		if !server.Lives() || !server.IsHTTP() {
-			continue
-		}
-		at := listener{server.ListenerPort, server.Bind}
-		if chains[at] == nil {
-			chains[at] = map[string]*Server{}
-		}
-		for _, name := range serverNames(server) {
-			older := chains[at][name]
-			switch {
-			case older == nil:
-				chains[at][name] = server
-			case !older.IsTLS() && !server.IsTLS():
-				// Plaintext servers share one filter chain.
-			case older.IsTLS() && server.IsTLS():
-				server.drop(DropSNI, older, "to Envoy both are the server name "+name)
-			default:
-				server.drop(DropMatchAll, older, "TLS for every host and plaintext match the same connections")
-			}
-		}
-	}
-}
-
-// serverNames are the names that the server's filter chain matches in the TLS handshake; "*" is every connection.
-func serverNames(server *Server) []string {
-	if !server.IsTLS() {
-		return []string{"*"}
-	}
-	var names []string
-	for _, host := range server.Hosts {
-		_, name, found := strings.Cut(host, "/")
-		if !found {
-			name = host
-		}
-		if name == "*" {
-			return []string{"*"}
-		}
-		if !slices.Contains(names, name) {
-			names = append(names, name)
-		}
-	}
-	return names
-}

@@ -3,6 +3,8 @@ package mesh
 import (
 	"slices"
 	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // Snapshot is a set of objects with where each came from and what could not be read. It does not change once made; its
@@ -94,13 +96,24 @@ func (s *Snapshot) With(change Change) *Snapshot {
 		}
 	}
 	for _, object := range change.Put {
-		objects = append(objects, Sourced{Object: object, Source: s.sources[KeyOf(object)]})
+		objects = append(objects, Sourced{Object: s.bornNow(object), Source: s.sources[KeyOf(object)]})
 	}
 	next := New(objects, s.options)
 	if len(change.Restarted) > 0 {
 		next = New(append(objects, next.podsMadeAnew(change.Restarted)...), s.options)
 	}
 	return next
+}
+
+// bornNow gives a new object an age: istiod prefers the older of two, and an object without age would be the oldest of all.
+func (s *Snapshot) bornNow(object Object) Object {
+	created := object.GetCreationTimestamp()
+	if _, known := s.objects[KeyOf(object)]; known || !created.IsZero() || s.options.Now.IsZero() {
+		return object
+	}
+	born := object.DeepCopyObject().(Object)
+	born.SetCreationTimestamp(metav1.NewTime(s.options.Now))
+	return born
 }
 
 // Now is the time at which the objects are judged.

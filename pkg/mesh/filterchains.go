@@ -1,0 +1,148 @@
+package mesh
+
+import (
+	"slices"
+	"strings"
+
+	networkingapi "istio.io/api/networking/v1alpha3"
+	networking "istio.io/client-go/pkg/apis/networking/v1"
+)
+
+// refuseListeners finds servers that istiod keeps side by side, but whose filter chains match the same connections: Envoy
+// then refuses the whole listener. The younger server is taken to be the one at fault.
+// Source: Istio pilot/pkg/networking/core/listener.go (toFilterChainMatch: a server for "*" has no server names to match),
+// gateway.go (buildGatewayTCPBasedFilterChains); Envoy rejects "multiple filter chains with the same matching rules".
+func (s *Snapshot) refuseListeners(servers []*Server) {
+	type listener struct {
+		port int32
+		bind string
+	}
+	chains := map[listener]map[string]*Server{}
+	for _, server := range servers {
+		if !server.Lives() {
+			continue
+		}
+		at := listener{server.ListenerPort, server.Bind}
+		if chains[at] == nil {
+			chains[at] = map[string]*Server{}
+		}
+		for _, name := range s.chainNames(server) {
+			older := chains[at][name]
+			if older == nil {
+				chains[at][name] = server
+				continue
+			}
+			if rule, reason := clash(older, server, name); rule != "" {
+				server.drop(rule, older, reason)
+				break
+			}
+		}
+	}
+}
+
+// clash says by what rule a filter chain of a younger server, that matches the same name as an older one's, is too many.
+func clash(older, server *Server, name string) (rule Drop, reason string) {
+	switch {
+	case older == server, !older.IsTLS() && !server.IsTLS():
+		// Plaintext servers share one filter chain.
+		return "", ""
+	case ServerIsPassthrough(older.Spec) && ServerIsPassthrough(server.Spec):
+		// istiod itself leaves out the second route for a name that is passed through.
+		return "", ""
+	case older.IsTLS() && server.IsTLS():
+		return DropSNI, "to Envoy both are the server name " + name
+	default:
+		return DropMatchAll, "TLS for every host and plaintext match the same connections"
+	}
+}
+
+// chainNames are the server names that the server's filter chains match; "*" is every connection. A server that is no HTTP
+// server has filter chains only where a VirtualService has rules of its kind.
+// Source: Istio pilot/pkg/networking/core/gateway.go (createGatewayTCPFilterChainOpts).
+func (s *Snapshot) chainNames(server *Server) []string {
+	switch {
+	case server.IsHTTP():
+		return serverNames(server)
+	case ServerIsPassthrough(server.Spec):
+		return s.passthroughNames(server)
+	case s.hasTCPRoute(server):
+		return serverNames(server)
+	default:
+		return nil
+	}
+}
+
+// serverNames are the names that the server's filter chain matches in the TLS handshake.
+func serverNames(server *Server) []string {
+	if !server.IsTLS() {
+		return []string{"*"}
+	}
+	var names []string
+	for _, host := range server.Hosts {
+		name := host[strings.IndexByte(host, '/')+1:]
+		if name == "*" {
+			return []string{"*"}
+		}
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// passthroughNames are the names in the tls rules on a server that hands TLS on.
+// Source: Istio pilot/pkg/networking/core/gateway.go (buildGatewayNetworkFiltersFromTLSRoutes).
+func (s *Snapshot) passthroughNames(server *Server) []string {
+	if server.Spec.GetTls().GetMode() == networkingapi.ServerTLSSettings_AUTO_PASSTHROUGH {
+		return nil
+	}
+	var names []string
+	for _, virtualService := range s.routesOnHosts(server) {
+		for _, rule := range virtualService.Spec.Tls {
+			for _, match := range rule.GetMatch() {
+				if len(rule.GetRoute()) > 0 && isFor(server, virtualService, match.GetPort(), match.GetGateways()) {
+					names = append(names, match.GetSniHosts()...)
+				}
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// hasTCPRoute follows buildGatewayNetworkFiltersFromTCPRoutes in Istio's pilot/pkg/networking/core/gateway.go.
+func (s *Snapshot) hasTCPRoute(server *Server) bool {
+	return slices.ContainsFunc(s.routesOnHosts(server), func(virtualService *networking.VirtualService) bool {
+		return slices.ContainsFunc(virtualService.Spec.Tcp, func(rule *networkingapi.TCPRoute) bool {
+			matches := rule.GetMatch()
+			return len(rule.GetRoute()) > 0 && (len(matches) == 0 ||
+				slices.ContainsFunc(matches, func(match *networkingapi.L4MatchAttributes) bool {
+					return isFor(server, virtualService, match.GetPort(), match.GetGateways())
+				}))
+		})
+	})
+}
+
+// routesOnHosts are the VirtualServices that the server's proxies see on its Gateway, and of which the server takes a host.
+func (s *Snapshot) routesOnHosts(server *Server) []*networking.VirtualService {
+	var taken []*networking.VirtualService
+	for _, virtualService := range s.VirtualServicesForGateway(server.Gateway, server.Workload.Namespace) {
+		offered := ServerHosts(server.Gateway, server.Spec, virtualService.Namespace)
+		if slices.ContainsFunc(virtualService.Spec.Hosts, func(host string) bool {
+			return slices.ContainsFunc(offered, func(offer string) bool { return HostMatches(offer, host) })
+		}) {
+			taken = append(taken, virtualService)
+		}
+	}
+	return taken
+}
+
+// isFor follows l4SingleMatch in Istio's pilot/pkg/networking/core/gateway.go.
+func isFor(server *Server, virtualService *networking.VirtualService, port uint32, gateways []string) bool {
+	if port != 0 && port != server.Spec.GetPort().GetNumber() {
+		return false
+	}
+	return len(gateways) == 0 || slices.ContainsFunc(gateways, func(name string) bool {
+		return ResolveGatewayName(name, virtualService.Namespace) == server.Gateway.Namespace+"/"+server.Gateway.Name
+	})
+}
