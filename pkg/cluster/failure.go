@@ -72,7 +72,7 @@ func (c *Client) statusFailure(r request, status metav1.Status) error {
 	if refused := refusal(r, status.Message); refused != nil {
 		return refused
 	}
-	if strings.Contains(status.Message, "HTTP request to an HTTPS server") { // net/http's own answer
+	if status.Details != nil && slices.ContainsFunc(status.Details.Causes, isPlainHTTP) {
 		return &Unreachable{Server: c.server, Cause: "it speaks HTTPS", Next: "write https:// in the kubeconfig's cluster entry"}
 	}
 	switch status.Reason {
@@ -191,10 +191,16 @@ func isUnexpectedResponse(cause metav1.StatusCause) bool {
 	return cause.Type == metav1.CauseTypeUnexpectedServerResponse
 }
 
+// isPlainHTTP knows the answer of a TLS server that was not spoken to in TLS. Source: net/http, server.go (conn.serve).
+func isPlainHTTP(cause metav1.StatusCause) bool {
+	return isUnexpectedResponse(cause) && strings.Contains(cause.Message, "HTTP request to an HTTPS server")
+}
+
 func invalid(r request, status metav1.Status) error {
-	// A JSON patch whose test does not hold says so in the message alone.
-	if strings.Contains(status.Message, "testing value") || strings.Contains(status.Message, "test failed") {
-		return &Modified{Object: r.named(), Detail: status.Message}
+	// A JSON patch that does not fit the object is answered with this sentence alone.
+	// Source: k8s.io/apiserver, pkg/endpoints/handlers/patch.go (applyJSPatch).
+	if status.Message == "the server rejected our request due to an error in our request" {
+		return &Modified{Object: r.named(), Detail: "its fields are no longer as they were"}
 	}
 	var causes []string
 	if status.Details != nil {

@@ -40,6 +40,9 @@ func (c *Client) list(ctx context.Context, kind mesh.Kind, namespace string, who
 	what := request{permission: Permission{Verb: "list", Group: resource.Group, Resource: resource.Resource, Namespace: namespace}, limit: readTimeout}
 	var found batch
 	pages := pager.New(func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+		if options.Continue == "" {
+			found.gaps = nil // it begins anew
+		}
 		request := c.get(resource, namespace, "").SpecificallyVersionedParams(&options, metav1.ParameterCodec, schema.GroupVersion{Version: "v1"})
 		switch {
 		case kind == mesh.KindPod && !wholePods:
@@ -54,14 +57,16 @@ func (c *Client) list(ctx context.Context, kind mesh.Kind, namespace string, who
 	if kind == mesh.KindPod {
 		options.FieldSelector = runningPods
 	}
-	err = pages.EachListItem(ctx, options, func(object runtime.Object) error {
-		found.objects = append(found.objects, object.(mesh.Object))
-		return nil
-	})
+	// List, unlike EachListItem, reads all at once when pages have expired before they were read.
+	all, _, err := pages.List(ctx, options)
 	if err != nil {
 		return batch{}, c.failure(ctx, what, err)
 	}
-	return found, nil
+	err = meta.EachListItem(all, func(object runtime.Object) error {
+		found.objects = append(found.objects, object.(mesh.Object))
+		return nil
+	})
+	return found, err
 }
 
 // resource is where a kind is read; the kinds that every server has need no discovery.
