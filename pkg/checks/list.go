@@ -73,5 +73,10 @@ func All() []*Check {
 		streamIdleTimeout,
 		filterBuffersStreams,
 		destinationRuleHostNotFound,
+		authorizationDeniesGateway,
+		authorizationGRPCMethod,
+		httpPolicyOnTCPPort,
+		networkPolicyBlocksGateway,
+		sidecarEgressHidesService,
 	}
 }

@@ -1,0 +1,87 @@
+package checks
+
+import (
+	"fmt"
+	"slices"
+
+	securityapi "istio.io/api/security/v1beta1"
+	security "istio.io/client-go/pkg/apis/security/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+// access is calls that arrive at pods behind an exposed port, and the policies that the pods' proxies hold against them.
+type access struct {
+	port     *mesh.ExposedPort
+	backend  backend
+	policies []*security.AuthorizationPolicy
+}
+
+// accesses are those of all exposed ports whose pods have proxies to hold policies against calls.
+func accesses(p *Pass) []access {
+	var found []access
+	for _, port := range p.ExposedPorts() {
+		for _, backend := range backendsOf(p, port) {
+			if !backend.enforces() || backend.ambient {
+				continue
+			}
+			if policies := p.AuthorizationPoliciesFor(backend.namespace, backend.template.Labels); len(policies) > 0 {
+				found = append(found, access{port, backend, policies})
+			}
+		}
+	}
+	return found
+}
+
+// of are the policies with an action.
+func (a access) of(action securityapi.AuthorizationPolicy_Action) []*security.AuthorizationPolicy {
+	return slices.DeleteFunc(slices.Clone(a.policies), func(policy *security.AuthorizationPolicy) bool {
+		return policy.Spec.GetAction() != action
+	})
+}
+
+// isTCP says that the pods' proxies take the port for TCP, because its protocol is declared and not HTTP. An undeclared one
+// they find out.
+// Source: Istio's pilot/pkg/networking/networking.go (ModelProtocolToListenerProtocol).
+func (a access) isTCP() bool {
+	protocol := a.port.Protocol()
+	return protocol == mesh.ProtocolTCP || protocol == mesh.ProtocolTLS || protocol == mesh.ProtocolHTTPS
+}
+
+// anyCall is calls of anyone.
+func (a access) anyCall() mesh.Call {
+	return mesh.Call{Port: a.backend.port, TCP: a.isTCP(), AnyCaller: true}
+}
+
+// callFrom is calls of a gateway, with what the pods' proxies can tell of it.
+func (a access) callFrom(p *Pass, gateway *mesh.GatewayWorkload) mesh.Call {
+	policy := policyOf(p, caller{Client: gateway.Client(), gateway: gateway}, a.port, "")
+	sends, known := p.SendsMutualTLS(policy, a.backend.namespace, a.backend.template.Labels, a.backend.port)
+	call := a.anyCall()
+	if !known {
+		return call
+	}
+	account, _ := gateway.ServiceAccount()
+	call.AnyCaller, call.MutualTLS = false, sends
+	call.Namespace, call.ServiceAccount, call.Addresses = gateway.Namespace, account, gateway.Peer().Addresses
+	return call
+}
+
+// identityText says as whom a gateway's calls come.
+func identityText(gateway *mesh.GatewayWorkload, call mesh.Call) string {
+	switch {
+	case !call.MutualTLS:
+		return fmt.Sprintf("calls of %s carry no certificate (mutual TLS is off), so they have no principal and no namespace", gatewayText(gateway))
+	case call.ServiceAccount == "":
+		return fmt.Sprintf("calls of %s come from namespace %s", gatewayText(gateway), call.Namespace)
+	}
+	return fmt.Sprintf("calls of %s come as ns/%s/sa/%s", gatewayText(gateway), call.Namespace, call.ServiceAccount)
+}
+
+// letsNothingIn says that there are ALLOW policies and no rule of theirs can match the calls.
+func (a access) letsNothingIn(p *Pass, call mesh.Call) bool {
+	allows := a.of(securityapi.AuthorizationPolicy_ALLOW)
+	return len(allows) > 0 && !slices.ContainsFunc(allows, func(policy *security.AuthorizationPolicy) bool {
+		return p.Matches(policy, call) > mesh.Never
+	})
+}

@@ -1,0 +1,120 @@
+package checks
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	securityapi "istio.io/api/security/v1beta1"
+	security "istio.io/client-go/pkg/apis/security/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+var authorizationDeniesGateway = &Check{
+	ID:     "GX701",
+	Slug:   "authorization-denies-gateway",
+	Levels: []Level{Error, Warning},
+	Title:  "AuthorizationPolicies let no call of the gateway in",
+	What: "The AuthorizationPolicies of the pods behind a routed port let no call of the gateway reach it: there are ALLOW policies and none of " +
+		"their rules can match, or a DENY policy matches every call.",
+	Why: "As soon as one ALLOW policy applies to a pod, what none of them matches is refused; a policy without rules matches nothing. To the pods " +
+		"the caller is the gateway, by the service account and namespace of its pods, and only where mutual TLS is in force. `ports` are those " +
+		"of the pods, not of the Service.",
+	Client: "PERMISSION_DENIED: RBAC: access denied.",
+	Bad: exampleShopServer + exampleShopRoute + `apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: orders, namespace: shop}
+spec:
+  selector: {matchLabels: {app: orders}}
+  rules:
+  - from: [{source: {namespaces: [shop]}}]
+`,
+	Good: exampleShopServer + exampleShopRoute + `apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: orders, namespace: shop}
+spec:
+  selector: {matchLabels: {app: orders}}
+  rules:
+  - from: [{source: {namespaces: [shop, istio-system]}}]
+`,
+	Reads:    policyReads(mesh.KindAuthorizationPolicy),
+	Consults: policyConsults(),
+	Since:    "v0.1.0",
+	Run:      runAuthorizationDeniesGateway,
+}
+
+func runAuthorizationDeniesGateway(p *Pass) {
+	reported := map[*security.AuthorizationPolicy]bool{}
+	for _, access := range accesses(p) {
+		for _, gateway := range p.GatewaysTo(access.port) {
+			for _, policy := range refusals(p, access, access.callFrom(p, gateway)) {
+				if !reported[policy] {
+					reported[policy] = true
+					reportRefusal(p, access, gateway, policy)
+				}
+			}
+		}
+	}
+}
+
+// refusals are the policies because of which no such call is let in.
+func refusals(p *Pass, a access, call mesh.Call) []*security.AuthorizationPolicy {
+	denying := slices.DeleteFunc(a.of(securityapi.AuthorizationPolicy_DENY), func(policy *security.AuthorizationPolicy) bool {
+		return p.Matches(policy, call) != mesh.Always
+	})
+	if len(denying) > 0 {
+		return denying
+	}
+	if a.letsNothingIn(p, call) {
+		return a.of(securityapi.AuthorizationPolicy_ALLOW)
+	}
+	return nil
+}
+
+func reportRefusal(p *Pass, a access, gateway *mesh.GatewayWorkload, policy *security.AuthorizationPolicy) {
+	call := a.callFrom(p, gateway)
+	finding := Finding{
+		Level:    errorUnlessWeak(a.port),
+		Object:   policy,
+		Path:     ".spec.rules",
+		Evidence: append([]string{identityText(gateway, call)}, portHint(a, policy)...),
+		Symptom:  "PERMISSION_DENIED: RBAC: access denied.",
+		Fix: Fix{Text: fmt.Sprintf("Let the gateway in: an ALLOW rule whose source has namespaces: [%s], or the principal of its service account.",
+			gateway.Namespace)},
+	}
+	where := fmt.Sprintf("port %d of %s", a.backend.port, a.backend)
+	switch {
+	case policy.Spec.GetAction() == securityapi.AuthorizationPolicy_DENY:
+		finding.Message = fmt.Sprintf("The policy denies every call of %s to %s.", gatewayText(gateway), where)
+		finding.Fix.Text = "Except the gateway from the DENY rule: add its namespace to notNamespaces, or its principal to notPrincipals."
+		for i, rule := range policy.Spec.GetRules() {
+			if p.MatchesRule(policy, rule, call) == mesh.Always {
+				finding.Path = fieldPath("spec", "rules", i)
+				break
+			}
+		}
+	case len(policy.Spec.GetRules()) == 0:
+		finding.Path = ".spec"
+		finding.Message = fmt.Sprintf("The policy allows nothing (it has no rules), and no other lets %s in to %s.", gatewayText(gateway), where)
+	default:
+		finding.Message = fmt.Sprintf("No rule of this policy, nor of another ALLOW policy, lets %s in to %s.", gatewayText(gateway), where)
+	}
+	p.Report(finding)
+}
+
+// portHint says that a rule names the Service's port where the pods' port counts.
+func portHint(a access, policy *security.AuthorizationPolicy) []string {
+	wrong := strconv.Itoa(int(a.port.Port.Port))
+	if a.port.Port.Port == a.backend.port {
+		return nil
+	}
+	for _, rule := range policy.Spec.GetRules() {
+		for _, to := range rule.GetTo() {
+			if slices.Contains(to.GetOperation().GetPorts(), wrong) {
+				return []string{fmt.Sprintf("ports are those of the pods (%d), and %s is the Service's", a.backend.port, wrong)}
+			}
+		}
+	}
+	return nil
+}

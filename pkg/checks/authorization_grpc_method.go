@@ -1,0 +1,170 @@
+package checks
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	securityapi "istio.io/api/security/v1beta1"
+	security "istio.io/client-go/pkg/apis/security/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+)
+
+var authorizationGRPCMethod = &Check{
+	ID:     "GX702",
+	Slug:   "authorization-grpc-method",
+	Levels: []Level{Error},
+	Title:  "A gRPC method stands where HTTP verbs belong",
+	What:   "An AuthorizationPolicy names a gRPC method in `methods` or `notMethods`.",
+	Why: "`methods` is held against the HTTP verb, and gRPC calls are always POST. The name of a gRPC method is the path of the request: " +
+		"`paths: [/pkg.Service/Method]`.",
+	Client: "PERMISSION_DENIED for calls that an ALLOW rule was to let in; calls that a DENY rule was to stop get through.",
+	Bad: exampleShopServer + exampleShopRoute + `apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: orders, namespace: shop}
+spec:
+  selector: {matchLabels: {app: orders}}
+  rules:
+  - to: [{operation: {methods: [/shop.v1.Orders/Get]}}]
+`,
+	Good: exampleShopServer + exampleShopRoute + `apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: orders, namespace: shop}
+spec:
+  selector: {matchLabels: {app: orders}}
+  rules:
+  - to: [{operation: {methods: [POST], paths: [/shop.v1.Orders/Get]}}]
+`,
+	Reads:    policyReads(mesh.KindAuthorizationPolicy),
+	Consults: policyConsults(),
+	Since:    "v0.1.0",
+	Run:      runAuthorizationGRPCMethod,
+}
+
+func runAuthorizationGRPCMethod(p *Pass) {
+	served := policiesOfExposed(p)
+	for _, policy := range p.AuthorizationPolicies().All() {
+		var names []string
+		var at string
+		for i, rule := range policy.Spec.GetRules() {
+			for j, to := range rule.GetTo() {
+				operation := to.GetOperation()
+				found := slices.DeleteFunc(slices.Concat(operation.GetMethods(), operation.GetNotMethods()), func(name string) bool {
+					return !namesGRPC(name, served[policy])
+				})
+				if len(found) > 0 && len(names) == 0 {
+					at = fieldPath("spec", "rules", i, "to", j, "operation", methodsField(operation, found[0]))
+				}
+				names = append(names, found...)
+			}
+		}
+		if len(names) > 0 {
+			p.Report(Finding{
+				Object:   policy,
+				Path:     at,
+				Message:  fmt.Sprintf("methods takes HTTP verbs, and %s is the name of a gRPC method: no call has it as its verb.", strings.Join(names, ", ")),
+				Evidence: []string{"gRPC calls are POST requests; what they call is their path"},
+				Symptom:  "PERMISSION_DENIED for calls that an ALLOW rule was to let in.",
+				Fix: Fix{
+					Text:    "Put the names into paths.",
+					Level:   Ask,
+					Changes: moveToPaths(policy, served[policy]),
+				},
+			})
+		}
+	}
+}
+
+// policiesOfExposed are the policies that apply to workloads behind exposed ports.
+func policiesOfExposed(p *Pass) map[*security.AuthorizationPolicy]bool {
+	served := map[*security.AuthorizationPolicy]bool{}
+	for workload := range p.ExposedWorkloads() {
+		for _, policy := range p.AuthorizationPoliciesFor(workload.Namespace(), workload.Template.Labels) {
+			served[policy] = true
+		}
+	}
+	return served
+}
+
+// methodsField is the field of an operation that holds the name.
+func methodsField(operation *securityapi.Operation, name string) string {
+	if slices.Contains(operation.GetMethods(), name) {
+		return "methods"
+	}
+	return "notMethods"
+}
+
+var (
+	// methodName is a method without its service, in the way that gRPC's own style guide writes it.
+	methodName = regexp.MustCompile(`^[A-Z][A-Za-z0-9]*[a-z][A-Za-z0-9]*$`)
+	verbs      = []string{"get", "head", "post", "put", "patch", "delete", "options", "connect", "trace"}
+)
+
+// namesGRPC says that an entry of methods is a gRPC name: a path, or a package with its service; beside an exposed port also a
+// bare method name. HTTP verbs in the wrong case are not.
+func namesGRPC(entry string, exposed bool) bool {
+	switch {
+	case strings.Contains(entry, "/"):
+		return exposed || mesh.IsMethodPath(pathOfMethod(strings.TrimSuffix(entry, "*")))
+	case slices.Contains(verbs, strings.ToLower(entry)):
+		return false
+	}
+	return exposed && methodName.MatchString(entry)
+}
+
+// pathOfMethod is the path that a gRPC name stands for; a bare method is that method of any service.
+func pathOfMethod(name string) string {
+	switch {
+	case !strings.Contains(name, "/"):
+		return "*/" + name
+	case strings.HasPrefix(name, "/") || strings.HasPrefix(name, "*"):
+		return name
+	}
+	return "/" + name
+}
+
+func moveToPaths(policy *security.AuthorizationPolicy, exposed bool) []plan.Change {
+	return updateOf(policy, "gRPC methods are paths", func(form *unstructured.Unstructured) []plan.Edit {
+		var edits []plan.Edit
+		for i, rule := range policy.Spec.GetRules() {
+			for j, to := range rule.GetTo() {
+				operation := to.GetOperation()
+				at := []string{"spec", "rules", strconv.Itoa(i), "to", strconv.Itoa(j), "operation"}
+				edits = append(edits, moveNames(form, at, "methods", "paths", operation.GetMethods(), operation.GetPaths(), exposed)...)
+				edits = append(edits, moveNames(form, at, "notMethods", "notPaths", operation.GetNotMethods(), operation.GetNotPaths(), exposed)...)
+			}
+		}
+		return edits
+	})
+}
+
+// moveNames moves the gRPC names of one list of an operation to another.
+func moveNames(form *unstructured.Unstructured, at []string, from, to string, methods, paths []string, exposed bool) []plan.Edit {
+	var kept, moved []any
+	for _, path := range paths {
+		moved = append(moved, path)
+	}
+	for _, method := range methods {
+		if namesGRPC(method, exposed) {
+			moved = append(moved, pathOfMethod(method))
+		} else {
+			kept = append(kept, method)
+		}
+	}
+	if len(kept) == len(methods) {
+		return nil
+	}
+	var rest any
+	if len(kept) > 0 {
+		rest = kept
+	}
+	return []plan.Edit{
+		plan.Set(form, moved, append(slices.Clone(at), to)...),
+		plan.Set(form, rest, append(slices.Clone(at), from)...),
+	}
+}

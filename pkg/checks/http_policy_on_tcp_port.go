@@ -1,0 +1,131 @@
+package checks
+
+import (
+	"fmt"
+	"slices"
+
+	securityapi "istio.io/api/security/v1beta1"
+	security "istio.io/client-go/pkg/apis/security/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+var httpPolicyOnTCPPort = &Check{
+	ID:     "GX703",
+	Slug:   "http-policy-on-tcp-port",
+	Levels: []Level{Error, Warning},
+	Title:  "A policy asks for HTTP on a port that the proxy takes for TCP",
+	What: "An AuthorizationPolicy with HTTP fields (paths, methods, hosts, headers, request principals) applies to an exposed port that is " +
+		"declared TCP, TLS or HTTPS.",
+	Why: "On a TCP port the proxy sees no requests. istiod leaves rules with HTTP fields out of ALLOW policies, which then match less, and " +
+		"leaves the fields out of DENY rules, which then match more.",
+	Client: "UNAVAILABLE: the pods' proxies close the connection.",
+	Bad: exampleShopTCPServer + exampleShopRoute + `apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: orders, namespace: shop}
+spec:
+  selector: {matchLabels: {app: orders}}
+  rules:
+  - to: [{operation: {paths: [/shop.v1.Orders/*]}}]
+`,
+	Good: exampleShopServer + exampleShopRoute + `apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: orders, namespace: shop}
+spec:
+  selector: {matchLabels: {app: orders}}
+  rules:
+  - to: [{operation: {paths: [/shop.v1.Orders/*]}}]
+`,
+	Reads:    policyReads(mesh.KindAuthorizationPolicy),
+	Consults: policyConsults(),
+	Since:    "v0.1.0",
+	Run:      runHTTPPolicyOnTCPPort,
+}
+
+// exampleShopTCPServer is exampleShopServer with a Service port that is declared TCP.
+const exampleShopTCPServer = `apiVersion: v1
+kind: Namespace
+metadata:
+  name: shop
+  labels: {istio-injection: enabled}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: orders, namespace: shop}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: orders}}
+  template:
+    metadata: {labels: {app: orders}}
+    spec:
+      containers:
+      - name: orders
+        image: registry.example.com/shop/orders:1.0
+        ports: [{name: grpc, containerPort: 50051}]
+        readinessProbe: {grpc: {port: 50051}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: orders, namespace: shop}
+spec:
+  selector: {app: orders}
+  ports: [{name: tcp-grpc, port: 8000, targetPort: 50051}]
+---
+`
+
+func runHTTPPolicyOnTCPPort(p *Pass) {
+	for _, access := range accesses(p) {
+		if !access.isTCP() {
+			continue
+		}
+		for _, policy := range access.of(securityapi.AuthorizationPolicy_DENY) {
+			if rule := meantForRequests(p, access, policy); rule >= 0 {
+				reportHTTPPolicy(p, access, policy, rule, "its DENY rule then matches whatever the path is")
+			}
+		}
+		if letsCallersIn(p, access) {
+			continue
+		}
+		for _, policy := range access.of(securityapi.AuthorizationPolicy_ALLOW) {
+			if rule := meantForRequests(p, access, policy); rule >= 0 {
+				reportHTTPPolicy(p, access, policy, rule, "its ALLOW rule then matches nothing")
+			}
+		}
+	}
+}
+
+// meantForRequests is the place of the first rule with HTTP fields that could match calls to the port, -1 for none.
+func meantForRequests(p *Pass, a access, policy *security.AuthorizationPolicy) int {
+	call := a.anyCall()
+	call.TCP = false
+	return slices.IndexFunc(policy.Spec.GetRules(), func(rule *securityapi.Rule) bool {
+		return mesh.HasHTTPFields(rule) && p.MatchesRule(policy, rule, call) > mesh.Never
+	})
+}
+
+// letsCallersIn says that ALLOW rules without HTTP fields let those in who call: the gateways, or where none does, anyone.
+func letsCallersIn(p *Pass, a access) bool {
+	gateways := p.GatewaysTo(a.port)
+	for _, gateway := range gateways {
+		if a.letsNothingIn(p, a.callFrom(p, gateway)) {
+			return false
+		}
+	}
+	return len(gateways) > 0 || slices.ContainsFunc(a.of(securityapi.AuthorizationPolicy_ALLOW), func(policy *security.AuthorizationPolicy) bool {
+		return p.Matches(policy, a.anyCall()) == mesh.Always
+	})
+}
+
+func reportHTTPPolicy(p *Pass, a access, policy *security.AuthorizationPolicy, rule int, effect string) {
+	p.Report(Finding{
+		Level:  errorUnlessWeak(a.port),
+		Object: policy,
+		Path:   fieldPath("spec", "rules", rule),
+		Message: fmt.Sprintf("The rule asks for something of HTTP, but the proxies of %s take port %d for %s: %s.",
+			a.backend, a.backend.port, a.port.Protocol(), effect),
+		Evidence: append([]string{fmt.Sprintf("%s of Service %s/%s is declared %s",
+			portText(a.port), a.port.Service.Namespace, a.port.Service.Name, a.port.Protocol())}, evidenceOf(a.port)...),
+		Symptom: "UNAVAILABLE: the connection is closed.",
+		Fix:     Fix{Text: fmt.Sprintf("Declare %s of Service %s as gRPC; the rule then works.", portText(a.port), a.port.Service.Name)},
+	})
+}

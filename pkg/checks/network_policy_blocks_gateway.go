@@ -1,0 +1,96 @@
+package checks
+
+import (
+	"fmt"
+	"slices"
+
+	k8snetworking "k8s.io/api/networking/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+var networkPolicyBlocksGateway = &Check{
+	ID:     "GX704",
+	Slug:   "network-policy-blocks-gateway",
+	Levels: []Level{Error, Warning},
+	Title:  "NetworkPolicies keep the gateway's pods away from the server",
+	What: "NetworkPolicies select the pods behind a routed port for ingress, and none of them allows connections from the gateway's pods to " +
+		"the port of the pods.",
+	Why: "A pod that one NetworkPolicy selects for ingress takes only what some NetworkPolicy allows. Policies see the connection at the pod: " +
+		"the port is the targetPort, not the Service's, and the peer is the gateway's pod, in the gateway's namespace.",
+	Client: "UNAVAILABLE, after the gateway's connect timeout.",
+	Bad: exampleShopServer + exampleShopRoute + `apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: same-namespace, namespace: shop}
+spec:
+  podSelector: {}
+  ingress:
+  - from: [{podSelector: {}}]
+`,
+	Good: exampleShopServer + exampleShopRoute + `apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: same-namespace, namespace: shop}
+spec:
+  podSelector: {}
+  ingress:
+  - from:
+    - podSelector: {}
+    - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: istio-system}}
+`,
+	Reads:    policyReads(mesh.KindNetworkPolicy),
+	Consults: policyConsults(),
+	Since:    "v0.1.0",
+	Run:      runNetworkPolicyBlocksGateway,
+}
+
+func runNetworkPolicyBlocksGateway(p *Pass) {
+	reported := map[*k8snetworking.NetworkPolicy]bool{}
+	for _, port := range p.ExposedPorts() {
+		gateways := p.GatewaysTo(port)
+		if len(gateways) == 0 {
+			continue
+		}
+		for _, backend := range backendsOf(p, port) {
+			policies := p.IngressPoliciesFor(backend.namespace, backend.template.Labels)
+			if len(policies) == 0 || backend.ambient || backend.template.Spec.HostNetwork {
+				continue
+			}
+			for _, gateway := range gateways {
+				if admits(p, policies, gateway, backend) {
+					continue
+				}
+				for _, policy := range policies {
+					if !reported[policy] {
+						reported[policy] = true
+						reportBlocked(p, port, backend, gateway, policy)
+					}
+				}
+			}
+		}
+	}
+}
+
+// admits says that one of the policies lets the gateway's pods connect to the port, as far as is known.
+func admits(p *Pass, policies []*k8snetworking.NetworkPolicy, gateway *mesh.GatewayWorkload, b backend) bool {
+	return slices.ContainsFunc(policies, func(policy *k8snetworking.NetworkPolicy) bool {
+		return p.AllowsIngress(policy, gateway.Peer(), b.port, b.template) > mesh.Never
+	})
+}
+
+func reportBlocked(p *Pass, port *mesh.ExposedPort, b backend, gateway *mesh.GatewayWorkload, policy *k8snetworking.NetworkPolicy) {
+	evidence := []string{fmt.Sprintf("%s leads to %s of Service %s/%s, which is port %d of the pods",
+		gatewayText(gateway), portText(port), port.Service.Namespace, port.Service.Name, b.port)}
+	if port.Port.Port != b.port && p.AllowsIngress(policy, gateway.Peer(), port.Port.Port, b.template) > mesh.Never {
+		evidence = append(evidence, fmt.Sprintf("the policy allows port %d, the Service's, which the pods do not see", port.Port.Port))
+	}
+	p.Report(Finding{
+		Level:    errorUnlessWeak(port),
+		Object:   policy,
+		Path:     ".spec.ingress",
+		Message:  fmt.Sprintf("No NetworkPolicy lets %s connect to port %d of %s, and this one selects its pods.", gatewayText(gateway), b.port, b),
+		Evidence: evidence,
+		Symptom:  "UNAVAILABLE, after the gateway's connect timeout.",
+		Fix: Fix{Text: fmt.Sprintf("Allow ingress from namespace %s (namespaceSelector kubernetes.io/metadata.name: %s) to port %d.",
+			gateway.Namespace, gateway.Namespace, b.port)},
+	})
+}

@@ -1,0 +1,179 @@
+package checks
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	networkingapi "istio.io/api/networking/v1alpha3"
+	networking "istio.io/client-go/pkg/apis/networking/v1"
+	core "k8s.io/api/core/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+var sidecarEgressHidesService = &Check{
+	ID:     "GX705",
+	Slug:   "sidecar-egress-hides-service",
+	Levels: []Level{Warning},
+	Title:  "A Sidecar resource hides a Service from its callers",
+	What: "A workload names an exposed Service in its environment or arguments, and the Sidecar resource that counts for it leaves the Service " +
+		"out of its egress hosts.",
+	Why: "A sidecar knows only the Services that its Sidecar resource imports. Calls to others are passed through as plain connections (or " +
+		"refused, with outbound policy REGISTRY_ONLY). Gateways do not heed Sidecar resources.",
+	Client: "All calls of a caller go to one pod, without mutual TLS; UNAVAILABLE where outbound traffic is restricted.",
+	Bad: exampleShopServer + exampleShopCaller + `apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: default, namespace: web}
+spec:
+  egress:
+  - hosts: ["./*", "istio-system/*"]
+`,
+	Good: exampleShopServer + exampleShopCaller + `apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: default, namespace: web}
+spec:
+  egress:
+  - hosts: ["./*", "istio-system/*", "shop/orders.shop.svc.cluster.local"]
+`,
+	Reads:    policyReads(mesh.KindSidecar),
+	Consults: policyConsults(),
+	Since:    "v0.1.0",
+	Run:      runSidecarEgressHidesService,
+}
+
+// exampleShopCaller calls the server from another namespace.
+const exampleShopCaller = `apiVersion: v1
+kind: Namespace
+metadata:
+  name: web
+  labels: {istio-injection: enabled}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: frontend, namespace: web}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: frontend}}
+  template:
+    metadata: {labels: {app: frontend}}
+    spec:
+      containers:
+      - name: frontend
+        image: registry.example.com/web/frontend:1.0
+        env: [{name: ORDERS, value: "dns:///orders.shop.svc.cluster.local:8000"}]
+---
+`
+
+func runSidecarEgressHidesService(p *Pass) {
+	if len(p.Sidecars().All()) == 0 {
+		return
+	}
+	reported := map[string]bool{}
+	for _, workload := range p.Workloads() {
+		sidecar := p.SidecarFor(workload.Namespace(), workload.Template.Labels)
+		if sidecar == nil || p.IsInfrastructure(workload) || !hasSidecars(p, workload) {
+			continue
+		}
+		for _, named := range servicesNamed(p, workload) {
+			key := mesh.KeyOf(sidecar).String() + " " + mesh.ServiceHost(named.port.Service)
+			if reported[key] || mesh.EgressIncludes(sidecar, workload.Namespace(), named.port.Service, named.port.Port.Port) {
+				continue
+			}
+			reported[key] = true
+			reportHidden(p, sidecar, workload, named)
+		}
+	}
+}
+
+// hasSidecars says that pods of the workload have a sidecar, or where none are known would get one.
+func hasSidecars(p *Pass, workload *mesh.Workload) bool {
+	pods := p.PodsOf(workload)
+	for _, pod := range pods {
+		if _, proxied := mesh.ProxyOf(pod); proxied {
+			return true
+		}
+	}
+	return len(pods) == 0 && p.InjectionOf(workload).Injected
+}
+
+// naming is an exposed port that a workload's configuration names, and the words in which it does.
+type naming struct {
+	port *mesh.ExposedPort
+	text string
+}
+
+// address is a host name in a text, perhaps with a port.
+var address = regexp.MustCompile(`[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]+)?`)
+
+func servicesNamed(p *Pass, workload *mesh.Workload) []naming {
+	var named []naming
+	for _, text := range configurationTexts(workload.Template) {
+		for _, word := range address.FindAllString(text, -1) {
+			host, number, _ := strings.Cut(word, ":")
+			port, _ := strconv.ParseInt(number, 10, 32)
+			if service := p.serviceCalled(host, workload.Namespace(), port != 0); service != nil {
+				for _, exposed := range p.ExposedPortsOf(service) {
+					if port == 0 || int32(port) == exposed.Port.Port {
+						named = append(named, naming{exposed, word})
+						break
+					}
+				}
+			}
+		}
+	}
+	return named
+}
+
+// serviceCalled is the Service that a pod of the namespace reaches under a name, in any of the forms that the cluster's DNS
+// resolves. A bare word counts only with a port.
+func (p *Pass) serviceCalled(host, namespace string, hasPort bool) *core.Service {
+	name, rest, qualified := strings.Cut(host, ".")
+	if qualified {
+		namespace, rest, _ = strings.Cut(rest, ".")
+		if rest != "" && rest != "svc" && rest != "svc.cluster" && rest != "svc.cluster.local" {
+			return nil
+		}
+	} else if !hasPort {
+		return nil
+	}
+	service, _ := p.Services().Get(namespace, name)
+	return service
+}
+
+// configurationTexts are the command lines and the environment of a template's containers.
+func configurationTexts(template *core.PodTemplateSpec) []string {
+	var texts []string
+	for _, container := range template.Spec.Containers {
+		texts = append(append(texts, container.Command...), container.Args...)
+		for _, variable := range container.Env {
+			texts = append(texts, variable.Value)
+		}
+	}
+	return texts
+}
+
+func reportHidden(p *Pass, sidecar *networking.Sidecar, workload *mesh.Workload, named naming) {
+	service := named.port.Service
+	symptom := "All calls of a caller are served by one pod."
+	if p.outboundRestricted(sidecar) {
+		symptom = "UNAVAILABLE: the caller's sidecar refuses connections to what it does not know."
+	}
+	p.Report(Finding{
+		Object:   sidecar,
+		Path:     ".spec.egress",
+		Message:  fmt.Sprintf("The egress hosts leave out Service %s/%s, which %s calls.", service.Namespace, service.Name, workload.Key),
+		Evidence: append([]string{fmt.Sprintf("%s names %s", workload.Key, named.text)}, evidenceOf(named.port)...),
+		Symptom:  symptom,
+		Fix:      Fix{Text: fmt.Sprintf("Add %q to the hosts of an egress listener.", service.Namespace+"/"+mesh.ServiceHost(service))},
+	})
+}
+
+// outboundRestricted says that sidecars under this resource refuse calls to what they do not know.
+func (p *Pass) outboundRestricted(sidecar *networking.Sidecar) bool {
+	if policy := sidecar.Spec.GetOutboundTrafficPolicy(); policy != nil {
+		return policy.GetMode() == networkingapi.OutboundTrafficPolicy_REGISTRY_ONLY
+	}
+	return p.MeshConfig().GetOutboundTrafficPolicy().GetMode().String() == "REGISTRY_ONLY"
+}
