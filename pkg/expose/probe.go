@@ -1,0 +1,43 @@
+package expose
+
+import (
+	"maps"
+	"slices"
+
+	core "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+// ProbePod is a pod like those that the plan's rollout of the workload makes, fit to be judged now, before the namespace
+// has its label: where the pod would not be injected yet, it carries the label that makes the same injector take it. It is
+// nil where the plan makes no new pods.
+func ProbePod(before *mesh.Snapshot, result *Result) (*core.Pod, error) {
+	key := result.Workload.Key
+	if !slices.Contains(result.Rollouts, key) {
+		return nil, nil
+	}
+	projected, err := Project(before, result.Plan.Changes)
+	if err != nil {
+		return nil, err
+	}
+	after, now := projected.Workload(key), before.Workload(key)
+	template := after.Template.DeepCopy()
+	labels := maps.Clone(template.Labels)
+	revision := projected.InjectionOf(after).Revision
+	if !before.InjectionOfPod(key.Namespace, template).Injected {
+		for _, label := range before.TemplateInjectionLabels(now) {
+			if label.Revision == revision {
+				labels = mesh.WithInjectionLabel(labels, label)
+				break
+			}
+		}
+	}
+	return &core.Pod{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: key.Namespace, GenerateName: key.Name + "-", Labels: labels, Annotations: template.Annotations,
+		},
+		Spec: template.Spec,
+	}, nil
+}

@@ -1,0 +1,150 @@
+package plugin
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	core "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
+)
+
+// carryOut does what a plan says: the same way for create, delete and lint --fix.
+type carryOut struct {
+	streams report.Streams
+	client  *cluster.Client
+	write   writeOptions
+	plan    plan.Plan
+	// rollouts are the workloads whose pods the plan makes anew.
+	rollouts []mesh.Key
+	// awaitPort is the Service on which somebody else's controller opens port; nil for none.
+	awaitPort *mesh.Key
+	port      int32
+	// accept judges new pods; nil takes any.
+	accept func(*core.Pod) (reason string, ok bool)
+	// goOn and goBack are the commands to type after a failure; goBack may be empty.
+	goOn, goBack string
+}
+
+func (c *carryOut) writeOptions() cluster.WriteOptions {
+	return cluster.WriteOptions{FieldManager: c.write.fieldManager, ForceConflicts: c.write.forceConflicts}
+}
+
+// rehearse has the API server judge every change without storing it: permissions, conflicts, admission webhooks, quotas.
+// Only if all of them would pass is anything written at all.
+func (c *carryOut) rehearse(ctx context.Context) (cluster.CheckResult, error) {
+	result, err := c.client.Check(ctx, c.plan, c.writeOptions())
+	if err != nil {
+		return nil, err
+	}
+	for _, checked := range result {
+		for _, note := range checked.Notes {
+			fmt.Fprintln(c.streams.Err, "note: "+note)
+		}
+	}
+	if err := result.Err(); err != nil {
+		return nil, fmt.Errorf("nothing was written: %w", err)
+	}
+	return result, nil
+}
+
+// ask shows nothing itself: the plan has been shown. It is an error to answer anything but yes.
+func (c *carryOut) ask() error {
+	if !c.write.interactive {
+		return nil
+	}
+	fmt.Fprint(c.streams.Err, "Go ahead? [y/N] ")
+	answer, _ := bufio.NewReader(c.streams.In).ReadString('\n')
+	switch strings.ToLower(strings.TrimSpace(answer)) {
+	case "y", "yes":
+		return nil
+	default:
+		return errors.New("not confirmed: nothing was written")
+	}
+}
+
+// apply writes the changes and waits for what they set in motion. After a failure its error is an account: what is done,
+// what is not, and how to go on or back.
+func (c *carryOut) apply(ctx context.Context) error {
+	result, err := c.client.Apply(ctx, c.plan, cluster.ApplyOptions{WriteOptions: c.writeOptions(), Progress: c.progress})
+	if err != nil {
+		return c.account(result, err)
+	}
+	if !c.write.wait {
+		return nil
+	}
+	if err := c.await(ctx); err != nil {
+		return c.account(result, err)
+	}
+	return nil
+}
+
+func (c *carryOut) progress(event cluster.Event) {
+	switch event.State {
+	case cluster.Done:
+		fmt.Fprintf(c.streams.Err, "%s: %s\n", plan.Name(event.Change.Object), report.ChangeText(event.Change))
+	case cluster.Unchanged:
+		fmt.Fprintf(c.streams.Err, "%s: was so already\n", plan.Name(event.Change.Object))
+	}
+	for _, note := range event.Notes {
+		fmt.Fprintln(c.streams.Err, "note: "+note)
+	}
+}
+
+// await waits for the rollouts one after the other (they run at the same time) and for the gateway's port.
+func (c *carryOut) await(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, c.write.timeout)
+	defer cancel()
+	for _, workload := range c.rollouts {
+		options := cluster.RolloutOptions{
+			Progress: func(line string) { fmt.Fprintf(c.streams.Err, "%s: %s\n", workload, line) },
+			Accept:   c.accept,
+		}
+		if err := c.client.WaitRollout(ctx, workload, options); err != nil {
+			return err
+		}
+	}
+	if c.awaitPort == nil {
+		return nil
+	}
+	fmt.Fprintf(c.streams.Err, "%s: waiting for port %d to be opened\n", *c.awaitPort, c.port)
+	return c.client.WaitPortOpen(ctx, types.NamespacedName{Namespace: c.awaitPort.Namespace, Name: c.awaitPort.Name}, c.port)
+}
+
+// account says after a failure how things stand.
+func (c *carryOut) account(result cluster.ApplyResult, cause error) error {
+	var b strings.Builder
+	if cluster.Interrupted(cause) {
+		b.WriteString("interrupted")
+	} else {
+		b.WriteString(cause.Error())
+	}
+	line := func(title string, changes ...plan.Change) {
+		for _, change := range changes {
+			fmt.Fprintf(&b, "\n  %-9s %s: %s", title, plan.Name(change.Object), report.ChangeText(change))
+		}
+	}
+	for _, applied := range result.Done {
+		line("done", applied.Change)
+	}
+	if result.Failed != nil {
+		title := "failed"
+		if result.Unknown {
+			title = "unknown"
+		}
+		line(title, *result.Failed)
+	}
+	line("not done", result.NotBegun...)
+	fmt.Fprintf(&b, "\nTo go on:   %s", c.goOn)
+	if c.goBack != "" && len(result.Done) > 0 {
+		fmt.Fprintf(&b, "\nTo go back: %s", c.goBack)
+	}
+	return errors.New(b.String())
+}

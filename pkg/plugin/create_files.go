@@ -1,0 +1,100 @@
+package plugin
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
+)
+
+// runOnFiles decides on manifests alone and prints them complete, for a repository. What only a cluster can answer comes
+// from flags; which defaults were taken is said on stderr.
+func (o *createOptions) runOnFiles() error {
+	manifests, err := manifest.Load(o.files, o.intent.Namespace)
+	if err != nil {
+		return err
+	}
+	printNotes(o.streams, manifests.Notes)
+	snapshot := manifests.Snapshot(false, mesh.Options{Now: time.Now()})
+	if err := o.nameFromFiles(snapshot); err != nil {
+		return err
+	}
+	result, err := expose.Build(o.intent, snapshot)
+	if err != nil {
+		return err
+	}
+	printNotes(o.streams, result.Plan.Notes)
+	if err := o.printFiles(manifests, result); err != nil {
+		return err
+	}
+	if o.exitCode && !result.Plan.Empty() {
+		return errBadAnswer
+	}
+	return nil
+}
+
+func (o *createOptions) printFiles(manifests *manifest.Manifests, result *expose.Result) error {
+	switch {
+	case o.write.diff:
+		differences, err := report.PlanDifferences(result.Plan)
+		if err != nil {
+			return err
+		}
+		return report.Diff(o.streams.Out, differences, o.streams.OutColour)
+	case o.write.output == "plan":
+		return report.PlanJSON(o.streams.Out, report.PlanReport{Plan: result.Plan, DryRun: true})
+	case o.write.output == "" || o.write.output == "yaml":
+		text, err := manifest.Render(manifests, result.Plan)
+		if err != nil {
+			return err
+		}
+		_, err = o.streams.Out.Write(text)
+		return err
+	default:
+		return report.PlanManifests(o.streams.Out, result.Plan, o.write.output)
+	}
+}
+
+// nameFromFiles takes the only workload of the files where none is named.
+func (o *createOptions) nameFromFiles(snapshot *mesh.Snapshot) error {
+	if o.intent.Name != "" {
+		return o.namespaceFromFiles(snapshot)
+	}
+	var choices []string
+	for _, workload := range snapshot.Workloads() {
+		if snapshot.IsInfrastructure(workload) {
+			continue
+		}
+		choices = append(choices, workload.Key.String())
+		o.intent.Kind, o.intent.Namespace, o.intent.Name = workload.Key.Kind, workload.Namespace(), workload.Name()
+	}
+	switch len(choices) {
+	case 1:
+		return nil
+	case 0:
+		return errors.New("the files hold no Deployment, StatefulSet or DaemonSet that could be exposed")
+	default:
+		return &expose.Error{Problem: "the files hold several workloads:", Choices: choices, Next: "Say which, as TYPE/NAME"}
+	}
+}
+
+// namespaceFromFiles goes by the namespace that the files say, where -n says none of them.
+func (o *createOptions) namespaceFromFiles(snapshot *mesh.Snapshot) error {
+	var namespaces []string
+	for _, workload := range snapshot.Workloads() {
+		if workload.Name() == o.intent.Name && (o.intent.Kind == "" || o.intent.Kind == workload.Key.Kind) {
+			namespaces = append(namespaces, workload.Namespace())
+		}
+	}
+	if len(namespaces) == 1 {
+		if explicit := *o.clients.flags.Namespace; explicit != "" && explicit != namespaces[0] {
+			return fmt.Errorf("the files have %s in namespace %s, and --namespace says %s; leave it out, or give the right one", o.intent.Name, namespaces[0], explicit)
+		}
+		o.intent.Namespace = namespaces[0]
+	}
+	return nil
+}

@@ -1,0 +1,88 @@
+package plugin
+
+import (
+	"fmt"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
+)
+
+func objectName(change plan.Change) string { return plan.Name(change.Object) }
+
+func afterOf(differences []report.Difference) []*unstructured.Unstructured {
+	var objects []*unstructured.Unstructured
+	for _, difference := range differences {
+		if difference.After != nil {
+			objects = append(objects, report.Manifest(difference.After))
+		}
+	}
+	return objects
+}
+
+// printResult says how things stand after create: the address, a line to try, and what is still wrong on the path.
+func (o *createOptions) printResult(snapshot *mesh.Snapshot, result *expose.Result, exposure expose.Exposure, lint checks.Report) error {
+	switch o.write.output {
+	case "":
+	case "plan":
+		return report.PlanJSON(o.streams.Out, report.PlanReport{Plan: result.Plan, Exposure: exposure})
+	default:
+		return report.PlanManifests(o.streams.Out, result.Plan, o.write.output)
+	}
+	w := o.streams.Out
+	fmt.Fprintf(w, "%s is exposed: %s\n\n", result.Workload.Key, podsText(snapshot, result.Workload.Key))
+	address := strings.Join(exposure.Addresses, ", ")
+	if address == "" {
+		address = "none outside yet; from here: " + exposure.Forward
+	}
+	fmt.Fprintf(w, "  address  %s\n", address)
+	fmt.Fprintf(w, "  host     %s\n", hostsLine(exposure.Hosts))
+	fmt.Fprintf(w, "  try      %s\n", exposure.Command)
+	fmt.Fprintf(w, "  undo     %s\n", undoCommand(result.Workload))
+	printed := false
+	for _, finding := range lint.Findings {
+		if !finding.Level.AtLeast(checks.Warning) {
+			continue
+		}
+		if !printed {
+			fmt.Fprintln(w, "\nBut on the path:")
+			printed = true
+		}
+		fmt.Fprintf(w, "  %s %s %s: %s\n", finding.Level, finding.ID, mesh.KeyOf(finding.Object), finding.Message)
+		if finding.Fix.Text != "" {
+			fmt.Fprintf(w, "      %s\n", finding.Fix.Text)
+		}
+	}
+	return nil
+}
+
+func hostsLine(hosts []string) string {
+	if len(hosts) == 1 && hosts[0] == "*" {
+		return "any"
+	}
+	return strings.Join(hosts, ", ")
+}
+
+// podsText counts a workload's pods and their proxies.
+func podsText(snapshot *mesh.Snapshot, key mesh.Key) string {
+	workload := snapshot.Workload(key)
+	if workload == nil {
+		return "it is gone"
+	}
+	pods, proxies := 0, 0
+	for _, pod := range snapshot.PodsOf(workload) {
+		if pod.DeletionTimestamp != nil {
+			continue
+		}
+		pods++
+		if _, has := mesh.ProxyOf(pod); has {
+			proxies++
+		}
+	}
+	return fmt.Sprintf("%d of %d pods ready, %d with a proxy", workload.ReadyReplicas, pods, proxies)
+}

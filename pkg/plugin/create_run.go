@@ -1,0 +1,230 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	core "k8s.io/api/core/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
+)
+
+func (o *createOptions) run(ctx context.Context) error {
+	if o.printRBAC {
+		return o.printRoles()
+	}
+	if o.intent.Offline {
+		return o.runOnFiles()
+	}
+	client, err := o.clients.client()
+	if err != nil {
+		return err
+	}
+	access := make(chan func() (*cluster.Access, error), 1)
+	go func() {
+		// In parallel with the loading: one question, needed only when the plan is known.
+		rights, err := client.Access(ctx, []string{o.intent.Namespace})
+		access <- func() (*cluster.Access, error) { return rights, err }
+	}()
+	loaded, err := loadForCreate(ctx, client, o.intent)
+	if err != nil {
+		return err
+	}
+	result, err := expose.Build(o.intent, loaded.Snapshot)
+	if err != nil {
+		return withGaps(err, loaded)
+	}
+	rights, err := (<-access)()
+	if err != nil {
+		return err
+	}
+	return o.carryOut(ctx, client, rights, loaded, result)
+}
+
+func (o *createOptions) carryOut(ctx context.Context, client *cluster.Client, rights *cluster.Access, loaded *cluster.Loaded, result *expose.Result) error {
+	if err := o.show(result); err != nil {
+		return err
+	}
+	doing := o.execution(client, result)
+	if o.write.dryRun == dryRunClient {
+		return o.dryRunAnswer(result)
+	}
+	if err := requirePermissions(ctx, rights, result.Plan); err != nil {
+		return err
+	}
+	rehearsal, err := doing.rehearse(ctx)
+	if err != nil {
+		return err
+	}
+	if err := o.probePod(ctx, client, loaded.Snapshot, result); err != nil {
+		return err
+	}
+	if o.write.dryRun == dryRunServer {
+		if err := o.showStored(rehearsal); err != nil {
+			return err
+		}
+		return o.dryRunAnswer(result)
+	}
+	if err := doing.ask(); err != nil {
+		return err
+	}
+	if err := doing.apply(ctx); err != nil {
+		o.recordEvent(ctx, client, result, core.EventTypeWarning, "ExposeFailed", firstLine(err))
+		return err
+	}
+	return o.confirm(ctx, client, result)
+}
+
+func (o *createOptions) execution(client *cluster.Client, result *expose.Result) *carryOut {
+	doing := &carryOut{
+		streams: o.streams, client: client, write: o.write, plan: result.Plan,
+		rollouts: result.Rollouts, awaitPort: result.AwaitPort, port: result.Port,
+		goOn: o.command, goBack: undoCommand(result.Workload),
+	}
+	if o.intent.Inject != expose.InjectNone {
+		doing.accept = hasProxy
+	}
+	return doing
+}
+
+func hasProxy(pod *core.Pod) (reason string, ok bool) {
+	if _, has := mesh.ProxyOf(pod); !has {
+		return "it has no proxy although an injector webhook selects it; see the injector's log", false
+	}
+	return "", true
+}
+
+func undoCommand(w *mesh.Workload) string {
+	return name + " delete " + argumentOf(w.Key)
+}
+
+// show prints the plan: as a summary, as a diff, or with -o in a dry run as what is to be.
+func (o *createOptions) show(result *expose.Result) error {
+	dryRun := o.write.dryRun != dryRunNone
+	switch {
+	case o.write.output == "plan" && dryRun:
+		return report.PlanJSON(o.streams.Out, report.PlanReport{Plan: result.Plan, DryRun: true})
+	case o.write.output != "" && o.write.output != "plan" && o.write.dryRun == dryRunClient:
+		printNotes(o.streams, result.Plan.Notes)
+		return report.PlanManifests(o.streams.Out, result.Plan, o.write.output)
+	case o.write.output != "":
+		printNotes(o.streams, result.Plan.Notes)
+		return nil
+	}
+	if result.Plan.Empty() {
+		fmt.Fprintf(o.streams.Out, "%s: nothing to change\n", result.Workload.Key)
+		printNotes(o.streams, result.Plan.Notes)
+		return nil
+	}
+	fmt.Fprintf(o.streams.Out, "To expose %s (port %d) on port %d of %s:\n\n", result.Workload.Key, result.TargetPort, result.Port, result.Gateway)
+	if err := report.PlanText(o.streams.Out, result.Plan, o.streams.OutColour); err != nil {
+		return err
+	}
+	fmt.Fprintln(o.streams.Out)
+	if !o.write.diff || o.write.dryRun == dryRunServer {
+		return nil
+	}
+	differences, err := report.PlanDifferences(result.Plan)
+	if err != nil {
+		return err
+	}
+	return report.Diff(o.streams.Out, differences, o.streams.OutColour)
+}
+
+func printNotes(streams report.Streams, notes []string) {
+	for _, note := range notes {
+		fmt.Fprintln(streams.Err, "note: "+note)
+	}
+}
+
+// showStored prints what the API server would store: with its defaults, and with what admission adds.
+func (o *createOptions) showStored(rehearsal cluster.CheckResult) error {
+	var differences []report.Difference
+	for _, checked := range rehearsal {
+		differences = append(differences, report.Difference{
+			Name: objectName(checked.Change), Before: checked.Change.Before(), After: checked.Stored,
+		})
+	}
+	switch {
+	case o.write.diff:
+		return report.Diff(o.streams.Out, differences, o.streams.OutColour)
+	case o.write.output != "" && o.write.output != "plan":
+		return report.Objects(o.streams.Out, afterOf(differences), o.write.output)
+	default:
+		return nil
+	}
+}
+
+func (o *createOptions) dryRunAnswer(result *expose.Result) error {
+	if o.write.output == "" {
+		fmt.Fprintf(o.streams.Err, "dry run (%s): nothing was written\n", o.write.dryRun)
+	}
+	if o.exitCode && !result.Plan.Empty() {
+		return errBadAnswer
+	}
+	return nil
+}
+
+// confirm looks at the cluster again: is the path whole, and where is it?
+func (o *createOptions) confirm(ctx context.Context, client *cluster.Client, result *expose.Result) error {
+	if !o.write.wait {
+		fmt.Fprintf(o.streams.Err, "not waited for, and not confirmed: see %s status %s\n", name, argumentOf(result.Workload.Key))
+		return nil
+	}
+	loaded, err := loadPath(ctx, client, result.Workload.Namespace(), result.Gateway.Namespace)
+	if err != nil {
+		return fmt.Errorf("everything was done, but it could not be confirmed: %w", err)
+	}
+	exposure := expose.ExposureOf(result, loaded.Snapshot)
+	lint := checks.Run(loaded.Snapshot, checks.Options{Only: checks.OnPathOf(loaded.Snapshot, result.Workload.Key)})
+	if err := o.printResult(loaded.Snapshot, result, exposure, lint); err != nil {
+		return err
+	}
+	if !result.Plan.Empty() {
+		o.recordEvent(ctx, client, result, core.EventTypeNormal, "Exposed", exposedMessage(result, exposure))
+	}
+	if lint.Worst().AtLeast(checks.Warning) {
+		return errBadAnswer
+	}
+	return nil
+}
+
+func exposedMessage(result *expose.Result, exposure expose.Exposure) string {
+	where := "at the gateway, which has no address outside yet"
+	if len(exposure.Addresses) > 0 {
+		where = "at " + exposure.Addresses[0]
+	}
+	return fmt.Sprintf("gRPC port %d is exposed %s for hosts %s", result.TargetPort, where, strings.Join(exposure.Hosts, ", "))
+}
+
+// recordEvent leaves an Event on the workload; that it could not is a note, no failure.
+func (o *createOptions) recordEvent(ctx context.Context, client *cluster.Client, result *expose.Result, eventType, reason, message string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), eventTimeout)
+	defer cancel()
+	if note := client.RecordEvent(ctx, result.Workload.Object, eventType, reason, message); note != "" {
+		fmt.Fprintln(o.streams.Err, "note: "+note)
+	}
+}
+
+// eventTimeout bounds what is only a courtesy.
+const eventTimeout = 5 * time.Second
+
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return line
+}
+
+// withGaps adds to a refusal what could not be read, which may be why.
+func withGaps(err error, loaded *cluster.Loaded) error {
+	if _, refused := errors.AsType[*expose.Error](err); !refused || len(loaded.Gaps) == 0 {
+		return err
+	}
+	return fmt.Errorf("%w\n%s", err, gapsText(loaded.Gaps))
+}

@@ -1,0 +1,48 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// The exit codes, whatever the output format.
+const (
+	// ExitFine: it was done, or there is nothing to complain of.
+	ExitFine = 0
+	// ExitBad: the answer is bad: findings at or above --fail-on, a failed verification, a difference with --exit-code.
+	ExitBad = 1
+	// ExitFailed: it could not be done: usage, files, API, permission, timeout.
+	ExitFailed = 2
+)
+
+// errBadAnswer ends a command whose answer is bad and has been printed.
+var errBadAnswer = errors.New("the answer is bad")
+
+// usageError is a flag or argument that makes no sense. Its text names the flag and says what would.
+type usageError struct{ message string }
+
+func (e *usageError) Error() string { return e.message }
+
+func usage(format string, arguments ...any) error {
+	return &usageError{fmt.Sprintf(format, arguments...)}
+}
+
+// exitCode prints an error, if it has not been printed yet, and gives the process's exit code.
+func exitCode(w io.Writer, command string, err error) int {
+	switch {
+	case err == nil:
+		return ExitFine
+	case errors.Is(err, errBadAnswer):
+		return ExitBad
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(w, "interrupted")
+		return ExitFailed
+	}
+	fmt.Fprintf(w, "error: %v\n", err)
+	if _, ok := errors.AsType[*usageError](err); ok {
+		fmt.Fprintf(w, "See '%s --help'\n", command)
+	}
+	return ExitFailed
+}

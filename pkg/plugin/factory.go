@@ -1,0 +1,92 @@
+package plugin
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+// factory makes what commands need of the kubeconfig. Nothing is read before a command asks.
+type factory struct {
+	flags *genericclioptions.ConfigFlags
+}
+
+func newFactory(flags *genericclioptions.ConfigFlags) *factory { return &factory{flags: flags} }
+
+// client makes a client of the cluster that the flags and the kubeconfig name.
+func (f *factory) client() (*cluster.Client, error) {
+	config, err := f.flags.ToRESTConfig()
+	switch {
+	case clientcmd.IsEmptyConfig(err):
+		return nil, fmt.Errorf("there is no kubeconfig to say which cluster is meant: set KUBECONFIG, or name a file with --kubeconfig (create -f FILE needs no cluster)")
+	case err != nil:
+		return nil, fmt.Errorf("the kubeconfig cannot be used: %w", err)
+	}
+	return cluster.New(config, cluster.Options{Version: version})
+}
+
+// namespace is that of -n, else of the kubeconfig's context, else "default".
+func (f *factory) namespace() (string, error) {
+	namespace, _, err := f.flags.ToRawKubeConfigLoader().Namespace()
+	if err != nil {
+		return "", fmt.Errorf("the kubeconfig cannot be used: %w", err)
+	}
+	if problems := validation.IsDNS1123Label(namespace); len(problems) > 0 {
+		return "", usage("--namespace %q is not a namespace's name: %s", namespace, problems[0])
+	}
+	return namespace, nil
+}
+
+// workloadKinds are the words for the kinds of workload, as kubectl takes them.
+var workloadKinds = map[string]mesh.Kind{
+	"deployment": mesh.KindDeployment, "deployments": mesh.KindDeployment, "deploy": mesh.KindDeployment,
+	"deployment.apps": mesh.KindDeployment, "deployments.apps": mesh.KindDeployment,
+	"statefulset": mesh.KindStatefulSet, "statefulsets": mesh.KindStatefulSet, "sts": mesh.KindStatefulSet,
+	"statefulset.apps": mesh.KindStatefulSet, "statefulsets.apps": mesh.KindStatefulSet,
+	"daemonset": mesh.KindDaemonSet, "daemonsets": mesh.KindDaemonSet, "ds": mesh.KindDaemonSet,
+	"daemonset.apps": mesh.KindDaemonSet, "daemonsets.apps": mesh.KindDaemonSet,
+}
+
+// workloadArgument reads TYPE/NAME, TYPE NAME or just NAME. Without a type the kind is empty.
+func workloadArgument(arguments []string) (kind mesh.Kind, name string, err error) {
+	var word string
+	switch len(arguments) {
+	case 0:
+		return "", "", usage("name the workload: TYPE/NAME, as deployment/server")
+	case 1:
+		word, name = "", arguments[0]
+		if before, after, ok := strings.Cut(arguments[0], "/"); ok {
+			word, name = before, after
+		}
+	case 2:
+		word, name = arguments[0], arguments[1]
+	default:
+		return "", "", usage("one workload at a time: %s is too many", strings.Join(arguments[1:], " "))
+	}
+	if word != "" {
+		found, ok := workloadKinds[strings.ToLower(word)]
+		if !ok {
+			return "", "", usage("%q is not a kind of workload: use deployment, statefulset or daemonset", word)
+		}
+		kind = found
+	}
+	if problems := validation.IsDNS1123Subdomain(name); len(problems) > 0 {
+		return "", "", usage("%q is not a workload's name: %s", name, problems[0])
+	}
+	return kind, name, nil
+}
+
+// oneOf checks the value of a flag that takes one of a few words.
+func oneOf(flag, value string, allowed ...string) error {
+	if slices.Contains(allowed, value) {
+		return nil
+	}
+	return usage("--%s=%s: must be one of %s", flag, value, strings.Join(allowed, ", "))
+}

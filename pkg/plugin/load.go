@@ -1,0 +1,160 @@
+package plugin
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+// rootNamespace is where control planes and their settings are, in every installation that says nothing else.
+const rootNamespace = "istio-system"
+
+// loadForCreate reads what expose.Build asks about, no more: two rounds of requests after discovery.
+func loadForCreate(ctx context.Context, client *cluster.Client, intent expose.Intent) (*cluster.Loaded, error) {
+	loaded, err := client.Load(ctx, cluster.LoadRequest{
+		Kinds: map[mesh.Kind][]string{
+			mesh.KindNamespace: nil, mesh.KindDeployment: nil, mesh.KindStatefulSet: nil, mesh.KindDaemonSet: nil,
+			mesh.KindService: nil, mesh.KindWebhook: nil, mesh.KindGateway: nil, mesh.KindVirtualService: nil,
+			mesh.KindPod: {intent.Namespace}, mesh.KindIngress: {intent.Namespace},
+			mesh.KindServiceMonitor: nil, mesh.KindPodMonitor: nil,
+		},
+		Fallback: fallbackNamespaces(intent.Namespace, intent.Gateway),
+		Now:      time.Now(),
+		Follow: func(found *mesh.Snapshot) cluster.LoadRequest {
+			next := controlPlane(found)
+			for _, gateway := range found.GatewayWorkloads() {
+				for _, secret := range expose.SecretsFor(intent) {
+					next.Secrets = append(next.Secrets, types.NamespacedName{Namespace: gateway.Namespace, Name: secret})
+				}
+			}
+			return next
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return loaded, requireIstio(loaded)
+}
+
+// fallbackNamespaces are those to look at for a user who may not list cluster-wide.
+func fallbackNamespaces(namespace, gateway string) []string {
+	namespaces := []string{namespace, rootNamespace}
+	if of, _, qualified := strings.Cut(gateway, "/"); qualified {
+		namespaces = append(namespaces, of)
+	}
+	return namespaces
+}
+
+// controlPlane is what to read of the control planes that injector webhooks show: their settings, by name, and the
+// endpoints of the Services that the webhooks call.
+func controlPlane(found *mesh.Snapshot) cluster.LoadRequest {
+	next := cluster.LoadRequest{Kinds: map[mesh.Kind][]string{}}
+	named := map[types.NamespacedName]bool{}
+	add := func(name string) {
+		key := types.NamespacedName{Namespace: rootNamespace, Name: name}
+		if !named[key] {
+			named[key] = true
+			next.ConfigMaps = append(next.ConfigMaps, key)
+		}
+	}
+	add("istio")
+	for _, injector := range found.Injectors() {
+		suffix := ""
+		if injector.Revision != "" && injector.Revision != "default" {
+			suffix = "-" + injector.Revision
+		}
+		add("istio" + suffix)
+		add("istio-sidecar-injector" + suffix)
+		if service := injector.Webhook.ClientConfig.Service; service != nil {
+			next.Kinds[mesh.KindEndpointSlice] = append(next.Kinds[mesh.KindEndpointSlice], service.Namespace)
+		}
+	}
+	return next
+}
+
+// requireIstio says so where the cluster has no Istio at all.
+func requireIstio(loaded *cluster.Loaded) error {
+	for _, kind := range loaded.NotServed {
+		if kind == mesh.KindGateway || kind == mesh.KindVirtualService {
+			return fmt.Errorf("Istio is not installed in this cluster: it has no CRD %s; install Istio, connect the cluster to its mesh, or choose another cluster with --context",
+				strings.Join(istioCRDs(loaded), " and "))
+		}
+	}
+	return nil
+}
+
+func istioCRDs(loaded *cluster.Loaded) []string {
+	var crds []string
+	for _, crd := range loaded.MissingCRDs() {
+		if strings.HasSuffix(crd, ".networking.istio.io") {
+			crds = append(crds, crd)
+		}
+	}
+	return crds
+}
+
+// loadPath reads all that the checks rest on, as far as it concerns the path to a workload: pods and endpoints only of the
+// workload's and the gateway's namespaces, everything that decides elsewhere from everywhere.
+func loadPath(ctx context.Context, client *cluster.Client, namespace, gatewayNamespace string) (*cluster.Loaded, error) {
+	onPath := []string{namespace, gatewayNamespace, rootNamespace}
+	kinds := map[mesh.Kind][]string{}
+	for _, check := range checks.All() {
+		for _, kind := range check.Reads {
+			kinds[kind] = nil
+		}
+	}
+	for _, kind := range []mesh.Kind{mesh.KindPod, mesh.KindEndpointSlice, mesh.KindNetworkPolicy, mesh.KindIngress} {
+		kinds[kind] = onPath
+	}
+	delete(kinds, mesh.KindSecret)
+	delete(kinds, mesh.KindConfigMap)
+	return client.Load(ctx, cluster.LoadRequest{
+		Kinds: kinds, Fallback: onPath, Now: time.Now(),
+		Follow: func(found *mesh.Snapshot) cluster.LoadRequest {
+			next := controlPlane(found)
+			delete(next.Kinds, mesh.KindEndpointSlice)
+			next.Secrets = gatewaySecrets(found, namespace, gatewayNamespace)
+			return next
+		},
+	})
+}
+
+// gatewaySecrets are the Secrets that the servers of a gateway's proxies name, for the Gateways that matter to a workload.
+func gatewaySecrets(found *mesh.Snapshot, namespace, gatewayNamespace string) []types.NamespacedName {
+	var names []types.NamespacedName
+	for _, gateway := range found.Gateways().All() {
+		if gateway.Namespace != namespace && gateway.Namespace != gatewayNamespace {
+			continue
+		}
+		for _, server := range gateway.Spec.GetServers() {
+			for _, credential := range mesh.Credentials(server, gatewayNamespace) {
+				names = append(names, types.NamespacedName{Namespace: credential.Namespace, Name: credential.Name})
+			}
+			if ca, ok := mesh.ClientCA(server, gatewayNamespace); ok {
+				names = append(names, types.NamespacedName{Namespace: ca.Namespace, Name: ca.Name})
+			}
+		}
+	}
+	return names
+}
+
+// gapsText says what could not be looked at.
+func gapsText(gaps []mesh.Gap) string {
+	seen := map[string]bool{}
+	var reasons []string
+	for _, gap := range gaps {
+		if !seen[gap.Reason] {
+			seen[gap.Reason] = true
+			reasons = append(reasons, gap.Reason)
+		}
+	}
+	return "Not looked at: " + strings.Join(reasons, "; ")
+}

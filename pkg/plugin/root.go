@@ -1,0 +1,68 @@
+// Package plugin is the command line: one file for each command, each of flags → options → Run(ctx). Nothing else knows
+// cobra, and nothing but main imports this package.
+package plugin
+
+import (
+	"context"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
+)
+
+// name is how users call the program: kubectl finds kubectl-grpcexpose by it.
+const name = "kubectl grpcexpose"
+
+// Execute runs the command line and gives the process's exit code. stop restores the default meaning of Ctrl-C: after the
+// first one, which ends ctx, a second one kills.
+func Execute(ctx context.Context, stop func(), streams report.Streams, arguments []string) int {
+	context.AfterFunc(ctx, stop)
+	root := newRootCommand(streams)
+	root.SetArgs(arguments)
+	command, err := root.ExecuteContextC(ctx)
+	return exitCode(streams.Err, command.CommandPath(), err)
+}
+
+func newRootCommand(streams report.Streams) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "grpcexpose",
+		Short: "Expose gRPC workloads through Istio, balanced per request",
+		Long: `Expose a running gRPC workload at an Istio gateway, so that requests, not
+connections, are balanced over its pods; and find what is wrong where they are not.`,
+		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: name},
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		// What is not a command is a mistake to be told of, not a reason to print the help and succeed.
+		Args: func(_ *cobra.Command, arguments []string) error {
+			if len(arguments) > 0 {
+				return usage("unknown command %q", arguments[0])
+			}
+			return nil
+		},
+		RunE: func(command *cobra.Command, _ []string) error { return command.Help() },
+	}
+	root.SetIn(streams.In)
+	root.SetOut(streams.Out)
+	root.SetErr(streams.Err)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err.Error()} })
+	connection := genericclioptions.NewConfigFlags(true)
+	connection.AddFlags(root.PersistentFlags())
+	clients := newFactory(connection)
+	root.AddCommand(
+		newCreateCommand(streams, clients, nil),
+		newDeleteCommand(streams, clients, nil),
+		newVersionCommand(streams),
+	)
+	return root
+}
+
+// example indents the lines of an example, as help shows them.
+func example(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	for i := range lines {
+		lines[i] = "  " + strings.TrimSpace(lines[i])
+	}
+	return strings.Join(lines, "\n")
+}

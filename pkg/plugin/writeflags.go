@@ -1,0 +1,106 @@
+package plugin
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
+)
+
+// writeFlags are the flags of every command that changes the cluster.
+type writeFlags struct {
+	dryRun         string
+	output         string
+	diff           bool
+	interactive    bool
+	wait           bool
+	timeout        time.Duration
+	fieldManager   string
+	forceConflicts bool
+}
+
+type writeOptions struct {
+	dryRun         string
+	output         string
+	diff           bool
+	interactive    bool
+	wait           bool
+	timeout        time.Duration
+	fieldManager   string
+	forceConflicts bool
+}
+
+func (f *writeFlags) add(flags *pflag.FlagSet) {
+	flags.StringVar(&f.dryRun, "dry-run", dryRunNone, `"client": show what would be done; "server": have the API server and its webhooks judge it too, without storing; "none": do it`)
+	flags.Lookup("dry-run").NoOptDefVal = dryRunClient
+	flags.StringVarP(&f.output, "output", "o", "", "Print the objects as they are to be: yaml, json or name; or plan, the changes as JSON")
+	flags.BoolVar(&f.diff, "diff", false, "Show how the objects change, as a diff")
+	flags.BoolVar(&f.interactive, "interactive", false, "Show the plan and ask before anything is written")
+	flags.BoolVar(&f.wait, "wait", true, "Wait for rollouts and ports, and confirm the path")
+	flags.DurationVar(&f.timeout, "timeout", defaultTimeout, "How long to wait in all")
+	flags.StringVar(&f.fieldManager, "field-manager", expose.Manager, "Name under which fields are owned (server-side apply)")
+	flags.BoolVar(&f.forceConflicts, "force-conflicts", false, "Take over fields that somebody else owns")
+}
+
+func (f *writeFlags) toOptions(streams report.Streams, offline bool) (writeOptions, error) {
+	options := writeOptions(*f)
+	for _, check := range []error{
+		oneOf("dry-run", f.dryRun, dryRunNone, dryRunClient, dryRunServer),
+		oneOf("output", f.output, "", "yaml", "json", "name", "plan"),
+	} {
+		if check != nil {
+			return options, check
+		}
+	}
+	switch {
+	case f.timeout <= 0:
+		return options, usage("--timeout=%s: must be more than nothing, as 5m", f.timeout)
+	case f.fieldManager == "" || len(f.fieldManager) > 128 || len(validation.IsDNS1123Subdomain(strings.ToLower(f.fieldManager))) > 0:
+		return options, usage("--field-manager=%q is not a name for a field manager", f.fieldManager)
+	case f.diff && f.output != "":
+		return options, usage("either --diff or --output, not both")
+	case f.interactive && f.dryRun != dryRunNone:
+		return options, usage("either --interactive or --dry-run, not both")
+	case f.interactive && !streams.InTerminal:
+		return options, usage("--interactive needs a terminal to ask on")
+	case offline && f.dryRun == dryRunServer:
+		return options, usage("--dry-run=server needs a cluster, and files are read without one")
+	}
+	return options, nil
+}
+
+// typedLine is the command line as the user typed it, to be typed again.
+func typedLine(command *cobra.Command, arguments []string) string {
+	words := append([]string{command.CommandPath()}, arguments...)
+	command.Flags().Visit(func(flag *pflag.Flag) {
+		if slices.Contains([]string{"dry-run", "output", "diff", "interactive", "exit-code"}, flag.Name) {
+			return
+		}
+		values := []string{flag.Value.String()}
+		if list, ok := flag.Value.(pflag.SliceValue); ok {
+			values = list.GetSlice()
+		}
+		for _, value := range values {
+			if flag.Value.Type() == "bool" && value == "true" {
+				words = append(words, "--"+flag.Name)
+			} else {
+				words = append(words, fmt.Sprintf("--%s=%s", flag.Name, quoteForShell(value)))
+			}
+		}
+	})
+	return strings.Join(words, " ")
+}
+
+func quoteForShell(value string) string {
+	if strings.ContainsAny(value, " *?[]{}$&|;<>()'\"\\`!#~") {
+		return "'" + strings.ReplaceAll(value, "'", `'\''`) + "'"
+	}
+	return value
+}

@@ -1,0 +1,71 @@
+package report
+
+import (
+	"encoding/json"
+	"io"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+)
+
+// PlanReport is a plan and what came of it, in the envelope that all machine output has.
+type PlanReport struct {
+	Plan   plan.Plan
+	DryRun bool
+	// Exposure is how clients reach the workload; left out before it is known.
+	Exposure any
+}
+
+type planDocument struct {
+	APIVersion string       `json:"apiVersion"`
+	Kind       string       `json:"kind"`
+	DryRun     bool         `json:"dryRun"`
+	Changes    []planChange `json:"changes"`
+	Notes      []string     `json:"notes"`
+	Exposure   any          `json:"exposure,omitempty"`
+}
+
+type planChange struct {
+	Action plan.Action                `json:"action"`
+	Object objectReference            `json:"object"`
+	Text   string                     `json:"text"`
+	Reason string                     `json:"reason"`
+	Edits  []plan.Edit                `json:"edits,omitempty"`
+	After  *unstructured.Unstructured `json:"after,omitempty"`
+}
+
+type objectReference struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	Namespace  string `json:"namespace,omitempty"`
+	Name       string `json:"name"`
+}
+
+// PlanJSON prints a plan for machines: each change with its edits and the object that it leaves.
+func PlanJSON(w io.Writer, r PlanReport) error {
+	document := planDocument{
+		APIVersion: "grpcexpose/v1", Kind: "Plan", DryRun: r.DryRun, Exposure: r.Exposure,
+		Changes: make([]planChange, 0, len(r.Plan.Changes)), Notes: append([]string{}, r.Plan.Notes...),
+	}
+	for _, change := range r.Plan.Changes {
+		after, err := change.After()
+		if err != nil {
+			return err
+		}
+		if after != nil {
+			after = Manifest(after)
+		}
+		document.Changes = append(document.Changes, planChange{
+			Action: change.Action, Text: ChangeText(change), Reason: change.Reason, Edits: change.Edits, After: after,
+			Object: objectReference{
+				APIVersion: change.Object.GetAPIVersion(), Kind: change.Object.GetKind(),
+				Namespace: change.Object.GetNamespace(), Name: change.Object.GetName(),
+			},
+		})
+	}
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(document)
+}
