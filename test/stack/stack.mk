@@ -11,7 +11,7 @@ STACK_PROGRAM := bin/stack
 stack-program:
 	@go build -C test/stack -o $(CURDIR)/$(STACK_PROGRAM) ./cmd/stack
 
-stack-build: stack-program ## Build the local stack's programs (10 to 40 minutes the first time, cached)
+stack-build: stack-program ## Build the local stack's programs (8 to 40 minutes the first time, cached)
 	@$(STACK_PROGRAM) build
 
 stack-up: stack-program ## Start a local stack and print its kubeconfig (NAME=default FLAVOUR=default|revisions|none)

@@ -131,3 +131,9 @@ func TestBuildIsAllOrNothing(t *testing.T) {
 	assert.Equal(t, "whole", string(content))
 	assert.Contains(t, log.String(), "[1/1] p: done in")
 }
+
+func TestAnnounceSaysHowLongItTakes(t *testing.T) {
+	var log bytes.Buffer
+	announce(&log, []product{{name: "a", usually: "1s"}, {name: "b", usually: "3 to 8min"}})
+	assert.Equal(t, "Building, once, from Go modules: a (1s), b (3 to 8min). The times are for two cores and an empty Go build cache.\n", log.String())
+}

@@ -93,13 +93,13 @@ func exists(path string) bool {
 	return err == nil
 }
 
+// announce says what is going to be built, and how long that usually takes.
 func announce(log io.Writer, missing []product) {
-	names := make([]string, 0, len(missing))
+	list := make([]string, 0, len(missing))
 	for _, product := range missing {
-		names = append(names, product.name)
+		list = append(list, fmt.Sprintf("%s (%s)", product.name, product.usually))
 	}
-	fmt.Fprintf(log, "Building %s from Go modules, one at a time. Everything takes 10 to 40 minutes on two cores with an empty Go build cache, once; the results are cached.\n",
-		strings.Join(names, ", "))
+	fmt.Fprintf(log, "Building, once, from Go modules: %s. The times are for two cores and an empty Go build cache.\n", strings.Join(list, ", "))
 }
 
 // build makes the product beside its place and then moves it there, so that a build that dies leaves nothing that looks

@@ -81,17 +81,17 @@ const (
 // products is in the order in which to build: what depends on nothing first, so that early trouble shows early.
 var products = []product{
 	{Supervisor, stack, "1s", program("./cmd/stack-supervisor")},
-	{Etcd, etcd, "1.5min", program("go.etcd.io/etcd/server/v3")},
-	{KubeAPIServer, kubernetes, "8min", program("k8s.io/kubernetes/cmd/kube-apiserver")},
-	{KubeControllerManager, kubernetes, "3min", program("k8s.io/kubernetes/cmd/kube-controller-manager")},
-	{KubeScheduler, kubernetes, "1min", program("k8s.io/kubernetes/cmd/kube-scheduler")},
-	{Kubectl, kubernetes, "1min", program("k8s.io/kubernetes/cmd/kubectl")},
-	{Kwok, kwok, "2min", program("sigs.k8s.io/kwok/cmd/kwok")},
+	{Etcd, etcd, "20s to 2min", program("go.etcd.io/etcd/server/v3")},
+	{KubeAPIServer, kubernetes, "3 to 8min", program("k8s.io/kubernetes/cmd/kube-apiserver")},
+	{KubeControllerManager, kubernetes, "1 to 3min", program("k8s.io/kubernetes/cmd/kube-controller-manager")},
+	{KubeScheduler, kubernetes, "20s", program("k8s.io/kubernetes/cmd/kube-scheduler")},
+	{Kubectl, kubernetes, "40s", program("k8s.io/kubernetes/cmd/kubectl")},
+	{Kwok, kwok, "1 to 2min", program("sigs.k8s.io/kwok/cmd/kwok")},
 	{KwokStages, kwok, "1s", output("./stages")},
-	{PilotDiscovery, istio, "6min", program("istio.io/istio/pilot/cmd/pilot-discovery")},
-	{IstioManifests, istio, "30s", filledFolder("./manifests")},
+	{PilotDiscovery, istio, "3 to 6min", program("istio.io/istio/pilot/cmd/pilot-discovery")},
+	{IstioManifests, istio, "20s", filledFolder("./manifests")},
 	{GatewayAPI, istio, "1s", folderOfModule("sigs.k8s.io/gateway-api", "config/crd/standard/*_*.yaml")},
-	{Istioctl, istio, "2min", program("istio.io/istio/istioctl/cmd/istioctl")},
+	{Istioctl, istio, "30s to 2min", program("istio.io/istio/istioctl/cmd/istioctl")},
 }
 
 // Names returns the names of all products, in build order.
