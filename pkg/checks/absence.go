@@ -19,8 +19,10 @@ const (
 	injected absence = ""
 	// ambient workloads need no proxy of their own.
 	ambient absence = "ambient"
-	// byChoice: the mesh leaves the whole namespace alone, and nothing leads into it.
-	byChoice absence = "by choice"
+	// leftOut: a webhook selects the pods, but the injector's own configuration leaves them out.
+	leftOut absence = "left out"
+	// outside: the mesh does not look at the namespace, and nothing leads into it.
+	outside absence = "outside"
 )
 
 // The causes that a check speaks of.
@@ -47,14 +49,16 @@ func absenceOf(p *Pass, w exposedWorkload) absence {
 		return ambient
 	case len(activeInjectors(p)) == 0:
 		return noInjectorAtAll
+	case optOutDecides(p, w):
+		return optsOut
+	case injection.By != nil:
+		return leftOut
 	case !w.routed() && len(p.Undiscovered(w.Namespace())) > 0:
-		return byChoice
+		return outside
 	case hasBothLabels(namespaceLabels):
 		return labelsInConflict
 	case namesNoInjector(p, namespaceLabels):
 		return revisionMissing
-	case optOutDecides(p, w):
-		return optsOut
 	case overriddenRevision(p, w):
 		return labelsInConflict
 	case templateNamesNoInjector(p, w):
@@ -123,9 +127,16 @@ func overriddenRevision(p *Pass, w exposedWorkload) bool {
 	}
 	injection := p.InjectionOf(w.Workload)
 	if injection.Injected {
-		return wanted != injection.Revision && wanted != injection.By.Tag && wanted != namespaceLabels[mesh.LabelRevision]
+		return wanted != namespaceLabels[mesh.LabelRevision] && !namesRevision(p, wanted, injection.Revision)
 	}
 	return p.InjectionIn(w.Namespace(), withoutLabels(namespaceLabels, mesh.LabelInjection, mesh.LabelRevision), w.Template).Injected
+}
+
+// namesRevision says that the value of istio.io/rev is the revision itself, or a tag of it.
+func namesRevision(p *Pass, value, revision string) bool {
+	return value == revision || slices.ContainsFunc(p.Injectors(), func(i *mesh.Injector) bool {
+		return i.Tag == value && i.Revision == revision
+	})
 }
 
 // asksInVain says that the pods ask for a proxy, or seem to, by something that no webhook selects, though there is a label for

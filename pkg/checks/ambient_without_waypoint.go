@@ -45,8 +45,8 @@ func runAmbientWithoutWaypoint(p *Pass) {
 	reported := map[string]bool{}
 	for _, port := range p.ExposedPorts() {
 		service := port.Service
-		ambient := slices.IndexFunc(port.Workloads, func(w *mesh.Workload) bool { return p.IsAmbient(w.Namespace(), w.Template) })
-		if ambient < 0 || !knowsNamespace(p, service.Namespace) {
+		first := slices.IndexFunc(port.Workloads, func(w *mesh.Workload) bool { return p.IsAmbient(w.Namespace(), w.Template) })
+		if first < 0 || !knowsNamespace(p, service.Namespace) {
 			continue
 		}
 		use := p.WaypointOf(service)
@@ -59,7 +59,7 @@ func runAmbientWithoutWaypoint(p *Pass) {
 		}
 		if !reported[place] {
 			reported[place] = true
-			reportNoWaypoint(p, port, port.Workloads[ambient], use, place)
+			reportNoWaypoint(p, port, port.Workloads[first], use, place)
 		}
 	}
 }

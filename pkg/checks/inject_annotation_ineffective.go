@@ -75,14 +75,14 @@ func reportInjectValue(p *Pass, w exposedWorkload) {
 		Object: w.Object, Path: at.String(),
 		Message: fmt.Sprintf("The pod template of %s has %s=%q, but only \"true\" and \"false\" mean something: the pods are injected as if it were not there.",
 			w.Key, mesh.LabelInject, value),
-		Evidence: []string{p.injectedByText(w), w.evidence()},
+		Evidence: []string{injectedByText(p, w), w.evidence()},
 		Symptom:  "none today; if the value was meant to keep the proxy out, it does not",
 		Fix:      Fix{Text: fmt.Sprintf("Write \"true\" or \"false\", as the label %s of the pod template.", mesh.LabelInject)},
 	})
 }
 
 // injectedByText says which webhook injects a workload that is injected.
-func (p *Pass) injectedByText(w exposedWorkload) string {
+func injectedByText(p *Pass, w exposedWorkload) string {
 	by := p.InjectionOf(w.Workload).By
 	return fmt.Sprintf("webhook %s of %s selects the pods", by.Webhook.Name, mesh.KeyOf(by.Configuration))
 }

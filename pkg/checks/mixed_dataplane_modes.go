@@ -36,7 +36,7 @@ func runMixedDataplaneModes(p *Pass) {
 			finding := Finding{
 				Object:   workload.Object,
 				Message:  fmt.Sprintf("The pods of %s are put into ambient mode and injected: they get a sidecar, and the ambient label has no effect on them.", workload.Key),
-				Evidence: []string{ambientText(namespace, workload), p.injectedByText(workload), workload.evidence()},
+				Evidence: []string{ambientText(namespace, workload), injectedByText(p, workload), workload.evidence()},
 				Symptom:  "none by itself; policies and routes of a waypoint do not hold for these pods",
 				Fix:      Fix{Text: "Decide for one: remove the label " + mesh.LabelDataplaneMode + ", or the injection label, and restart the workloads."},
 			}

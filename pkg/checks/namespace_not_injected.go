@@ -58,6 +58,10 @@ func namespaceLabelsText(namespace exposedNamespace) string {
 	return fmt.Sprintf("namespace %s has neither the label %s nor %s", namespace.Name, mesh.LabelInjection, mesh.LabelRevision)
 }
 
+// restartTogether is the most workloads of a namespace that the fix for one of them restarts. With more of them each is
+// restarted by its own fix, so that the fixes of a big namespace do not hold each other over and over.
+const restartTogether = 50
+
 // fixNamespaceNotInjected labels the namespace. Where somebody has said that there is to be no injection, that is asked for,
 // and where only the pods' own opt-out is in the way, it is left to the user.
 func fixNamespaceNotInjected(p *Pass, namespace exposedNamespace, w exposedWorkload) Fix {
@@ -68,6 +72,9 @@ func fixNamespaceNotInjected(p *Pass, namespace exposedNamespace, w exposedWorkl
 	}
 	if _, stated := namespace.Labels[mesh.LabelInjection]; stated || w.weak() {
 		level = Ask
+	}
+	if len(namespace.Workloads) > restartTogether {
+		namespace.Workloads = []exposedWorkload{w}
 	}
 	return labelNamespace(p, namespace, label, level)
 }

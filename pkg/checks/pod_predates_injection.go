@@ -37,7 +37,7 @@ func runPodPredatesInjection(p *Pass) {
 			Object: workload.Object,
 			Message: fmt.Sprintf("%d of %d pods of %s run without a proxy, although new ones would get one.",
 				len(without), len(p.PodsOf(workload.Workload)), workload.Key),
-			Evidence: []string{p.injectedByText(workload), "without a proxy: " + podNames(without), workload.evidence()},
+			Evidence: []string{injectedByText(p, workload), "without a proxy: " + podNames(without), workload.evidence()},
 			Symptom:  inMeshSymptom,
 			Fix:      restartWorkload(p, workload),
 		})

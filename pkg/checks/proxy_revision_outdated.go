@@ -37,7 +37,7 @@ func runProxyRevisionOutdated(p *Pass) {
 		if len(outdated) == 0 || !knowsNamespace(p, workload.Namespace()) {
 			continue
 		}
-		evidence := []string{p.injectedByText(workload)}
+		evidence := []string{injectedByText(p, workload)}
 		if injection.By.Tag != "" {
 			evidence = append(evidence, fmt.Sprintf("tag %s stands for revision %s", injection.By.Tag, injection.Revision))
 		}

@@ -202,6 +202,7 @@ webhooks:
 		{"by label", "app: sidecar-injector", other, pods, "default"},
 		{"all of everything", "", service, `{apiGroups: ["*"], apiVersions: ["*"], operations: ["*"], resources: ["*/*"], scope: Namespaced}`, "asm-1"},
 		{"another path", "", other, pods, ""},
+		{"another mesh's injector", "", "service: {name: kuma, namespace: kuma-system, path: /inject-sidecar}", pods, ""},
 		{"not for new pods", "", service, `{apiGroups: [""], apiVersions: [v1], operations: [UPDATE], resources: [pods]}`, ""},
 		{"not for pods", "app: sidecar-injector", service, `{apiGroups: [apps], apiVersions: [v1], operations: [CREATE], resources: [deployments]}`, ""},
 		{"only their status", "", service, `{apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [pods/status]}`, ""},

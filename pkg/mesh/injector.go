@@ -41,9 +41,10 @@ type Injector struct {
 type injectorsMemory struct{}
 
 // Injectors are all injector webhooks, by configuration and order, which is the order in which the API server calls them.
-// An injector webhook is called when pods are made, at a path that begins with /inject; or its configuration says that it
+// An injector webhook is called when pods are made, at the path /inject or one below it; or its configuration says that it
 // is one with the label app=sidecar-injector.
-// Source: Istio's chart istio-discovery, templates/mutatingwebhook.yaml and revision-tags-mwc.yaml; for the order
+// Source: Istio's pkg/kube/inject/webhook.go (NewWebhook) for the paths, and its chart istio-discovery,
+// templates/mutatingwebhook.yaml and revision-tags-mwc.yaml; for the order
 // k8s.io/apiserver's pkg/admission/configuration/mutating_webhook_manager.go.
 func (s *Snapshot) Injectors() []*Injector {
 	s.read(KindWebhook)
@@ -65,7 +66,8 @@ func isInjector(configuration *admission.MutatingWebhookConfiguration, webhook *
 	if !slices.ContainsFunc(webhook.Rules, coversNewPods) {
 		return false
 	}
-	return configuration.Labels["app"] == "sidecar-injector" || strings.HasPrefix(webhookPath(webhook), "/inject")
+	path := webhookPath(webhook)
+	return configuration.Labels["app"] == "sidecar-injector" || path == "/inject" || strings.HasPrefix(path, "/inject/")
 }
 
 func webhookPath(webhook *admission.MutatingWebhook) string {

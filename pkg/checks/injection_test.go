@@ -1,0 +1,187 @@
+package checks
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+)
+
+// example is the mesh of an example on the default base, with gaps.
+func example(t *testing.T, text string, base bool, gaps ...mesh.Gap) *mesh.Snapshot {
+	t.Helper()
+	objects := decodeYAML(t, "example", []byte(text))
+	if base {
+		objects = append(baseObjects(t, "default"), objects...)
+	}
+	return mesh.New(objects, mesh.Options{Now: corpusNow, Gaps: gaps})
+}
+
+func runFamily(snapshot *mesh.Snapshot, prefix string) (findings []Finding, skipped map[string]string) {
+	report := Run(snapshot, Options{})
+	for _, finding := range report.Findings {
+		if strings.HasPrefix(finding.ID, prefix) {
+			findings = append(findings, finding)
+		}
+	}
+	skipped = map[string]string{}
+	for _, skip := range report.Skips {
+		skipped[skip.ID] = skip.Reason
+	}
+	return findings, skipped
+}
+
+// TestInjectionUnknown holds that nothing is said to be missing of which only a part was read.
+func TestInjectionUnknown(t *testing.T) {
+	const notThere = "not among the files"
+	workload := exampleWorkload("", "", "")
+	cases := []struct {
+		name    string
+		text    string
+		base    bool
+		gaps    []mesh.Gap
+		found   []string
+		skipped []string
+	}{
+		{"files of an application, all else unknown", exampleNamespace("istio-injection: enabled") + workload, false, []mesh.Gap{{Reason: notThere}}, nil, []string{"GX101"}},
+		{"other webhooks unknown", exampleNamespace("istio.io/rev: canary") + workload, true, []mesh.Gap{{Reason: notThere}}, nil, []string{"GX104"}},
+		{"other webhooks unknown, no label", exampleNamespace("team: shop") + workload, true, []mesh.Gap{{Reason: notThere}}, nil, []string{"GX102"}},
+		{"other webhooks unknown, annotation", exampleNamespace("team: shop") + exampleWorkload("", `sidecar.istio.io/inject: "true"`, ""), true, []mesh.Gap{{Reason: notThere}}, nil, []string{"GX105"}},
+		{"namespace unknown", strings.TrimPrefix(workload, "---\n"), true, []mesh.Gap{{Kind: mesh.KindNamespace, Name: "shop", Reason: "you may not get it"}}, nil, []string{"GX102", "GX103", "GX104", "GX114"}},
+		{"webhooks may not be listed", exampleNamespace("istio-injection: enabled") + workload + examplePod(""), false, []mesh.Gap{{Kind: mesh.KindWebhook, Reason: "you may not list them"}}, nil, []string{"GX101", "GX102", "GX106"}},
+		{"waypoint unknown", exampleNamespace("istio.io/dataplane-mode: ambient, istio.io/use-waypoint: w") + workload, true, []mesh.Gap{{Reason: notThere}}, nil, []string{"GX113"}},
+		{"the injector's Service unknown", exampleNamespace("istio.io/rev: x") + workload + strings.ReplaceAll(exampleInjector, "REVISION", "x"), true, []mesh.Gap{{Kind: mesh.KindService, Name: "istiod-x", Reason: notThere}}, nil, nil},
+		{"what is seen is judged", exampleNamespace("istio-injection: enabled") + workload + examplePod(""), true, []mesh.Gap{{Reason: notThere}}, []string{"GX106 Deployment/shop/checkout"}, nil},
+		{"what the object itself says is judged", exampleNamespace("team: shop") + exampleWorkload("", "", "hostNetwork: true"), false, []mesh.Gap{{Reason: notThere}}, []string{"GX109 Deployment/shop/checkout"}, nil},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			findings, skipped := runFamily(example(t, c.text, c.base, c.gaps...), "GX1")
+			var found []string
+			for _, finding := range findings {
+				found = append(found, expectation(finding))
+			}
+			assert.Equal(t, c.found, found)
+			for _, id := range c.skipped {
+				assert.Contains(t, skipped, id)
+			}
+		})
+	}
+}
+
+// exampleInjector is the webhook configuration of a revision, without the control plane behind it.
+const exampleInjector = `---
+apiVersion: admissionregistration.k8s.io/v1
+kind: MutatingWebhookConfiguration
+metadata:
+  name: istio-sidecar-injector-REVISION
+  labels: {app: sidecar-injector, istio.io/rev: REVISION}
+webhooks:
+- name: rev.namespace.sidecar-injector.istio.io
+  clientConfig:
+    service: {name: istiod-REVISION, namespace: istio-system, path: /inject}
+  failurePolicy: Fail
+  rules:
+  - {apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [pods]}
+  namespaceSelector:
+    matchExpressions:
+    - {key: istio.io/rev, operator: In, values: [REVISION]}
+    - {key: istio-injection, operator: DoesNotExist}
+`
+
+// TestInjectionFixes pins what the fixes of the family change, and when they are left to the user.
+func TestInjectionFixes(t *testing.T) {
+	paused := strings.Replace(exampleWorkload("", "", ""), "  replicas: 2\n", "  replicas: 2\n  paused: true\n", 1)
+	opensUp := strings.ReplaceAll(exampleInjector, "REVISION", "canary") + `---
+apiVersion: v1
+kind: Service
+metadata: {name: istiod-canary, namespace: istio-system}
+spec:
+  type: ExternalName
+  externalName: istiod.example.com
+`
+	cases := []struct {
+		name, text, id string
+		level          FixLevel
+		changes        []string
+	}{
+		{
+			"label and restart", exampleNamespace("team: shop") + exampleWorkload("", "", "") + examplePod(""), "GX102", Safe,
+			[]string{"update Namespace shop: .metadata.labels.istio-injection = enabled", "restart Deployment shop/checkout: restartedAt"},
+		},
+		{
+			"several revisions", exampleNamespace("team: shop") + exampleWorkload("", "", "") + opensUp, "GX102", Ask,
+			[]string{"update Namespace shop: .metadata.labels.istio-injection = enabled"},
+		},
+		{
+			"injection switched off by somebody", exampleNamespace("istio-injection: disabled") + exampleWorkload("", "", ""), "GX102", Ask,
+			[]string{"update Namespace shop: .metadata.labels.istio-injection = enabled"},
+		},
+		{
+			"only a dead injector could help", exampleNamespace("istio-injection: disabled") + exampleWorkload("", "", "") + exampleIstiod(false), "GX102", Words, nil,
+		},
+		{
+			"paused", exampleNamespace("istio-injection: enabled") + paused + examplePod(""), "GX106", Words, nil,
+		},
+		{
+			"restart while the injector is dead", exampleNamespace("istio-injection: enabled") + exampleWorkload("", "", "") + examplePod("") + exampleIstiod(false), "GX106", Words, nil,
+		},
+		{
+			"right key kept", exampleNamespace("istio.io/rev: gone") + exampleWorkload("", "", ""), "GX104", Safe,
+			[]string{"update Namespace shop: .metadata.labels['istio.io/rev'] = default"},
+		},
+		{
+			"wrong value replaced", exampleNamespace("team: shop") + exampleWorkload(", sidecar.istio.io/inject: enabled", "", ""), "GX105", Safe,
+			[]string{"update Deployment shop/checkout: .spec.template.metadata.labels['sidecar.istio.io/inject'] = true"},
+		},
+		{
+			"opt-out taken back", exampleNamespace("istio-injection: enabled") + exampleWorkload("", `sidecar.istio.io/inject: "false"`, ""), "GX108", Ask,
+			[]string{"update Deployment shop/checkout: .spec.template.metadata.annotations['sidecar.istio.io/inject'] = <nil>"},
+		},
+		{
+			"one of two excluded ports", exampleNamespace("istio-injection: enabled") + exampleWorkload("", `traffic.sidecar.istio.io/excludeInboundPorts: "9090, 50051"`, ""), "GX112", Ask,
+			[]string{"update Deployment shop/checkout: .spec.template.metadata.annotations['traffic.sidecar.istio.io/excludeInboundPorts'] = 9090"},
+		},
+		{
+			"the only excluded port", exampleNamespace("istio-injection: enabled") + exampleWorkload("", `traffic.sidecar.istio.io/excludeInboundPorts: "50051"`, ""), "GX112", Ask,
+			[]string{"update Deployment shop/checkout: .spec.template.metadata.annotations['traffic.sidecar.istio.io/excludeInboundPorts'] = <nil>"},
+		},
+		{
+			"a port to include", exampleNamespace("istio-injection: enabled") + exampleWorkload("", `traffic.sidecar.istio.io/includeInboundPorts: "9090"`, ""), "GX112", Ask,
+			[]string{"update Deployment shop/checkout: .spec.template.metadata.annotations['traffic.sidecar.istio.io/includeInboundPorts'] = 9090,50051"},
+		},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			findings, _ := runFamily(example(t, c.text, true), c.id)
+			require.Len(t, findings, 1)
+			assert.Equal(t, c.level, findings[0].Fix.Level)
+			assert.NotEmpty(t, findings[0].Fix.Text)
+			assert.Equal(t, c.changes, changeTexts(findings[0].Fix.Changes))
+		})
+	}
+}
+
+func changeTexts(changes []plan.Change) (texts []string) {
+	for _, change := range changes {
+		for _, edit := range change.Edits {
+			what := edit.Path.String() + " = " + strings.TrimSpace(toText(edit.New))
+			if change.Action == plan.Restart {
+				what = "restartedAt"
+			}
+			texts = append(texts, string(change.Action)+" "+plan.Name(change.Object)+": "+what)
+		}
+	}
+	return texts
+}
+
+func toText(value any) string {
+	if value == nil {
+		return "<nil>"
+	}
+	return value.(string)
+}
