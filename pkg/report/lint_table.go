@@ -1,0 +1,91 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"unicode"
+)
+
+// tableLint prints a line for each finding.
+type tableLint struct{}
+
+func (tableLint) Print(w io.Writer, report *LintReport) error {
+	table := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
+	states := report.hasStates()
+	header := []string{"LEVEL", "ID", "OBJECT", "WHERE", "MESSAGE"}
+	if states {
+		header = append([]string{"STATE"}, header...)
+	}
+	if len(report.Findings) > 0 {
+		fmt.Fprintln(table, strings.Join(header, "\t"))
+	}
+	for _, finding := range report.Findings {
+		row := []string{string(finding.Level), finding.ID, oneLine(finding.Object.String()), oneLine(finding.where()), oneLine(finding.Message)}
+		if states {
+			row = append([]string{string(finding.State)}, row...)
+		}
+		fmt.Fprintln(table, strings.Join(row, "\t"))
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, report.Summary.String()+"\n")
+	return err
+}
+
+func (r *LintReport) hasStates() bool {
+	return len(r.Findings) > 0 && r.Findings[0].State != ""
+}
+
+// where is the place in a file, or for an object of a cluster the context (if there are several) and field.
+func (f LintFinding) where() string {
+	switch {
+	case f.File == "":
+		return strings.TrimSpace(f.Context + " " + f.Path)
+	case f.Line == 0:
+		return f.File
+	default:
+		return f.File + ":" + strconv.Itoa(f.Line)
+	}
+}
+
+func oneLine(text string) string { return strings.Join(strings.Fields(printable(text)), " ") }
+
+// printable has no control characters: what stands in a manifest must not move the reader's cursor.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && !unicode.IsSpace(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
+}
+
+// String is the summary in a sentence.
+func (s LintSummary) String() string {
+	found := "No findings"
+	if s.Errors+s.Warnings+s.Infos > 0 {
+		found = fmt.Sprintf("%s, %s, %s", count(s.Errors, "error"), count(s.Warnings, "warning"), count(s.Infos, "info"))
+	}
+	if s.Fixed > 0 {
+		found += fmt.Sprintf(", %d fixed", s.Fixed)
+	}
+	text := fmt.Sprintf("%s in %s. %s run", found, count(s.Objects, "object"), count(s.Checks, "check"))
+	if s.Skipped > 0 {
+		text += fmt.Sprintf(", %d skipped at least in part", s.Skipped)
+	}
+	if s.Suppressed > 0 {
+		text += fmt.Sprintf("; %s suppressed", count(s.Suppressed, "finding"))
+	}
+	return text + "."
+}
+
+func count(number int, noun string) string {
+	if number != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", number, noun)
+}

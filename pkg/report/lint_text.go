@@ -1,0 +1,202 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+)
+
+// textLint prints for people: by cluster, namespace and object, each finding with what a client sees and what to do.
+type textLint struct{ PrintOptions }
+
+func (t textLint) Print(w io.Writer, report *LintReport) error {
+	var b strings.Builder
+	t.findings(&b, report)
+	t.skips(&b, report)
+	b.WriteString(t.conclusion(report))
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (t textLint) findings(b *strings.Builder, report *LintReport) {
+	group, object := "", LintObject{}
+	for i, finding := range report.Findings {
+		if heading := groupOf(finding); i == 0 || heading != group {
+			fmt.Fprintf(b, "%s\n", paint(oneLine(heading), bold, t.Colour))
+			group, object = heading, LintObject{}
+		}
+		if finding.Object != object {
+			object = finding.Object
+			fmt.Fprintf(b, "  %s\n", paint(oneLine(object.Kind+" "+object.Name), cyan, t.Colour))
+		}
+		t.finding(b, finding)
+	}
+}
+
+// groupOf is the heading under which a finding stands.
+func groupOf(finding LintFinding) string {
+	heading := "Namespace " + finding.Object.Namespace
+	if finding.Object.Namespace == "" {
+		heading = "Whole cluster"
+	}
+	if finding.Context != "" {
+		heading = "Context " + finding.Context + ", " + lowerFirst(heading)
+	}
+	return heading
+}
+
+func lowerFirst(text string) string {
+	if text == "" {
+		return text
+	}
+	return strings.ToLower(text[:1]) + text[1:]
+}
+
+func (t textLint) finding(b *strings.Builder, finding LintFinding) {
+	mark := map[checks.Level]string{checks.Error: red, checks.Warning: yellow, checks.Info: faint}[finding.Level]
+	title := fmt.Sprintf("%s %s %s", finding.Level, finding.ID, finding.Slug)
+	if finding.State != "" {
+		title = string(finding.State) + ": " + title
+	}
+	fmt.Fprintf(b, "    %s\n", paint(title, mark, t.Colour))
+	t.wrapped(b, "", finding.Message)
+	if finding.File != "" {
+		t.line(b, "at", finding.where()+" "+finding.Path)
+	} else if finding.Path != "" {
+		t.line(b, "at", finding.Path)
+	}
+	if len(finding.Evidence) > 0 {
+		t.wrapped(b, "because", strings.Join(finding.Evidence, "; "))
+	}
+	t.wrapped(b, "client", finding.Symptom)
+	t.wrapped(b, "fix", finding.Fix.Text+fixHint(finding.Fix))
+}
+
+func fixHint(fix LintFix) string {
+	switch {
+	case len(fix.Patch) == 0:
+		return ""
+	case fix.Level == checks.Safe:
+		return " (--fix does it)"
+	case fix.Level == checks.Ask:
+		return " (--fix=all does it)"
+	default:
+		return ""
+	}
+}
+
+// bodyIndent is how deep the lines of a finding stand, and labelWidth the room for "because: ".
+const (
+	bodyIndent = "      "
+	labelWidth = 9
+)
+
+func (t textLint) line(b *strings.Builder, label, text string) {
+	fmt.Fprintf(b, "%s%s%s\n", bodyIndent, paint(pad(label), faint, t.Colour), oneLine(text))
+}
+
+func pad(label string) string {
+	if label != "" {
+		label += ":"
+	}
+	return label + strings.Repeat(" ", max(labelWidth-len(label), 0))
+}
+
+// wrapped prints a text behind its label, on as many lines as it takes.
+func (t textLint) wrapped(b *strings.Builder, label, text string) {
+	if strings.TrimSpace(text) == "" {
+		return
+	}
+	indent := len(bodyIndent)
+	if label != "" {
+		indent += labelWidth
+	}
+	for i, line := range wrap(text, max(t.Width-indent, 40)) {
+		switch {
+		case label == "":
+			fmt.Fprintf(b, "%s%s\n", bodyIndent, line)
+		case i == 0:
+			t.line(b, label, line)
+		default:
+			t.line(b, "", line)
+		}
+	}
+}
+
+// wrap breaks a text between words so that no line is wider than it must be.
+func wrap(text string, width int) []string {
+	var lines []string
+	line := ""
+	for word := range strings.FieldsSeq(printable(text)) {
+		if line != "" && len([]rune(line))+1+len([]rune(word)) > width {
+			lines, line = append(lines, line), ""
+		}
+		if line != "" {
+			line += " "
+		}
+		line += word
+	}
+	return append(lines, line)
+}
+
+// skips says what could not be judged, a line for each reason.
+func (t textLint) skips(b *strings.Builder, report *LintReport) {
+	if len(report.Skipped) == 0 {
+		return
+	}
+	var reasons []string
+	byReason := map[string][]string{}
+	for _, skip := range report.Skipped {
+		reason := skip.Reason
+		if skip.Context != "" {
+			reason = "context " + skip.Context + ": " + reason
+		}
+		if byReason[reason] == nil {
+			reasons = append(reasons, reason)
+		}
+		if !slices.Contains(byReason[reason], skip.ID) {
+			byReason[reason] = append(byReason[reason], skip.ID)
+		}
+	}
+	if len(report.Findings) > 0 {
+		b.WriteString("\n")
+	}
+	fmt.Fprintf(b, "%s\n", paint("Skipped, at least in part", bold, t.Colour))
+	for _, reason := range reasons {
+		for i, line := range wrap(reason+": "+strings.Join(byReason[reason], ", "), max(t.Width-4, 40)) {
+			fmt.Fprintf(b, "  %s%s\n", strings.Repeat(" ", min(i, 1)*2), line)
+		}
+	}
+}
+
+// conclusion is the summary and what to do next.
+func (t textLint) conclusion(report *LintReport) string {
+	lines := []string{report.Summary.String()}
+	safe, ask := 0, 0
+	for _, finding := range report.Findings {
+		switch {
+		case finding.State == Fixed || len(finding.Fix.Patch) == 0:
+		case finding.Fix.Level == checks.Safe:
+			safe++
+		case finding.Fix.Level == checks.Ask:
+			ask++
+		}
+	}
+	if safe > 0 {
+		lines = append(lines, fmt.Sprintf("%s can be fixed with --fix; --fix --dry-run shows how.", count(safe, "finding")))
+	}
+	if ask > 0 {
+		lines = append(lines, fmt.Sprintf("%s can be fixed with --fix=all, which asks first.", count(ask, "finding")))
+	}
+	if len(report.Findings) > 0 {
+		lines = append(lines, "Learn more with: kubectl grpcexpose explain "+report.Findings[0].ID)
+	}
+	text := strings.Join(lines, "\n") + "\n"
+	if len(report.Findings)+len(report.Skipped) > 0 {
+		return "\n" + text
+	}
+	return text
+}
