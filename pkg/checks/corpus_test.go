@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -131,16 +132,24 @@ func readCase(t *testing.T, file string) corpusCase {
 	return c
 }
 
-// baseObjects are those of a base mesh.
+// bases are the base meshes read so far: every case of every test stands on one.
+var bases sync.Map
+
+// baseObjects are those of a base mesh. No test changes them: a Snapshot does not.
 func baseObjects(t *testing.T, base string) []mesh.Sourced {
 	t.Helper()
 	if base == "none" {
 		return nil
 	}
+	if read, ok := bases.Load(base); ok {
+		return read.([]mesh.Sourced)
+	}
 	file := filepath.Join("testdata", "corpus", "_base-"+base+".yaml")
 	data, err := os.ReadFile(file)
 	require.NoError(t, err)
-	return decodeYAML(t, file, data)
+	objects := decodeYAML(t, file, data)
+	bases.Store(base, objects)
+	return objects
 }
 
 // decodeYAML reads a stream of documents; kinds that the model does not know are left out.
