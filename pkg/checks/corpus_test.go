@@ -30,6 +30,8 @@ type corpusCase struct {
 	about  string
 	expect []string
 	allow  []string
+	// absent are findings that must not be there though they are only advice, which the other lines say nothing about.
+	absent []string
 	// objects are those of the case, without the base.
 	objects []mesh.Sourced
 }
@@ -62,6 +64,9 @@ func (c corpusCase) compare(t *testing.T, findings []Finding) {
 		}
 	}
 	for line, finding := range found {
+		if slices.Contains(c.absent, line) && inFamily(line) {
+			t.Errorf("found though it should not be: %s: %s\n%s", line, finding.Message, c.about)
+		}
 		expected := slices.Contains(c.expect, line) || slices.Contains(c.allow, line)
 		if !expected && finding.Level.AtLeast(Warning) && inFamily(line) {
 			t.Errorf("found though it should not be: %s (%s): %s\nevidence: %s\n%s",
@@ -120,6 +125,8 @@ func readCase(t *testing.T, file string) corpusCase {
 			c.expect = append(c.expect, value)
 		case "allow":
 			c.allow = append(c.allow, value)
+		case "absent":
+			c.absent = append(c.absent, value)
 		default:
 			t.Fatalf("%s: a header has no line %q", file, key)
 		}

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+
+	core "k8s.io/api/core/v1"
 )
 
 // CandidatePort is a port of a workload on which a gRPC server may listen.
@@ -29,7 +31,7 @@ func (s *Snapshot) GRPCCandidates(w *Workload) []CandidatePort {
 		for i := range service.Spec.Ports {
 			port := &service.Spec.Ports[i]
 			number, _, ok := TargetPort(port, w.Template)
-			if !ok || sharesTargetWithTCP(service, port) {
+			if !ok || transportOf(port.Protocol) != core.ProtocolTCP {
 				continue
 			}
 			said := append(servicePortEvidence(port), s.leadsTo(service, port.Port).evidence...)
@@ -42,11 +44,14 @@ func (s *Snapshot) GRPCCandidates(w *Workload) []CandidatePort {
 	return rankCandidates(evidence, names)
 }
 
-// declaredPorts are the numbers that the containers and their gRPC probes name; names is filled with the names of the ports.
+// declaredPorts are the TCP port numbers that the containers and their gRPC probes name; names is filled with the names of the ports.
 func declaredPorts(w *Workload, names map[int32]string) []int32 {
 	var numbers []int32
 	for _, container := range AppContainers(w.Template) {
 		for _, port := range container.Ports {
+			if transportOf(port.Protocol) != core.ProtocolTCP {
+				continue
+			}
 			numbers = append(numbers, port.ContainerPort)
 			names[port.ContainerPort] = cmp.Or(names[port.ContainerPort], port.Name)
 		}

@@ -72,20 +72,27 @@ func (s *Snapshot) exposedPortsOf(service *core.Service) []*ExposedPort {
 	var exposed []*ExposedPort
 	for i := range service.Spec.Ports {
 		port := &service.Spec.Ports[i]
-		leads := s.leadsTo(service, port.Port)
-		evidence := servicePortEvidence(port)
-		if !sharesTargetWithTCP(service, port) {
-			for _, workload := range workloads {
-				evidence = append(evidence, workloadEvidence(port, workload)...)
-			}
-		}
-		if evidence = byStrength(append(evidence, leads.evidence...)); len(evidence) > 0 {
+		evidence, routed := s.evidenceOf(service, port, workloads)
+		if len(evidence) > 0 {
 			exposed = append(exposed, &ExposedPort{
-				Service: service, Index: i, Port: port, Workloads: workloads, Evidence: evidence, Routed: leads.routed,
+				Service: service, Index: i, Port: port, Workloads: workloads, Evidence: evidence, Routed: routed,
 			})
 		}
 	}
 	return exposed
+}
+
+// evidenceOf puts together what the Service, its pods and routes say of a port. The twin of a TCP port speaks for itself only.
+func (s *Snapshot) evidenceOf(service *core.Service, port *core.ServicePort, workloads []*Workload) (evidence []Evidence, routed bool) {
+	evidence = servicePortEvidence(port)
+	if isTwinOfTCP(service, port) {
+		return slices.DeleteFunc(evidence, func(e Evidence) bool { return e.Strength != EvidenceServicePort }), false
+	}
+	for _, workload := range workloads {
+		evidence = append(evidence, workloadEvidence(port, workload)...)
+	}
+	leads := s.leadsTo(service, port.Port)
+	return byStrength(append(evidence, leads.evidence...)), leads.routed
 }
 
 // workloadEvidence is what a workload's pods say of the port that the Service port leads to. A port of another transport
@@ -102,9 +109,9 @@ func workloadEvidence(port *core.ServicePort, w *Workload) []Evidence {
 	return evidence
 }
 
-// sharesTargetWithTCP says that the port is the twin of a TCP port to the same target, as HTTP/3 beside HTTP/2.
-func sharesTargetWithTCP(service *core.Service, port *core.ServicePort) bool {
+// isTwinOfTCP says that a port of another transport has the number or the target of a TCP port, as HTTP/3 beside HTTP/2.
+func isTwinOfTCP(service *core.Service, port *core.ServicePort) bool {
 	return transportOf(port.Protocol) != core.ProtocolTCP && slices.ContainsFunc(service.Spec.Ports, func(other core.ServicePort) bool {
-		return transportOf(other.Protocol) == core.ProtocolTCP && other.TargetPort == port.TargetPort
+		return transportOf(other.Protocol) == core.ProtocolTCP && (other.TargetPort == port.TargetPort || other.Port == port.Port)
 	})
 }
