@@ -48,7 +48,7 @@ func (o *createOptions) printFiles(manifests *manifest.Manifests, result *expose
 	case o.write.output == "plan":
 		return report.PlanJSON(o.streams.Out, report.PlanReport{Plan: result.Plan, DryRun: true})
 	case o.write.output == "" || o.write.output == "yaml":
-		text, err := manifest.Render(manifests, result.Plan)
+		text, err := manifests.Render(result.Plan)
 		if err != nil {
 			return err
 		}
