@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	core "k8s.io/api/core/v1"
@@ -29,6 +30,8 @@ type carryOut struct {
 	port      int32
 	// accept judges new pods; nil takes any.
 	accept func(*core.Pod) (reason string, ok bool)
+	// pathGoesLast: the rollouts are over before the rest of the plan begins.
+	pathGoesLast bool
 	// goOn and goBack are the commands to type after a failure; goBack may be empty.
 	goOn, goBack string
 }
@@ -73,17 +76,44 @@ func (c *carryOut) ask() error {
 // apply writes the changes and waits for what they set in motion. After a failure its error is an account: what is done,
 // what is not, and how to go on or back.
 func (c *carryOut) apply(ctx context.Context) error {
-	result, err := c.client.Apply(ctx, c.plan, cluster.ApplyOptions{WriteOptions: c.writeOptions(), Progress: c.progress})
-	if err != nil {
-		return c.account(result, err)
-	}
-	if !c.write.wait {
-		return nil
-	}
-	if err := c.await(ctx); err != nil {
-		return c.account(result, err)
+	ctx, cancel := context.WithTimeout(ctx, c.write.timeout)
+	defer cancel()
+	var whole cluster.ApplyResult
+	for _, stage := range c.stages() {
+		result, err := c.client.Apply(ctx, plan.Plan{Changes: stage}, cluster.ApplyOptions{WriteOptions: c.writeOptions(), Progress: c.progress})
+		whole.Done = append(whole.Done, result.Done...)
+		whole.Failed, whole.Unknown = result.Failed, result.Unknown
+		if err == nil && c.write.wait {
+			err = c.await(ctx, stage)
+		}
+		if err != nil {
+			whole.NotBegun = c.notBegun(whole)
+			return c.account(whole, err)
+		}
 	}
 	return nil
+}
+
+// stages are the parts of the plan between which rollouts are waited for. Taking back has two: the pods are made anew while
+// the way to them is still there, so that calls are answered until its end.
+func (c *carryOut) stages() [][]plan.Change {
+	changes := c.plan.Changes
+	if c.pathGoesLast {
+		for i := len(changes) - 1; i >= 0; i-- {
+			if changes[i].Action == plan.Restart {
+				return [][]plan.Change{changes[:i+1], changes[i+1:]}
+			}
+		}
+	}
+	return [][]plan.Change{changes}
+}
+
+func (c *carryOut) notBegun(result cluster.ApplyResult) []plan.Change {
+	begun := len(result.Done)
+	if result.Failed != nil {
+		begun++
+	}
+	return c.plan.Changes[begun:]
 }
 
 func (c *carryOut) progress(event cluster.Event) {
@@ -98,11 +128,13 @@ func (c *carryOut) progress(event cluster.Event) {
 	}
 }
 
-// await waits for the rollouts one after the other (they run at the same time) and for the gateway's port.
-func (c *carryOut) await(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, c.write.timeout)
-	defer cancel()
+// await waits for what a stage has set in motion: its rollouts one after the other (they run at the same time), and the
+// gateway's port.
+func (c *carryOut) await(ctx context.Context, stage []plan.Change) error {
 	for _, workload := range c.rollouts {
+		if !slices.ContainsFunc(stage, func(change plan.Change) bool { return isFor(change, workload) }) {
+			continue
+		}
 		options := cluster.RolloutOptions{
 			Progress: func(line string) { fmt.Fprintf(c.streams.Err, "%s: %s\n", workload, line) },
 			Accept:   c.accept,
@@ -116,6 +148,11 @@ func (c *carryOut) await(ctx context.Context) error {
 	}
 	fmt.Fprintf(c.streams.Err, "%s: waiting for port %d to be opened\n", *c.awaitPort, c.port)
 	return c.client.WaitPortOpen(ctx, types.NamespacedName{Namespace: c.awaitPort.Namespace, Name: c.awaitPort.Name}, c.port)
+}
+
+func isFor(change plan.Change, key mesh.Key) bool {
+	kind, _ := mesh.KindOf(change.Object.GroupVersionKind().GroupKind())
+	return key == mesh.Key{Kind: kind, Namespace: change.Object.GetNamespace(), Name: change.Object.GetName()}
 }
 
 // account says after a failure how things stand.

@@ -178,7 +178,7 @@ func (o *createOptions) confirm(ctx context.Context, client *cluster.Client, res
 		fmt.Fprintf(o.streams.Err, "not waited for, and not confirmed: see %s status %s\n", name, argumentOf(result.Workload.Key))
 		return nil
 	}
-	loaded, err := loadPath(ctx, client, result.Workload.Namespace(), result.Gateway.Namespace)
+	loaded, err := loadPath(ctx, client, result.Workload.Namespace())
 	if err != nil {
 		return fmt.Errorf("everything was done, but it could not be confirmed: %w", err)
 	}

@@ -149,7 +149,8 @@ func (o *deleteOptions) carryOut(ctx context.Context, client *cluster.Client, ri
 		return err
 	}
 	doing := &carryOut{
-		streams: o.streams, client: client, write: o.write, plan: removal.Plan, rollouts: removal.Rollouts, goOn: o.command,
+		streams: o.streams, client: client, write: o.write, plan: removal.Plan, rollouts: removal.Rollouts,
+		pathGoesLast: true, goOn: o.command,
 	}
 	if o.write.dryRun == dryRunClient {
 		return o.dryRunAnswer()

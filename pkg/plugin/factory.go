@@ -1,13 +1,14 @@
 package plugin
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
-	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
@@ -22,14 +23,22 @@ func newFactory(flags *genericclioptions.ConfigFlags) *factory { return &factory
 
 // client makes a client of the cluster that the flags and the kubeconfig name.
 func (f *factory) client() (*cluster.Client, error) {
+	if f.nowhere() {
+		return nil, errors.New("there is no kubeconfig that says which cluster is meant: set KUBECONFIG, or name a file with --kubeconfig (create and lint -f FILE need no cluster)")
+	}
 	config, err := f.flags.ToRESTConfig()
-	switch {
-	case clientcmd.IsEmptyConfig(err):
-		return nil, fmt.Errorf("there is no kubeconfig to say which cluster is meant: set KUBECONFIG, or name a file with --kubeconfig (create -f FILE needs no cluster)")
-	case err != nil:
+	if err != nil {
 		return nil, fmt.Errorf("the kubeconfig cannot be used: %w", err)
 	}
 	return cluster.New(config, cluster.Options{Version: version})
+}
+
+// nowhere says that neither a kubeconfig nor a flag nor a pod's own service account says where the cluster is. client-go would
+// go to localhost:8080, where with luck nobody answers.
+func (f *factory) nowhere() bool {
+	raw, err := f.flags.ToRawKubeConfigLoader().RawConfig()
+	inPod := os.Getenv("KUBERNETES_SERVICE_HOST") != ""
+	return err == nil && len(raw.Clusters) == 0 && *f.flags.APIServer == "" && !inPod
 }
 
 // namespace is that of -n, else of the kubeconfig's context, else "default".

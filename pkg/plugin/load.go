@@ -3,12 +3,12 @@ package plugin
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
@@ -101,30 +101,45 @@ func istioCRDs(loaded *cluster.Loaded) []string {
 	return crds
 }
 
-// loadPath reads all that the checks rest on, as far as it concerns the path to a workload: pods and endpoints only of the
-// workload's and the gateway's namespaces, everything that decides elsewhere from everywhere.
-func loadPath(ctx context.Context, client *cluster.Client, namespace, gatewayNamespace string) (*cluster.Loaded, error) {
-	onPath := []string{namespace, gatewayNamespace, rootNamespace}
+// loadPath reads all that the checks rest on, as far as it concerns the path to the workloads of a namespace: pods, endpoints
+// and network policies only of that namespace, the gateways' and the control planes', everything else from everywhere.
+func loadPath(ctx context.Context, client *cluster.Client, namespace string) (*cluster.Loaded, error) {
 	kinds := map[mesh.Kind][]string{}
-	for _, check := range checks.All() {
-		for _, kind := range check.Reads {
+	for _, kind := range lintKinds() {
+		if !slices.Contains(kindsOfNamespace, kind) {
 			kinds[kind] = nil
 		}
 	}
-	for _, kind := range []mesh.Kind{mesh.KindPod, mesh.KindEndpointSlice, mesh.KindNetworkPolicy, mesh.KindIngress} {
-		kinds[kind] = onPath
-	}
-	delete(kinds, mesh.KindSecret)
-	delete(kinds, mesh.KindConfigMap)
 	return client.Load(ctx, cluster.LoadRequest{
-		Kinds: kinds, Fallback: onPath, Now: time.Now(),
+		Kinds: kinds, Fallback: fallbackNamespaces(namespace, ""), Now: time.Now(),
 		Follow: func(found *mesh.Snapshot) cluster.LoadRequest {
 			next := controlPlane(found)
-			delete(next.Kinds, mesh.KindEndpointSlice)
-			next.Secrets = gatewaySecrets(found, namespace, gatewayNamespace)
+			gateways := gatewayNamespaces(found)
+			namespaces := slices.Concat([]string{namespace, rootNamespace}, gateways, next.Kinds[mesh.KindEndpointSlice])
+			slices.Sort(namespaces)
+			namespaces = slices.Compact(namespaces)
+			for _, kind := range kindsOfNamespace {
+				next.Kinds[kind] = namespaces
+			}
+			for _, of := range gateways {
+				next.Secrets = append(next.Secrets, gatewaySecrets(found, namespace, of)...)
+			}
 			return next
 		},
 	})
+}
+
+// kindsOfNamespace are those of which a path needs only the namespaces that it goes through.
+var kindsOfNamespace = []mesh.Kind{mesh.KindPod, mesh.KindEndpointSlice, mesh.KindNetworkPolicy, mesh.KindIngress}
+
+func gatewayNamespaces(found *mesh.Snapshot) []string {
+	var namespaces []string
+	for _, gateway := range found.GatewayWorkloads() {
+		if !slices.Contains(namespaces, gateway.Namespace) {
+			namespaces = append(namespaces, gateway.Namespace)
+		}
+	}
+	return namespaces
 }
 
 // gatewaySecrets are the Secrets that the servers of a gateway's proxies name, for the Gateways that matter to a workload.
