@@ -162,11 +162,12 @@ func podsOtherThan(p *Pass, w exposedWorkload, injection mesh.Injection) []*core
 	return append(podsWithoutProxy(p, w), slices.Concat(slices.Collect(maps.Values(podsOfOtherRevision(p, w, injection.Revision)))...)...)
 }
 
-// podsWithoutProxy are the running pods of a workload that have none, by name. Pods that are being deleted do not count.
+// podsWithoutProxy are the running pods of a workload that have none and that no injector has seen, by name. Pods that are
+// being deleted do not count.
 func podsWithoutProxy(p *Pass, w exposedWorkload) []*core.Pod {
 	var without []*core.Pod
 	for _, pod := range p.PodsOf(w.Workload) {
-		if _, has := mesh.ProxyOf(pod); !has && pod.DeletionTimestamp == nil {
+		if _, has := mesh.ProxyOf(pod); !has && !mesh.PassedInjector(pod) && pod.DeletionTimestamp == nil {
 			without = append(without, pod)
 		}
 	}

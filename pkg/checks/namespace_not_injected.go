@@ -29,22 +29,20 @@ var namespaceNotInjected = &Check{
 
 func runNamespaceNotInjected(p *Pass) {
 	for _, namespace := range exposedNamespaces(p) {
+		fixes := map[string]Fix{}
 		for _, workload := range namespace.Workloads {
-			if knownAbsence(p, workload) == namespaceUnlabeled {
-				reportNamespaceNotInjected(p, namespace, workload)
+			if knownAbsence(p, workload) != namespaceUnlabeled {
+				continue
 			}
+			p.Report(Finding{
+				Object:   workload.Object,
+				Message:  fmt.Sprintf("No injector webhook selects the pods of %s, so they have no proxy.", workload.Key),
+				Evidence: []string{namespaceLabelsText(namespace), workload.evidence()},
+				Symptom:  inMeshSymptom,
+				Fix:      fixNamespaceNotInjected(p, namespace, workload, fixes),
+			})
 		}
 	}
-}
-
-func reportNamespaceNotInjected(p *Pass, namespace exposedNamespace, w exposedWorkload) {
-	p.Report(Finding{
-		Object:   w.Object,
-		Message:  fmt.Sprintf("No injector webhook selects the pods of %s, so they have no proxy.", w.Key),
-		Evidence: []string{namespaceLabelsText(namespace), w.evidence()},
-		Symptom:  inMeshSymptom,
-		Fix:      fixNamespaceNotInjected(p, namespace, w),
-	})
 }
 
 // namespaceLabelsText says what the webhooks have to go by.
@@ -63,18 +61,23 @@ func namespaceLabelsText(namespace exposedNamespace) string {
 const restartTogether = 50
 
 // fixNamespaceNotInjected labels the namespace. Where somebody has said that there is to be no injection, that is asked for,
-// and where only the pods' own opt-out is in the way, it is left to the user.
-func fixNamespaceNotInjected(p *Pass, namespace exposedNamespace, w exposedWorkload) Fix {
+// and where only the pods' own opt-out is in the way, it is left to the user. The workloads of a namespace share their fixes.
+func fixNamespaceNotInjected(p *Pass, namespace exposedNamespace, w exposedWorkload, shared map[string]Fix) Fix {
 	label, level, ok := chooseLabel(p, p.NamespaceInjectionLabels(w.Workload), mesh.LabelInjection)
 	if !ok {
-		return Fix{Text: fmt.Sprintf("Label namespace %s with what an injector webhook selects (%s), and take %s=false off the pods.",
-			namespace.Name, "istio-injection=enabled or istio.io/rev=<revision>", mesh.LabelInject)}
+		return Fix{Text: fmt.Sprintf("Label namespace %s with what an injector webhook selects (istio-injection=enabled or istio.io/rev=<revision>); "+
+			"pods that opt out with %s, or whose injector cannot be called, have to be seen to first.", namespace.Name, mesh.LabelInject)}
 	}
 	if _, stated := namespace.Labels[mesh.LabelInjection]; stated || w.weak() {
 		level = Ask
 	}
 	if len(namespace.Workloads) > restartTogether {
 		namespace.Workloads = []exposedWorkload{w}
+		return labelNamespace(p, namespace, label, level)
 	}
-	return labelNamespace(p, namespace, label, level)
+	key := label.String() + " " + string(level)
+	if _, made := shared[key]; !made {
+		shared[key] = labelNamespace(p, namespace, label, level)
+	}
+	return shared[key]
 }

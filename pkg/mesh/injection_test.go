@@ -135,6 +135,11 @@ func TestInjectionOf(t *testing.T) {
 			name: "policy disabled", webhooks: defaultRevision, namespace: "istio-injection: enabled", more: injectorConfigYAML("policy: disabled"), by: "istio-sidecar-injector",
 			reason: `the injector's policy is "disabled", so that only pods that ask for it are injected`,
 		},
+		{
+			name: "no such policy", webhooks: defaultRevision, namespace: "istio-injection: enabled", more: injectorConfigYAML("policy: on-demand"), by: "istio-sidecar-injector",
+			reason: `the injector's policy is "on-demand", which is none that it knows, and it then injects nothing`,
+		},
+		{name: "config without text", webhooks: defaultRevision, namespace: "istio-injection: enabled", more: injectorConfigYAML(""), by: "istio-sidecar-injector", revision: "default"},
 		{name: "policy disabled, pod asks", webhooks: defaultRevision, namespace: "istio-injection: enabled", labels: `, sidecar.istio.io/inject: "true"`, more: injectorConfigYAML("policy: disabled"), revision: "default", by: "istio-sidecar-injector"},
 		{
 			name: "never selector", webhooks: defaultRevision, namespace: "istio-injection: enabled", by: "istio-sidecar-injector",

@@ -17,6 +17,12 @@ type injectorConfig struct {
 	AlwaysInjectSelector []metav1.LabelSelector `json:"alwaysInjectSelector"`
 }
 
+// The policies of an injector: whether it injects pods that say nothing.
+const (
+	policyEnabled  = "enabled"
+	policyDisabled = "disabled"
+)
+
 // ignoredNamespaces are never injected, whatever their labels.
 // Source: Istio's pkg/kube/inject/initializer.go (IgnoredNamespaces).
 var ignoredNamespaces = []string{
@@ -39,13 +45,14 @@ func (s *Snapshot) injectorConfig(injector *Injector) *injectorConfig {
 	}
 	s.read(KindConfigMap)
 	return remember(s, injectorConfigMemory{namespace, name}, func() *injectorConfig {
+		asInstalled := &injectorConfig{Policy: policyEnabled}
 		configMap, ok := s.ConfigMaps().Get(namespace, name)
-		if !ok {
-			return &injectorConfig{Policy: "enabled"}
+		if !ok || configMap.Data["config"] == "" {
+			return asInstalled
 		}
 		config := &injectorConfig{}
 		if err := yaml.Unmarshal([]byte(configMap.Data["config"]), config); err != nil {
-			return &injectorConfig{Policy: "enabled"}
+			return asInstalled
 		}
 		return config
 	})
@@ -76,16 +83,16 @@ func (c *injectorConfig) leavesOut(namespace string, template *core.PodTemplateS
 		return "the injector's neverInjectSelector matches its pods"
 	case anySelects(c.AlwaysInjectSelector, podLabels):
 		return c.leavesOutWanted()
-	case c.Policy == "enabled":
-		return ""
-	default:
+	case c.Policy == policyDisabled:
 		return fmt.Sprintf("the injector's policy is %q, so that only pods that ask for it are injected", c.Policy)
+	default:
+		return c.leavesOutWanted()
 	}
 }
 
 // leavesOutWanted is leavesOut for pods that ask for a proxy: only an injector without a valid policy refuses them.
 func (c *injectorConfig) leavesOutWanted() string {
-	if c.Policy == "enabled" || c.Policy == "disabled" {
+	if c.Policy == policyEnabled || c.Policy == policyDisabled {
 		return ""
 	}
 	return fmt.Sprintf("the injector's policy is %q, which is none that it knows, and it then injects nothing", c.Policy)

@@ -48,6 +48,14 @@ func ProxyOf(pod *core.Pod) (Proxy, bool) {
 	return Proxy{}, false
 }
 
+// PassedInjector says that an injector has seen the pod, whatever its templates then put into it: those for gRPC without a
+// proxy add none.
+// Source: Istio's pkg/kube/inject/webhook.go (applyMetadata).
+func PassedInjector(pod *core.Pod) bool {
+	_, annotated := pod.Annotations[statusAnnotation]
+	return annotated
+}
+
 // revisionOf falls back on the annotation of older injectors' templates.
 func revisionOf(pod *core.Pod, status injectionStatus) string {
 	if status.Revision != "" {
