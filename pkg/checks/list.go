@@ -78,5 +78,13 @@ func All() []*Check {
 		httpPolicyOnTCPPort,
 		networkPolicyBlocksGateway,
 		sidecarEgressHidesService,
+		parentNotFound,
+		routeNotAllowed,
+		hostnameMismatch,
+		backendNotFound,
+		referenceNotGranted,
+		routeNotAccepted,
+		gatewayClassNotFound,
+		httpRouteForGRPC,
 	}
 }

@@ -44,3 +44,18 @@ func BackendReference(route *APIRoute, backend APIBackend) Reference {
 		ToKind: KindService, ToNamespace: backend.Namespace(route), ToName: string(backend.Reference.Name),
 	}
 }
+
+// CertificateReference is a Gateway listener's reference to a Secret, as ReferenceGrants see it; ok is false for other kinds.
+func CertificateReference(gateway *gatewayapi.Gateway, reference gatewayapi.SecretObjectReference) (certificate Reference, ok bool) {
+	if !refersTo(reference.Group, reference.Kind, "", "Secret", "Secret") {
+		return Reference{}, false
+	}
+	certificate = Reference{
+		FromKind: KindKubernetesGateway, FromNamespace: gateway.Namespace,
+		ToKind: KindSecret, ToNamespace: gateway.Namespace, ToName: string(reference.Name),
+	}
+	if reference.Namespace != nil {
+		certificate.ToNamespace = string(*reference.Namespace)
+	}
+	return certificate, true
+}

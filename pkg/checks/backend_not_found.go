@@ -1,0 +1,102 @@
+package checks
+
+import (
+	"fmt"
+	"strings"
+
+	core "k8s.io/api/core/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+var backendNotFound = &Check{
+	ID:     "GX804",
+	Slug:   "backend-not-found",
+	Levels: []Level{Error, Warning},
+	Title:  "A route's backend Service or port does not exist",
+	What: "A `backendRef` of a GRPCRoute (or of an HTTPRoute that may lead to gRPC) names a Service that does not exist, or a port that the " +
+		"Service does not have.",
+	Why: "A backendRef takes the Service's own name, not a DNS name, and the number of a Service port, not of a container port. For calls that " +
+		"would go to a backend that is not found the gateway answers 500.",
+	Client: "UNKNOWN (500), or UNAVAILABLE where the Service is there and the port is not.",
+	Bad: exampleShopServer + exampleShopAPIGateway + `apiVersion: gateway.networking.k8s.io/v1
+kind: GRPCRoute
+metadata: {name: orders, namespace: shop}
+spec:
+  parentRefs: [{name: edge}]
+  rules:
+  - backendRefs: [{name: orders, port: 50051}]
+`,
+	Good: exampleShopServer + exampleShopAPIGateway + `apiVersion: gateway.networking.k8s.io/v1
+kind: GRPCRoute
+metadata: {name: orders, namespace: shop}
+spec:
+  parentRefs: [{name: edge}]
+  rules:
+  - backendRefs: [{name: orders, port: 8000}]
+`,
+	Reads:    append(append([]mesh.Kind{}, apiRouteReads...), mesh.KindService),
+	Consults: withoutKinds(apiRouteConsults, mesh.KindService),
+	Since:    "v0.1.0",
+	Run:      runBackendNotFound,
+}
+
+func runBackendNotFound(p *Pass) {
+	for _, route := range p.APIRoutes() {
+		of := p.apiRouteRelevance(route)
+		if !p.speaksOfLost(of) {
+			continue
+		}
+		for _, backend := range route.Backends {
+			if !backend.IsService() {
+				continue
+			}
+			service, _, ok := p.BackendService(route, backend)
+			if ok {
+				continue
+			}
+			if finding, missing := judgeBackend(p, route, backend, service); missing {
+				finding.Level = p.levelFor(of, Error)
+				p.Report(finding)
+			}
+		}
+	}
+}
+
+// judgeBackend says what is wrong with a reference that leads nowhere; missing is false where that cannot be known.
+func judgeBackend(p *Pass, route *mesh.APIRoute, backend mesh.APIBackend, service *core.Service) (finding Finding, missing bool) {
+	name, namespace := string(backend.Reference.Name), backend.Namespace(route)
+	finding = Finding{Object: route.Object, Path: backendField(backend, "name"), Symptom: "UNKNOWN: the gateway answers 500."}
+	switch {
+	case backend.Reference.Port == nil:
+		finding.Path = fieldPath("spec", "rules", backend.Rule, "backendRefs", backend.Index)
+		finding.Message = fmt.Sprintf("The reference to Service %s/%s has no port.", namespace, name)
+		finding.Fix.Text = "Name a port of the Service."
+	case service != nil:
+		finding.Path = backendField(backend, "port")
+		finding.Message = fmt.Sprintf("Service %s/%s has no port %d.", namespace, name, *backend.Reference.Port)
+		finding.Evidence = portsEvidence(service, int32(*backend.Reference.Port))
+		finding.Fix.Text = "Name a port of the Service, not of its containers."
+	case strings.Contains(name, "."):
+		finding.Message = fmt.Sprintf("%q is no name of a Service: a backendRef takes the name alone, and the namespace beside it.", name)
+		finding.Fix.Text = "Write the Service's name in name and its namespace in namespace."
+	default:
+		finding.Message = fmt.Sprintf("Service %s/%s does not exist.", namespace, name)
+		finding.Fix.Text = "Name an existing Service, with its namespace where that is not the route's own."
+		return finding, p.Missing(mesh.KindService, namespace, name)
+	}
+	return finding, true
+}
+
+// portsEvidence says which ports the Service has, and where the wrong number may come from.
+func portsEvidence(service *core.Service, wrong int32) []string {
+	var evidence []string
+	for _, port := range service.Spec.Ports {
+		if port.TargetPort.IntVal == wrong {
+			evidence = append(evidence, fmt.Sprintf("%d is the targetPort of port %d", wrong, port.Port))
+		} else {
+			evidence = append(evidence, fmt.Sprintf("it has port %d", port.Port))
+		}
+	}
+	return evidence
+}

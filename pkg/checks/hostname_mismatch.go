@@ -1,0 +1,79 @@
+package checks
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+var hostnameMismatch = &Check{
+	ID:     "GX803",
+	Slug:   "hostname-mismatch",
+	Levels: []Level{Error, Warning},
+	Title:  "The route's hostnames and the listener's do not meet",
+	What: "None of the listeners that a GRPCRoute (or an HTTPRoute to an exposed port) names has a hostname in common with the route's " +
+		"hostnames.",
+	Why:    "A listener takes a route for the names that both cover; `*.example.com` covers any name below it, and no hostname covers all.",
+	Client: "UNIMPLEMENTED: the gateway answers 404.",
+	Bad: exampleShopServer + exampleShopAPIGateway + `apiVersion: gateway.networking.k8s.io/v1
+kind: GRPCRoute
+metadata: {name: orders, namespace: shop}
+spec:
+  parentRefs: [{name: edge}]
+  hostnames: [orders.example.org]
+  rules:
+  - backendRefs: [{name: orders, port: 8000}]
+`,
+	Good: exampleShopServer + exampleShopAPIGateway + `apiVersion: gateway.networking.k8s.io/v1
+kind: GRPCRoute
+metadata: {name: orders, namespace: shop}
+spec:
+  parentRefs: [{name: edge}]
+  hostnames: [orders.example.com]
+  rules:
+  - backendRefs: [{name: orders, port: 8000}]
+`,
+	Reads:    apiRouteReads,
+	Consults: apiRouteConsults,
+	Since:    "v0.1.0",
+	Run:      runHostnameMismatch,
+}
+
+func runHostnameMismatch(p *Pass) {
+	for _, route := range p.APIRoutes() {
+		of := p.apiRouteRelevance(route)
+		if !p.speaksOfLost(of) {
+			continue
+		}
+		for _, parent := range p.GatewayParents(route) {
+			if !onlyHostnamesDiffer(parent) {
+				continue
+			}
+			var evidence []string
+			for _, match := range parent.Listeners {
+				evidence = append(evidence, fmt.Sprintf("%s has hostname %s", listenerText(parent.Gateway, match.Listener), *match.Listener.Hostname))
+			}
+			p.Report(Finding{
+				Level:  p.levelFor(of, Error),
+				Object: route.Object,
+				Path:   ".spec.hostnames",
+				Message: fmt.Sprintf("No listener of Gateway %s/%s that the route names takes %s.",
+					parent.Namespace, parent.Name, strings.Join(route.Hostnames, ", ")),
+				Evidence: evidence,
+				Symptom:  routeNotServed,
+				Fix:      Fix{Text: "Give the route a hostname that the listener covers, or the listener one that covers the route's."},
+			})
+		}
+	}
+}
+
+// onlyHostnamesDiffer says that all listeners that the reference names have other hostnames than the route.
+func onlyHostnamesDiffer(parent mesh.RouteParent) bool {
+	for _, match := range parent.Listeners {
+		if match.Attachment != mesh.HostnamesDoNotMeet {
+			return false
+		}
+	}
+	return len(parent.Listeners) > 0
+}

@@ -1,0 +1,131 @@
+package checks
+
+import (
+	"fmt"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	gatewayapi "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+)
+
+var referenceNotGranted = &Check{
+	ID:     "GX805",
+	Slug:   "reference-not-granted",
+	Levels: []Level{Error, Warning},
+	Title:  "A reference into another namespace is not granted",
+	What: "A `backendRef` of a route, or a `certificateRef` of a Gateway, leads into another namespace, and no ReferenceGrant there allows it for " +
+		"the kind and namespace that it comes from.",
+	Why: "References across namespaces are refused unless the namespace that is referred to agrees. A grant for HTTPRoutes says nothing of " +
+		"GRPCRoutes, and one for routes nothing of Gateways.",
+	Client: "UNKNOWN (the gateway answers 500) for a backend; UNAVAILABLE for a certificate, because the listener is not programmed.",
+	Bad:    exampleShopServer + exampleGrantedRoute,
+	Good: exampleShopServer + exampleGrantedRoute + `---
+apiVersion: gateway.networking.k8s.io/v1beta1
+kind: ReferenceGrant
+metadata: {name: from-infra, namespace: shop}
+spec:
+  from: [{group: gateway.networking.k8s.io, kind: GRPCRoute, namespace: infra}]
+  to: [{group: "", kind: Service, name: orders}]
+`,
+	Reads:    append(append([]mesh.Kind{}, apiRouteReads...), mesh.KindReferenceGrant),
+	Consults: withoutKinds(apiRouteConsults, mesh.KindReferenceGrant),
+	Since:    "v0.1.0",
+	Run:      runReferenceNotGranted,
+}
+
+// exampleGrantedRoute is a route in a Gateway's namespace to a Service in another.
+var exampleGrantedRoute = exampleInfraAPIGateway("Same") + `apiVersion: gateway.networking.k8s.io/v1
+kind: GRPCRoute
+metadata: {name: orders, namespace: infra}
+spec:
+  parentRefs: [{name: edge}]
+  hostnames: [orders.example.com]
+  rules:
+  - backendRefs: [{name: orders, namespace: shop, port: 8000}]
+`
+
+func runReferenceNotGranted(p *Pass) {
+	for _, route := range p.APIRoutes() {
+		of := p.apiRouteRelevance(route)
+		if !p.speaksOfLost(of) {
+			continue
+		}
+		for _, backend := range route.Backends {
+			reference := mesh.BackendReference(route, backend)
+			if backend.IsService() && isRefused(p, reference) {
+				reportRefused(p, reference, Finding{
+					Object: route.Object, Path: backendField(backend, "namespace"), Level: p.levelFor(of, Error),
+					Symptom: "UNKNOWN: the gateway answers 500.",
+				})
+			}
+		}
+	}
+	gateways := gatewaysOfGRPC(p)
+	for _, gateway := range p.KubernetesGateways().All() {
+		if of, judged := gateways[gateway]; judged && p.speaksOfLost(of) {
+			judgeCertificateReferences(p, gateway, p.levelFor(of, Error))
+		}
+	}
+}
+
+func judgeCertificateReferences(p *Pass, gateway *gatewayapi.Gateway, level Level) {
+	for i, listener := range gateway.Spec.Listeners {
+		if listener.TLS == nil {
+			continue
+		}
+		for j := range listener.TLS.CertificateRefs {
+			reference, ok := mesh.CertificateReference(gateway, listener.TLS.CertificateRefs[j])
+			if ok && isRefused(p, reference) {
+				reportRefused(p, reference, Finding{
+					Object: gateway, Path: fieldPath("spec", "listeners", i, "tls", "certificateRefs", j, "namespace"), Level: level,
+					Symptom: "UNAVAILABLE: the listener is not programmed.",
+				})
+			}
+		}
+	}
+}
+
+func isRefused(p *Pass, reference mesh.Reference) bool {
+	return !p.Granted(reference) && p.Missing(mesh.KindReferenceGrant, reference.ToNamespace, "")
+}
+
+func reportRefused(p *Pass, reference mesh.Reference, finding Finding) {
+	from, to := reference.FromKind.Info(), reference.ToKind.Info()
+	finding.Message = fmt.Sprintf("No ReferenceGrant in namespace %s lets a %s of namespace %s refer to %s %s.",
+		reference.ToNamespace, from.Kind, reference.FromNamespace, to.Kind, reference.ToName)
+	for _, grant := range p.ReferenceGrants().In(reference.ToNamespace) {
+		finding.Evidence = append(finding.Evidence, fmt.Sprintf("%s is for others", mesh.KeyOf(grant)))
+	}
+	finding.Fix = Fix{
+		Text:  fmt.Sprintf("Create a ReferenceGrant in namespace %s.", reference.ToNamespace),
+		Level: Safe,
+		Changes: []plan.Change{{
+			Action: plan.Create, Object: grantFor(p, reference),
+			Reason: fmt.Sprintf("%s of namespace %s may then refer to %s %s", from.Kind, reference.FromNamespace, to.Kind, reference.ToName),
+		}},
+	}
+	p.Report(finding)
+}
+
+// grantFor is the ReferenceGrant that allows just this reference, under a name that no other has.
+func grantFor(p *Pass, reference mesh.Reference) *unstructured.Unstructured {
+	from, to := reference.FromKind.Info(), reference.ToKind.Info()
+	name := strings.ToLower(fmt.Sprintf("%s-%s-to-%s", reference.FromNamespace, from.Kind, reference.ToName))
+	for taken := 2; ; taken++ {
+		if _, exists := p.ReferenceGrants().Get(reference.ToNamespace, name); !exists {
+			break
+		}
+		name = fmt.Sprintf("%s-%d", name, taken)
+	}
+	grant := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{
+		"from": []any{map[string]any{"group": from.Group, "kind": from.Kind, "namespace": reference.FromNamespace}},
+		"to":   []any{map[string]any{"group": to.Group, "kind": to.Kind, "name": reference.ToName}},
+	}}}
+	grant.SetGroupVersionKind(mesh.KindReferenceGrant.Info().GroupVersionKind)
+	grant.SetNamespace(reference.ToNamespace)
+	grant.SetName(name)
+	return grant
+}

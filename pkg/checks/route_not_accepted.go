@@ -1,0 +1,174 @@
+package checks
+
+import (
+	"fmt"
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	gatewayapi "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+var routeNotAccepted = &Check{
+	ID:     "GX806",
+	Slug:   "route-not-accepted",
+	Levels: []Level{Error, Warning},
+	Title:  "The controller's own status says that it does not serve the object",
+	What: "The status of a GRPCRoute, of an HTTPRoute that may lead to gRPC, or of their Gateway has Accepted, ResolvedRefs or Programmed false, " +
+		"and no other check explains it.",
+	Why: "Controllers of the Gateway API write into the status what they make of an object. A route that is not accepted is not served; one whose " +
+		"references are not resolved answers 500 for them; a Gateway or listener that is not programmed does not listen.",
+	Client: "UNIMPLEMENTED, UNKNOWN or UNAVAILABLE, in this order of cases.",
+	Bad: exampleShopServer + exampleShopAPIGateway + exampleShopAPIRoute + `status:
+  parents:
+  - parentRef: {name: edge}
+    controllerName: istio.io/gateway-controller
+    conditions:
+    - {type: Accepted, status: "False", reason: UnsupportedValue, message: unsupported filter, lastTransitionTime: "2026-01-01T00:00:00Z"}
+`,
+	Good: exampleShopServer + exampleShopAPIGateway + exampleShopAPIRoute + `status:
+  parents:
+  - parentRef: {name: edge}
+    controllerName: istio.io/gateway-controller
+    conditions:
+    - {type: Accepted, status: "True", reason: Accepted, message: Route was valid, lastTransitionTime: "2026-01-01T00:00:00Z"}
+`,
+	Reads:    append(append([]mesh.Kind{}, apiRouteReads...), mesh.KindService, mesh.KindReferenceGrant),
+	Consults: withoutKinds(apiRouteConsults, mesh.KindService, mesh.KindReferenceGrant),
+	Since:    "v0.1.0",
+	Run:      runRouteNotAccepted,
+}
+
+func runRouteNotAccepted(p *Pass) {
+	for _, route := range p.APIRoutes() {
+		if of := p.apiRouteRelevance(route); p.speaksOfLost(of) {
+			judgeRouteStatus(p, route, p.levelFor(of, Error))
+		}
+	}
+	relevances := gatewaysOfGRPC(p)
+	for _, gateway := range p.KubernetesGateways().All() {
+		if of, judged := relevances[gateway]; judged && p.speaksOfLost(of) {
+			judgeGatewayStatus(p, gateway, p.levelFor(of, Error))
+		}
+	}
+}
+
+func judgeRouteStatus(p *Pass, route *mesh.APIRoute, level Level) {
+	for i, parent := range route.Status {
+		for j, condition := range parent.Conditions {
+			if !saysNo(condition, route.Object) || explainsRoute(p, route, parent, condition) {
+				continue
+			}
+			symptom := routeNotServed
+			if condition.Type == string(gatewayapi.RouteConditionResolvedRefs) {
+				symptom = "UNKNOWN: the gateway answers 500."
+			}
+			p.Report(statusFinding(route.Object, level, fieldPath("status", "parents", i, "conditions", j),
+				string(parent.ControllerName), condition, symptom))
+			return
+		}
+	}
+}
+
+// saysNo says that a condition that decides is false, of the object as it now is: a status of an older generation is not yet
+// about it.
+func saysNo(condition metav1.Condition, object mesh.Object) bool {
+	deciding := []string{
+		string(gatewayapi.RouteConditionAccepted), string(gatewayapi.RouteConditionResolvedRefs), string(gatewayapi.GatewayConditionProgrammed),
+	}
+	stale := condition.ObservedGeneration > 0 && condition.ObservedGeneration < object.GetGeneration()
+	return slices.Contains(deciding, condition.Type) && condition.Status == metav1.ConditionFalse && !stale
+}
+
+// explainsRoute says that the condition is about what other checks judge by the objects themselves: whether the parent takes the
+// route (GX801 to GX803), and whether its backends are there and granted (GX804, GX805).
+func explainsRoute(p *Pass, route *mesh.APIRoute, status gatewayapi.RouteParentStatus, condition metav1.Condition) bool {
+	switch gatewayapi.RouteConditionReason(condition.Reason) {
+	case gatewayapi.RouteReasonNoMatchingParent, gatewayapi.RouteReasonNotAllowedByListeners, gatewayapi.RouteReasonNoMatchingListenerHostname:
+		return judgedParent(p, route, status.ParentRef)
+	case gatewayapi.RouteReasonRefNotPermitted, gatewayapi.RouteReasonBackendNotFound:
+		return !hasOtherReferences(route)
+	}
+	for _, parent := range p.GatewayParents(route) {
+		if isSameParent(parent, route, status.ParentRef) && (parent.Gateway == nil || !parent.Attached()) {
+			return condition.Type == string(gatewayapi.RouteConditionAccepted)
+		}
+	}
+	return false
+}
+
+// judgedParent says that the reference is one to a Gateway that is known.
+func judgedParent(p *Pass, route *mesh.APIRoute, reference gatewayapi.ParentReference) bool {
+	return slices.ContainsFunc(p.GatewayParents(route), func(parent mesh.RouteParent) bool {
+		return isSameParent(parent, route, reference)
+	})
+}
+
+func isSameParent(parent mesh.RouteParent, route *mesh.APIRoute, reference gatewayapi.ParentReference) bool {
+	namespace := route.Key.Namespace
+	if reference.Namespace != nil {
+		namespace = string(*reference.Namespace)
+	}
+	return parent.Name == string(reference.Name) && parent.Namespace == namespace
+}
+
+// hasOtherReferences says that a route refers to what is not judged here: backends of other kinds than Service, or filters.
+func hasOtherReferences(route *mesh.APIRoute) bool {
+	if slices.ContainsFunc(route.Backends, func(backend mesh.APIBackend) bool { return !backend.IsService() }) {
+		return true
+	}
+	switch typed := route.Object.(type) {
+	case *gatewayapi.GRPCRoute:
+		return slices.ContainsFunc(typed.Spec.Rules, func(rule gatewayapi.GRPCRouteRule) bool { return len(rule.Filters) > 0 })
+	case *gatewayapi.HTTPRoute:
+		return slices.ContainsFunc(typed.Spec.Rules, func(rule gatewayapi.HTTPRouteRule) bool { return len(rule.Filters) > 0 })
+	}
+	return false
+}
+
+func judgeGatewayStatus(p *Pass, gateway *gatewayapi.Gateway, level Level) {
+	if _, served := p.GatewayClassController(string(gateway.Spec.GatewayClassName)); !served {
+		return // GX807
+	}
+	explained := false
+	for i, listener := range gateway.Status.Listeners {
+		if isNotGranted(listener) {
+			explained = true // GX805
+			continue
+		}
+		for j, condition := range listener.Conditions {
+			if saysNo(condition, gateway) {
+				finding := statusFinding(gateway, level, fieldPath("status", "listeners", i, "conditions", j), "its controller", condition,
+					"UNAVAILABLE: the listener is not there.")
+				finding.Evidence = append(finding.Evidence, fmt.Sprintf("this is the status of listener %q", listener.Name))
+				p.Report(finding)
+				return
+			}
+		}
+	}
+	for i, condition := range gateway.Status.Conditions {
+		if saysNo(condition, gateway) && !explained {
+			p.Report(statusFinding(gateway, level, fieldPath("status", "conditions", i), "its controller", condition,
+				"UNAVAILABLE: the gateway does not listen."))
+			return
+		}
+	}
+}
+
+// isNotGranted says that the listener's references are refused for want of a ReferenceGrant.
+func isNotGranted(listener gatewayapi.ListenerStatus) bool {
+	return slices.ContainsFunc(listener.Conditions, func(condition metav1.Condition) bool {
+		return condition.Reason == string(gatewayapi.ListenerReasonRefNotPermitted) && condition.Status == metav1.ConditionFalse
+	})
+}
+
+func statusFinding(object mesh.Object, level Level, path, controller string, condition metav1.Condition, symptom string) Finding {
+	return Finding{
+		Level: level, Object: object, Path: path,
+		Message:  fmt.Sprintf("%s says %s is false: %s: %s.", controller, condition.Type, condition.Reason, condition.Message),
+		Evidence: []string{fmt.Sprintf("condition %s of the status, reason %s", condition.Type, condition.Reason)},
+		Symptom:  symptom,
+		Fix:      Fix{Text: "Change what the reason names; the controller then judges the object anew."},
+	}
+}

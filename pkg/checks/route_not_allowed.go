@@ -1,0 +1,177 @@
+package checks
+
+import (
+	"fmt"
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	gatewayapi "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+)
+
+var routeNotAllowed = &Check{
+	ID:     "GX802",
+	Slug:   "route-not-allowed",
+	Levels: []Level{Error, Warning},
+	Title:  "No listener of the parent takes routes of this namespace or kind",
+	What: "The listeners that a GRPCRoute (or an HTTPRoute to an exposed port) names shut it out by `allowedRoutes`: by the route's namespace, or " +
+		"by its kind.",
+	Why: "Without `allowedRoutes.namespaces` a listener takes routes of the Gateway's own namespace only. With `kinds` it takes only those; " +
+		"listeners of protocol TLS and TCP take neither GRPCRoutes nor HTTPRoutes.",
+	Client:   "UNIMPLEMENTED: the gateway answers 404.",
+	Bad:      exampleShopServer + exampleInfraAPIGateway("Same") + exampleInfraRoute,
+	Good:     exampleShopServer + exampleInfraAPIGateway("All") + exampleInfraRoute,
+	Reads:    apiRouteReads,
+	Consults: apiRouteConsults,
+	Since:    "v0.1.0",
+	Run:      runRouteNotAllowed,
+}
+
+// exampleInfraAPIGateway is a Gateway in a namespace of its own.
+func exampleInfraAPIGateway(from string) string {
+	return `apiVersion: v1
+kind: Namespace
+metadata: {name: infra}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: edge, namespace: infra}
+spec:
+  gatewayClassName: istio
+  listeners:
+  - name: grpc
+    port: 80
+    protocol: HTTP
+    allowedRoutes: {namespaces: {from: ` + from + `}}
+---
+`
+}
+
+const exampleInfraRoute = `apiVersion: gateway.networking.k8s.io/v1
+kind: GRPCRoute
+metadata: {name: orders, namespace: shop}
+spec:
+  parentRefs: [{name: edge, namespace: infra}]
+  hostnames: [orders.example.com]
+  rules:
+  - backendRefs: [{name: orders, port: 8000}]
+`
+
+func runRouteNotAllowed(p *Pass) {
+	for _, route := range p.APIRoutes() {
+		of := p.apiRouteRelevance(route)
+		if !p.speaksOfLost(of) {
+			continue
+		}
+		for _, parent := range p.GatewayParents(route) {
+			if match, ok := shutOut(parent); ok && namespaceKnown(p, route, match) {
+				reportShutOut(p, route, parent, match, p.levelFor(of, Error))
+			}
+		}
+	}
+}
+
+// shutOut is the first listener that would take the route if its allowedRoutes did; ok is false where one takes it, and where
+// the hostnames keep it from all.
+func shutOut(parent mesh.RouteParent) (first mesh.ListenerMatch, ok bool) {
+	if parent.Attached() {
+		return mesh.ListenerMatch{}, false
+	}
+	place := slices.IndexFunc(parent.Listeners, func(match mesh.ListenerMatch) bool {
+		return match.Attachment == mesh.NamespaceShutOut || match.Attachment == mesh.KindShutOut
+	})
+	if place < 0 {
+		return mesh.ListenerMatch{}, false
+	}
+	return parent.Listeners[place], true
+}
+
+// namespaceKnown says that a listener's selector was held against the namespace as it is.
+func namespaceKnown(p *Pass, route *mesh.APIRoute, match mesh.ListenerMatch) bool {
+	if match.Attachment != mesh.NamespaceShutOut || selectorOfListener(match.Listener) == nil {
+		return true
+	}
+	_, there := p.Namespaces().Get("", route.Key.Namespace)
+	return there || p.Missing(mesh.KindNamespace, "", route.Key.Namespace)
+}
+
+func selectorOfListener(listener *gatewayapi.Listener) *metav1.LabelSelector {
+	if listener.AllowedRoutes == nil || listener.AllowedRoutes.Namespaces == nil || listener.AllowedRoutes.Namespaces.From == nil ||
+		*listener.AllowedRoutes.Namespaces.From != gatewayapi.NamespacesFromSelector {
+		return nil
+	}
+	return listener.AllowedRoutes.Namespaces.Selector
+}
+
+func reportShutOut(p *Pass, route *mesh.APIRoute, parent mesh.RouteParent, match mesh.ListenerMatch, level Level) {
+	listener := listenerText(parent.Gateway, match.Listener)
+	finding := Finding{Level: level, Object: route.Object, Path: fieldPath("spec", "parentRefs", parent.Index), Symptom: routeNotServed}
+	selector := selectorOfListener(match.Listener)
+	switch {
+	case match.Attachment == mesh.KindShutOut:
+		finding.Message = fmt.Sprintf("Routes of kind %s are not taken by %s.", route.Key.Kind, listener)
+		finding.Evidence = kindsEvidence(match.Listener)
+		finding.Fix = allowKind(route, parent.Gateway, match.Listener)
+	case selector != nil:
+		finding.Message = fmt.Sprintf("Routes of namespace %s are not taken by %s, whose selector asks for other labels.",
+			route.Key.Namespace, listener)
+		finding.Evidence = []string{fmt.Sprintf("its selector is %s", metav1.FormatLabelSelector(selector))}
+		finding.Fix = Fix{Text: fmt.Sprintf("Label namespace %s so that the selector matches, or widen the selector.", route.Key.Namespace)}
+	default:
+		finding.Message = fmt.Sprintf("Routes of namespace %s are not taken by %s, which takes those of its own namespace only.",
+			route.Key.Namespace, listener)
+		finding.Fix = allowNamespace(route, parent.Gateway, match.Listener)
+	}
+	p.Report(finding)
+}
+
+func kindsEvidence(listener *gatewayapi.Listener) []string {
+	if listener.AllowedRoutes == nil || len(listener.AllowedRoutes.Kinds) == 0 {
+		return []string{fmt.Sprintf("its protocol is %s", listener.Protocol)}
+	}
+	evidence := []string{fmt.Sprintf("its protocol is %s", listener.Protocol)}
+	for _, kind := range listener.AllowedRoutes.Kinds {
+		evidence = append(evidence, fmt.Sprintf("its allowedRoutes name %s", kind.Kind))
+	}
+	return evidence
+}
+
+// allowKind adds the route's kind to those that the listener takes; a listener of another protocol cannot take it at all.
+func allowKind(route *mesh.APIRoute, gateway *gatewayapi.Gateway, listener *gatewayapi.Listener) Fix {
+	if listener.AllowedRoutes == nil || len(listener.AllowedRoutes.Kinds) == 0 {
+		return Fix{Text: "Name a listener of protocol HTTP or HTTPS."}
+	}
+	kinds := []any{}
+	for _, kind := range listener.AllowedRoutes.Kinds {
+		allowed := map[string]any{"kind": string(kind.Kind)}
+		if kind.Group != nil {
+			allowed["group"] = string(*kind.Group)
+		}
+		kinds = append(kinds, allowed)
+	}
+	kinds = append(kinds, map[string]any{"kind": route.Key.Kind.Info().Kind})
+	return Fix{
+		Text:  fmt.Sprintf("Add kind %s to the allowedRoutes of %s.", route.Key.Kind, listenerText(gateway, listener)),
+		Level: Ask,
+		Changes: setField(gateway, fmt.Sprintf("the listener is to take %s %s/%s", route.Key.Kind, route.Key.Namespace, route.Key.Name),
+			kinds, "spec", "listeners", "name="+string(listener.Name), "allowedRoutes", "kinds"),
+	}
+}
+
+// allowNamespace lets the route's namespace in beside the Gateway's own.
+func allowNamespace(route *mesh.APIRoute, gateway *gatewayapi.Gateway, listener *gatewayapi.Listener) Fix {
+	namespaces := map[string]any{
+		"from": string(gatewayapi.NamespacesFromSelector),
+		"selector": map[string]any{"matchExpressions": []any{map[string]any{
+			"key": "kubernetes.io/metadata.name", "operator": "In", "values": []any{gateway.Namespace, route.Key.Namespace},
+		}}},
+	}
+	return Fix{
+		Text:  fmt.Sprintf("Let %s take routes of namespace %s too.", listenerText(gateway, listener), route.Key.Namespace),
+		Level: Ask,
+		Changes: setField(gateway, fmt.Sprintf("the listener is to take %s %s/%s", route.Key.Kind, route.Key.Namespace, route.Key.Name),
+			namespaces, plan.Path{"spec", "listeners", "name=" + string(listener.Name), "allowedRoutes", "namespaces"}...),
+	}
+}
