@@ -55,7 +55,8 @@ type Check struct {
 	Base string
 	// Reads are the kinds that the check rests on; one that may not be read makes the check skip.
 	Reads []mesh.Kind
-	// Consults are the kinds that it reads besides, for evidence, level or fix: without them it runs all the same.
+	// Consults are the kinds that it reads besides, for evidence, level or fix: without them it runs all the same. One that is
+	// among Reads as well is read.
 	Consults []mesh.Kind
 	// Since is the first version that has the check.
 	Since string

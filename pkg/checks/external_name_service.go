@@ -30,7 +30,7 @@ spec:
 ` + greeterRoute,
 	Good:     greeterWorkload + greeterService + greeterRoute,
 	Reads:    append([]mesh.Kind{mesh.KindVirtualService, mesh.KindGateway}, exposureReads...),
-	Consults: append([]mesh.Kind{mesh.KindServiceEntry}, withoutKinds(exposureConsults, mesh.KindVirtualService, mesh.KindGateway)...),
+	Consults: append([]mesh.Kind{mesh.KindServiceEntry}, exposureConsults...),
 	Since:    "v0.1.0",
 	Run: func(p *Pass) {
 		for _, service := range p.Services().All() {

@@ -28,7 +28,7 @@ spec:
 ` + greeterRoute,
 	Good:     greeterWorkload + greeterService + greeterRoute,
 	Reads:    append([]mesh.Kind{mesh.KindPod}, exposureReads...),
-	Consults: withoutKinds(exposureConsults, mesh.KindPod),
+	Consults: exposureConsults,
 	Since:    "v0.1.0",
 	Run: func(p *Pass) {
 		for _, service := range p.Services().All() {

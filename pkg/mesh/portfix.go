@@ -24,7 +24,7 @@ func (s *Snapshot) GRPCPortFix(service *core.Service, port *core.ServicePort) Po
 		return PortFix{Field: "appProtocol", Value: "grpc", Reason: "appProtocol wins over the name"}
 	}
 	if references := s.PortNameReferences(service, port.Name); len(references) > 0 {
-		return PortFix{Field: "appProtocol", Value: "grpc", Reason: "the name stays because of " + strings.Join(references, ", ")}
+		return PortFix{Field: "appProtocol", Value: "grpc", Reason: "the name stays, because " + strings.Join(references, ", ")}
 	}
 	name := GRPCPortName(service, port)
 	if name == "" {

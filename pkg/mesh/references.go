@@ -3,6 +3,7 @@ package mesh
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	core "k8s.io/api/core/v1"
 	discovery "k8s.io/api/discovery/v1"
@@ -28,9 +29,16 @@ func (s *Snapshot) PortNameReferences(service *core.Service, portName string) []
 // unseen is the clause for a kind of which not everything is known.
 func (s *Snapshot) unseen(kind Kind, namespace string) []string {
 	if reason, unknown := s.Unknown(kind, namespace, ""); unknown {
-		return []string{fmt.Sprintf("a %s may, which cannot be seen: %s", kind, reason)}
+		return []string{fmt.Sprintf("%s that cannot be seen may refer to it (%s)", withArticle(kind), reason)}
 	}
 	return nil
+}
+
+func withArticle(kind Kind) string {
+	if strings.ContainsRune("AEIOU", rune(kind[0])) {
+		return "an " + string(kind)
+	}
+	return "a " + string(kind)
 }
 
 // endpointSlicesNaming: the ports of an EndpointSlice are joined to those of its Service by name. Kubernetes keeps the slices
