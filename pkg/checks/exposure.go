@@ -2,6 +2,7 @@ package checks
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
@@ -68,4 +69,9 @@ func upperFirst(text string) string {
 		return ""
 	}
 	return strings.ToUpper(text[:1]) + text[1:]
+}
+
+// withoutKinds are the kinds but some.
+func withoutKinds(kinds []mesh.Kind, without ...mesh.Kind) []mesh.Kind {
+	return slices.DeleteFunc(slices.Clone(kinds), func(kind mesh.Kind) bool { return slices.Contains(without, kind) })
 }
