@@ -143,8 +143,13 @@ func (b *builder) labelTemplate() error {
 	if err := b.refuseRollout(); err != nil {
 		return err
 	}
-	err = b.update(plan.Update, b.workload.Object, "the injector of "+label.Revision+" selects this label of the pods; the change makes them anew",
-		plan.Set(object, label.Value, "spec", "template", "metadata", "labels", label.Key))
+	edits := []plan.Edit{plan.Set(object, label.Value, "spec", "template", "metadata", "labels", label.Key)}
+	for _, other := range []string{mesh.LabelInject, mesh.LabelRevision} {
+		if _, there := b.workload.Template.Labels[other]; there && other != label.Key {
+			edits = append(edits, plan.Set(object, nil, "spec", "template", "metadata", "labels", other))
+		}
+	}
+	err = b.update(plan.Update, b.workload.Object, "the injector of "+label.Revision+" selects this label of the pods; the change makes them anew", edits...)
 	if err != nil {
 		return err
 	}
@@ -324,7 +329,7 @@ func (b *builder) labelOffline() error {
 }
 
 func (b *builder) labelTemplateOffline(revision string) error {
-	key, value := "sidecar.istio.io/inject", "true"
+	key, value := mesh.LabelInject, "true"
 	if b.intent.Revision != "" {
 		key, value = mesh.LabelRevision, revision
 	}

@@ -10,7 +10,11 @@ import (
 
 // checkSecret looks at the Secret of --tls-secret where the gateway reads it: in the namespace of its own pods.
 func (b *builder) checkSecret() error {
-	if b.intent.TLSSecret == "" || b.gatewayAssumed {
+	if b.intent.TLSSecret == "" {
+		return nil
+	}
+	if b.gatewayAssumed {
+		b.note("Secret %s must be in the namespace of the gateway's pods; the files do not tell whether it is", b.intent.TLSSecret)
 		return nil
 	}
 	mode := networkingapi.ServerTLSSettings_SIMPLE

@@ -163,13 +163,16 @@ func gatewaySecrets(found *mesh.Snapshot, namespace, gatewayNamespace string) []
 
 // gapsText says what could not be looked at.
 func gapsText(gaps []mesh.Gap) string {
-	seen := map[string]bool{}
+	return "Not looked at: " + strings.Join(gapReasons(gaps), "; ")
+}
+
+// gapReasons are why parts of the cluster could not be read, each once.
+func gapReasons(gaps []mesh.Gap) []string {
 	var reasons []string
 	for _, gap := range gaps {
-		if !seen[gap.Reason] {
-			seen[gap.Reason] = true
+		if !slices.Contains(reasons, gap.Reason) {
 			reasons = append(reasons, gap.Reason)
 		}
 	}
-	return "Not looked at: " + strings.Join(reasons, "; ")
+	return reasons
 }

@@ -105,7 +105,7 @@ func readPermissions(kinds []mesh.Kind, verbs []string, namespaces ...string) []
 func lintKinds() []mesh.Kind {
 	var kinds []mesh.Kind
 	for _, check := range checks.All() {
-		for _, kind := range check.Reads {
+		for _, kind := range slices.Concat(check.Reads, check.Consults) {
 			if kind != mesh.KindSecret && kind != mesh.KindConfigMap && !slices.Contains(kinds, kind) {
 				kinds = append(kinds, kind)
 			}

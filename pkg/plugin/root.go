@@ -53,6 +53,7 @@ connections, are balanced over its pods; and find what is wrong where they are n
 	root.AddCommand(
 		newCreateCommand(streams, clients, nil),
 		newDeleteCommand(streams, clients, nil),
+		newStatusCommand(streams, clients, nil),
 		newVersionCommand(streams),
 	)
 	return root

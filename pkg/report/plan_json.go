@@ -1,7 +1,6 @@
 package report
 
 import (
-	"encoding/json"
 	"io"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -28,24 +27,17 @@ type planDocument struct {
 
 type planChange struct {
 	Action plan.Action                `json:"action"`
-	Object objectReference            `json:"object"`
+	Object LintObject                 `json:"object"`
 	Text   string                     `json:"text"`
 	Reason string                     `json:"reason"`
 	Edits  []plan.Edit                `json:"edits,omitempty"`
 	After  *unstructured.Unstructured `json:"after,omitempty"`
 }
 
-type objectReference struct {
-	APIVersion string `json:"apiVersion"`
-	Kind       string `json:"kind"`
-	Namespace  string `json:"namespace,omitempty"`
-	Name       string `json:"name"`
-}
-
 // PlanJSON prints a plan for machines: each change with its edits and the object that it leaves.
 func PlanJSON(w io.Writer, r PlanReport) error {
 	document := planDocument{
-		APIVersion: "grpcexpose/v1", Kind: "Plan", DryRun: r.DryRun, Exposure: r.Exposure,
+		APIVersion: APIVersion, Kind: "Plan", DryRun: r.DryRun, Exposure: r.Exposure,
 		Changes: make([]planChange, 0, len(r.Plan.Changes)), Notes: append([]string{}, r.Plan.Notes...),
 	}
 	for _, change := range r.Plan.Changes {
@@ -58,14 +50,11 @@ func PlanJSON(w io.Writer, r PlanReport) error {
 		}
 		document.Changes = append(document.Changes, planChange{
 			Action: change.Action, Text: ChangeText(change), Reason: change.Reason, Edits: change.Edits, After: after,
-			Object: objectReference{
+			Object: LintObject{
 				APIVersion: change.Object.GetAPIVersion(), Kind: change.Object.GetKind(),
 				Namespace: change.Object.GetNamespace(), Name: change.Object.GetName(),
 			},
 		})
 	}
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	encoder.SetEscapeHTML(false)
-	return encoder.Encode(document)
+	return writeJSON(w, document)
 }

@@ -1,0 +1,218 @@
+package expose
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	core "k8s.io/api/core/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+// Hop is a place that calls go through on their way to a workload.
+type Hop struct {
+	// Object is what stands there.
+	Object mesh.Object
+	// Text says what it does with the calls, without the object's name.
+	Text string
+	// Broken says why no call gets further, empty where calls do.
+	Broken string
+	// Next are the places that calls go to from here.
+	Next []*Hop
+}
+
+// Trace is the way of calls to a workload, from each gateway's address to the pods: one tree for each gateway port that
+// leads there. Where no gateway leads there, the trees begin with the Services, or with the workload itself.
+func Trace(snapshot *mesh.Snapshot, workload *mesh.Workload) []*Hop {
+	t := &tracer{snapshot: snapshot, workload: workload}
+	var roots []*Hop
+	for _, service := range snapshot.ServicesSelecting(workload) {
+		for _, exposed := range snapshot.ExposedPortsOf(service) {
+			roots = append(roots, t.toPort(exposed)...)
+		}
+	}
+	if len(roots) == 0 {
+		return []*Hop{{Object: workload.Object, Text: "no Service port leads gRPC calls here", Broken: "not exposed", Next: t.pods()}}
+	}
+	return merge(roots)
+}
+
+type tracer struct {
+	snapshot *mesh.Snapshot
+	workload *mesh.Workload
+}
+
+// toPort are the ways to one Service port: a chain for each route, or the port alone.
+func (t *tracer) toPort(exposed *mesh.ExposedPort) []*Hop {
+	var chains []*Hop
+	for _, route := range t.snapshot.RoutesTo(exposed.Service, exposed.Port.Port) {
+		chains = append(chains, t.chain(route, exposed))
+	}
+	if len(chains) == 0 {
+		port := t.servicePort(exposed)
+		if len(t.snapshot.RouteBackendsTo(exposed.Service, exposed.Port.Port)) == 0 {
+			port.Text += "; no gateway leads here"
+		}
+		return []*Hop{port}
+	}
+	return chains
+}
+
+// chain is the way of one route: address, gateway Service port, Gateway server, rule, Service port, pods.
+func (t *tracer) chain(route *mesh.GatewayRoute, exposed *mesh.ExposedPort) *Hop {
+	server := route.Server
+	rule := &Hop{Object: route.VirtualService, Text: ruleText(route), Next: []*Hop{t.servicePort(exposed)}}
+	if route.Shadowed != nil {
+		ahead := route.Shadowed.VirtualService
+		rule.Broken = fmt.Sprintf("VirtualService %s/%s takes these calls first", ahead.Namespace, ahead.Name)
+	}
+	listener := &Hop{Object: server.Gateway, Text: serverText(server), Next: []*Hop{rule}}
+	switch {
+	case server.LeftOut != "":
+		listener.Broken = server.LeftOut
+	case !server.Lives():
+		listener.Broken = server.DropReason
+	}
+	return t.gatewayPort(server, listener)
+}
+
+func ruleText(route *mesh.GatewayRoute) string {
+	calls := "all calls"
+	if match := route.MatchSpec(); match != nil {
+		calls = "calls"
+		if prefix := match.GetUri().GetPrefix(); prefix != "" {
+			calls = "calls of " + prefix
+		}
+	}
+	return fmt.Sprintf("rule %d, %s for %s", route.Rule+1, calls, hostText(route.Host))
+}
+
+func hostText(host string) string {
+	if host == "*" {
+		return "any host"
+	}
+	return host
+}
+
+func serverText(server *mesh.Server) string {
+	port := server.Spec.GetPort()
+	return fmt.Sprintf("server on port %d, %s, hosts %s", port.GetNumber(), port.GetProtocol(), strings.Join(server.Spec.GetHosts(), ", "))
+}
+
+// gatewayPort puts the gateway's Service, with its addresses, in front of a listener.
+func (t *tracer) gatewayPort(server *mesh.Server, listener *Hop) *Hop {
+	number := int32(server.Spec.GetPort().GetNumber())
+	for _, open := range t.snapshot.OpenPorts(server.Workload) {
+		if open.TargetPort != server.ListenerPort {
+			continue
+		}
+		addresses := mesh.ServiceAddresses(open.Service)
+		text := fmt.Sprintf("port %d → %d", open.Port.Port, open.TargetPort)
+		if len(addresses) > 0 {
+			text = fmt.Sprintf("%s, %s", withPort(addresses, open.Port.Port), text)
+		} else {
+			text += ", no address outside"
+		}
+		return &Hop{Object: open.Service, Text: text, Next: []*Hop{listener}}
+	}
+	closed := &Hop{Object: server.Gateway, Next: []*Hop{listener}, Text: fmt.Sprintf("port %d", number), Broken: "no Service of the gateway opens the port"}
+	if len(server.Workload.Services) > 0 {
+		closed.Object = mainService(server.Workload)
+	}
+	return closed
+}
+
+func withPort(addresses []string, port int32) string {
+	texts := make([]string, len(addresses))
+	for i, address := range addresses {
+		texts[i] = fmt.Sprintf("%s:%d", address, port)
+	}
+	return strings.Join(texts, ", ")
+}
+
+func (t *tracer) servicePort(exposed *mesh.ExposedPort) *Hop {
+	target := exposed.Port.TargetPort.String()
+	if number, _, ok := mesh.TargetPort(exposed.Port, t.workload.Template); ok {
+		target = fmt.Sprint(number)
+	}
+	protocol := mesh.ServicePortProtocol(exposed.Port)
+	text := fmt.Sprintf("port %d%s → %s, %s to Istio", exposed.Port.Port, nameInBrackets(exposed.Port.Name), target, protocol)
+	return &Hop{Object: exposed.Service, Text: text, Next: t.pods()}
+}
+
+func (t *tracer) pods() []*Hop {
+	var hops []*Hop
+	for _, pod := range t.snapshot.PodsOf(t.workload) {
+		if pod.DeletionTimestamp != nil {
+			continue
+		}
+		hops = append(hops, &Hop{Object: pod, Text: podText(pod), Broken: t.notReady(pod)})
+	}
+	return hops
+}
+
+func podText(pod *core.Pod) string {
+	proxy, has := mesh.ProxyOf(pod)
+	switch {
+	case !has:
+		return "no proxy"
+	case proxy.Revision != "":
+		return "proxy of revision " + proxy.Revision
+	default:
+		return "proxy"
+	}
+}
+
+// notReady says that a pod gets no calls, from the EndpointSlices: live pods are read without their status.
+func (t *tracer) notReady(pod *core.Pod) string {
+	if _, unknown := t.snapshot.Unknown(mesh.KindEndpointSlice, pod.Namespace, ""); unknown {
+		return ""
+	}
+	found := false
+	for _, slice := range t.snapshot.EndpointSlices().In(pod.Namespace) {
+		for _, endpoint := range slice.Endpoints {
+			if endpoint.TargetRef == nil || endpoint.TargetRef.Name != pod.Name {
+				continue
+			}
+			found = true
+			if endpoint.Conditions.Ready == nil || *endpoint.Conditions.Ready {
+				return ""
+			}
+		}
+	}
+	if !found {
+		return ""
+	}
+	return "not ready"
+}
+
+// merge joins chains that begin alike into trees.
+func merge(hops []*Hop) []*Hop {
+	var merged []*Hop
+	for _, hop := range hops {
+		at := slices.IndexFunc(merged, func(other *Hop) bool {
+			return mesh.KeyOf(other.Object) == mesh.KeyOf(hop.Object) && other.Text == hop.Text
+		})
+		if at < 0 {
+			merged = append(merged, hop)
+			continue
+		}
+		merged[at].Next = append(merged[at].Next, hop.Next...)
+	}
+	for _, hop := range merged {
+		hop.Next = merge(hop.Next)
+	}
+	return merged
+}
+
+// Reaches says that calls get from the hop to a pod without meeting anything broken.
+func (h *Hop) Reaches() bool {
+	if h.Broken != "" {
+		return false
+	}
+	if _, isPod := h.Object.(*core.Pod); isPod {
+		return true
+	}
+	return slices.ContainsFunc(h.Next, (*Hop).Reaches)
+}

@@ -1,0 +1,85 @@
+package plugin
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
+)
+
+type statusOptions struct {
+	streams report.Streams
+	clients *factory
+
+	workload mesh.Key
+	output   string
+}
+
+func newStatusCommand(streams report.Streams, clients *factory, run func(context.Context, *statusOptions) error) *cobra.Command {
+	var output string
+	if run == nil {
+		run = func(ctx context.Context, options *statusOptions) error { return options.run(ctx) }
+	}
+	command := &cobra.Command{
+		Use:   "status TYPE/NAME",
+		Short: "Show the way of gRPC calls to a workload, hop by hop",
+		Long: `Show the way of gRPC calls to a workload, hop by hop: address, port of the
+gateway's Service, Gateway server, VirtualService rule, Service port, pods. What is
+broken is marked, with the finding that explains it. Only reads.
+
+Exits with 1 if the workload is not exposed, or an error is on the way.`,
+		Example: example(name + " status deployment/server -n test"),
+		RunE: func(command *cobra.Command, arguments []string) error {
+			kind, workload, err := workloadArgument(arguments)
+			if err != nil {
+				return err
+			}
+			if err := oneOf("output", output, "", "json"); err != nil {
+				return err
+			}
+			namespace, err := clients.namespace()
+			if err != nil {
+				return err
+			}
+			return run(command.Context(), &statusOptions{
+				streams: streams, clients: clients, output: output,
+				workload: mesh.Key{Kind: kind, Namespace: namespace, Name: workload},
+			})
+		},
+	}
+	command.Flags().StringVarP(&output, "output", "o", "", "json for machines")
+	return command
+}
+
+func (o *statusOptions) run(ctx context.Context) error {
+	client, err := o.clients.client()
+	if err != nil {
+		return err
+	}
+	loaded, err := loadPath(ctx, client, o.workload.Namespace)
+	if err != nil {
+		return err
+	}
+	workload, err := expose.FindWorkload(loaded.Snapshot, o.workload.Kind, o.workload.Namespace, o.workload.Name)
+	if err != nil {
+		return withGaps(err, loaded)
+	}
+	lint := checks.Run(loaded.Snapshot, checks.Options{Only: checks.OnPathOf(loaded.Snapshot, workload.Key)})
+	status := report.Status{
+		Workload: workload.Key, Roots: expose.Trace(loaded.Snapshot, workload), Findings: lint.Findings,
+		NotLookedAt: gapReasons(loaded.Gaps),
+	}
+	if o.output == "json" {
+		err = report.StatusJSON(o.streams.Out, status)
+	} else {
+		err = report.StatusText(o.streams.Out, status, o.streams.OutColour)
+	}
+	if err == nil && (!status.Exposed() || lint.Worst().AtLeast(checks.Error)) {
+		return errBadAnswer
+	}
+	return err
+}

@@ -1,0 +1,199 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	core "k8s.io/api/core/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+// Status is the way of calls to a workload, and what is wrong on it.
+type Status struct {
+	Workload mesh.Key
+	Roots    []*expose.Hop
+	Findings []checks.Finding
+	// NotLookedAt is what could not be read, one clause each.
+	NotLookedAt []string
+}
+
+// Exposed says that some gateway leads calls to a pod.
+func (s Status) Exposed() bool {
+	for _, root := range s.Roots {
+		// A tree that begins with one of the application's own objects has no gateway in it.
+		if len(root.Next) > 0 && mesh.KeyOf(root.Object) != s.Workload && throughGateway(root) && root.Reaches() {
+			return true
+		}
+	}
+	return false
+}
+
+func throughGateway(hop *expose.Hop) bool {
+	if mesh.KeyOf(hop.Object).Kind == mesh.KindVirtualService {
+		return true
+	}
+	for _, next := range hop.Next {
+		if throughGateway(next) {
+			return true
+		}
+	}
+	return false
+}
+
+// atHop are the findings about a hop's object, each shown at the first hop with that object only.
+func (s Status) atHop(hop *expose.Hop, shown map[int]bool) []checks.Finding {
+	var found []checks.Finding
+	for i, finding := range s.Findings {
+		if !shown[i] && mesh.KeyOf(finding.Object) == mesh.KeyOf(hop.Object) {
+			shown[i] = true
+			found = append(found, finding)
+		}
+	}
+	return found
+}
+
+// StatusText prints the way as a tree: a mark for each hop, and below it what is wrong there.
+func StatusText(w io.Writer, s Status, colour bool) error {
+	t := &statusText{status: s, colour: colour, shown: map[int]bool{}}
+	verdict := paint("exposed", green, colour)
+	if !s.Exposed() {
+		verdict = paint("not exposed", red, colour)
+	}
+	fmt.Fprintf(&t.b, "%s: %s\n\n", s.Workload, verdict)
+	for _, root := range s.Roots {
+		t.hop(root, "", "")
+	}
+	t.rest()
+	for _, reason := range s.NotLookedAt {
+		fmt.Fprintf(&t.b, "\nNot looked at: %s\n", reason)
+	}
+	_, err := io.WriteString(w, t.b.String())
+	return err
+}
+
+type statusText struct {
+	status Status
+	colour bool
+	shown  map[int]bool
+	b      strings.Builder
+}
+
+func (t *statusText) hop(hop *expose.Hop, first, indent string) {
+	findings := t.status.atHop(hop, t.shown)
+	fmt.Fprintf(&t.b, "%s%s %s: %s\n", first, t.mark(hop, findings), mesh.KeyOf(hop.Object), hop.Text)
+	if hop.Broken != "" && len(findings) == 0 {
+		fmt.Fprintf(&t.b, "%s    %s\n", indent, hop.Broken)
+	}
+	for _, finding := range findings {
+		t.finding(finding, indent+"    ")
+	}
+	for i, next := range hop.Next {
+		if i < len(hop.Next)-1 {
+			t.hop(next, indent+"├─ ", indent+"│  ")
+		} else {
+			t.hop(next, indent+"└─ ", indent+"   ")
+		}
+	}
+}
+
+func (t *statusText) finding(finding checks.Finding, indent string) {
+	fmt.Fprintf(&t.b, "%s%s %s: %s\n", indent, paint(string(finding.Level), levelCode(finding.Level), t.colour), finding.ID, finding.Message)
+	if finding.Fix.Text != "" {
+		fmt.Fprintf(&t.b, "%s  → %s\n", indent, finding.Fix.Text)
+	}
+}
+
+func levelCode(level checks.Level) string {
+	switch level {
+	case checks.Error:
+		return red
+	case checks.Warning:
+		return yellow
+	default:
+		return faint
+	}
+}
+
+// mark is what one sees of a hop at a glance.
+func (t *statusText) mark(hop *expose.Hop, findings []checks.Finding) string {
+	worst := checks.Level("")
+	for _, finding := range findings {
+		if !worst.AtLeast(finding.Level) {
+			worst = finding.Level
+		}
+	}
+	switch {
+	case hop.Broken != "" || worst == checks.Error:
+		return paint("✗", red, t.colour)
+	case worst == checks.Warning:
+		return paint("!", yellow, t.colour)
+	default:
+		return paint("✓", green, t.colour)
+	}
+}
+
+// rest prints findings about objects that are no hop themselves: the namespace, policies, the workload.
+func (t *statusText) rest() {
+	first := true
+	for i, finding := range t.status.Findings {
+		if t.shown[i] {
+			continue
+		}
+		if first {
+			t.b.WriteString("\nBeside it:\n")
+			first = false
+		}
+		fmt.Fprintf(&t.b, "  %s\n", mesh.KeyOf(finding.Object))
+		t.finding(finding, "    ")
+	}
+}
+
+type statusDocument struct {
+	APIVersion  string        `json:"apiVersion"`
+	Kind        string        `json:"kind"`
+	Workload    LintObject    `json:"workload"`
+	Exposed     bool          `json:"exposed"`
+	Path        []statusHop   `json:"path"`
+	Findings    []LintFinding `json:"findings"`
+	NotLookedAt []string      `json:"notLookedAt"`
+}
+
+type statusHop struct {
+	Object  LintObject  `json:"object"`
+	Text    string      `json:"text"`
+	Reached bool        `json:"reachesPods"`
+	Broken  string      `json:"broken,omitempty"`
+	Next    []statusHop `json:"next,omitempty"`
+}
+
+// StatusJSON prints the same for machines.
+func StatusJSON(w io.Writer, s Status) error {
+	info := s.Workload.Kind.Info()
+	document := statusDocument{
+		APIVersion: APIVersion, Kind: "Status", Exposed: s.Exposed(), Path: statusHops(s.Roots),
+		Workload: LintObject{
+			APIVersion: info.GroupVersion().String(), Kind: info.Kind, Namespace: s.Workload.Namespace, Name: s.Workload.Name,
+		},
+		Findings: make([]LintFinding, 0, len(s.Findings)), NotLookedAt: append([]string{}, s.NotLookedAt...),
+	}
+	for _, finding := range s.Findings {
+		document.Findings = append(document.Findings, lintFinding(finding, mesh.Source{}))
+	}
+	return writeJSON(w, document)
+}
+
+func statusHops(hops []*expose.Hop) []statusHop {
+	documents := make([]statusHop, 0, len(hops))
+	for _, hop := range hops {
+		document := statusHop{Object: lintObject(hop.Object), Text: hop.Text, Broken: hop.Broken, Reached: hop.Reaches()}
+		if _, isPod := hop.Object.(*core.Pod); !isPod {
+			document.Next = statusHops(hop.Next)
+		}
+		documents = append(documents, document)
+	}
+	return documents
+}
