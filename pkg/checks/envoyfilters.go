@@ -24,6 +24,9 @@ func hopsTo(p *Pass, port *mesh.ExposedPort) []hop {
 	var hops []hop
 	for _, route := range p.RoutesTo(port.Service, port.Port.Port) {
 		gateway, server := route.Server.Workload, route.Server
+		if gateway == nil {
+			continue
+		}
 		hops = append(hops, hop{port: port, name: gatewayText(gateway), ProxyHop: mesh.ProxyHop{
 			Context: networkingapi.EnvoyFilter_GATEWAY, Namespace: gateway.Namespace, Labels: gateway.Labels,
 			ListenerPort: server.ListenerPort, RoutePort: int32(server.Spec.GetPort().GetNumber()),

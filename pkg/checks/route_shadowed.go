@@ -17,7 +17,8 @@ var routeShadowed = &Check{
 	What: "Finds VirtualServices whose routes are behind routes of another VirtualService that take the same calls, on the same host of the " +
 		"same listener. An error where none of its routes is reached, a warning where some are.",
 	Why: "istiod puts all VirtualServices of a host into one list: the older first, routes without any condition last. All plaintext servers " +
-		"of one listener share the list, also those of different Gateways. Envoy takes the first route that matches.",
+		"of one listener share the list, also those of different Gateways, of which the older comes first. Envoy takes the first route " +
+		"that matches.",
 	Client: "The calls reach the other server, which does not know the method: UNIMPLEMENTED.",
 	Bad:    routedServer + routingGateway + twoRoutes("", ""),
 	Good: routedServer + routingGateway + twoRoutes(
@@ -117,17 +118,23 @@ func (t *shadowTally) finding(p *Pass) Finding {
 			route.Host, route.Server.ListenerPort, ruleText(route.Shadowed.Holder, route.Shadowed.Rule), ruleText(route.Holder, route.Rule)))
 	}
 	slices.Sort(finding.Evidence)
-	finding.Evidence = append(slices.Compact(finding.Evidence), orderEvidence(t.vs, first.Shadowed.VirtualService))
+	finding.Evidence = append(slices.Compact(finding.Evidence), orderEvidence(first))
 	return finding
 }
 
-// orderEvidence says why the other VirtualService comes first.
-func orderEvidence(vs, other *networking.VirtualService) string {
+// orderEvidence says why the other VirtualService comes first: Gateways of one listener have an order too, and each brings its
+// VirtualServices.
+func orderEvidence(route *mesh.GatewayRoute) string {
+	var mine, other mesh.Object = route.VirtualService, route.Shadowed.VirtualService
+	if route.Server.Gateway != route.Shadowed.Server.Gateway {
+		mine, other = route.Server.Gateway, route.Shadowed.Server.Gateway
+	}
+	own, others := mine.GetCreationTimestamp(), other.GetCreationTimestamp()
 	switch {
-	case other.CreationTimestamp.Before(&vs.CreationTimestamp) && !other.CreationTimestamp.IsZero():
-		return fmt.Sprintf("%s is the older one", other.Name)
-	case other.CreationTimestamp.Equal(&vs.CreationTimestamp):
-		return "both have the same age, so the names decide"
+	case others.Before(&own):
+		return fmt.Sprintf("%s is older than %s", mesh.KeyOf(other), mesh.KeyOf(mine))
+	case others.Equal(&own):
+		return fmt.Sprintf("%s and %s are of the same age, so that their names decide", mesh.KeyOf(other), mesh.KeyOf(mine))
 	default:
 		return "routes without any condition, and those exported to everyone, come last"
 	}

@@ -127,12 +127,10 @@ func (s *Snapshot) portsBehind(server *Server) int {
 
 // eachDestination goes through all destinations of all gateway routes.
 func (s *Snapshot) eachDestination(visit func(*GatewayRoute, Destination)) {
-	for _, workload := range s.servingWorkloads() {
-		for _, host := range s.VirtualHosts(workload) {
-			for _, route := range host.Routes {
-				for _, destination := range s.Destinations(route.Spec, route.Holder.Namespace) {
-					visit(route, destination)
-				}
+	for _, host := range s.AllVirtualHosts() {
+		for _, route := range host.Routes {
+			for _, destination := range s.Destinations(route.Spec, route.Holder.Namespace) {
+				visit(route, destination)
 			}
 		}
 	}

@@ -11,7 +11,7 @@ import (
 // GatewayRoute is one match of one http rule (delegates resolved) as one host of one listener of a gateway serves it. A rule
 // with several matches is several routes, because Envoy tries them apart.
 type GatewayRoute struct {
-	// Server is the (first) server that serves it.
+	// Server is the (first) server that serves it. Its Workload is nil where nobody knows the gateway's (see AllVirtualHosts).
 	Server *Server
 	// Host is what server and VirtualService have in common, in lower case.
 	Host string
@@ -55,6 +55,7 @@ func (r *GatewayRoute) PortOf(destination Destination) int32 {
 
 // VirtualHost is what a gateway does with one host on one route table: its routes in the order in which Envoy tries them.
 type VirtualHost struct {
+	// Workload is the gateway's; nil where it is not known.
 	Workload *GatewayWorkload
 	// Servers share the route table: all plaintext HTTP ones of a listener, or one HTTPS server.
 	Servers []*Server
@@ -72,8 +73,8 @@ type servicePort struct {
 	port    int32
 }
 
-// RoutesTo are the gateway routes (shadowed ones too) with a destination at that Service port, whether or not the gateway
-// sees the Service.
+// RoutesTo are the gateway routes (shadowed ones too, and those of AllVirtualHosts without a workload) with a destination at
+// that Service port, whether or not the gateway sees the Service.
 func (s *Snapshot) RoutesTo(service *core.Service, port int32) []*GatewayRoute {
 	s.read(KindVirtualService)
 	s.read(KindGateway)
@@ -100,13 +101,20 @@ func (s *Snapshot) addDestinations(routes map[servicePort][]*GatewayRoute, route
 	}
 }
 
-// AllVirtualHosts are those of every workload that some Gateway selects.
+type allVirtualHostsMemory struct{}
+
+// AllVirtualHosts are those of every workload that some Gateway selects; and where the gateway workloads are not known, of
+// the Gateways that select none, as far as they can be told (their Workload is nil then, and that of their servers).
 func (s *Snapshot) AllVirtualHosts() []*VirtualHost {
-	var hosts []*VirtualHost
-	for _, workload := range s.servingWorkloads() {
-		hosts = append(hosts, s.VirtualHosts(workload)...)
-	}
-	return hosts
+	s.read(KindVirtualService)
+	s.read(KindGateway)
+	return remember(s, allVirtualHostsMemory{}, func() []*VirtualHost {
+		var hosts []*VirtualHost
+		for _, workload := range s.servingWorkloads() {
+			hosts = append(hosts, s.VirtualHosts(workload)...)
+		}
+		return append(hosts, s.assumedVirtualHosts()...)
+	})
 }
 
 type servingWorkloadsMemory struct{}

@@ -19,7 +19,7 @@ func (s *Snapshot) VirtualHosts(w *GatewayWorkload) []*VirtualHost {
 	return remember(s, virtualHostsMemory{w}, func() []*VirtualHost {
 		var hosts []*VirtualHost
 		for _, servers := range routeTables(s.Servers(w)) {
-			hosts = append(hosts, s.virtualHostsOfTable(w, servers)...)
+			hosts = append(hosts, s.virtualHostsOfTable(w.Client(), servers)...)
 		}
 		return hosts
 	})
@@ -57,9 +57,10 @@ func routeTables(servers []*Server) [][]*Server {
 // tableBuilder collects the virtual hosts of one route table.
 type tableBuilder struct {
 	snapshot *Snapshot
-	workload *GatewayWorkload
-	servers  []*Server
-	hosts    map[string]*VirtualHost
+	// gateway is the proxies that serve the table.
+	gateway Client
+	servers []*Server
+	hosts   map[string]*VirtualHost
 	// seen are the routes that a host has: a VirtualService comes once for each server that takes the host.
 	seen map[seenRoute]bool
 }
@@ -70,8 +71,8 @@ type seenRoute struct {
 	match int
 }
 
-func (s *Snapshot) virtualHostsOfTable(w *GatewayWorkload, servers []*Server) []*VirtualHost {
-	table := &tableBuilder{snapshot: s, workload: w, servers: servers, hosts: map[string]*VirtualHost{}, seen: map[seenRoute]bool{}}
+func (s *Snapshot) virtualHostsOfTable(gateway Client, servers []*Server) []*VirtualHost {
+	table := &tableBuilder{snapshot: s, gateway: gateway, servers: servers, hosts: map[string]*VirtualHost{}, seen: map[seenRoute]bool{}}
 	numbers := map[*networking.Gateway]uint32{}
 	for _, server := range servers {
 		// istiod translates a VirtualService once for a Gateway and route table, with the number of the first server.
@@ -91,7 +92,7 @@ func (s *Snapshot) virtualHostsOfTable(w *GatewayWorkload, servers []*Server) []
 
 func (t *tableBuilder) addServer(server *Server, number uint32) {
 	offered := map[string]*hostIndex{}
-	for _, vs := range t.snapshot.VirtualServicesForGateway(server.Gateway, t.workload.Namespace) {
+	for _, vs := range t.snapshot.VirtualServicesForGateway(server.Gateway, t.gateway.Namespace) {
 		index := offered[vs.Namespace]
 		if index == nil {
 			index = newHostIndex(ServerHosts(server.Gateway, server.Spec, vs.Namespace))
@@ -118,7 +119,7 @@ func (t *tableBuilder) addServer(server *Server, number uint32) {
 func (t *tableBuilder) host(name string) *VirtualHost {
 	host := t.hosts[name]
 	if host == nil {
-		host = &VirtualHost{Workload: t.workload, Servers: t.servers, Host: name}
+		host = &VirtualHost{Workload: t.servers[0].Workload, Servers: t.servers, Host: name}
 		t.hosts[name] = host
 	}
 	return host
@@ -183,10 +184,10 @@ func (t *tableBuilder) serves(route *GatewayRoute, number uint32) bool {
 			return ResolveGatewayName(name, route.Holder.Namespace) == bound
 		})
 	}
-	if match.SourceNamespace != "" && match.SourceNamespace != t.workload.Namespace {
+	if match.SourceNamespace != "" && match.SourceNamespace != t.gateway.Namespace {
 		return false
 	}
-	return isSubset(match.SourceLabels, t.workload.Labels)
+	return isSubset(match.SourceLabels, t.gateway.Labels)
 }
 
 // sortRoutes puts a host's catch-alls last, and after them what istiod does not send, and says which routes are not reached.

@@ -200,3 +200,19 @@ spec: {type: ExternalName, externalName: orders.shop.svc.cluster.local}
 	assert.Equal(t, []string{"of-server"}, names(8000))
 	assert.Equal(t, []string{"numbered", "by-alias"}, names(9000))
 }
+
+// TestAssumedGateway judges the files of an application whose gateway is elsewhere.
+func TestAssumedGateway(t *testing.T) {
+	objects := objectsIn(t, gatewayOn8000("public", `["*"]`)+gatewayOn8000("also", `["*"]`)+
+		virtualService("a", older, `hosts: [a.com], gateways: [public], exportTo: [istio-system], http: [{route: [{destination: {host: a}}]}]`)+
+		virtualService("b", older, "hosts: [a.com], gateways: [also], http: [{route: [{destination: {host: b}}]}]"))
+	known := New(objects, Options{Now: testNow})
+	assert.Empty(t, known.AllVirtualHosts(), "no gateway pods, no listener")
+
+	files := New(objects, Options{Now: testNow, Gaps: []Gap{{Reason: "it is not in the files"}}})
+	assert.Equal(t, []string{"a.com b b:0.-1", "a.com a a:0.-1 shadowed by b:0.-1"}, routesText(files), "the Gateway also comes before public")
+	for _, host := range files.AllVirtualHosts() {
+		assert.Nil(t, host.Workload)
+		assert.Nil(t, host.Routes[0].Server.Workload)
+	}
+}

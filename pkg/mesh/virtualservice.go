@@ -36,13 +36,13 @@ func (s *Snapshot) VirtualServicesBoundTo(gateway *networking.Gateway) []*networ
 
 // VirtualServicesForGateway are the VirtualServices that name the Gateway as its proxies of that namespace see them: first
 // their own namespace's that are exported to it by name, then those that others export to it by name, then the public
-// ones; each by age.
+// ones; each by age. An empty namespace is one that nobody knows; everything may be visible to it.
 // Source: Istio's pilot/pkg/model/push_context.go (VirtualServicesForGateway, initVirtualServices).
 func (s *Snapshot) VirtualServicesForGateway(gateway *networking.Gateway, proxyNamespace string) []*networking.VirtualService {
 	var private, exported, public []*networking.VirtualService
 	for _, vs := range s.VirtualServicesBoundTo(gateway) {
 		switch {
-		case !s.VirtualServiceVisibleTo(vs, proxyNamespace):
+		case proxyNamespace != "" && !s.VirtualServiceVisibleTo(vs, proxyNamespace):
 		case slices.Contains(s.exportToOf(vs), "*"):
 			public = append(public, vs)
 		case vs.Namespace == proxyNamespace:
