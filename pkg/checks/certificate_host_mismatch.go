@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
@@ -31,24 +32,27 @@ var certificateHostMismatch = &Check{
 
 func runCertificateHostMismatch(p *Pass) {
 	for _, server := range p.tlsServers() {
-		certificates, names := p.certificatesOf(server)
-		if len(certificates) == 0 {
+		p.compareHosts(server)
+	}
+}
+
+func (p *Pass) compareHosts(server tlsServer) {
+	certificates, names := p.certificatesOf(server)
+	if len(certificates) == 0 {
+		return
+	}
+	for index, host := range server.spec.GetHosts() {
+		name := host[strings.LastIndexByte(host, '/')+1:]
+		if slices.ContainsFunc(certificates, func(c *x509.Certificate) bool { return mesh.CertificateCovers(c, name) }) {
 			continue
 		}
-		for index, host := range server.spec.GetHosts() {
-			name := host[strings.LastIndexByte(host, '/')+1:]
-			covered := slices.ContainsFunc(certificates, func(c *x509.Certificate) bool { return mesh.CertificateCovers(c, name) })
-			if covered {
-				continue
-			}
-			p.Report(Finding{
-				Object: server.gateway, Path: server.path("hosts", fmt.Sprint(index)),
-				Message:  fmt.Sprintf("Gateway %s takes calls for %s with a certificate that is not for that name.", server.gateway.Name, name),
-				Evidence: names,
-				Symptom:  "UNAVAILABLE: clients refuse the certificate",
-				Fix:      Fix{Text: fmt.Sprintf("Get a certificate with %s as subject alternative name.", name)},
-			})
-		}
+		p.Report(Finding{
+			Object: server.gateway, Path: server.path("hosts", strconv.Itoa(index)),
+			Message:  fmt.Sprintf("Gateway %s takes calls for %s with a certificate that is not for that name.", server.gateway.Name, name),
+			Evidence: names,
+			Symptom:  "UNAVAILABLE: clients refuse the certificate",
+			Fix:      Fix{Text: fmt.Sprintf("Get a certificate with %s as subject alternative name.", name)},
+		})
 	}
 }
 

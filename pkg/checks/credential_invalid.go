@@ -33,12 +33,16 @@ var credentialInvalid = &Check{
 
 func runCredentialInvalid(p *Pass) {
 	for _, server := range p.tlsServers() {
-		for _, credential := range server.credentials {
-			p.judgeCredential(server, credential)
-		}
-		if ca, ok := mesh.ClientCA(server.spec, server.workload.Namespace); ok && ca.Namespace == server.workload.Namespace {
-			p.judgeClientCA(server, ca)
-		}
+		p.judgeCredentials(server)
+	}
+}
+
+func (p *Pass) judgeCredentials(server tlsServer) {
+	for _, credential := range server.credentials {
+		p.judgeCredential(server, credential)
+	}
+	if ca, ok := mesh.ClientCA(server.spec, server.workload.Namespace); ok && ca.Namespace == server.workload.Namespace {
+		p.judgeClientCA(server, ca)
 	}
 }
 

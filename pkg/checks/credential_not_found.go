@@ -28,19 +28,25 @@ var credentialNotFound = &Check{
 
 func runCredentialNotFound(p *Pass) {
 	for _, server := range p.tlsServers() {
-		for _, credential := range server.credentials {
-			if evidence, missing := p.missingSecret(server, credential); missing {
-				p.Report(Finding{
-					Object: server.gateway, Path: server.path("tls") + "." + credential.Field, Level: server.level(p, Error),
-					Message: fmt.Sprintf("Gateway %s takes its certificate from Secret %s, which is not in namespace %s, where the gateway's pods are.",
-						server.gateway.Name, credential.Name, server.workload.Namespace),
-					Evidence: evidence,
-					Symptom:  symptomHandshake,
-					Fix: Fix{Text: fmt.Sprintf("Create the Secret in namespace %s: kubectl create -n %[1]s secret tls %s --cert=FILE --key=FILE.",
-						server.workload.Namespace, credential.Name)},
-				})
-			}
+		p.findCredentials(server)
+	}
+}
+
+func (p *Pass) findCredentials(server tlsServer) {
+	for _, credential := range server.credentials {
+		evidence, missing := p.missingSecret(server, credential)
+		if !missing {
+			continue
 		}
+		p.Report(Finding{
+			Object: server.gateway, Path: server.path("tls") + "." + credential.Field, Level: server.level(p, Error),
+			Message: fmt.Sprintf("Gateway %s takes its certificate from Secret %s, which is not in namespace %s, where the gateway's pods are.",
+				server.gateway.Name, credential.Name, server.workload.Namespace),
+			Evidence: evidence,
+			Symptom:  symptomHandshake,
+			Fix: Fix{Text: fmt.Sprintf("Create the Secret in namespace %s: kubectl create -n %[1]s secret tls %s --cert=FILE --key=FILE.",
+				server.workload.Namespace, credential.Name)},
+		})
 	}
 }
 

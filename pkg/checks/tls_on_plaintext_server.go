@@ -24,7 +24,7 @@ var tlsOnPlaintextServer = &Check{
 		exampleGateway("istio: ingressgateway", "{number: 443, name: grpc, protocol: GRPC}", exampleFiles),
 	Good:     exampleOrders + exampleTLSGateway,
 	Reads:    gatewayReads,
-	Consults: gatewayConsults(gatewayReads),
+	Consults: append(gatewayConsults(gatewayReads), mesh.KindSecret),
 	Since:    "v0.1.0",
 	Run:      runTLSOnPlaintextServer,
 }
@@ -38,23 +38,44 @@ func runTLSOnPlaintextServer(p *Pass) {
 		if evidence == "" {
 			continue
 		}
-		reason := "HTTPS is the protocol of a server that ends TLS"
-		changes := updateOf(server.gateway, reason, func(form *unstructured.Unstructured) []plan.Edit {
-			edits := []plan.Edit{plan.Set(form, "HTTPS", server.steps("port", "protocol")...)}
-			if mesh.ServerIsPassthrough(server.spec) {
-				edits = append(edits, plan.Set(form, "SIMPLE", server.steps("tls", "mode")...))
-			}
-			return edits
-		})
 		p.Report(Finding{
 			Object: server.gateway, Path: server.path("tls"), Level: server.level(p, Error),
 			Message: fmt.Sprintf("Gateway %s: %s has TLS settings, but its protocol is plaintext.",
 				server.gateway.Name, server.text()),
 			Evidence: []string{evidence},
 			Symptom:  symptomHandshake,
-			Fix:      fixOf(Ask, "Give the server protocol HTTPS.", changes),
+			Fix:      p.httpsFix(server),
 		})
 	}
+}
+
+// httpsFix gives the server protocol HTTPS where its certificate is in order; elsewhere the user has to get one first.
+func (p *Pass) httpsFix(server gatewayServer) Fix {
+	terminating := server
+	terminating.spec = server.spec.DeepCopy()
+	terminating.spec.Port.Protocol = "HTTPS"
+	if mesh.ServerIsPassthrough(server.spec) {
+		terminating.spec.Tls.Mode = networkingapi.ServerTLSSettings_SIMPLE
+	}
+	const text = "Give the server protocol HTTPS."
+	for _, on := range p.onWorkloads(server) {
+		credentials := mesh.Credentials(terminating.spec, on.Workload.Namespace)
+		trial := &Pass{Snapshot: p.Snapshot, AllScopes: p.AllScopes, check: p.check}
+		trial.findCredentials(tlsServer{terminating, on.Workload, credentials})
+		trial.judgeCredentials(tlsServer{terminating, on.Workload, credentials})
+		trial.compareHosts(tlsServer{terminating, on.Workload, credentials})
+		if len(trial.findings) > 0 {
+			return Fix{Text: text + " Its certificate is not in order: " + trial.findings[0].Message}
+		}
+	}
+	reason := "HTTPS is the protocol of a server that ends TLS"
+	return fixOf(Ask, text, updateOf(server.gateway, reason, func(form *unstructured.Unstructured) []plan.Edit {
+		edits := []plan.Edit{plan.Set(form, "HTTPS", server.steps("port", "protocol")...)}
+		if mesh.ServerIsPassthrough(server.spec) {
+			edits = append(edits, plan.Set(form, "SIMPLE", server.steps("tls", "mode")...))
+		}
+		return edits
+	}))
 }
 
 // strayTLS says what istiod makes of the TLS settings of a plaintext server, empty where they are only a redirect.
