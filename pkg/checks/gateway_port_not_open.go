@@ -53,6 +53,9 @@ func runGatewayPortNotOpen(p *Pass) {
 
 // closedOn are the workloads that get the server, where on none of them a Service leads to it.
 func (p *Pass) closedOn(server gatewayServer) []*mesh.GatewayWorkload {
+	if strings.HasPrefix(server.spec.GetBind(), "unix://") {
+		return nil // a socket has no port
+	}
 	var closed []*mesh.GatewayWorkload
 	for _, on := range p.onWorkloads(server) {
 		if _, open := p.ListenerPorts(on.Workload, server.spec.GetPort().GetNumber()); open {
@@ -81,6 +84,9 @@ func (p *Pass) portEvidence(workload *mesh.GatewayWorkload) []string {
 func (p *Pass) openPortFix(server gatewayServer, workload *mesh.GatewayWorkload) Fix {
 	number := server.spec.GetPort().GetNumber()
 	service := outerService(workload)
+	if _, synced := p.PortsAreSynced(workload); synced {
+		return Fix{Text: fmt.Sprintf("See why Tencent Cloud Mesh has not opened port %d, or use a port that is open.", number)}
+	}
 	if service == nil {
 		return Fix{Text: fmt.Sprintf("Open port %d on the gateway's Service, or use a port that is open.", number)}
 	}

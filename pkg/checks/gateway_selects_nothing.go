@@ -3,6 +3,7 @@ package checks
 import (
 	"fmt"
 	"maps"
+	"slices"
 
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -35,7 +36,9 @@ func runGatewaySelectsNothing(p *Pass) {
 			continue
 		}
 		selector := labels.Set(gateway.Spec.GetSelector()).String()
-		there := p.GatewayWorkloads()
+		there := slices.DeleteFunc(slices.Clone(p.GatewayWorkloads()), func(w *mesh.GatewayWorkload) bool {
+			return !p.GatewayInScope(gateway, w)
+		})
 		p.Report(Finding{
 			Object: gateway, Path: ".spec.selector", Level: p.gatewayLevel(gateway, Error),
 			Message:  fmt.Sprintf("No gateway pod has the labels that Gateway %s selects (%s).", gateway.Name, selector),

@@ -3,6 +3,7 @@ package checks
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 
@@ -28,11 +29,11 @@ var gatewayUnused = &Check{
 }
 
 func runGatewayUnused(p *Pass) {
-	unbound := p.lostRoutes()
+	lost := p.lostRoutes()
 	for _, gateway := range p.Gateways().All() {
 		for index, spec := range gateway.Spec.GetServers() {
 			server := gatewayServer{gateway, index, spec}
-			if !p.mayBeUnused(server) || !p.servesNothing(server) || explainsUnused(server, unbound) {
+			if !p.mayBeUnused(server) || !p.servesNothing(server) || lost.explain(server) {
 				continue
 			}
 			if !p.Missing(mesh.KindVirtualService, "", "") {
@@ -67,17 +68,36 @@ func (p *Pass) servesNothing(server gatewayServer) bool {
 	})
 }
 
-// lostRoutes are the VirtualServices that reach for a Gateway and miss it: they name one that is not there, or one of which no
-// server takes their hosts.
-func (p *Pass) lostRoutes() []*networking.VirtualService {
-	var lost []*networking.VirtualService
+// lostRoutes is what the VirtualServices look for that reach for a Gateway and miss it: they name one that is not there, or
+// one of which no server takes their hosts.
+type lostRoutes struct {
+	// gateways are the short names that they name.
+	gateways map[string]bool
+	// hosts are theirs, each once, in the name of one of the VirtualServices.
+	hosts []*networking.VirtualService
+}
+
+func (p *Pass) lostRoutes() lostRoutes {
+	lost := lostRoutes{gateways: map[string]bool{}}
+	type place struct{ namespace, host string }
+	seen := map[place]bool{}
 	for _, virtualService := range p.VirtualServices().All() {
-		if mesh.IsDelegate(virtualService) {
+		found, missing := p.GatewaysOf(virtualService)
+		if mesh.IsDelegate(virtualService) || len(missing) == 0 && (len(found) == 0 || takenBySome(found, virtualService)) {
 			continue
 		}
-		found, missing := p.GatewaysOf(virtualService)
-		if len(missing) > 0 || len(found) > 0 && !takenBySome(found, virtualService) {
-			lost = append(lost, virtualService)
+		for _, name := range virtualService.Spec.Gateways {
+			_, short, _ := strings.Cut(mesh.ResolveGatewayName(name, virtualService.Namespace), "/")
+			lost.gateways[short] = true
+		}
+		isNew := slices.ContainsFunc(virtualService.Spec.Hosts, func(host string) bool {
+			return !seen[place{virtualService.Namespace, host}]
+		})
+		if isNew {
+			lost.hosts = append(lost.hosts, virtualService)
+		}
+		for _, host := range virtualService.Spec.Hosts {
+			seen[place{virtualService.Namespace, host}] = true
 		}
 	}
 	return lost
@@ -94,16 +114,10 @@ func takenBySome(gateways []*networking.Gateway, virtualService *networking.Virt
 	})
 }
 
-// explainsUnused says that one of the VirtualServices that miss their Gateway was meant for the server: it names this Gateway,
-// or one of the same name, or its hosts are the server's. What is wrong is then said of the VirtualService (GX501, GX502).
-func explainsUnused(server gatewayServer, lost []*networking.VirtualService) bool {
-	return slices.ContainsFunc(lost, func(virtualService *networking.VirtualService) bool {
-		for _, name := range virtualService.Spec.Gateways {
-			resolved := mesh.ResolveGatewayName(name, virtualService.Namespace)
-			if resolved[max(0, len(resolved)-len(server.gateway.Name)-1):] == "/"+server.gateway.Name {
-				return true
-			}
-		}
+// explain says that one of the VirtualServices that miss their Gateway was meant for the server: it names this Gateway, or one
+// of the same name, or its hosts are the server's. What is wrong is then said of the VirtualService (GX501, GX502).
+func (l lostRoutes) explain(server gatewayServer) bool {
+	return l.gateways[server.gateway.Name] || slices.ContainsFunc(l.hosts, func(virtualService *networking.VirtualService) bool {
 		return takesAHost(server.gateway, server.spec, virtualService)
 	})
 }

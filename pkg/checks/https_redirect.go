@@ -72,7 +72,7 @@ func (p *Pass) reportRedirects(virtualService *networking.VirtualService, hosts 
 		served := slices.ContainsFunc(hosts, func(other *mesh.VirtualHost) bool {
 			return !redirects(other) && mesh.HostMatches(host.Host, other.Host)
 		})
-		if !redirects(host) || served {
+		if !redirects(host) || served || p.takenByTLS(virtualService, host) {
 			continue
 		}
 		server := redirectingServer(host)
@@ -86,6 +86,16 @@ func (p *Pass) reportRedirects(virtualService *networking.VirtualService, hosts 
 			Fix:     Fix{Text: "Add an HTTPS server for the host and call that, or take httpsRedirect away."},
 		})
 	}
+}
+
+// takenByTLS says that an HTTPS server is there for the host. Where it does not live, that is the fault, not the redirect.
+func (p *Pass) takenByTLS(virtualService *networking.VirtualService, host *mesh.VirtualHost) bool {
+	return slices.ContainsFunc(boundServers(p.Snapshot, virtualService), func(bound boundServer) bool {
+		return mesh.ServerIsTLS(bound.Server) && mesh.ServerIsHTTP(bound.Server) &&
+			slices.ContainsFunc(mesh.ServerHosts(bound.Gateway, bound.Server, virtualService.Namespace), func(offered string) bool {
+				return mesh.HostMatches(offered, host.Host)
+			})
+	})
 }
 
 // redirects says that plaintext calls to the host are redirected. On a server that takes TLS the setting does nothing.
