@@ -2,6 +2,7 @@ package checks
 
 import (
 	"fmt"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/types"
 	gatewayapi "sigs.k8s.io/gateway-api/apis/v1"
@@ -128,7 +129,7 @@ const routeNotServed = "UNIMPLEMENTED: the gateway answers 404, or UNAVAILABLE w
 // a route is one of gRPC.
 var (
 	apiRouteReads    = []mesh.Kind{mesh.KindGRPCRoute, mesh.KindHTTPRoute, mesh.KindKubernetesGateway}
-	apiRouteConsults = policyConsults(append(policyReads(), apiRouteReads...)...)
+	apiRouteConsults = withoutKinds(slices.Concat(policyConsults(), exposureReads), apiRouteReads...)
 )
 
 // exampleShopAPIGateway is a Gateway of the Gateway API before the server, with a listener for routes of its own namespace.
