@@ -1,0 +1,98 @@
+package checks
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	core "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+// reporter is a check that reports one warning for each Service.
+func reporter(id string, reads ...mesh.Kind) *Check {
+	return &Check{ID: id, Slug: "slug-of-" + id, Levels: []Level{Warning, Info}, Reads: reads, Run: func(p *Pass) {
+		for _, service := range p.Services().All() {
+			p.Report(Finding{Object: service, Path: ".spec", Message: "is wrong"})
+		}
+	}}
+}
+
+func serviceNamed(name string, annotations map[string]string) mesh.Sourced {
+	return mesh.Sourced{Object: &core.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, Annotations: annotations}}}
+}
+
+func lines(findings []Finding) []string {
+	var lines []string
+	for _, finding := range findings {
+		lines = append(lines, string(finding.Level)+" "+expectation(finding))
+	}
+	return lines
+}
+
+func TestRunOrdersAndDeduplicates(t *testing.T) {
+	snapshot := mesh.New([]mesh.Sourced{serviceNamed("b", nil), serviceNamed("a", nil)}, mesh.Options{})
+	again := reporter("GX900")
+	report := Run(snapshot, Options{Checks: []*Check{reporter("GX901"), again, again}})
+	assert.Equal(t, []string{
+		"warning GX900 Service/shop/a", "warning GX901 Service/shop/a", "warning GX900 Service/shop/b", "warning GX901 Service/shop/b",
+	}, lines(report.Findings))
+	assert.Equal(t, Words, report.Findings[0].Fix.Level)
+	assert.Equal(t, "slug-of-GX900", report.Findings[0].Slug)
+	assert.Equal(t, Warning, report.Worst())
+	assert.Empty(t, Run(mesh.New(nil, mesh.Options{}), Options{}).Worst())
+}
+
+func TestRunSuppresses(t *testing.T) {
+	snapshot := mesh.New([]mesh.Sourced{
+		serviceNamed("a", map[string]string{IgnoreAnnotation: "GX900: partners call it, GX902"}),
+		serviceNamed("b", map[string]string{IgnoreAnnotation: "slug-of-GX901\nGX77"}),
+		serviceNamed("c", nil), serviceNamed("d", nil),
+	}, mesh.Options{})
+	report := Run(snapshot, Options{
+		Checks: []*Check{reporter("GX900"), reporter("GX901")},
+		Ignore: func(finding Finding) (string, bool) { return "in the baseline", finding.Object.GetName() == "c" },
+		Only:   func(object mesh.Object) bool { return object.GetName() != "d" },
+	})
+	assert.Equal(t, []string{"warning GX901 Service/shop/a", "warning GX900 Service/shop/b"}, lines(report.Findings))
+	var suppressed []string
+	for _, finding := range report.Suppressed {
+		suppressed = append(suppressed, expectation(finding.Finding)+": "+finding.Reason)
+	}
+	assert.Equal(t, []string{
+		"GX900 Service/shop/a: partners call it",
+		"GX901 Service/shop/b: annotation grpcexpose/ignore",
+		"GX900 Service/shop/c: in the baseline",
+		"GX901 Service/shop/c: in the baseline",
+	}, suppressed)
+}
+
+func TestRunSkips(t *testing.T) {
+	panics := &Check{ID: "GX902", Slug: "panics", Levels: []Level{Error}, Run: func(p *Pass) {
+		p.Report(Finding{Object: p.Services().All()[0]})
+		panic("no such field")
+	}}
+	asks := &Check{ID: "GX903", Slug: "asks", Levels: []Level{Error}, Reads: []mesh.Kind{mesh.KindConfigMap}, Run: func(p *Pass) {
+		for range 2 {
+			if p.Missing(mesh.KindConfigMap, "far", "x") {
+				t.Error("what cannot be seen is not missing")
+			}
+		}
+		if !p.Missing(mesh.KindConfigMap, "near", "x") {
+			t.Error("what can be seen and is not there is missing")
+		}
+	}}
+	snapshot := mesh.New([]mesh.Sourced{serviceNamed("a", nil)}, mesh.Options{Gaps: []mesh.Gap{
+		{Kind: mesh.KindSecret, Reason: "you may not list secrets"},
+		{Kind: mesh.KindConfigMap, Except: []string{"near"}, Reason: "you may list configmaps in near only"},
+	}})
+	report := Run(snapshot, Options{Checks: []*Check{panics, asks, reporter("GX900", mesh.KindSecret), reporter("GX901", mesh.KindConfigMap)}})
+	assert.Equal(t, []string{"warning GX901 Service/shop/a"}, lines(report.Findings))
+	assert.Equal(t, []Skip{
+		{"GX900", "slug-of-GX900", "you may not list secrets"},
+		{"GX902", "panics", "the check failed, which is a bug of this program: no such field"},
+		{"GX903", "asks", "you may list configmaps in near only"},
+	}, report.Skips)
+	assert.Len(t, report.Ran, 3)
+}
