@@ -38,7 +38,11 @@ var notExportedToGateway = &Check{
 				continue
 			}
 			reportHiddenDelegates(p, vs)
-			for _, gateway := range p.gatewaysServing(vs) {
+			gateways := p.gatewaysServing(vs)
+			if bound, _ := p.GatewaysOf(vs); len(bound) > 0 && len(gateways) == 0 && isRestricted(vs.Spec.ExportTo) {
+				p.Missing(mesh.KindDeployment, "", "") // whether it hides depends on where the gateway's pods are
+			}
+			for _, gateway := range gateways {
 				if p.VirtualServiceVisibleTo(vs, gateway.Namespace) {
 					reportHiddenDestinations(p, vs, gateway, subsets)
 				} else if p.speaks(of) {
@@ -47,6 +51,11 @@ var notExportedToGateway = &Check{
 			}
 		}
 	},
+}
+
+// isRestricted says that an exportTo list leaves out some namespaces.
+func isRestricted(exportTo []string) bool {
+	return len(exportTo) > 0 && !slices.Contains(exportTo, "*")
 }
 
 func delegates(vs *networking.VirtualService) bool {
