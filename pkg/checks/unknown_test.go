@@ -31,5 +31,7 @@ func TestUnknownIsNotMissing(t *testing.T) {
 // accountsFor says that a line is that of the finding, or of one by which the fault is known when more of the mesh is.
 func accountsFor(line string, finding Finding) bool {
 	id, _, _ := strings.Cut(line, " ")
-	return line == expectation(finding) || slices.Contains(precedence[finding.ID], id)
+	return line == expectation(finding) || slices.ContainsFunc(explanations, func(e explanation) bool {
+		return e.explained == finding.ID && slices.Contains(e.by, id)
+	})
 }
