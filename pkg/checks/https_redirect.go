@@ -45,7 +45,8 @@ func runHTTPSRedirect(p *Pass) {
 		}
 	}
 	for _, virtualService := range order {
-		if p.SpeaksOfVirtualService(virtualService) {
+		// Whatever the scope: browsers follow a redirect.
+		if p.virtualServiceRelevance(virtualService) >= weak {
 			p.reportRedirects(virtualService, hosts[virtualService])
 		}
 	}

@@ -52,7 +52,7 @@ func runServerNotHTTP(p *Pass) {
 }
 
 // connectionRoutes are the VirtualServices that lead from the server to an exposed port by rules of the kind that the server
-// takes: tls for passthrough, tcp for the others.
+// takes: tls for passthrough, tcp for the others. Whatever the scope, other ports are meant to get whole connections.
 // Source: Istio pilot/pkg/networking/core/gateway.go (createGatewayTCPFilterChainOpts).
 func (p *Pass) connectionRoutes(server gatewayServer) []*networking.VirtualService {
 	var bound []*networking.VirtualService
@@ -61,7 +61,7 @@ func (p *Pass) connectionRoutes(server gatewayServer) []*networking.VirtualServi
 		if mesh.ServerIsPassthrough(server.spec) {
 			fits = len(virtualService.Spec.Tls) > 0
 		}
-		if fits && takesAHost(server.gateway, server.spec, virtualService) && p.SpeaksOfVirtualService(virtualService) {
+		if fits && takesAHost(server.gateway, server.spec, virtualService) && p.virtualServiceRelevance(virtualService) >= weak {
 			bound = append(bound, virtualService)
 		}
 	}

@@ -14,7 +14,7 @@ type gatewayRole int
 const (
 	// roleOther pods are no gateways: applications, sidecars, waypoints, the control plane.
 	roleOther gatewayRole = iota
-	// roleUnknown pods may be gateways: only their metadata is known, or a custom injection template makes them.
+	// roleUnknown pods may be gateways: only their metadata is known.
 	roleUnknown
 	// roleRouter pods run a proxy of type router.
 	roleRouter
@@ -37,7 +37,7 @@ func roleOf(template *core.PodTemplateSpec) gatewayRole {
 			return role
 		}
 	}
-	names, chosen := injectionTemplates(template)
+	names := injectionTemplates(template)
 	switch {
 	case slices.Contains(names, "gateway"):
 		return roleRouter
@@ -45,8 +45,9 @@ func roleOf(template *core.PodTemplateSpec) gatewayRole {
 		return roleOther
 	case len(template.Spec.Containers) == 0:
 		return roleOfMetadata(template)
-	case chosen && len(template.Spec.Containers) == 1 && template.Spec.Containers[0].Name == proxyContainer:
-		return roleUnknown
+	case len(template.Spec.Containers) == 1 && template.Spec.Containers[0].Name == proxyContainer:
+		// A proxy that serves no application, and is none of the others: another template may make it, or its image's own command.
+		return roleRouter
 	default:
 		return roleOther
 	}
@@ -81,13 +82,13 @@ func roleOfMetadata(template *core.PodTemplateSpec) gatewayRole {
 	}
 }
 
-// injectionTemplates are the names in inject.istio.io/templates; chosen is false where the annotation is not there.
-func injectionTemplates(template *core.PodTemplateSpec) (names []string, chosen bool) {
-	value, chosen := template.Annotations[injectTemplatesAnnotation]
-	for name := range strings.SplitSeq(value, ",") {
+// injectionTemplates are the names in inject.istio.io/templates.
+func injectionTemplates(template *core.PodTemplateSpec) []string {
+	var names []string
+	for name := range strings.SplitSeq(template.Annotations[injectTemplatesAnnotation], ",") {
 		names = append(names, strings.TrimSpace(name))
 	}
-	return names, chosen
+	return names
 }
 
 // runningContainers are the containers and native sidecars.

@@ -36,6 +36,15 @@ func TestGatewayWorkloads(t *testing.T) {
     spec: {containers: [{name: istio-proxy, image: auto}]}}`),
 			[]string{"Deployment edge/gateway"},
 		},
+		"proxy without application": {
+			deployment("gateway", `{metadata: {labels: {a: b}}, spec: {containers: [{name: istio-proxy, image: auto}]}}`),
+			[]string{"Deployment edge/gateway"},
+		},
+		"injection template of a waypoint": {
+			deployment("gateway", `{metadata: {labels: {a: b}, annotations: {inject.istio.io/templates: waypoint}},
+    spec: {containers: [{name: istio-proxy, image: auto}]}}`),
+			nil,
+		},
 		"application named like a gateway": {
 			deployment("istio-ingressgateway", `{metadata: {labels: {istio: ingressgateway}}, spec: {containers: [{name: app}]}}`),
 			nil,

@@ -68,7 +68,7 @@ func hasInfrastructureLabels(labels map[string]string) bool {
 
 // runsProxyAlone says that the proxy serves no application: there is none beside it, or its injection template is a waypoint's.
 func runsProxyAlone(template *core.PodTemplateSpec) bool {
-	names, _ := injectionTemplates(template)
+	names := injectionTemplates(template)
 	containers := template.Spec.Containers
 	return slices.Contains(names, "waypoint") || len(containers) == 1 && containers[0].Name == proxyContainer
 }
