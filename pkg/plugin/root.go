@@ -54,6 +54,8 @@ connections, are balanced over its pods; and find what is wrong where they are n
 		newCreateCommand(streams, clients, nil),
 		newDeleteCommand(streams, clients, nil),
 		newStatusCommand(streams, clients, nil),
+		newLintCommand(streams, clients, nil),
+		newExplainCommand(streams),
 		newVersionCommand(streams),
 	)
 	return root

@@ -42,11 +42,17 @@ func Diff(w io.Writer, differences []Difference, colour bool) error {
 			return err
 		}
 		text := udiff.Unified("now: "+difference.Name, "after: "+difference.Name, before, after)
-		if _, err := io.WriteString(w, paintDiff(text, colour)); err != nil {
+		if err := DiffText(w, text, colour); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// DiffText prints a unified diff.
+func DiffText(w io.Writer, text string, colour bool) error {
+	_, err := io.WriteString(w, paintDiff(text, colour))
+	return err
 }
 
 func manifestText(object *unstructured.Unstructured) (string, error) {

@@ -1,0 +1,61 @@
+package plugin
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
+)
+
+// checkEntry is a check in the list for machines.
+type checkEntry struct {
+	ID     string         `json:"id"`
+	Slug   string         `json:"slug"`
+	Levels []checks.Level `json:"levels"`
+	Title  string         `json:"title"`
+	Since  string         `json:"since"`
+}
+
+// printChecks lists the selected checks.
+func (o *lintOptions) printChecks() error {
+	list := struct {
+		APIVersion string       `json:"apiVersion"`
+		Kind       string       `json:"kind"`
+		Checks     []checkEntry `json:"checks"`
+	}{report.APIVersion, "CheckList", []checkEntry{}}
+	for _, check := range o.checks {
+		list.Checks = append(list.Checks, checkEntry{check.ID, check.Slug, check.Levels, check.Title, check.Since})
+	}
+	switch o.output {
+	case "json":
+		encoder := json.NewEncoder(o.streams.Out)
+		encoder.SetIndent("", "  ")
+		encoder.SetEscapeHTML(false)
+		return encoder.Encode(list)
+	case "yaml":
+		text, err := yaml.Marshal(list)
+		if err != nil {
+			return err
+		}
+		_, err = o.streams.Out.Write(text)
+		return err
+	case "text", "table":
+	default:
+		return usage("--list-checks has the formats text, table, json and yaml, not %s", o.output)
+	}
+	table := tabwriter.NewWriter(o.streams.Out, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(table, "ID\tNAME\tLEVEL\tWHAT IT FINDS")
+	for _, check := range list.Checks {
+		levels := make([]string, len(check.Levels))
+		for i, level := range check.Levels {
+			levels[i] = string(level)
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", check.ID, check.Slug, strings.Join(levels, "/"), check.Title)
+	}
+	return table.Flush()
+}

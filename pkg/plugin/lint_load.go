@@ -1,0 +1,145 @@
+package plugin
+
+import (
+	"context"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+// loadCluster reads what the checks rest on, as far as the target needs it, and puts the files over it, if there are any.
+func (o *lintOptions) loadCluster(ctx context.Context, source lintSource, manifests *manifest.Manifests) (*lintMesh, error) {
+	client, err := source.clients.client()
+	if err != nil {
+		return nil, err
+	}
+	target := o.target
+	if manifests != nil && !target.all && len(target.workloads) == 0 {
+		target = namespaceOfFiles(target, manifests)
+	}
+	loaded, err := client.Load(ctx, o.request(target, source.context))
+	if err != nil {
+		return nil, err
+	}
+	m := &lintMesh{snapshot: loaded.Snapshot, client: client, context: source.context, target: target}
+	if manifests != nil {
+		m.without, m.manifests = loaded.Snapshot, manifests
+		m.snapshot = overlay(loaded.Snapshot, manifests)
+	}
+	return m, nil
+}
+
+// namespaceOfFiles makes the one namespace of the files the target; where they speak of several, all namespaces are.
+func namespaceOfFiles(target lintTarget, manifests *manifest.Manifests) lintTarget {
+	var namespaces []string
+	for _, sourced := range manifests.Objects {
+		if namespace := sourced.Object.GetNamespace(); namespace != "" && !slices.Contains(namespaces, namespace) {
+			namespaces = append(namespaces, namespace)
+		}
+	}
+	switch len(namespaces) {
+	case 0:
+	case 1:
+		target.namespace = namespaces[0]
+	default:
+		target.all = true
+	}
+	return target
+}
+
+// request is what to read of a cluster: every kind that the selected checks ask about; for one namespace, the kinds that are
+// many only from there, from the gateways and from the control planes.
+func (o *lintOptions) request(target lintTarget, name string) cluster.LoadRequest {
+	kinds, named := o.kindsToRead()
+	wanted := cluster.LoadRequest{Kinds: map[mesh.Kind][]string{}, Context: name, Now: o.now(), Fallback: fallbackNamespaces(target.namespace, "")}
+	var later []mesh.Kind
+	for _, kind := range kinds {
+		if !target.all && slices.Contains(kindsOfNamespace, kind) {
+			later = append(later, kind)
+		} else {
+			wanted.Kinds[kind] = nil
+		}
+	}
+	wanted.Follow = func(found *mesh.Snapshot) cluster.LoadRequest {
+		next := controlPlane(found)
+		namespaces := slices.Concat([]string{target.namespace, rootNamespace}, gatewayNamespaces(found), next.Kinds[mesh.KindEndpointSlice])
+		slices.Sort(namespaces)
+		namespaces = slices.Compact(namespaces)
+		next.Kinds = map[mesh.Kind][]string{}
+		for _, kind := range later {
+			next.Kinds[kind] = namespaces
+		}
+		if !slices.Contains(named, mesh.KindConfigMap) {
+			next.ConfigMaps = nil
+		}
+		if slices.Contains(named, mesh.KindSecret) {
+			next.Secrets = secretsToRead(found, target)
+		}
+		next.Fallback, next.Context, next.Now = wanted.Fallback, name, wanted.Now
+		return next
+	}
+	return wanted
+}
+
+// kindsToRead are the kinds that the selected checks ask about: those to list, and of those that are only read by name which.
+func (o *lintOptions) kindsToRead() (list, named []mesh.Kind) {
+	add := func(kinds []mesh.Kind) {
+		for _, kind := range kinds {
+			switch {
+			case slices.Contains(list, kind) || slices.Contains(named, kind):
+			case kind == mesh.KindSecret || kind == mesh.KindConfigMap:
+				named = append(named, kind)
+			default:
+				list = append(list, kind)
+			}
+		}
+	}
+	for _, check := range o.checks {
+		add(check.Reads)
+		add(check.Consults)
+	}
+	// Webhooks and gateways show where the control planes and their settings are.
+	add([]mesh.Kind{mesh.KindWebhook, mesh.KindNamespace, mesh.KindService, mesh.KindDeployment, mesh.KindDaemonSet, mesh.KindStatefulSet})
+	slices.Sort(list)
+	return list, named
+}
+
+// secretsToRead are the Secrets that the target's Gateways name: where the gateways' pods are, and in the Gateway's own
+// namespace, where people put them by mistake.
+func secretsToRead(found *mesh.Snapshot, target lintTarget) []types.NamespacedName {
+	only, err := target.only(found)
+	if err != nil {
+		return nil // said when everything is read: here too little is known
+	}
+	var wanted []types.NamespacedName
+	add := func(credential mesh.Credential) {
+		name := types.NamespacedName{Namespace: credential.Namespace, Name: credential.Name}
+		if !slices.Contains(wanted, name) {
+			wanted = append(wanted, name)
+		}
+	}
+	for _, gateway := range found.Gateways().All() {
+		if only != nil && !only(gateway) {
+			continue
+		}
+		namespaces := []string{gateway.Namespace}
+		for _, proxies := range found.GatewayWorkloadsSelected(gateway) {
+			namespaces = append(namespaces, proxies.Namespace)
+		}
+		for _, server := range gateway.Spec.GetServers() {
+			for _, namespace := range namespaces {
+				for _, credential := range mesh.Credentials(server, namespace) {
+					add(credential)
+				}
+				if ca, ok := mesh.ClientCA(server, namespace); ok {
+					add(ca)
+				}
+			}
+		}
+	}
+	return wanted
+}

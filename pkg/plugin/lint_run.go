@@ -1,0 +1,148 @@
+package plugin
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
+)
+
+// lintMesh is a mesh to judge, and where it comes from.
+type lintMesh struct {
+	snapshot *mesh.Snapshot
+	// without is the cluster as it is, without the files; nil unless the two are compared.
+	without *mesh.Snapshot
+	// manifests are the files, client the cluster; nil for none.
+	manifests *manifest.Manifests
+	client    *cluster.Client
+	context   string
+	// target may be narrower than asked for: the namespaces that the files speak of.
+	target lintTarget
+}
+
+func (o *lintOptions) run(ctx context.Context) error {
+	switch {
+	case o.listChecks:
+		return o.printChecks()
+	case o.watch:
+		return o.runWatch(ctx)
+	}
+	meshes, err := o.load(ctx)
+	if err != nil {
+		return err
+	}
+	if o.writeBaseline {
+		return o.recordBaseline(meshes)
+	}
+	if o.fix.scope != fixNone {
+		return o.runFix(ctx, meshes)
+	}
+	return o.answer(meshes)
+}
+
+// answer prints the report, and says whether it is a bad one.
+func (o *lintOptions) answer(meshes []*lintMesh) error {
+	made, err := o.report(meshes)
+	if err != nil {
+		return err
+	}
+	if err := o.printer.Print(o.streams.Out, made); err != nil {
+		return err
+	}
+	if made.Failed() {
+		return errBadAnswer
+	}
+	return nil
+}
+
+// report judges the meshes, one after the other, in one report.
+func (o *lintOptions) report(meshes []*lintMesh) (*report.LintReport, error) {
+	baseline, err := o.readBaseline()
+	if err != nil {
+		return nil, err
+	}
+	var whole *report.LintReport
+	for _, m := range meshes {
+		found, err := o.judge(m, m.snapshot, baseline)
+		if err != nil {
+			return nil, err
+		}
+		part := report.NewLintReport(found, m.snapshot)
+		if m.without != nil {
+			before, err := o.judge(m, m.without, baseline)
+			if err != nil {
+				return nil, err
+			}
+			part.Compare(report.NewLintReport(before, m.without))
+		}
+		if m.manifests != nil {
+			part.Notes = m.manifests.Notes
+		}
+		part.InContext(m.context)
+		if whole == nil {
+			whole = part
+		} else {
+			whole.Add(part)
+		}
+	}
+	whole.FailOn = o.failOn
+	return whole, nil
+}
+
+func (o *lintOptions) judge(m *lintMesh, snapshot *mesh.Snapshot, baseline lintBaseline) (checks.Report, error) {
+	only, err := m.target.only(snapshot)
+	if err != nil {
+		return checks.Report{}, err
+	}
+	return checks.Run(snapshot, checks.Options{
+		Checks: o.checks, AllScopes: o.allScopes, Only: only,
+		Ignore: func(finding checks.Finding) (string, bool) {
+			if reason, ignored := ignoredBy(o.ignores, finding, snapshot.Source(finding.Object).File); ignored {
+				return reason, true
+			}
+			return baseline.knows(finding, m.context)
+		},
+	}), nil
+}
+
+// load reads the files, the clusters, or both.
+func (o *lintOptions) load(ctx context.Context) ([]*lintMesh, error) {
+	var manifests *manifest.Manifests
+	if o.files != nil {
+		var err error
+		if manifests, err = manifest.Load(*o.files, o.target.namespace); err != nil {
+			return nil, err
+		}
+		o.printLoadNotes(manifests.Notes)
+		if !o.withCluster {
+			snapshot := manifests.Snapshot(o.selfContained, mesh.Options{Now: o.now()})
+			return []*lintMesh{{snapshot: snapshot, manifests: manifests, target: o.target}}, nil
+		}
+	}
+	meshes := make([]*lintMesh, 0, len(o.sources))
+	for _, source := range o.sources {
+		loaded, err := o.loadCluster(ctx, source, manifests)
+		if err != nil {
+			if source.context != "" {
+				err = fmt.Errorf("context %s: %w", source.context, err)
+			}
+			return nil, err
+		}
+		meshes = append(meshes, loaded)
+	}
+	return meshes, nil
+}
+
+// printLoadNotes says what was passed over. A directory may hold many files that are no manifests: a few are enough.
+func (o *lintOptions) printLoadNotes(notes []string) {
+	const enough = 5
+	printNotes(o.streams, slices.Clone(notes[:min(len(notes), enough)]))
+	if len(notes) > enough {
+		printNotes(o.streams, []string{fmt.Sprintf("%d more files or objects were passed over; -o json has them all", len(notes)-enough)})
+	}
+}

@@ -1,0 +1,130 @@
+package plugin
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+// lintTarget is the part of a mesh that the report is about. The whole mesh is loaded as far as that part rests on it.
+type lintTarget struct {
+	// all namespaces are meant.
+	all bool
+	// namespace is the one that is meant, and that of the workloads and of objects in files that do not say theirs.
+	namespace string
+	// workloads are those whose paths are meant; none for the namespace as a whole. Their kind may be empty.
+	workloads []mesh.Key
+}
+
+func (f *lintFlags) toTarget(clients *factory, namespaceGiven bool, arguments []string) (lintTarget, error) {
+	target := lintTarget{all: f.allNamespaces, namespace: "default"}
+	// Files are judged as a whole unless a namespace is named; the kubeconfig's own namespace says nothing about them.
+	if f.files.given() && !namespaceGiven && !f.withCluster {
+		target.all = true
+	} else {
+		namespace, err := clients.namespace()
+		if err != nil {
+			return target, err
+		}
+		target.namespace = namespace
+	}
+	workloads := make([][]string, len(arguments))
+	for i, argument := range arguments {
+		workloads[i] = []string{argument}
+	}
+	if len(arguments) == 2 && !strings.Contains(arguments[0]+arguments[1], "/") && workloadKinds[strings.ToLower(arguments[0])] != "" {
+		workloads = [][]string{arguments} // kubectl's other form: TYPE NAME
+	}
+	for _, words := range workloads {
+		kind, workload, err := workloadArgument(words)
+		if err != nil {
+			return target, err
+		}
+		target.workloads = append(target.workloads, mesh.Key{Kind: kind, Namespace: target.namespace, Name: workload})
+	}
+	if len(arguments) > 0 && f.allNamespaces {
+		return target, usage("either workloads or --all-namespaces, not both")
+	}
+	return target, nil
+}
+
+// only accepts the objects that the report is about; nil accepts all.
+func (t lintTarget) only(snapshot *mesh.Snapshot) (func(mesh.Object) bool, error) {
+	if len(t.workloads) == 0 && t.all {
+		return nil, nil
+	}
+	var accept []func(mesh.Object) bool
+	if len(t.workloads) == 0 {
+		accept = append(accept, t.inNamespace)
+		for _, workload := range snapshot.WorkloadsIn(t.namespace) {
+			if len(snapshot.ExposedWorkloads()[workload]) > 0 {
+				accept = append(accept, checks.OnPathOf(snapshot, workload.Key))
+			}
+		}
+	}
+	for _, wanted := range t.workloads {
+		workload, err := t.find(snapshot, wanted)
+		if err != nil {
+			return nil, err
+		}
+		accept = append(accept, checks.OnPathOf(snapshot, workload.Key))
+	}
+	return func(object mesh.Object) bool {
+		return slices.ContainsFunc(accept, func(accepts func(mesh.Object) bool) bool { return accepts(object) })
+	}, nil
+}
+
+func (t lintTarget) inNamespace(object mesh.Object) bool {
+	key := mesh.KeyOf(object)
+	return key.Namespace == t.namespace || key.Kind == mesh.KindNamespace && key.Name == t.namespace
+}
+
+// find is the one workload of that name. Where files hold it in one namespace alone, that is the one.
+func (t lintTarget) find(snapshot *mesh.Snapshot, wanted mesh.Key) (*mesh.Workload, error) {
+	var found []*mesh.Workload
+	for _, workload := range snapshot.Workloads() {
+		sameKind := wanted.Kind == "" || wanted.Kind == workload.Key.Kind
+		if sameKind && workload.Name() == wanted.Name && (t.all || workload.Namespace() == wanted.Namespace) {
+			found = append(found, workload)
+		}
+	}
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		return nil, t.notFound(snapshot, wanted)
+	default:
+		keys := make([]string, len(found))
+		for i, workload := range found {
+			keys[i] = workload.Key.String()
+		}
+		return nil, usage("%s may be %s: say which, as TYPE/NAME with -n", wanted.Name, strings.Join(keys, " or "))
+	}
+}
+
+func (t lintTarget) notFound(snapshot *mesh.Snapshot, wanted mesh.Key) error {
+	what := "workload " + wanted.Name
+	if wanted.Kind != "" {
+		what = string(wanted.Kind) + " " + wanted.Name
+	}
+	if reason, unknown := snapshot.Unknown(mesh.KindDeployment, wanted.Namespace, wanted.Name); unknown {
+		return fmt.Errorf("%s was not found: %s", what, reason)
+	}
+	var there []string
+	for _, workload := range snapshot.Workloads() {
+		if t.all || workload.Namespace() == t.namespace {
+			there = append(there, workload.Key.String())
+		}
+	}
+	where := "in namespace " + t.namespace
+	if t.all {
+		where = "in the files"
+	}
+	if len(there) == 0 {
+		return fmt.Errorf("there is no %s %s, nor any other workload; name its namespace with -n", what, where)
+	}
+	return fmt.Errorf("there is no %s %s; it has %s", what, where, strings.Join(there[:min(len(there), 5)], ", "))
+}
