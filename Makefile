@@ -1,0 +1,43 @@
+# kubectl grpcexpose: everything that is built, tested and measured. "make help" lists the targets.
+
+SHELL := /bin/bash
+GO ?= go
+VERSION ?= v0.1.0-dev
+MODULE := github.com/grpcexpose/kubectl-grpcexpose
+LDFLAGS := -s -w -X $(MODULE)/pkg/plugin.version=$(VERSION)
+GOLANGCI_LINT := $(GO) tool -modfile=test/tools/go.mod golangci-lint
+
+.DEFAULT_GOAL := build
+.PHONY: help build test e2e lint-code generate demo demo-down bench-create clean
+
+help: ## List the targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+
+build: ## Build the plugin: bin/kubectl-grpcexpose
+	@$(GO) build -ldflags "$(LDFLAGS)" -o bin/kubectl-grpcexpose ./cmd/kubectl-grpcexpose
+
+test: ## Run all tests that need no control plane
+	$(GO) test ./...
+	$(GO) test -C test/stack -short ./...
+
+e2e: ## Run the tests on a real control plane (builds it the first time: 8 to 40 minutes)
+	$(GO) test -C test/stack -timeout 60m ./...
+	$(GO) test -C test/e2e -timeout 30m ./...
+
+lint-code: ## Check the code: go vet, golangci-lint with the import rules, and formatting
+	$(GO) vet ./...
+	$(GOLANGCI_LINT) run ./...
+
+demo: ## Watch the plugin expose a Deployment on a real control plane (KUBECONFIG_DEMO=... for a cluster of your own)
+	@hack/demo.sh
+
+demo-down: ## End what the demo started
+	@hack/demo.sh down
+
+bench-create: build ## Time create against a kubectl script that knows every answer
+	$(GO) run -C test/e2e ./cmd/benchcreate
+
+clean: ## Remove what was built here
+	rm -rf bin dist
+
+include test/stack/stack.mk
