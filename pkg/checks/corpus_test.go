@@ -143,7 +143,7 @@ func readCase(t *testing.T, file string) corpusCase {
 var bases sync.Map
 
 // baseObjects are those of a base mesh. No test changes them: a Snapshot does not.
-func baseObjects(t *testing.T, base string) []mesh.Sourced {
+func baseObjects(t testing.TB, base string) []mesh.Sourced {
 	t.Helper()
 	if base == "none" {
 		return nil
@@ -160,7 +160,7 @@ func baseObjects(t *testing.T, base string) []mesh.Sourced {
 }
 
 // decodeYAML reads a stream of documents; kinds that the model does not know are left out.
-func decodeYAML(t *testing.T, file string, data []byte) []mesh.Sourced {
+func decodeYAML(t testing.TB, file string, data []byte) []mesh.Sourced {
 	t.Helper()
 	var objects []mesh.Sourced
 	for document := range strings.SplitSeq("\n"+string(data), "\n---\n") {
