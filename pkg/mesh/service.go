@@ -19,10 +19,7 @@ func (s *Snapshot) selections() *selections {
 	s.read(KindService)
 	s.workloads()
 	return remember(s, selectionsMemory{}, func() *selections {
-		index := newLabelIndex[*Workload]()
-		for _, workload := range s.Workloads() {
-			index.add(workload.Namespace(), workload.Template.Labels, workload)
-		}
+		index := s.workloadLabels()
 		made := &selections{workloads: map[Key][]*Workload{}, services: map[Key][]*core.Service{}}
 		for _, service := range s.Services().All() {
 			if !HasEndpoints(service) {
@@ -35,6 +32,19 @@ func (s *Snapshot) selections() *selections {
 			}
 		}
 		return made
+	})
+}
+
+type workloadLabelsMemory struct{}
+
+func (s *Snapshot) workloadLabels() *labelIndex[*Workload] {
+	s.workloads()
+	return remember(s, workloadLabelsMemory{}, func() *labelIndex[*Workload] {
+		index := newLabelIndex[*Workload]()
+		for _, workload := range s.Workloads() {
+			index.add(workload.Namespace(), workload.Template.Labels, workload)
+		}
+		return index
 	})
 }
 

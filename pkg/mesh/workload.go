@@ -48,17 +48,7 @@ func (s *Snapshot) Workload(key Key) *Workload { return s.workloads().byKey[key]
 // WorkloadsSelected are the workloads of a namespace whose pods a label selector matches, by the labels of their templates.
 // An empty selector matches none, as that of a Service.
 func (s *Snapshot) WorkloadsSelected(namespace string, selector map[string]string) []*Workload {
-	if len(selector) == 0 {
-		return nil
-	}
-	match := labels.SelectorFromSet(selector)
-	var selected []*Workload
-	for _, workload := range s.WorkloadsIn(namespace) {
-		if match.Matches(labels.Set(workload.Template.Labels)) {
-			selected = append(selected, workload)
-		}
-	}
-	return selected
+	return s.workloadLabels().matching(namespace, selector)
 }
 
 type workloadIndex struct {
@@ -182,12 +172,7 @@ func (s *Snapshot) ownerByReference(pod *core.Pod) *Workload {
 			return workload
 		}
 	}
-	for _, workload := range index.byNamespace[pod.Namespace] {
-		if !workload.Selector.Empty() && workload.Selector.Matches(labels.Set(pod.Labels)) {
-			return workload
-		}
-	}
-	return nil
+	return s.selectorIndex().first(pod.Namespace, pod.Labels)
 }
 
 // MatchLabels are the labels that a workload's own selector asks for, nil where it has none or asks for more than labels.

@@ -1,0 +1,67 @@
+package mesh
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// TestOwnerOfOrphans: a pod whose controller is not known belongs to the first workload whose selector matches it.
+func TestOwnerOfOrphans(t *testing.T) {
+	s := snapshot(t, `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: a, namespace: shop}
+spec: {selector: {matchLabels: {team: x, app: a}}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: b, namespace: shop}
+spec: {selector: {matchLabels: {team: x}, matchExpressions: [{key: app, operator: NotIn, values: [a]}]}}
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: c, namespace: shop}
+spec: {selector: {matchExpressions: [{key: tier, operator: Exists}]}}
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: d, namespace: shop}
+spec: {selector: {matchExpressions: [{key: app, operator: In, values: [d, e]}]}}
+---
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: without-selector, namespace: shop}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: of-a, namespace: shop, labels: {team: x, app: a}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: of-b, namespace: shop, labels: {team: x, app: z, tier: web}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: of-c, namespace: shop, labels: {app: e, tier: web}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: of-d, namespace: shop, labels: {app: e}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: of-none, namespace: shop, labels: {app: f}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: elsewhere, namespace: far, labels: {team: x, app: a}}
+`)
+	owners := map[string]string{}
+	for _, pod := range s.Pods().All() {
+		if owner := s.OwnerOf(pod); owner != nil {
+			owners[pod.Name] = owner.Name()
+		}
+	}
+	assert.Equal(t, map[string]string{"of-a": "a", "of-b": "b", "of-c": "c", "of-d": "d"}, owners)
+}
