@@ -92,10 +92,11 @@ func workloadArgument(arguments []string) (kind mesh.Kind, name string, err erro
 	return kind, name, nil
 }
 
-// oneOf checks the value of a flag that takes one of a few words.
+// oneOf checks the value of a flag that takes one of a few words; an empty one among them is what the flag is when not set.
 func oneOf(flag, value string, allowed ...string) error {
 	if slices.Contains(allowed, value) {
 		return nil
 	}
-	return usage("--%s=%s: must be one of %s", flag, value, strings.Join(allowed, ", "))
+	named := slices.DeleteFunc(slices.Clone(allowed), func(word string) bool { return word == "" })
+	return usage("--%s=%s: must be one of %s", flag, value, strings.Join(named, ", "))
 }
