@@ -66,10 +66,15 @@ func refusals(p *Pass, a access, call mesh.Call) []*security.AuthorizationPolicy
 	if len(denying) > 0 {
 		return denying
 	}
-	if a.letsNothingIn(p, call) {
+	if a.letsNothingIn(p, call) && noOtherPolicy(p, a.backend.namespace) {
 		return a.of(securityapi.AuthorizationPolicy_ALLOW)
 	}
 	return nil
+}
+
+// noOtherPolicy says that all policies which may apply in the namespace are known.
+func noOtherPolicy(p *Pass, namespace string) bool {
+	return p.Missing(mesh.KindAuthorizationPolicy, namespace, "") && p.Missing(mesh.KindAuthorizationPolicy, p.RootNamespace(), "")
 }
 
 func reportRefusal(p *Pass, a access, gateway *mesh.GatewayWorkload, policy *security.AuthorizationPolicy) {

@@ -116,3 +116,10 @@ func readsBody(filter map[string]any) bool {
 	})
 	return reads
 }
+
+// lowerType is the last part of a message's @type, as "buffer.v3.buffer" of the buffer filter.
+func lowerType(value any) string {
+	text, _ := value.(string)
+	parts := strings.Split(strings.ToLower(text), ".")
+	return strings.Join(parts[max(0, len(parts)-3):], ".")
+}

@@ -103,16 +103,14 @@ func meantForRequests(p *Pass, a access, policy *security.AuthorizationPolicy) i
 	})
 }
 
-// letsCallersIn says that ALLOW rules without HTTP fields let those in who call: the gateways, or where none does, anyone.
+// letsCallersIn says that ALLOW rules without HTTP fields let those in who call: the gateways, or where none does, some callers.
 func letsCallersIn(p *Pass, a access) bool {
 	gateways := p.GatewaysTo(a.port)
-	for _, gateway := range gateways {
-		if a.letsNothingIn(p, a.callFrom(p, gateway)) {
-			return false
-		}
+	if len(gateways) == 0 {
+		return !a.letsNothingIn(p, a.anyCall())
 	}
-	return len(gateways) > 0 || slices.ContainsFunc(a.of(securityapi.AuthorizationPolicy_ALLOW), func(policy *security.AuthorizationPolicy) bool {
-		return p.Matches(policy, a.anyCall()) == mesh.Always
+	return !slices.ContainsFunc(gateways, func(gateway *mesh.GatewayWorkload) bool {
+		return a.letsNothingIn(p, a.callFrom(p, gateway))
 	})
 }
 

@@ -56,7 +56,7 @@ func runNetworkPolicyBlocksGateway(p *Pass) {
 				continue
 			}
 			for _, gateway := range gateways {
-				if admits(p, policies, gateway, backend) {
+				if admits(p, policies, gateway, backend) || !p.Missing(mesh.KindNetworkPolicy, backend.namespace, "") {
 					continue
 				}
 				for _, policy := range policies {

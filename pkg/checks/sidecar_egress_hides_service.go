@@ -87,7 +87,7 @@ func runSidecarEgressHidesService(p *Pass) {
 	}
 }
 
-// hasSidecars says that pods of the workload have a sidecar, or where none are known would get one.
+// hasSidecars says that pods of the workload have a sidecar, or where no pods are known would get one.
 func hasSidecars(p *Pass, workload *mesh.Workload) bool {
 	pods := p.PodsOf(workload)
 	for _, pod := range pods {
@@ -95,7 +95,8 @@ func hasSidecars(p *Pass, workload *mesh.Workload) bool {
 			return true
 		}
 	}
-	return len(pods) == 0 && p.InjectionOf(workload).Injected
+	proxied, _ := proxiesToBe(p, workload)
+	return len(pods) == 0 && proxied
 }
 
 // naming is an exposed port that a workload's configuration names, and the words in which it does.

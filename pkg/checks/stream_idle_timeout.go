@@ -2,8 +2,6 @@ package checks
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	meshapi "istio.io/api/mesh/v1alpha1"
@@ -153,11 +151,4 @@ func streamIdleOf(settings *meshapi.ProxyConfig_ConnectionSettings) (timeout tim
 		return 5 * time.Minute, "connectionSettings.profile EDGE"
 	}
 	return 0, ""
-}
-
-// lowerType is the last part of a patch's @type, as "buffer.v3.Buffer" of the buffer filter.
-func lowerType(value any) string {
-	text, _ := value.(string)
-	parts := strings.Split(text, ".")
-	return strings.ToLower(strings.Join(slices.Clone(parts[max(0, len(parts)-3):]), "."))
 }

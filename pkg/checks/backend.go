@@ -1,0 +1,95 @@
+package checks
+
+import (
+	core "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+// backend is a set of pods of one shape behind an exposed port.
+type backend struct {
+	namespace string
+	// workload is nil where only pods are known.
+	workload *mesh.Workload
+	template *core.PodTemplateSpec
+	// port is the one on the pods.
+	port int32
+	// proxied and bare say whether some of the pods have a proxy, and whether some have none.
+	proxied, bare bool
+	// ambient pods are ztunnel's.
+	ambient bool
+}
+
+// String is how messages name the pods.
+func (b backend) String() string {
+	if b.workload != nil {
+		return b.workload.Key.String()
+	}
+	return "the pods of namespace " + b.namespace
+}
+
+// enforces says that a proxy stands before the port in some of the pods, so that mesh policies are in force there.
+func (b backend) enforces() bool {
+	_, captured := mesh.InboundCapture(b.template.Annotations, b.port)
+	return b.proxied && captured
+}
+
+// backendsOf are the pods behind an exposed port: one for each workload, and one for each pod of an owner that is not known.
+// Whether they have proxies say the pods, or where none are known (in files) what a webhook would do.
+func backendsOf(p *Pass, port *mesh.ExposedPort) []backend {
+	var backends []backend
+	for _, workload := range port.Workloads {
+		number, _, ok := mesh.TargetPort(port.Port, workload.Template)
+		if !ok {
+			continue
+		}
+		found := backend{
+			namespace: workload.Namespace(), workload: workload, template: workload.Template, port: number,
+			ambient: p.IsAmbient(workload.Namespace(), workload.Template),
+		}
+		for _, pod := range p.PodsOf(workload) {
+			found.addPod(pod)
+		}
+		if !found.proxied && !found.bare {
+			found.proxied, found.bare = proxiesToBe(p, workload)
+		}
+		backends = append(backends, found)
+	}
+	for _, pod := range p.PodsSelected(port.Service.Namespace, port.Service.Spec.Selector) {
+		template := &core.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: pod.Labels, Annotations: pod.Annotations}, Spec: pod.Spec}
+		if number, _, ok := mesh.TargetPort(port.Port, template); ok && p.OwnerOf(pod) == nil {
+			found := backend{namespace: pod.Namespace, template: template, port: number, ambient: p.IsAmbient(pod.Namespace, template)}
+			found.addPod(pod)
+			backends = append(backends, found)
+		}
+	}
+	return backends
+}
+
+// proxiesToBe says whether pods made now would have a proxy, or would have none; neither where the webhooks or the namespace's
+// labels are not known.
+func proxiesToBe(p *Pass, workload *mesh.Workload) (proxied, bare bool) {
+	if p.InjectionOf(workload).Injected {
+		return true, false
+	}
+	_, noWebhooks := p.Unknown(mesh.KindWebhook, "", "")
+	_, noNamespace := p.Unknown(mesh.KindNamespace, "", workload.Namespace())
+	if noWebhooks || noNamespace && !hasNamespace(p, workload.Namespace()) {
+		return false, false
+	}
+	return false, true
+}
+
+func hasNamespace(p *Pass, name string) bool {
+	_, there := p.Namespaces().Get("", name)
+	return there
+}
+
+func (b *backend) addPod(pod *core.Pod) {
+	if _, proxied := mesh.ProxyOf(pod); proxied {
+		b.proxied = true
+	} else {
+		b.bare = true
+	}
+}

@@ -1,0 +1,77 @@
+package checks
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+)
+
+// removeFields is the change that removes fields, and every field above one that would be left empty: istiod's webhook refuses
+// empty policies. What is above the spec stays.
+func removeFields(object mesh.Object, reason string, paths ...[]string) []plan.Change {
+	return updateOf(object, reason, func(form *unstructured.Unstructured) []plan.Edit {
+		var edits []plan.Edit
+		for _, path := range paths {
+			work, err := plan.Change{Action: plan.Update, Object: form, Edits: edits}.After()
+			if err != nil {
+				return edits
+			}
+			edits = append(edits, plan.Set(work, nil, withEmptiedParents(work.Object, path)...))
+		}
+		return edits
+	})
+}
+
+// withEmptiedParents is the path of the highest field that holds nothing but the one at the path. The entries of
+// portLevelSettings hold nothing when only their port is left.
+func withEmptiedParents(object map[string]any, path []string) []string {
+	for len(path) > 2 {
+		parent, _ := plan.Path(path[:len(path)-1]).Get(object)
+		switch typed := parent.(type) {
+		case map[string]any:
+			others := len(typed) - 1
+			if _, ok := typed["port"]; ok && path[len(path)-1] != "port" && isEntryOf(path, "portLevelSettings") {
+				others--
+			}
+			if others > 0 {
+				return path
+			}
+		case []any:
+			if len(typed) > 1 {
+				return path
+			}
+		default:
+			return path
+		}
+		path = path[:len(path)-1]
+	}
+	return path
+}
+
+// isEntryOf says that the path is that of a field of an entry of the list.
+func isEntryOf(path []string, list string) bool {
+	return len(path) > 3 && path[len(path)-3] == list
+}
+
+// placePath is where a part of a traffic policy stands, as findings name fields.
+func placePath(place mesh.PolicyPlace, fields ...string) string {
+	return plan.Path(append(slices.Clone(place.Steps), fields...)).String()
+}
+
+// fieldPath is plan.Path's text for steps of which some are places in lists.
+func fieldPath(steps ...any) string {
+	texts := make(plan.Path, 0, len(steps))
+	for _, step := range steps {
+		if place, isPlace := step.(int); isPlace {
+			texts = append(texts, strconv.Itoa(place))
+		} else {
+			texts = append(texts, fmt.Sprint(step))
+		}
+	}
+	return texts.String()
+}
