@@ -62,6 +62,9 @@ spec:
 
 // hasBalancedTwin says that a Service with an address of its own selects the same pods and leads to the same port.
 func hasBalancedTwin(p *Pass, port *mesh.ExposedPort) bool {
+	if !mesh.HasEndpoints(port.Service) {
+		return false
+	}
 	isTwin := func(service *core.Service) bool {
 		return !mesh.IsHeadless(service) && maps.Equal(service.Spec.Selector, port.Service.Spec.Selector) &&
 			slices.ContainsFunc(service.Spec.Ports, func(other core.ServicePort) bool {

@@ -34,7 +34,7 @@ func notHTTP2(p *Pass, port *mesh.ExposedPort) bool {
 	return false
 }
 
-// appProtocolOverridesName says that the name of the port speaks of gRPC, and appProtocol replaces it.
+// overridesName says that the name of the port speaks of gRPC, and appProtocol replaces it.
 func overridesName(port *mesh.ExposedPort) bool {
 	return port.Port.AppProtocol != nil && mesh.SaysGRPC(port.Port.Name)
 }
@@ -67,4 +67,12 @@ func protocolText(port *mesh.ExposedPort) string {
 		return fmt.Sprintf("Istio takes it for %s", protocol)
 	}
 	return "Istio does not know its protocol"
+}
+
+// protocolName is a protocol in a message.
+func protocolName(protocol mesh.Protocol) string {
+	if protocol == mesh.ProtocolUnsupported {
+		return "of no protocol that Istio knows"
+	}
+	return string(protocol)
 }

@@ -64,8 +64,8 @@ func reportServiceEntryConflict(p *Pass, entry *networking.ServiceEntry) {
 				p.Report(Finding{
 					Object: entry,
 					Path:   fmt.Sprintf(".spec.ports[%d].protocol", i),
-					Message: fmt.Sprintf("ServiceEntry %s/%s gives port %d of %s protocol %s, and %s, which wins at a gateway, gives it %s.",
-						entry.Namespace, entry.Name, port.Port.Port, host, protocol, mesh.KeyOf(service), port.Protocol()),
+					Message: fmt.Sprintf("ServiceEntry %s/%s says that port %d of %s is %s, and %s, which wins at a gateway, says %s.",
+						entry.Namespace, entry.Name, port.Port.Port, host, protocolName(protocol), mesh.KeyOf(service), protocolName(port.Protocol())),
 					Evidence: evidenceOf(port),
 					Symptom:  "none at a gateway, where the Service wins",
 					Fix:      Fix{Text: fmt.Sprintf("Take %s out of ServiceEntry %s/%s, or delete it.", host, entry.Namespace, entry.Name)},

@@ -105,7 +105,7 @@ func reportProtocolConflict(p *Pass, w *mesh.Workload, claims []claim) {
 			Object: younger.service,
 			Path:   fmt.Sprintf(".spec.ports[%d]", younger.index),
 			Message: fmt.Sprintf("Service %s says that port %d of %s is %s, and the older Service %s, which decides, says %s.",
-				younger.service.Name, younger.number, w.Key, second, oldest.service.Name, first),
+				younger.service.Name, younger.number, w.Key, protocolName(second), oldest.service.Name, protocolName(first)),
 			Evidence: evidence,
 			Symptom:  "calls by way of the younger Service are treated by the wrong protocol; they may get UNAVAILABLE",
 			Fix:      Fix{Text: fmt.Sprintf("Give the ports of Services %s and %s the same protocol, or different targets.", oldest.service.Name, younger.service.Name)},

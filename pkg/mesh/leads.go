@@ -21,7 +21,7 @@ type leads struct {
 // leadsTo puts together what gateways and VirtualServices say of a Service port.
 func (s *Snapshot) leadsTo(service *core.Service, port int32) leads {
 	at := servicePort{KeyOf(service), port}
-	found := leads{evidence: s.meshMatches()[at]}
+	found := leads{evidence: slices.Concat(s.meshMatches()[at], s.grpcRouteClaims()[at])}
 	for _, route := range s.RoutesTo(service, port) {
 		found.routed = true
 		if s.serverSpeaksFor(route.Server, service, port) {
@@ -37,13 +37,33 @@ func (s *Snapshot) leadsTo(service *core.Service, port int32) leads {
 	}
 	for _, backend := range s.RouteBackendsTo(service, port) {
 		found.routed = true
-		if backend.GRPC {
-			found.evidence = append(found.evidence, Evidence{KeyOf(backend.Route).String() + " leads to it", EvidenceRoute})
-		} else if path, ok := httpRouteMatchesMethod(backend); ok {
+		if path, ok := httpRouteMatchesMethod(backend); ok {
 			found.evidence = append(found.evidence, Evidence{fmt.Sprintf("%s matches %s", KeyOf(backend.Route), path), EvidenceRoute})
 		}
 	}
 	return found
+}
+
+type grpcRouteClaimsMemory struct{}
+
+// grpcRouteClaims is the evidence of GRPCRoutes, those that no Gateway takes included: their backends are meant to be gRPC.
+func (s *Snapshot) grpcRouteClaims() map[servicePort][]Evidence {
+	routes := s.APIRoutes()
+	return remember(s, grpcRouteClaimsMemory{}, func() map[servicePort][]Evidence {
+		byPort := map[servicePort][]Evidence{}
+		for _, route := range routes {
+			if !route.GRPC() {
+				continue
+			}
+			for _, backend := range route.Backends {
+				if service, port, ok := s.BackendService(route, backend); ok {
+					at := servicePort{KeyOf(service), port.Port}
+					byPort[at] = append(byPort[at], Evidence{route.Key.String() + " leads to it", EvidenceRoute})
+				}
+			}
+		}
+		return byPort
+	})
 }
 
 // serverSpeaksFor says whether a Gateway server with protocol GRPC makes the port a gRPC one. Such a server carries plain HTTP

@@ -1,8 +1,11 @@
 package mesh
 
 import (
+	"maps"
 	"slices"
+	"strings"
 
+	apps "k8s.io/api/apps/v1"
 	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
@@ -25,7 +28,7 @@ func (s *Snapshot) selections() *selections {
 			if !HasEndpoints(service) {
 				continue
 			}
-			selected := index.matching(service.Namespace, service.Spec.Selector)
+			selected := s.templatesSelected(index, service)
 			made.workloads[KeyOf(service)] = selected
 			for _, workload := range selected {
 				made.services[workload.Key] = append(made.services[workload.Key], service)
@@ -33,6 +36,26 @@ func (s *Snapshot) selections() *selections {
 		}
 		return made
 	})
+}
+
+// templatesSelected are the workloads whose pods the Service selects. A StatefulSet gives each of its pods a label of its own,
+// which its template does not have.
+func (s *Snapshot) templatesSelected(index *labelIndex[*Workload], service *core.Service) []*Workload {
+	podName, one := service.Spec.Selector[apps.StatefulSetPodNameLabel]
+	if !one {
+		return index.matching(service.Namespace, service.Spec.Selector)
+	}
+	dash := strings.LastIndexByte(podName, '-')
+	if dash < 0 {
+		return nil
+	}
+	workload := s.Workload(Key{Kind: KindStatefulSet, Namespace: service.Namespace, Name: podName[:dash]})
+	others := maps.Clone(service.Spec.Selector)
+	delete(others, apps.StatefulSetPodNameLabel)
+	if workload == nil || !hasLabels(workload.Template.Labels, others) {
+		return nil
+	}
+	return []*Workload{workload}
 }
 
 type workloadLabelsMemory struct{}

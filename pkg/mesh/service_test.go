@@ -52,6 +52,16 @@ spec: {selector: {app: orders, version: v2}}
 ---
 apiVersion: v1
 kind: Service
+metadata: {name: of-one-pod, namespace: shop}
+spec: {selector: {statefulset.kubernetes.io/pod-name: orders-db-0, role: db}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: of-no-pod, namespace: shop}
+spec: {selector: {statefulset.kubernetes.io/pod-name: orders-0}}
+---
+apiVersion: v1
+kind: Service
 metadata: {name: without-selector, namespace: shop}
 ---
 apiVersion: v1
@@ -78,8 +88,9 @@ func TestSelections(t *testing.T) {
 		}
 	}
 	assert.Equal(t, map[string][]string{
-		"both": {"Deployment shop/orders", "StatefulSet shop/orders-db"},
-		"one":  {"Deployment shop/orders"},
+		"both":       {"Deployment shop/orders", "StatefulSet shop/orders-db"},
+		"one":        {"Deployment shop/orders"},
+		"of-one-pod": {"StatefulSet shop/orders-db"},
 	}, workloads)
 
 	var services []string
