@@ -25,7 +25,7 @@ func (f *lintFlags) toOptions(streams report.Streams, clients *factory, command 
 	for _, problem := range []error{
 		oneOf("scope", f.scope, scopeGRPC, scopeAll),
 		oneOf("fail-on", f.failOn, string(checks.Error), string(checks.Warning), string(checks.Info), failNever),
-		oneOf("fix", f.fix, "", string(fixSafe), string(fixAll)),
+		f.fixProblem(),
 		oneOf("dry-run", f.dryRun, dryRunNone, dryRunClient, dryRunServer),
 		f.conflicts(),
 	} {
@@ -59,6 +59,13 @@ func (f *lintFlags) toOptions(streams report.Streams, clients *factory, command 
 	options.sources = sourcesOf(clients, f.contexts)
 	options.target, err = f.toTarget(options.sources[0].clients, command.Flags().Changed("namespace"), arguments)
 	return options, err
+}
+
+func (f *lintFlags) fixProblem() error {
+	if f.fix == string(fixNone) {
+		return nil
+	}
+	return oneOf("fix", f.fix, string(fixSafe), string(fixAll))
 }
 
 // conflicts are flags that make no sense together or alone.
