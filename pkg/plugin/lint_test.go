@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -67,7 +68,7 @@ func TestLintOutput(t *testing.T) {
 		"workload":          {[]string{"deployment/orders", "-f", ".", "--self-contained", "-o", "table"}, ExitBad},
 		"kind-and-name":     {[]string{"deploy", "orders", "-f", ".", "--self-contained", "-o", "table"}, ExitBad},
 		"other-namespace":   {[]string{"-n", "istio-system", "-f", ".", "--self-contained", "-o", "table"}, ExitFine},
-		"selected":          {[]string{"-f", ".", "--self-contained", "--checks", "GX3,-GX301", "-o", "table"}, ExitFine},
+		"selected":          {[]string{"-f", ".", "--self-contained", "--checks", "GX30,-GX301,-GX309", "-o", "table"}, ExitFine},
 		"fail-on-error":     {[]string{"-f", ".", "--self-contained", "--checks", "GX509", "--fail-on", "error", "-o", "table"}, ExitFine},
 		"fail-never":        {[]string{"-f", ".", "--self-contained", "--fail-on", "never", "-o", "github"}, ExitFine},
 		"fix-dry-run":       {[]string{"-f", ".", "--self-contained", "--fix", "--dry-run"}, ExitBad},
@@ -75,7 +76,12 @@ func TestLintOutput(t *testing.T) {
 		"list-checks": {[]string{"--list-checks", "--checks", "GX301,GX509"}, ExitFine},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := command(t, append([]string{"lint"}, test.arguments...)...)
+			// Two checks are enough, and the golden files do not change with every new one.
+			arguments := append([]string{"lint"}, test.arguments...)
+			if !slices.Contains(arguments, "--checks") {
+				arguments = append(arguments, "--checks", "GX301,GX509")
+			}
+			got := command(t, arguments...)
 			assert.Equal(t, test.code, got.code, got.err)
 			assert.Empty(t, got.err)
 			lintGolden(t, filepath.Join(lintTestdata, name+".golden"), got.out)
