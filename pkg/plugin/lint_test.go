@@ -61,19 +61,19 @@ func TestLintOutput(t *testing.T) {
 		arguments []string
 		code      int
 	}{
-		"text":              {[]string{"-f", ".", "--self-contained"}, ExitBad},
-		"unknown":           {[]string{"-f", "shop.yaml"}, ExitBad},
-		"table":             {[]string{"-f", ".", "--self-contained", "-o", "table"}, ExitBad},
-		"json":              {[]string{"-f", ".", "--self-contained", "-A", "-o", "json"}, ExitBad},
-		"workload":          {[]string{"deployment/orders", "-f", ".", "--self-contained", "-o", "table"}, ExitBad},
-		"kind-and-name":     {[]string{"deploy", "orders", "-f", ".", "--self-contained", "-o", "table"}, ExitBad},
-		"other-namespace":   {[]string{"-n", "istio-system", "-f", ".", "--self-contained", "-o", "table"}, ExitFine},
-		"selected":          {[]string{"-f", ".", "--self-contained", "--checks", "GX30,-GX301,-GX309", "-o", "table"}, ExitFine},
-		"fail-on-error":     {[]string{"-f", ".", "--self-contained", "--checks", "GX509", "--fail-on", "error", "-o", "table"}, ExitFine},
-		"fail-never":        {[]string{"-f", ".", "--self-contained", "--fail-on", "never", "-o", "github"}, ExitFine},
-		"fix-dry-run":       {[]string{"-f", ".", "--self-contained", "--fix", "--dry-run"}, ExitBad},
-		"fix-all-dry-run":   {[]string{"-f", ".", "--self-contained", "--fix=all", "--dry-run"}, ExitBad},
-		"list-checks": {[]string{"--list-checks", "--checks", "GX301,GX509"}, ExitFine},
+		"text":            {[]string{"-f", ".", "--self-contained"}, ExitBad},
+		"unknown":         {[]string{"-f", "shop.yaml"}, ExitBad},
+		"table":           {[]string{"-f", ".", "--self-contained", "-o", "table"}, ExitBad},
+		"json":            {[]string{"-f", ".", "--self-contained", "-A", "-o", "json"}, ExitBad},
+		"workload":        {[]string{"deployment/orders", "-f", ".", "--self-contained", "-o", "table"}, ExitBad},
+		"kind-and-name":   {[]string{"deploy", "orders", "-f", ".", "--self-contained", "-o", "table"}, ExitBad},
+		"other-namespace": {[]string{"-n", "istio-system", "-f", ".", "--self-contained", "-o", "table"}, ExitFine},
+		"selected":        {[]string{"-f", ".", "--self-contained", "--checks", "GX30,-GX301,-GX309", "-o", "table"}, ExitFine},
+		"fail-on-error":   {[]string{"-f", ".", "--self-contained", "--checks", "GX509", "--fail-on", "error", "-o", "table"}, ExitFine},
+		"fail-never":      {[]string{"-f", ".", "--self-contained", "--fail-on", "never", "-o", "github"}, ExitFine},
+		"fix-dry-run":     {[]string{"-f", ".", "--self-contained", "--fix", "--dry-run"}, ExitBad},
+		"fix-all-dry-run": {[]string{"-f", ".", "--self-contained", "--fix=all", "--dry-run"}, ExitBad},
+		"list-checks":     {[]string{"--list-checks", "--checks", "GX301,GX509"}, ExitFine},
 	} {
 		t.Run(name, func(t *testing.T) {
 			// Two checks are enough, and the golden files do not change with every new one.
