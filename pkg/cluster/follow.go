@@ -2,12 +2,11 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	core "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
 
@@ -33,66 +32,36 @@ func (c *Client) follow(ctx context.Context, kind mesh.Kind, name types.Namespac
 		if done, err := judge(object); done || err != nil {
 			return err
 		}
-		if done, err := c.followFrom(ctx, kind, object, judge); done || err != nil {
+		from := source{kind: kind, namespace: name.Namespace, name: name.Name, version: object.GetResourceVersion()}
+		err = c.watch(ctx, &from, func(event watch.EventType, object mesh.Object) error {
+			if event == watch.Deleted {
+				return &NotFound{Object: mesh.KeyOf(object).String()}
+			}
+			done, err := judge(object)
+			if done && err == nil {
+				err = errDone
+			}
+			return err
+		})
+		switch {
+		case errors.Is(err, errDone):
+			return nil
+		case !errors.Is(err, errWatchEnded) && !errors.Is(err, errWatchExpired):
 			return err
 		}
-		if time.Since(begun) < watchPause {
-			select {
-			case <-ctx.Done():
-			case <-time.After(watchPause):
-			}
-		}
+		pause(ctx, begun)
 	}
 }
 
-// readOne is one object of a built-in kind.
-func (c *Client) readOne(ctx context.Context, kind mesh.Kind, name types.NamespacedName) (mesh.Object, error) {
-	info := kind.Info()
-	object, err := builtIn().New(info.GroupVersionKind)
-	if err != nil {
-		return nil, err
-	}
-	err = c.get(info.GroupVersionResource(), name.Namespace, name.Name).Do(ctx).Into(object)
-	return object.(mesh.Object), c.failure(ctx, requestFor("get", kind, name), err)
-}
+// errDone ends a watch that has seen what it waited for.
+var errDone = errors.New("done")
 
-// followFrom watches an object from the version that was read. Without done and error the watch has ended.
-func (c *Client) followFrom(ctx context.Context, kind mesh.Kind, from mesh.Object, judge func(mesh.Object) (bool, error)) (done bool, err error) {
-	name := types.NamespacedName{Namespace: from.GetNamespace(), Name: from.GetName()}
-	what := requestFor("watch", kind, name)
-	events, err := at(c.rest.Get(), kind.Info().GroupVersionResource(), name.Namespace, "").
-		Param("watch", "true").Param("resourceVersion", from.GetResourceVersion()).
-		Param("fieldSelector", fields.OneTermEqualSelector("metadata.name", name.Name).String()).
-		Watch(ctx)
-	if err != nil {
-		return false, c.watchFailure(ctx, what, err)
+// pause waits where a watch that began then ended at once, so that a server in trouble is not asked without end.
+func pause(ctx context.Context, begun time.Time) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(watchPause - time.Since(begun)):
 	}
-	defer events.Stop()
-	for event := range events.ResultChan() {
-		switch event.Type {
-		case watch.Added, watch.Modified:
-			if done, err := judge(event.Object.(mesh.Object)); done || err != nil {
-				return done, err
-			}
-		case watch.Deleted:
-			return false, &NotFound{Object: what.object}
-		case watch.Error:
-			return false, c.watchFailure(ctx, what, apierrors.FromObject(event.Object))
-		}
-	}
-	return false, c.failure(ctx, what, ctx.Err())
-}
-
-// watchFailure is nil for what a fresh read and a new watch get over.
-func (c *Client) watchFailure(ctx context.Context, what request, err error) error {
-	if ctx.Err() == nil && (apierrors.IsResourceExpired(err) || apierrors.IsGone(err)) {
-		return nil
-	}
-	failure := c.failure(ctx, what, err)
-	if ctx.Err() == nil && broken(failure) {
-		return nil // the read that comes next says whether the server is there at all
-	}
-	return failure
 }
 
 // WaitPortOpen waits until a Service has a TCP port of that number, as a controller that opens the ports of Gateways makes

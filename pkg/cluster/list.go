@@ -38,14 +38,14 @@ func (c *Client) list(ctx context.Context, kind mesh.Kind, namespace string, who
 		return batch{notServed: []mesh.Kind{kind}}, nil
 	}
 	what := request{permission: Permission{Verb: "list", Group: resource.Group, Resource: resource.Resource, Namespace: namespace}, limit: readTimeout}
-	var found batch
+	found := read{source: source{kind: kind, namespace: namespace, metadata: kind == mesh.KindPod && !wholePods}}
 	pages := pager.New(func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 		if options.Continue == "" {
 			found.gaps = nil // it begins anew
 		}
 		request := c.get(resource, namespace, "").SpecificallyVersionedParams(&options, metav1.ParameterCodec, schema.GroupVersion{Version: "v1"})
 		switch {
-		case kind == mesh.KindPod && !wholePods:
+		case found.source.metadata:
 			return metadataPage(ctx, request)
 		case builtIn().Recognizes(kind.Info().GroupVersionKind):
 			return typedPage(ctx, request, kind.Info().GroupVersionKind)
@@ -62,11 +62,16 @@ func (c *Client) list(ctx context.Context, kind mesh.Kind, namespace string, who
 	if err != nil {
 		return batch{}, c.failure(ctx, what, err)
 	}
+	list, err := meta.ListAccessor(all)
+	if err != nil {
+		return batch{}, err
+	}
+	found.source.version = list.GetResourceVersion()
 	err = meta.EachListItem(all, func(object runtime.Object) error {
 		found.objects = append(found.objects, object.(mesh.Object))
 		return nil
 	})
-	return found, err
+	return batch{reads: []read{found}}, err
 }
 
 // resource is where a kind is read; the kinds that every server has need no discovery.
@@ -107,7 +112,7 @@ func metadataPage(ctx context.Context, request *rest.Request) (runtime.Object, e
 
 // customPage decodes custom resources, which travel as JSON only. One that cannot be decoded is a gap of its own and does
 // not hide the others.
-func customPage(ctx context.Context, request *rest.Request, kind mesh.Kind, found *batch) (runtime.Object, error) {
+func customPage(ctx context.Context, request *rest.Request, kind mesh.Kind, found *read) (runtime.Object, error) {
 	data, err := bytesOf(request.SetHeader("Accept", runtime.ContentTypeJSON).Do(ctx))
 	if err != nil {
 		return nil, err
@@ -140,22 +145,34 @@ func unreadable(kind mesh.Kind, item json.RawMessage, err error) mesh.Gap {
 	return gap
 }
 
-// readNamed reads one object of a built-in kind into the given value. One that is not there gives nothing, for that is known
-// then; one that the user may not read gives a gap.
-func (c *Client) readNamed(ctx context.Context, kind mesh.Kind, name types.NamespacedName, into mesh.Object) (batch, error) {
-	resource := kind.Info().GroupVersionResource()
-	err := c.get(resource, name.Namespace, name.Name).Do(ctx).Into(into)
-	err = c.failure(ctx, requestFor("get", kind, name), err)
+// readNamed reads one object of a built-in kind. One that is not there gives nothing, for that is known then; one that the
+// user may not read gives a gap.
+func (c *Client) readNamed(ctx context.Context, kind mesh.Kind, name types.NamespacedName) (batch, error) {
+	found := read{source: source{kind: kind, namespace: name.Namespace, name: name.Name}}
+	object, err := c.readOne(ctx, kind, name)
 	if missing, forbidden := mayNot(err); forbidden {
 		return batch{gaps: []mesh.Gap{{Kind: kind, Namespace: name.Namespace, Name: name.Name, Reason: mayNotReason(missing)}}}, nil
 	}
 	if _, missing := errors.AsType[*NotFound](err); missing {
-		return batch{}, nil
+		return batch{reads: []read{found}}, nil
 	}
 	if err != nil {
 		return batch{}, err
 	}
-	return batch{objects: []mesh.Object{into}}, nil
+	found.source.version = object.GetResourceVersion()
+	found.objects = []mesh.Object{object}
+	return batch{reads: []read{found}}, nil
+}
+
+// readOne is one object of a built-in kind.
+func (c *Client) readOne(ctx context.Context, kind mesh.Kind, name types.NamespacedName) (mesh.Object, error) {
+	info := kind.Info()
+	object, err := builtIn().New(info.GroupVersionKind)
+	if err != nil {
+		return nil, err
+	}
+	err = c.get(info.GroupVersionResource(), name.Namespace, name.Name).Do(ctx).Into(object)
+	return object.(mesh.Object), c.failure(ctx, requestFor("get", kind, name), err)
 }
 
 // requestFor describes a request for one object.

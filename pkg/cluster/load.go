@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
@@ -59,47 +58,65 @@ func (l *Loaded) MissingCRDs() []string {
 // Load reads objects into a Snapshot. What the user may not read becomes a Gap; an error means that nothing can be said:
 // *Unreachable, *Unauthorized, *Timeout, *ServerFailure, or the context's own.
 func (c *Client) Load(ctx context.Context, wanted LoadRequest) (*Loaded, error) {
-	found, err := c.read(ctx, wanted)
+	found, _, err := c.readAll(ctx, wanted)
 	if err != nil {
 		return nil, err
 	}
-	requested := slices.Collect(maps.Keys(wanted.Kinds))
-	if wanted.Follow != nil {
-		next := wanted.Follow(found.snapshot(wanted, requested))
-		more, err := c.read(ctx, next)
-		if err != nil {
-			return nil, err
-		}
-		found.add(more)
-		requested = slices.AppendSeq(requested, maps.Keys(next.Kinds))
-	}
-	slices.Sort(found.notServed)
-	return &Loaded{Snapshot: found.snapshot(wanted, requested), Gaps: found.gaps, NotServed: slices.Compact(found.notServed)}, nil
+	return found.loaded(wanted), nil
 }
 
-// batch is what one or more requests gave.
+// readAll reads what is wanted and what follows from it; followed is what that was.
+func (c *Client) readAll(ctx context.Context, wanted LoadRequest) (found batch, followed LoadRequest, err error) {
+	if found, err = c.read(ctx, wanted); err != nil || wanted.Follow == nil {
+		return found, followed, err
+	}
+	followed = wanted.Follow(found.loaded(wanted).Snapshot)
+	more, err := c.read(ctx, followed)
+	found.add(more)
+	return found, followed, err
+}
+
+// batch is what some requests gave.
 type batch struct {
-	objects   []mesh.Object
+	reads     []read
 	gaps      []mesh.Gap
+	requested []mesh.Kind
 	notServed []mesh.Kind
 	// narrow are gaps that were meant: namespaces that nobody asked for.
 	narrow []mesh.Gap
 }
 
+// read is what one source gave.
+type read struct {
+	source  source
+	objects []mesh.Object
+	// gaps are single objects that cannot be decoded.
+	gaps []mesh.Gap
+}
+
 func (b *batch) add(other batch) {
-	b.objects = append(b.objects, other.objects...)
+	b.reads = append(b.reads, other.reads...)
 	b.gaps = append(b.gaps, other.gaps...)
+	b.requested = append(b.requested, other.requested...)
 	b.notServed = append(b.notServed, other.notServed...)
 	b.narrow = append(b.narrow, other.narrow...)
 }
 
-func (b *batch) snapshot(wanted LoadRequest, requested []mesh.Kind) *mesh.Snapshot {
-	sourced := make([]mesh.Sourced, len(b.objects))
-	for i, object := range b.objects {
-		sourced[i] = mesh.Sourced{Object: object, Source: mesh.Source{Context: wanted.Context}}
+func (b *batch) loaded(wanted LoadRequest) *Loaded {
+	var sourced []mesh.Sourced
+	var gaps []mesh.Gap
+	for _, read := range b.reads {
+		for _, object := range read.objects {
+			sourced = append(sourced, mesh.Sourced{Object: object, Source: mesh.Source{Context: wanted.Context}})
+		}
+		gaps = append(gaps, read.gaps...)
 	}
-	gaps := slices.Concat(b.gaps, b.narrow, notRequested(requested))
-	return mesh.New(sourced, mesh.Options{Now: wanted.Now, Gaps: gaps})
+	gaps = append(gaps, b.gaps...)
+	all := slices.Concat(gaps, b.narrow, notRequested(b.requested))
+	return &Loaded{
+		Snapshot: mesh.New(sourced, mesh.Options{Now: wanted.Now, Gaps: all}),
+		Gaps:     gaps, NotServed: slices.Compact(slices.Sorted(slices.Values(b.notServed))),
+	}
 }
 
 // notRequested are gaps for the kinds that were not read at all: nothing may be concluded from their absence. Secrets and
@@ -124,7 +141,7 @@ func (c *Client) read(ctx context.Context, wanted LoadRequest) (batch, error) {
 	}
 	for _, name := range wanted.Secrets {
 		jobs = append(jobs, func(ctx context.Context) (batch, error) {
-			return c.readNamed(ctx, mesh.KindSecret, name, &core.Secret{})
+			return c.readNamed(ctx, mesh.KindSecret, name)
 		})
 	}
 	for _, name := range wanted.ConfigMaps {
@@ -132,7 +149,7 @@ func (c *Client) read(ctx context.Context, wanted LoadRequest) (batch, error) {
 			if name.Name == "" {
 				return c.readNamespaces(ctx, mesh.KindConfigMap, []string{name.Namespace}, wanted)
 			}
-			return c.readNamed(ctx, mesh.KindConfigMap, name, &core.ConfigMap{})
+			return c.readNamed(ctx, mesh.KindConfigMap, name)
 		})
 	}
 	results := make([]batch, len(jobs))
@@ -140,25 +157,23 @@ func (c *Client) read(ctx context.Context, wanted LoadRequest) (batch, error) {
 		results[index], err = jobs[index](ctx)
 		return err
 	})
+	all := together(results)
+	all.requested = slices.Collect(maps.Keys(wanted.Kinds))
+	return all, err
+}
+
+func together(results []batch) batch {
 	var all batch
 	for _, result := range results {
 		all.add(result)
 	}
-	return all, err
+	return all
 }
 
 // readKind reads a kind in all namespaces, or in those wanted; where the user may not list it in all, in the fallback ones.
 func (c *Client) readKind(ctx context.Context, kind mesh.Kind, namespaces []string, wanted LoadRequest) (batch, error) {
-	if kind == mesh.KindNamespace && len(namespaces) > 0 {
-		return c.readNamespaceObjects(ctx, namespaces)
-	}
-	if len(namespaces) > 0 && !kind.Info().ClusterScoped {
-		found, err := c.readNamespaces(ctx, kind, namespaces, wanted)
-		found.narrow = append(found.narrow, mesh.Gap{
-			Kind: kind, Except: namespaces,
-			Reason: kind.Info().Resource + " were read only in " + strings.Join(namespaces, ", "),
-		})
-		return found, err
+	if len(namespaces) > 0 && (kind == mesh.KindNamespace || !kind.Info().ClusterScoped) {
+		return c.readOnly(ctx, kind, namespaces, wanted)
 	}
 	found, err := c.list(ctx, kind, "", wanted.WholePods)
 	missing, forbidden := mayNot(err)
@@ -166,6 +181,19 @@ func (c *Client) readKind(ctx context.Context, kind mesh.Kind, namespaces []stri
 		return found, err
 	}
 	return c.readFallback(ctx, kind, wanted, mayNotReason(missing))
+}
+
+// readOnly reads a kind in some namespaces, and has a gap for all others.
+func (c *Client) readOnly(ctx context.Context, kind mesh.Kind, namespaces []string, wanted LoadRequest) (found batch, err error) {
+	gap := mesh.Gap{Kind: kind, Except: namespaces, Reason: kind.Info().Resource + " were read only in " + strings.Join(namespaces, ", ")}
+	if kind == mesh.KindNamespace {
+		gap.Reason = "no namespaces were read but " + strings.Join(namespaces, ", ")
+		found, err = c.readNamespaceObjects(ctx, namespaces)
+	} else {
+		found, err = c.readNamespaces(ctx, kind, namespaces, wanted)
+	}
+	found.narrow = append(found.narrow, gap)
+	return found, err
 }
 
 // readFallback reads of a kind that may not be listed in all namespaces what it can, and has one gap that says it all.
@@ -179,29 +207,14 @@ func (c *Client) readFallback(ctx context.Context, kind mesh.Kind, wanted LoadRe
 	default:
 		found, err = c.readNamespaces(ctx, kind, wanted.Fallback, wanted)
 	}
-	// The namespaces that may not be read are those that the one gap does not except; single objects that cannot be
-	// decoded stay gaps of their own.
-	single := slices.DeleteFunc(slices.Clone(found.gaps), func(gap mesh.Gap) bool { return namespaceOf(gap) != "" })
 	for _, namespace := range wanted.Fallback {
-		hides := func(gap mesh.Gap) bool { return namespaceOf(gap) == namespace }
+		hides := func(hidden mesh.Gap) bool { return hidden.Namespace == namespace || hidden.Name == namespace }
 		if !slices.ContainsFunc(found.gaps, hides) {
 			gap.Except = append(gap.Except, namespace)
 		}
 	}
-	found.gaps = append(single, gap)
+	found.gaps = []mesh.Gap{gap}
 	return found, err
-}
-
-// namespaceOf is the namespace that a gap hides as a whole, empty if it is no such gap.
-func namespaceOf(gap mesh.Gap) string {
-	switch {
-	case gap.Kind == mesh.KindNamespace:
-		return gap.Name
-	case gap.Name == "":
-		return gap.Namespace
-	default:
-		return ""
-	}
 }
 
 // readNamespaces lists a kind in some namespaces, with a gap for each in which the user may not.
@@ -216,23 +229,15 @@ func (c *Client) readNamespaces(ctx context.Context, kind mesh.Kind, namespaces 
 		results[index] = found
 		return err
 	})
-	var all batch
-	for _, result := range results {
-		all.add(result)
-	}
-	return all, err
+	return together(results), err
 }
 
 // readNamespaceObjects reads Namespaces by name: who may work in one may often read it, but not list them all.
 func (c *Client) readNamespaceObjects(ctx context.Context, names []string) (batch, error) {
 	results := make([]batch, len(names))
 	err := inParallel(ctx, len(names), func(ctx context.Context, index int) (err error) {
-		results[index], err = c.readNamed(ctx, mesh.KindNamespace, types.NamespacedName{Name: names[index]}, &core.Namespace{})
+		results[index], err = c.readNamed(ctx, mesh.KindNamespace, types.NamespacedName{Name: names[index]})
 		return err
 	})
-	var all batch
-	for _, result := range results {
-		all.add(result)
-	}
-	return all, err
+	return together(results), err
 }

@@ -10,7 +10,7 @@ type Gap struct {
 	Namespace string
 	// Name is the one object that could not be read, empty for all.
 	Name string
-	// Except are namespaces that were read although Namespace is empty.
+	// Except are namespaces that were read although Namespace is empty; of the Namespace objects themselves, those of that name.
 	Except []string
 	// Reason says why, as a clause: "you may not list secrets".
 	Reason string
@@ -25,6 +25,7 @@ func (s *Snapshot) Unknown(kind Kind, namespace, name string) (reason string, un
 		case gap.Kind != "" && gap.Kind != kind:
 		case namespace != "" && gap.Namespace != "" && gap.Namespace != namespace:
 		case namespace != "" && slices.Contains(gap.Except, namespace):
+		case kind == KindNamespace && name != "" && slices.Contains(gap.Except, name):
 		case name != "" && gap.Name != "" && gap.Name != name:
 		default:
 			return gap.Reason, true
