@@ -43,9 +43,14 @@ func (s *Snapshot) refuseListeners(servers []*Server) {
 // clash says by what rule a filter chain of a younger server, that matches the same name as an older one's, is too many.
 func clash(older, server *Server, name string) (rule Drop, reason string) {
 	switch {
-	case older == server, !older.IsTLS() && !server.IsTLS():
-		// Plaintext servers share one filter chain.
+	case older == server:
 		return "", ""
+	case !older.IsTLS() && !server.IsTLS():
+		if older.chain == server.chain {
+			return "", ""
+		}
+		return DropMatchAll, "both take every plaintext connection, and istiod does not merge " + older.protocol() + " and " +
+			server.protocol() + " where a server with another bind comes between them"
 	case ServerIsPassthrough(older.Spec) && ServerIsPassthrough(server.Spec):
 		// istiod itself leaves out the second route for a name that is passed through.
 		return "", ""

@@ -26,6 +26,9 @@ type Server struct {
 	Drop Drop
 	// LeftOut says why istiod makes no listener of it at all (a port below 1024 on an unprivileged pod), empty if it does.
 	LeftOut string
+
+	// chain is the same for the plaintext servers of a listener that istiod merges.
+	chain string
 }
 
 // Drop is a rule by which a server does not live beside an older one.
@@ -39,7 +42,8 @@ const (
 	DropHost Drop = "host"
 	// DropSNI: istiod keeps both, but they are one server name to Envoy, which refuses the listener.
 	DropSNI Drop = "server name"
-	// DropMatchAll: istiod keeps both, but TLS for "*" and plaintext match the same, and Envoy refuses the listener.
+	// DropMatchAll: istiod keeps both, but TLS for "*" and plaintext match the same, or plaintext ones that it has not merged
+	// (servers of another bind stand between them), and Envoy refuses the listener.
 	DropMatchAll Drop = "match all"
 	// DropName: istiod leaves out an HTTPS server with the number and port name of another one of its Gateway.
 	DropName Drop = "port name"

@@ -43,6 +43,7 @@ func (p *portMerge) add(server *Server) {
 			server.drop(DropProtocol, p.plaintext, fmt.Sprintf("%s cannot share port %d with %s",
 				server.protocol(), server.ListenerPort, p.plaintext.protocol()))
 		}
+		server.chain = p.plaintext.chain
 		return
 	case !server.IsTLS():
 		if p.plaintext == nil || !p.groups[server.group()] {
@@ -56,7 +57,8 @@ func (p *portMerge) add(server *Server) {
 		}
 		p.routeNames[name] = server
 	}
-	p.groups[server.group()] = true
+	server.chain = server.group()
+	p.groups[server.chain] = true
 }
 
 // group is what servers of one listener have in common in istiod's eyes.
