@@ -34,6 +34,7 @@ type lintFlags struct {
 	yes        bool
 	watch      bool
 	listChecks bool
+	printRBAC  bool
 }
 
 // lintOptions are what lint does, with every flag judged.
@@ -60,6 +61,7 @@ type lintOptions struct {
 	fix        fixOptions
 	watch      bool
 	listChecks bool
+	printRBAC  bool
 	// output is the format's name: --list-checks has its own printers.
 	output string
 	now    func() time.Time
@@ -145,4 +147,5 @@ func (f *lintFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVarP(&f.yes, "yes", "y", false, "With --fix=all: do not ask")
 	flags.BoolVarP(&f.watch, "watch", "w", false, "Go on, and print findings as they appear and go, until interrupted")
 	flags.BoolVar(&f.listChecks, "list-checks", false, "List the checks, and exit")
+	flags.BoolVar(&f.printRBAC, "print-rbac", false, "Print the least Roles that lint needs, and exit")
 }

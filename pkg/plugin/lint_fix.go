@@ -68,25 +68,17 @@ func (o *lintOptions) runFix(ctx context.Context, meshes []*lintMesh) error {
 		fmt.Fprintln(o.streams.Err, "nothing to fix")
 	}
 	if !changed || o.fix.dryRun != dryRunNone {
-		return o.verdict(meshes)
+		left, err := o.report(meshes)
+		if err != nil {
+			return err
+		}
+		return o.verdict(left)
 	}
 	after, err := o.load(ctx)
 	if err != nil {
 		return fmt.Errorf("the fixes were made, but what is left could not be judged: %w", err)
 	}
 	return o.answer(after)
-}
-
-// verdict is the exit code without a report: the changes were what the user asked to see.
-func (o *lintOptions) verdict(meshes []*lintMesh) error {
-	made, err := o.report(meshes)
-	if err != nil {
-		return err
-	}
-	if made.Failed() {
-		return errBadAnswer
-	}
-	return nil
 }
 
 // changes are those of the fixes that are made, in the order of the findings. Two findings may want the same change, or one

@@ -29,6 +29,8 @@ func (o *lintOptions) run(ctx context.Context) error {
 	switch {
 	case o.listChecks:
 		return o.printChecks()
+	case o.printRBAC:
+		return o.printRoles()
 	case o.watch:
 		return o.runWatch(ctx)
 	}
@@ -54,10 +56,19 @@ func (o *lintOptions) answer(meshes []*lintMesh) error {
 	if err := o.printer.Print(o.streams.Out, made); err != nil {
 		return err
 	}
-	if made.Failed() {
+	return o.verdict(made)
+}
+
+// verdict is the report as an exit code. Where no check at all could be run there is no answer, neither good nor bad.
+func (o *lintOptions) verdict(made *report.LintReport) error {
+	switch {
+	case made.Failed():
 		return errBadAnswer
+	case len(made.Ran) == 0 && len(made.Skipped) > 0:
+		return fmt.Errorf("no check could be run: %s; %s lint --print-rbac has the rights to ask for", made.Skipped[0].Reason, name)
+	default:
+		return nil
 	}
-	return nil
 }
 
 // report judges the meshes, one after the other, in one report.

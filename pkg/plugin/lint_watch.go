@@ -1,7 +1,106 @@
 package plugin
 
-import "context"
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
 
-func (o *lintOptions) runWatch(context.Context) error {
-	return usage("--watch is not there yet: run lint again and again instead")
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
+)
+
+// watchDebounce is how long changes are gathered before they are judged: a rollout changes many objects at once.
+const watchDebounce = 500 * time.Millisecond
+
+// runWatch prints findings as they appear and go, until the user interrupts. That is how a watch ends, so it is no error: the
+// exit code says whether something bad is left.
+func (o *lintOptions) runWatch(ctx context.Context) error {
+	baseline, err := o.readBaseline()
+	if err != nil {
+		return err
+	}
+	watching := &lintWatch{options: o, baseline: baseline, reports: map[string]*report.LintReport{}}
+	inner, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var sources sync.WaitGroup
+	for _, source := range o.sources {
+		sources.Go(func() {
+			if err := watching.follow(inner, source); err != nil && ctx.Err() == nil {
+				cancel(err)
+			}
+		})
+	}
+	sources.Wait()
+	switch {
+	case ctx.Err() == nil:
+		return context.Cause(inner)
+	case watching.failed():
+		return errBadAnswer
+	default:
+		return nil
+	}
+}
+
+// lintWatch is what has been printed so far.
+type lintWatch struct {
+	options  *lintOptions
+	baseline lintBaseline
+
+	lock sync.Mutex
+	// reports are the latest ones, by context.
+	reports map[string]*report.LintReport
+}
+
+// follow judges one cluster again and again. What goes wrong ends it, and the whole watch.
+func (w *lintWatch) follow(ctx context.Context, source lintSource) error {
+	client, err := source.clients.client()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	err = client.Watch(ctx, w.options.request(w.options.target, source.context), watchDebounce, func(loaded *cluster.Loaded) {
+		judged := &lintMesh{snapshot: loaded.Snapshot, client: client, context: source.context, target: w.options.target}
+		found, err := w.options.judge(judged, loaded.Snapshot, w.baseline)
+		if err != nil {
+			cancel(err)
+			return
+		}
+		made := report.NewLintReport(found, loaded.Snapshot)
+		made.InContext(source.context)
+		made.FailOn = w.options.failOn
+		w.show(source.context, made)
+	})
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return err
+}
+
+// show prints how a report differs from the one before it of the same cluster.
+func (w *lintWatch) show(context string, made *report.LintReport) {
+	w.lock.Lock()
+	defer w.lock.Unlock()
+	streams := w.options.streams
+	before, again := w.reports[context]
+	if err := report.LintDifference(streams.Out, before, made, w.options.now(), streams.OutColour); err != nil {
+		fmt.Fprintln(streams.Err, "warning: what was found could not be printed: "+err.Error())
+	}
+	if !again {
+		fmt.Fprintf(streams.Err, "%s Watching; press Ctrl-C to end.\n", made.Summary)
+	}
+	w.reports[context] = made
+}
+
+// failed says that something bad is left.
+func (w *lintWatch) failed() bool {
+	w.lock.Lock()
+	defer w.lock.Unlock()
+	for _, made := range w.reports {
+		if made.Failed() {
+			return true
+		}
+	}
+	return false
 }

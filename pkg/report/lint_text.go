@@ -56,12 +56,11 @@ func lowerFirst(text string) string {
 }
 
 func (t textLint) finding(b *strings.Builder, finding LintFinding) {
-	mark := map[checks.Level]string{checks.Error: red, checks.Warning: yellow, checks.Info: faint}[finding.Level]
 	title := fmt.Sprintf("%s %s %s", finding.Level, finding.ID, finding.Slug)
 	if finding.State != "" {
 		title = string(finding.State) + ": " + title
 	}
-	fmt.Fprintf(b, "    %s\n", paint(title, mark, t.Colour))
+	fmt.Fprintf(b, "    %s\n", paint(title, levelColours[finding.Level], t.Colour))
 	t.wrapped(b, "", finding.Message)
 	if finding.File != "" {
 		t.line(b, "at", finding.where()+" "+finding.Path)
@@ -72,7 +71,9 @@ func (t textLint) finding(b *strings.Builder, finding LintFinding) {
 		t.wrapped(b, "because", strings.Join(finding.Evidence, "; "))
 	}
 	t.wrapped(b, "client", finding.Symptom)
-	t.wrapped(b, "fix", finding.Fix.Text+fixHint(finding.Fix))
+	if finding.State != Fixed {
+		t.wrapped(b, "fix", finding.Fix.Text+fixHint(finding.Fix))
+	}
 }
 
 func fixHint(fix LintFix) string {

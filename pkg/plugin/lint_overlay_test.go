@@ -1,0 +1,91 @@
+package plugin
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
+)
+
+func manifestsOf(t *testing.T, text string) *manifest.Manifests {
+	t.Helper()
+	manifests, err := manifest.Load(manifest.Sources{Files: []string{"-"}, Stdin: strings.NewReader(text)}, "default")
+	require.NoError(t, err)
+	return manifests
+}
+
+const overlaidWorkload = `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: orders, namespace: shop}
+spec:
+  selector: {matchLabels: {app: orders}}
+  template:
+    metadata: {labels: {app: orders}}
+    spec: {containers: [{name: orders, image: "example.com/orders:1"}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: orders-1, namespace: shop, labels: {app: orders}, ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: orders-5d, uid: a, controller: true}]}
+`
+
+func TestOverlay(t *testing.T) {
+	live := mesh.New(manifestsOf(t, overlaidWorkload).Objects, mesh.Options{Gaps: []mesh.Gap{{Kind: mesh.KindSecret, Reason: "you may not"}}})
+	deployment, _, _ := strings.Cut(overlaidWorkload, "---")
+
+	same := overlay(live, manifestsOf(t, deployment))
+	_, kept := same.Pods().Get("shop", "orders-1")
+	assert.True(t, kept, "what stays the same rolls nothing out")
+	assert.Equal(t, live.Gaps(), same.Gaps())
+	workload := same.Workloads()[0]
+	assert.Equal(t, "stdin", same.Source(workload.Object).File, "findings point to the files")
+
+	for name, change := range map[string][2]string{
+		"image":      {"orders:1", "orders:2"},
+		"label":      {"metadata: {labels: {app: orders}}", "metadata: {labels: {app: orders, version: v2}}"},
+		"annotation": {"metadata: {labels: {app: orders}}", "metadata: {labels: {app: orders}, annotations: {a: b}}"},
+	} {
+		rolled := overlay(live, manifestsOf(t, strings.Replace(deployment, change[0], change[1], 1)))
+		_, kept := rolled.Pods().Get("shop", "orders-1")
+		assert.False(t, kept, "a new %s makes new pods", name)
+	}
+}
+
+func TestVerdict(t *testing.T) {
+	options := &lintOptions{}
+	ran := []*checks.Check{checks.All()[0]}
+	bad := report.LintFinding{Level: checks.Error}
+	skips := []report.LintSkip{{ID: "GX301", Reason: "you may not list services"}}
+	assert.NoError(t, options.verdict(&report.LintReport{Ran: ran, FailOn: checks.Warning}))
+	assert.NoError(t, options.verdict(&report.LintReport{Ran: ran, Skipped: skips}))
+	assert.ErrorIs(t, options.verdict(&report.LintReport{Ran: ran, Findings: []report.LintFinding{bad}, FailOn: checks.Warning}), errBadAnswer)
+	assert.EqualError(t, options.verdict(&report.LintReport{Skipped: skips}),
+		"no check could be run: you may not list services; kubectl grpcexpose lint --print-rbac has the rights to ask for")
+}
+
+// TestFixesDoNotClash holds that of two fixes that want one field to be different things only the first is made, and that what
+// two findings both want is done once.
+func TestFixesDoNotClash(t *testing.T) {
+	manifests := manifestsOf(t, overlaidWorkload)
+	u, err := mesh.ToUnstructured(manifests.Objects[0].Object)
+	require.NoError(t, err)
+	label := func(level checks.FixLevel, value string) checks.Finding {
+		change := updateOf(u, value)
+		return checks.Finding{Fix: checks.Fix{Level: level, Changes: change}}
+	}
+	findings := []checks.Finding{label(checks.Safe, "a"), label(checks.Safe, "a"), label(checks.Safe, "b"), label(checks.Words, "c")}
+	assert.Len(t, fixOptions{scope: fixSafe}.changes(findings), 1)
+	assert.Empty(t, fixOptions{scope: fixSafe}.changes([]checks.Finding{label(checks.Ask, "a")}))
+	assert.Len(t, fixOptions{scope: fixAll}.changes([]checks.Finding{label(checks.Ask, "a")}), 1)
+}
+
+func updateOf(u *unstructured.Unstructured, value string) []plan.Change {
+	return []plan.Change{{Action: plan.Update, Object: u, Edits: []plan.Edit{plan.Set(u, value, "metadata", "labels", "x")}}}
+}
