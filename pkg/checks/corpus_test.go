@@ -87,8 +87,24 @@ func (c corpusCase) snapshot(t *testing.T, onRead func(mesh.Kind)) *mesh.Snapsho
 	return mesh.New(slices.Concat(baseObjects(t, c.base), c.objects), mesh.Options{Now: corpusNow, OnRead: onRead})
 }
 
+// casesRead are the cases once they are read. No test changes them.
+var casesRead struct {
+	sync.Mutex
+	cases []corpusCase
+}
+
 // corpusCases are all cases, those of our own last.
 func corpusCases(t *testing.T) []corpusCase {
+	t.Helper()
+	casesRead.Lock()
+	defer casesRead.Unlock()
+	if casesRead.cases == nil {
+		casesRead.cases = readCases(t)
+	}
+	return casesRead.cases
+}
+
+func readCases(t *testing.T) []corpusCase {
 	t.Helper()
 	var cases []corpusCase
 	for _, pattern := range []string{"testdata/corpus/*.yaml", "testdata/cases/*.yaml"} {
