@@ -34,10 +34,11 @@ func hopsTo(p *Pass, port *mesh.ExposedPort) []hop {
 		}})
 	}
 	for _, routed := range p.RouteBackendsTo(port.Service, port.Port.Port) {
-		for _, gateway := range routed.Gateways {
-			for _, workload := range p.KubernetesGatewayWorkloads(gateway) {
+		for _, attached := range routed.Listeners {
+			for _, workload := range p.KubernetesGatewayWorkloads(attached.Gateway) {
 				hops = append(hops, hop{port: port, name: gatewayText(workload), ProxyHop: mesh.ProxyHop{
 					Context: networkingapi.EnvoyFilter_GATEWAY, Namespace: workload.Namespace, Labels: workload.Labels,
+					ListenerPort: int32(attached.Listener.Port), RoutePort: int32(attached.Listener.Port),
 				}})
 			}
 		}

@@ -44,7 +44,7 @@ func (j ruleJudge) source(source *securityapi.Source) Match {
 func (j ruleJudge) operation(operation *securityapi.Operation) Match {
 	return min(
 		j.judge(j.port, operation.GetPorts(), operation.GetNotPorts()),
-		j.judgeHTTP(unknown, operation.GetHosts(), operation.GetNotHosts()),
+		j.judgeHTTP(host, operation.GetHosts(), operation.GetNotHosts()),
 		j.judgeHTTP(method, operation.GetMethods(), operation.GetNotMethods()),
 		j.judgeHTTP(path, operation.GetPaths(), operation.GetNotPaths()),
 	)
@@ -101,8 +101,11 @@ func anyOf(one func(string) Match, values []string) Match {
 	return match
 }
 
-func unknown(value string) Match {
-	if value == "*" {
+// unknown is for what depends on the single call: its token, its headers, its client's address.
+func unknown(string) Match { return Sometimes }
+
+func host(pattern string) Match {
+	if pattern == "*" {
 		return Always
 	}
 	return Sometimes

@@ -1,6 +1,8 @@
 package mesh
 
 import (
+	"slices"
+
 	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	gatewayapi "sigs.k8s.io/gateway-api/apis/v1"
@@ -14,6 +16,14 @@ type RouteBackend struct {
 	GRPC    bool
 	// Gateways are those of Istio's that take the route, in the order of its parentRefs.
 	Gateways []*gatewayapi.Gateway
+	// Listeners are those of the Gateways that do.
+	Listeners []AttachedListener
+}
+
+// AttachedListener is a listener that takes a route.
+type AttachedListener struct {
+	Gateway  *gatewayapi.Gateway
+	Listener *gatewayapi.Listener
 }
 
 type routeBackendIndex struct {
@@ -44,8 +54,8 @@ func (s *Snapshot) routeBackends() *routeBackendIndex {
 	return remember(s, routeBackendsMemory{}, func() *routeBackendIndex {
 		index := &routeBackendIndex{byService: map[types.NamespacedName][]RouteBackend{}}
 		for _, route := range routes {
-			gateways := s.attachedGateways(route)
-			if len(gateways) == 0 {
+			listeners := s.attachedListeners(route)
+			if len(listeners) == 0 {
 				continue
 			}
 			for _, backend := range route.Backends {
@@ -53,7 +63,10 @@ func (s *Snapshot) routeBackends() *routeBackendIndex {
 				if !ok || !s.Granted(BackendReference(route, backend)) {
 					continue
 				}
-				found := RouteBackend{Route: route.Object, Service: service, Port: port.Port, GRPC: route.GRPC(), Gateways: gateways}
+				found := RouteBackend{
+					Route: route.Object, Service: service, Port: port.Port, GRPC: route.GRPC(),
+					Gateways: gatewaysOf(listeners), Listeners: listeners,
+				}
 				name := types.NamespacedName{Namespace: service.Namespace, Name: service.Name}
 				index.all = append(index.all, found)
 				index.byService[name] = append(index.byService[name], found)
@@ -63,13 +76,27 @@ func (s *Snapshot) routeBackends() *routeBackendIndex {
 	})
 }
 
-func (s *Snapshot) attachedGateways(route *APIRoute) []*gatewayapi.Gateway {
-	var gateways []*gatewayapi.Gateway
-	seen := map[*gatewayapi.Gateway]bool{}
+func (s *Snapshot) attachedListeners(route *APIRoute) []AttachedListener {
+	var listeners []AttachedListener
 	for _, parent := range s.GatewayParents(route) {
-		if parent.Gateway != nil && parent.Attached() && s.IsIstioIngress(parent.Gateway) && !seen[parent.Gateway] {
-			seen[parent.Gateway] = true
-			gateways = append(gateways, parent.Gateway)
+		if parent.Gateway == nil || !s.IsIstioIngress(parent.Gateway) {
+			continue
+		}
+		for _, match := range parent.Listeners {
+			attached := AttachedListener{parent.Gateway, match.Listener}
+			if match.Attachment == Attached && !slices.Contains(listeners, attached) {
+				listeners = append(listeners, attached)
+			}
+		}
+	}
+	return listeners
+}
+
+func gatewaysOf(listeners []AttachedListener) []*gatewayapi.Gateway {
+	var gateways []*gatewayapi.Gateway
+	for _, attached := range listeners {
+		if !slices.Contains(gateways, attached.Gateway) {
+			gateways = append(gateways, attached.Gateway)
 		}
 	}
 	return gateways

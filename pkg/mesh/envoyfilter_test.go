@@ -1,0 +1,75 @@
+package mesh
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	networkingapi "istio.io/api/networking/v1alpha3"
+)
+
+func TestEnvoyPatchAppliesTo(t *testing.T) {
+	gateway := ProxyHop{
+		Context: networkingapi.EnvoyFilter_GATEWAY, Namespace: "istio-system", Labels: map[string]string{"istio": "ingressgateway"},
+		ListenerPort: 8080, RoutePort: 80, Gateway: "shop/orders", PortName: "grpc", Host: "orders.example.com",
+	}
+	managed := ProxyHop{Context: networkingapi.EnvoyFilter_GATEWAY, Namespace: "shop", Labels: map[string]string{gatewayNameLabel: "edge"}}
+	sidecar := ProxyHop{Context: networkingapi.EnvoyFilter_SIDECAR_INBOUND, Namespace: "shop", Labels: map[string]string{"app": "orders"}, ListenerPort: 50051}
+	tests := []struct {
+		namespace, spec, match string
+		hop                    ProxyHop
+		want                   bool
+	}{
+		{"istio-system", "", "", gateway, true},
+		{"istio-system", "", "context: GATEWAY", gateway, true},
+		{"istio-system", "", "context: GATEWAY", sidecar, false},
+		{"istio-system", "", "context: SIDECAR_INBOUND", sidecar, true},
+		{"istio-system", "", "context: SIDECAR_OUTBOUND", sidecar, false},
+		{"shop", "", "context: SIDECAR_INBOUND", sidecar, true},
+		{"shop", "", "", gateway, false},
+		{"web", "", "", sidecar, false},
+		{"istio-system", "workloadSelector: {labels: {istio: ingressgateway}},", "", gateway, true},
+		{"istio-system", "workloadSelector: {labels: {istio: egressgateway}},", "", gateway, false},
+		{"shop", "targetRefs: [{kind: Gateway, group: gateway.networking.k8s.io, name: edge}],", "", managed, true},
+		{"shop", "targetRefs: [{kind: Gateway, group: gateway.networking.k8s.io, name: other}],", "", managed, false},
+		{"istio-system", "targetRefs: [{kind: Gateway, group: gateway.networking.k8s.io, name: edge}],", "", gateway, false},
+		{"istio-system", "", "listener: {portNumber: 8080}", gateway, true},
+		{"istio-system", "", "listener: {portNumber: 80}", gateway, false},
+		{"shop", "", "listener: {portNumber: 9999}", managed, true},
+		{"istio-system", "", "listener: {name: 0.0.0.0_8080}", gateway, true},
+		{"istio-system", "", "listener: {name: 0.0.0.0_8443}", gateway, false},
+		{"istio-system", "", "listener: {name: virtualInbound}", sidecar, true},
+		{"istio-system", "", "listener: {name: virtualOutbound}", sidecar, false},
+		{"istio-system", "", "listener: {portNumber: 50051}", sidecar, true},
+		{"istio-system", "", "listener: {filterChain: {destinationPort: 9000}}", sidecar, false},
+		{"istio-system", "", "listener: {filterChain: {sni: www.example.com}}", gateway, false},
+		{"istio-system", "", "routeConfiguration: {portNumber: 80}", gateway, true},
+		{"istio-system", "", "routeConfiguration: {portNumber: 443}", gateway, false},
+		{"istio-system", "", "routeConfiguration: {gateway: shop/orders, portName: grpc}", gateway, true},
+		{"istio-system", "", "routeConfiguration: {gateway: shop/web}", gateway, false},
+		{"istio-system", "", "routeConfiguration: {vhost: {name: 'orders.example.com:80'}}", gateway, true},
+		{"istio-system", "", "routeConfiguration: {vhost: {name: 'www.example.com:80'}}", gateway, false},
+		{"istio-system", "", "routeConfiguration: {vhost: {domainName: www.example.com}}", gateway, false},
+	}
+	for _, test := range tests {
+		t.Run(test.namespace+" "+test.spec+test.match, func(t *testing.T) {
+			s := snapshot(t, "apiVersion: networking.istio.io/v1alpha3\nkind: EnvoyFilter\nmetadata: {name: a, namespace: "+test.namespace+
+				"}\nspec: {"+test.spec+" configPatches: [{applyTo: HTTP_FILTER, match: {"+test.match+"}, patch: {operation: MERGE, value: {a: {b: 1}}}}]}\n")
+			patches, err := s.EnvoyPatches(s.EnvoyFilters().All()[0])
+			require.NoError(t, err)
+			require.Len(t, patches, 1)
+			assert.Equal(t, map[string]any{"a": map[string]any{"b": 1.0}}, patches[0].Value)
+			assert.Equal(t, test.want, s.AppliesTo(patches[0], test.hop))
+		})
+	}
+}
+
+func TestEnvoyFilterThatCannotBeRead(t *testing.T) {
+	s := snapshot(t, "apiVersion: networking.istio.io/v1alpha3\nkind: EnvoyFilter\nmetadata: {name: a, namespace: shop}\nspec: {configPatches: [{applyTo: NOTHING}]}\n")
+	_, err := s.EnvoyPatches(s.EnvoyFilters().All()[0])
+	assert.ErrorContains(t, err, "EnvoyFilter shop/a cannot be read")
+	empty := snapshot(t, "apiVersion: networking.istio.io/v1alpha3\nkind: EnvoyFilter\nmetadata: {name: a, namespace: shop}\n")
+	patches, err := empty.EnvoyPatches(empty.EnvoyFilters().All()[0])
+	assert.NoError(t, err)
+	assert.Empty(t, patches)
+}
