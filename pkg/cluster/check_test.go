@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"io"
 	"net/http"
 	"sync/atomic"
 	"testing"
@@ -248,4 +249,28 @@ func TestCheckEndsWhereNothingCanBeSaid(t *testing.T) {
 	store.close()
 	_, err := store.client.Check(t.Context(), p, WriteOptions{})
 	assert.ErrorContains(t, err, "cannot be reached: connection refused")
+}
+
+func TestPatchGoesOnWhereAnotherHasBegun(t *testing.T) {
+	f := newFakeServer(t)
+	var patch string
+	f.on("PATCH "+servicePath, func(w http.ResponseWriter, r *http.Request) {
+		data, err := io.ReadAll(r.Body)
+		assert.NoError(t, err)
+		patch = string(data)
+		reply(serviceYAML)(w, r)
+	})
+	planned := parse(t, serviceYAML)
+	removals := plan.Change{Action: plan.Update, Object: planned, Edits: []plan.Edit{
+		plan.Set(planned, nil, "spec", "ports", "port=8000,protocol=TCP", "name"),
+		plan.Set(planned, nil, "spec", "ports", "port=9000,protocol=TCP", "appProtocol"),
+	}}
+	live, err := plan.Change{Action: plan.Update, Object: planned, Edits: removals.Edits[:1]}.After()
+	require.NoError(t, err)
+
+	w, err := f.client.writer(t.Context(), removals, WriteOptions{}, false)
+	require.NoError(t, err)
+	_, err = w.write(t.Context(), live)
+	require.NoError(t, err)
+	assert.JSONEq(t, `[{"op": "test", "path": "/spec/ports/1/appProtocol", "value": "grpc"}, {"op": "remove", "path": "/spec/ports/1/appProtocol"}]`, patch)
 }
