@@ -8,6 +8,7 @@ import (
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/projection"
 )
 
 // TestFixesFix holds the second law: after a fix the finding is gone, and no warning or error is new. Every fix is tried by
@@ -37,7 +38,7 @@ func TestFixesFix(t *testing.T) {
 
 func requireFixed(t *testing.T, snapshot *mesh.Snapshot, before []Finding, changes []plan.Change, fixed ...Finding) {
 	t.Helper()
-	projected, err := Project(snapshot, changes)
+	projected, err := projection.Of(snapshot, changes)
 	require.NoError(t, err)
 	known := map[string]bool{}
 	for _, finding := range before {

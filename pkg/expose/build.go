@@ -24,6 +24,8 @@ type Result struct {
 	// Gateway is the gateway's proxies, GatewayObject the Gateway ("namespace/name") whose server takes the calls.
 	Gateway       *mesh.GatewayWorkload
 	GatewayObject string
+	// VirtualService is the one ("namespace/name") whose route leads to the Service.
+	VirtualService string
 	// Port, Hosts and TLS are what a client needs to know, beside an address.
 	Port  int32
 	Hosts []string

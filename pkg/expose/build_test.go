@@ -17,6 +17,7 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/projection"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
 
@@ -181,7 +182,7 @@ func TestCreateTwiceIsCreateOnce(t *testing.T) {
 			if err != nil {
 				return // a refusal: TestBuild has it
 			}
-			after, err := expose.Project(snapshot, first.Plan.Changes)
+			after, err := projection.Of(snapshot, first.Plan.Changes)
 			require.NoError(t, err)
 			again, err := expose.Build(intent, after)
 			require.NoError(t, err)
@@ -199,12 +200,12 @@ func TestDeleteGivesBack(t *testing.T) {
 			if err != nil || intent.Offline {
 				return // nothing was done, or files, which version control gives back
 			}
-			after, err := expose.Project(snapshot, result.Plan.Changes)
+			after, err := projection.Of(snapshot, result.Plan.Changes)
 			require.NoError(t, err)
 			removal, err := expose.Remove(result.Workload.Key, after)
 			require.NoError(t, err)
 			assert.Empty(t, removal.Plan.Notes)
-			back, err := expose.Project(after, removal.Plan.Changes)
+			back, err := projection.Of(after, removal.Plan.Changes)
 			require.NoError(t, err)
 			assert.Equal(t, withoutPods(t, snapshot), withoutPods(t, back))
 		})

@@ -24,6 +24,10 @@ func (b *builder) prepareInjection() error {
 	if b.intent.Offline && len(b.snapshot.Injectors()) == 0 {
 		return b.labelOffline()
 	}
+	if b.snapshot.IsAmbient(b.workload.Namespace(), b.workload.Template) {
+		b.note("Namespace %s is in ambient mode: no sidecars are injected, and the gateway balances", b.workload.Namespace())
+		return nil
+	}
 	if b.wantsOtherRevision() || !b.snapshot.InjectionOf(b.workload).Injected {
 		if err := b.labelForInjection(); err != nil {
 			return err
@@ -57,10 +61,19 @@ func (b *builder) labelForInjection() error {
 		return refuse("Install Istio's control plane (or connect the cluster to the mesh), or use --inject=none where only the gateway shall balance",
 			"no sidecar injector is in this cluster: no MutatingWebhookConfiguration injects proxies")
 	}
-	if b.intent.Inject == InjectWorkload {
+	if b.intent.Inject == InjectWorkload || b.asksByTemplate() {
 		return b.labelTemplate()
 	}
 	return b.labelNamespace()
+}
+
+// asksByTemplate says that the workload asks for a proxy by labels of its own, with values that no webhook selects: there
+// is where the right one goes. A namespace's label would leave them standing, without effect.
+func (b *builder) asksByTemplate() bool {
+	labels := b.workload.Template.Labels
+	_, revision := labels[mesh.LabelRevision]
+	inject, asks := labels[mesh.LabelInject]
+	return (revision || asks && inject != "false") && len(b.snapshot.TemplateInjectionLabels(b.workload)) > 0
 }
 
 func (b *builder) labelNamespace() error {

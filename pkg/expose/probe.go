@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/projection"
 )
 
 // ProbePod is a pod like those that the plan's rollout of the workload makes, fit to be judged now, before the namespace
@@ -18,7 +19,7 @@ func ProbePod(before *mesh.Snapshot, result *Result) (*core.Pod, error) {
 	if !slices.Contains(result.Rollouts, key) {
 		return nil, nil
 	}
-	projected, err := Project(before, result.Plan.Changes)
+	projected, err := projection.Of(before, result.Plan.Changes)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/projection"
 )
 
 // Removal is what Remove decided.
@@ -124,7 +125,7 @@ func (r *remover) restore(object mesh.Object) error {
 	if err := restoring.setUndo(kept); err != nil {
 		return err
 	}
-	if remakesPods(plan.Change(restoring)) {
+	if projection.ChangesTemplate(plan.Change(restoring)) {
 		restoring.Action = plan.Restart
 		r.removal.Rollouts = append(r.removal.Rollouts, mesh.KeyOf(object))
 	}

@@ -20,6 +20,7 @@ func (b *builder) prepareRoute() error {
 		return err
 	}
 	spec := b.routeSpec()
+	b.result.VirtualService = b.workload.Namespace() + "/" + name
 	if own != nil {
 		object, err := mesh.ToUnstructured(own)
 		if err != nil {
@@ -32,6 +33,7 @@ func (b *builder) prepareRoute() error {
 		return b.update(plan.Update, own, "it was made for other hosts, calls or another Gateway", edits...)
 	}
 	if virtualService := b.routedBySomebody(); virtualService != "" {
+		b.result.VirtualService = virtualService
 		b.note("VirtualService %s leads there already", virtualService)
 		return nil
 	}

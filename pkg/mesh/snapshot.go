@@ -105,15 +105,23 @@ func (s *Snapshot) With(change Change) *Snapshot {
 	return next
 }
 
-// bornNow gives a new object an age: istiod prefers the older of two, and an object without age would be the oldest of all.
+// bornNow gives an object that does not say its age that of the object that it replaces, and a new one that of the Snapshot:
+// istiod prefers the older of two, and an object without age would be the oldest of all.
 func (s *Snapshot) bornNow(object Object) Object {
 	created := object.GetCreationTimestamp()
-	if _, known := s.objects[KeyOf(object)]; known || !created.IsZero() || s.options.Now.IsZero() {
+	if !created.IsZero() {
 		return object
 	}
-	born := object.DeepCopyObject().(Object)
-	born.SetCreationTimestamp(metav1.NewTime(s.options.Now))
-	return born
+	born := metav1.NewTime(s.options.Now)
+	if replaced, known := s.objects[KeyOf(object)]; known {
+		born = replaced.GetCreationTimestamp()
+	}
+	if born.IsZero() {
+		return object
+	}
+	aged := object.DeepCopyObject().(Object)
+	aged.SetCreationTimestamp(born)
+	return aged
 }
 
 // Now is the time at which the objects are judged.

@@ -27,7 +27,14 @@ func (o *createOptions) runOnFiles() error {
 	if err != nil {
 		return err
 	}
+	warnings, err := review(snapshot, result)
+	if err != nil {
+		return err
+	}
 	printNotes(o.streams, result.Plan.Notes)
+	for _, warning := range warnings {
+		fmt.Fprintln(o.streams.Err, "note: still, afterwards: "+findingText(warning))
+	}
 	if err := o.printFiles(manifests, result); err != nil {
 		return err
 	}

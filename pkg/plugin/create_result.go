@@ -26,7 +26,7 @@ func afterOf(differences []report.Difference) []*unstructured.Unstructured {
 }
 
 // printResult says how things stand after create: the address, a line to try, and what is still wrong on the path.
-func (o *createOptions) printResult(snapshot *mesh.Snapshot, result *expose.Result, exposure expose.Exposure, lint checks.Report) error {
+func (o *createOptions) printResult(snapshot *mesh.Snapshot, result *expose.Result, exposure expose.Exposure, findings []checks.Finding) error {
 	switch o.write.output {
 	case "":
 	case "plan":
@@ -45,7 +45,7 @@ func (o *createOptions) printResult(snapshot *mesh.Snapshot, result *expose.Resu
 	fmt.Fprintf(w, "  try      %s\n", exposure.Command)
 	fmt.Fprintf(w, "  undo     %s\n", undoCommand(result.Workload))
 	printed := false
-	for _, finding := range lint.Findings {
+	for _, finding := range findings {
 		if !finding.Level.AtLeast(checks.Warning) {
 			continue
 		}
@@ -53,10 +53,7 @@ func (o *createOptions) printResult(snapshot *mesh.Snapshot, result *expose.Resu
 			fmt.Fprintln(w, "\nBut on the path:")
 			printed = true
 		}
-		fmt.Fprintf(w, "  %s %s %s: %s\n", finding.Level, finding.ID, mesh.KeyOf(finding.Object), finding.Message)
-		if finding.Fix.Text != "" {
-			fmt.Fprintf(w, "      %s\n", finding.Fix.Text)
-		}
+		fmt.Fprintf(w, "  %s %s\n", finding.Level, findingText(finding))
 	}
 	return nil
 }

@@ -41,6 +41,13 @@ func (o *createOptions) run(ctx context.Context) error {
 	if err != nil {
 		return withGaps(err, loaded)
 	}
+	warnings, err := review(loaded.Snapshot, result)
+	if err != nil {
+		return err
+	}
+	for _, warning := range warnings {
+		result.Plan.Notes = append(result.Plan.Notes, "still, afterwards: "+findingText(warning))
+	}
 	rights, err := (<-access)()
 	if err != nil {
 		return err
@@ -183,14 +190,14 @@ func (o *createOptions) confirm(ctx context.Context, client *cluster.Client, res
 		return fmt.Errorf("everything was done, but it could not be confirmed: %w", err)
 	}
 	exposure := expose.ExposureOf(result, loaded.Snapshot)
-	lint := checks.Run(loaded.Snapshot, checks.Options{Only: checks.OnPathOf(loaded.Snapshot, result.Workload.Key)})
-	if err := o.printResult(loaded.Snapshot, result, exposure, lint); err != nil {
+	findings := onExposedPath(loaded.Snapshot, result)
+	if err := o.printResult(loaded.Snapshot, result, exposure, findings); err != nil {
 		return err
 	}
 	if !result.Plan.Empty() {
 		o.recordEvent(ctx, client, result, core.EventTypeNormal, "Exposed", exposedMessage(result, exposure))
 	}
-	if lint.Worst().AtLeast(checks.Warning) {
+	if worstOf(findings).AtLeast(checks.Warning) {
 		return errBadAnswer
 	}
 	return nil

@@ -17,8 +17,6 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
 
-var updateLint = flag.Bool("update-lint", false, "rewrite the golden files of lint and explain")
-
 // answer is what a command line gave.
 type answer struct {
 	code     int
@@ -47,7 +45,7 @@ func lintFiles(t *testing.T) {
 
 func lintGolden(t *testing.T, path, got string) {
 	t.Helper()
-	if *updateLint {
+	if *update {
 		require.NoError(t, os.WriteFile(path, []byte(got), 0o644))
 	}
 	want, err := os.ReadFile(path)

@@ -25,6 +25,9 @@ func loadForCreate(ctx context.Context, client *cluster.Client, intent expose.In
 			mesh.KindService: nil, mesh.KindWebhook: nil, mesh.KindGateway: nil, mesh.KindVirtualService: nil,
 			mesh.KindPod: {intent.Namespace}, mesh.KindIngress: {intent.Namespace},
 			mesh.KindServiceMonitor: nil, mesh.KindPodMonitor: nil,
+			// What may keep calls from arriving although the plan is carried out: see review.
+			mesh.KindDestinationRule: nil, mesh.KindPeerAuthentication: nil, mesh.KindAuthorizationPolicy: nil,
+			mesh.KindNetworkPolicy: {intent.Namespace},
 		},
 		Fallback: fallbackNamespaces(intent.Namespace, intent.Gateway),
 		Now:      time.Now(),

@@ -1,7 +1,8 @@
-package checks
+// Package projection says what a snapshot will be when a plan has been carried out: what create proves before it writes, and
+// what the laws about fixes are tested with.
+package projection
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -10,10 +11,10 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
-// Project is the snapshot as it will be after the changes, made in their order. Workloads whose pod template changes get new
-// pods, as their controllers make them. What controllers write in a status stays as it was.
-func Project(snapshot *mesh.Snapshot, changes []plan.Change) (*mesh.Snapshot, error) {
-	projection := projection{snapshot: snapshot, forms: map[mesh.Key]*unstructured.Unstructured{}}
+// Of is the snapshot as it will be after the changes, made in their order. Workloads whose pod template changes get new
+// pods, as their controllers make them.
+func Of(snapshot *mesh.Snapshot, changes []plan.Change) (*mesh.Snapshot, error) {
+	projection := projection{forms: map[mesh.Key]*unstructured.Unstructured{}}
 	for _, change := range changes {
 		if err := projection.add(change); err != nil {
 			return nil, err
@@ -39,7 +40,6 @@ func Project(snapshot *mesh.Snapshot, changes []plan.Change) (*mesh.Snapshot, er
 
 // projection is the objects that the changes so far have touched; nil for one that is gone.
 type projection struct {
-	snapshot  *mesh.Snapshot
 	forms     map[mesh.Key]*unstructured.Unstructured
 	order     []mesh.Key
 	restarted []mesh.Key
@@ -54,7 +54,7 @@ func (p *projection) add(change plan.Change) error {
 	current, touched := p.forms[key]
 	if !touched {
 		p.order = append(p.order, key)
-		current = withStatus(change.Object, p.snapshot.Find(key))
+		current = change.Object
 	}
 	if change.Action != plan.Create {
 		change.Object = current
@@ -64,32 +64,18 @@ func (p *projection) add(change plan.Change) error {
 		return err
 	}
 	p.forms[key] = after
-	if changesTemplate(change) {
+	if ChangesTemplate(change) {
 		p.restarted = append(p.restarted, key)
 	}
 	return nil
 }
 
-func changesTemplate(change plan.Change) bool {
+// ChangesTemplate says that a change touches a workload's pod template, and so makes its pods anew.
+func ChangesTemplate(change plan.Change) bool {
 	for _, edit := range change.Edits {
 		if len(edit.Path) > 1 && edit.Path[0] == "spec" && edit.Path[1] == "template" {
 			return true
 		}
 	}
 	return false
-}
-
-// withStatus is a copy of the form with the status of the object as it was read: forms for writing have none.
-func withStatus(form *unstructured.Unstructured, object mesh.Object) *unstructured.Unstructured {
-	form = form.DeepCopy()
-	if object == nil {
-		return form
-	}
-	var read struct {
-		Status map[string]any `json:"status"`
-	}
-	if data, err := json.Marshal(object); err == nil && json.Unmarshal(data, &read) == nil && len(read.Status) > 0 {
-		form.Object["status"] = read.Status
-	}
-	return form
 }

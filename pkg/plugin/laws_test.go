@@ -1,0 +1,136 @@
+package plugin
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/projection"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// corpusNow is between the ages of the corpus's certificates.
+var corpusNow = time.Date(2026, time.June, 1, 12, 0, 0, 0, time.UTC)
+
+const corpus = "../checks/testdata/corpus"
+
+// corpusMeshes are the meshes of the corpus, by name.
+func corpusMeshes(t *testing.T) map[string]*mesh.Snapshot {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(corpus, "[a-z]*.yaml"))
+	require.NoError(t, err)
+	require.NotEmpty(t, paths)
+	meshes := map[string]*mesh.Snapshot{}
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		base := "default"
+		for line := range strings.Lines(string(text)) {
+			if named, ok := strings.CutPrefix(line, "# base: "); ok {
+				base = strings.TrimSpace(named)
+			}
+		}
+		files := []string{path}
+		if base != "none" {
+			files = []string{filepath.Join(corpus, "_base-"+base+".yaml"), path}
+		}
+		manifests, err := manifest.Load(manifest.Sources{Files: files}, "default")
+		require.NoError(t, err)
+		meshes[strings.TrimSuffix(filepath.Base(path), ".yaml")] = manifests.Snapshot(true, mesh.Options{Now: corpusNow})
+	}
+	return meshes
+}
+
+// TestCreateMakesThePathWhole holds the first law on every workload of the corpus that serves gRPC: create either refuses
+// and says why, or leaves a path without errors; warnings that it leaves were there before and are told. Which it is for
+// each workload stands in a golden file, so that a refusal that is new, or none any more, is seen.
+func TestCreateMakesThePathWhole(t *testing.T) {
+	var outcomes []string
+	for name, snapshot := range corpusMeshes(t) {
+		for workload, ports := range snapshot.ExposedWorkloads() {
+			outcome := createOn(t, name, snapshot, workload, ports[0])
+			outcomes = append(outcomes, fmt.Sprintf("%s %s: %s\n", name, workload.Key, outcome))
+		}
+	}
+	slices.Sort(outcomes)
+	golden(t, "testdata/laws.golden", strings.Join(outcomes, ""))
+}
+
+func createOn(t *testing.T, name string, snapshot *mesh.Snapshot, workload *mesh.Workload, port *mesh.ExposedPort) string {
+	t.Helper()
+	intent := expose.Intent{
+		Kind: workload.Key.Kind, Namespace: workload.Namespace(), Name: workload.Name(), Port: port.Port.Port,
+		Inject: expose.InjectNamespace, Restart: expose.RestartWorkload,
+	}
+	if number, _, ok := mesh.TargetPort(port.Port, workload.Template); ok {
+		intent.TargetPort = intstr.FromInt32(number)
+	}
+	result, err := expose.Build(intent, snapshot)
+	if err != nil {
+		return "refused: " + firstLine(err)
+	}
+	warnings, err := review(snapshot, result)
+	if err != nil {
+		return "refused: " + strings.ReplaceAll(strings.Join(ids(err), " "), "\n", " ")
+	}
+	after, err := projection.Of(snapshot, result.Plan.Changes)
+	require.NoError(t, err)
+	before := map[string]bool{}
+	for _, finding := range checks.Run(snapshot, checks.Options{}).Findings {
+		before[finding.ID+mesh.KeyOf(finding.Object).String()] = true
+	}
+	told := "whole"
+	for _, finding := range onExposedPath(after, result) {
+		if !finding.Level.AtLeast(checks.Warning) {
+			continue
+		}
+		assert.Truef(t, before[finding.ID+mesh.KeyOf(finding.Object).String()], "%s: create of %s brings %s %s: %s",
+			name, workload.Key, finding.ID, mesh.KeyOf(finding.Object), finding.Message)
+		told += ", told of " + finding.ID
+	}
+	assert.LessOrEqual(t, strings.Count(told, "told"), len(warnings), "a warning that is left must be told: %s", name)
+	again, err := expose.Build(intent, after)
+	require.NoError(t, err, name)
+	assert.Emptyf(t, again.Plan.Changes, "%s: the second create of %s is not empty", name, workload.Key)
+	return told
+}
+
+// ids are the checks that a refusal names.
+func ids(err error) []string {
+	var found []string
+	for line := range strings.Lines(err.Error()) {
+		if id := strings.TrimSpace(line); strings.HasPrefix(id, "GX") {
+			found = append(found, id[:5])
+		}
+	}
+	return found
+}
+
+func golden(t *testing.T, path, got string) {
+	t.Helper()
+	if *update {
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		require.NoError(t, os.WriteFile(path, []byte(got), 0o644))
+		return
+	}
+	want, err := os.ReadFile(path)
+	require.NoError(t, err)
+	if !bytes.Equal(want, []byte(got)) {
+		assert.Equal(t, string(want), got)
+	}
+}

@@ -1,0 +1,88 @@
+package plugin
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/projection"
+)
+
+// passingStates are errors that say how things are at the moment, not how they are set up: pods that are not ready, a
+// gateway that is down. They do not keep anybody from exposing a workload.
+var passingStates = []string{"GX110", "GX202", "GX416", "GX806"}
+
+// review judges the mesh as the plan leaves it. An error on the way of the calls refuses the plan, because they would not
+// arrive: it is something that create does not change, as a policy that keeps the gateway out. Warnings are told.
+func review(snapshot *mesh.Snapshot, result *expose.Result) (warnings []checks.Finding, err error) {
+	after, err := projection.Of(snapshot, result.Plan.Changes)
+	if err != nil {
+		return nil, err
+	}
+	refusal := &expose.Error{
+		Problem: fmt.Sprintf("nothing was written: after it, calls would still not get to %s:", result.Workload.Key),
+		Next: "Put this right first (kubectl grpcexpose lint explains and fixes much of it), or silence a finding that you know better about" +
+			" with the annotation " + checks.IgnoreAnnotation + " on its object",
+	}
+	for _, finding := range onExposedPath(after, result) {
+		switch {
+		case finding.Level == checks.Error && !slices.Contains(passingStates, finding.ID):
+			refusal.Choices = append(refusal.Choices, findingText(finding))
+		case finding.Level.AtLeast(checks.Warning):
+			warnings = append(warnings, finding)
+		}
+	}
+	if len(refusal.Choices) > 0 {
+		return nil, refusal
+	}
+	return warnings, nil
+}
+
+func findingText(finding checks.Finding) string {
+	text := fmt.Sprintf("%s %s: %s", finding.ID, mesh.KeyOf(finding.Object), finding.Message)
+	if finding.Fix.Text != "" {
+		text += " " + finding.Fix.Text
+	}
+	return text
+}
+
+// onExposedPath are the findings about the path that create makes: that of the workload, with the one Service, Gateway and
+// VirtualService of it. Other routes that lead to the workload are not create's to judge.
+func onExposedPath(snapshot *mesh.Snapshot, result *expose.Result) []checks.Finding {
+	toWorkload := checks.OnPathOf(snapshot, result.Workload.Key)
+	report := checks.Run(snapshot, checks.Options{Only: func(object mesh.Object) bool {
+		if !toWorkload(object) {
+			return false
+		}
+		name := object.GetNamespace() + "/" + object.GetName()
+		switch mesh.KeyOf(object).Kind {
+		case mesh.KindVirtualService:
+			return name == result.VirtualService
+		case mesh.KindGateway:
+			return name == result.GatewayObject
+		case mesh.KindService:
+			return object.GetNamespace() != result.Workload.Namespace() || object.GetName() == result.Service ||
+				isGatewayService(result, object)
+		case mesh.KindGRPCRoute, mesh.KindHTTPRoute, mesh.KindKubernetesGateway:
+			return false
+		default:
+			return true
+		}
+	}})
+	return report.Findings
+}
+
+func isGatewayService(result *expose.Result, object mesh.Object) bool {
+	for _, service := range result.Gateway.Services {
+		if mesh.KeyOf(service) == mesh.KeyOf(object) {
+			return true
+		}
+	}
+	return false
+}
+
+func worstOf(findings []checks.Finding) checks.Level {
+	return checks.Report{Findings: findings}.Worst()
+}
