@@ -2,7 +2,6 @@ package plugin
 
 import (
 	"context"
-	"flag"
 	"os"
 	"path/filepath"
 	"slices"
