@@ -1,17 +1,20 @@
 package plugin
 
 import (
+	"encoding/json"
 	"maps"
-	"slices"
+	"reflect"
+	"time"
 
 	core "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
-// overlay is the cluster with the files applied: their objects replace those of the same name, and workloads that the files
-// roll out get new pods.
+// overlay is the cluster with the files applied: their objects take the place of those of the same name, and workloads that
+// the files roll out get new pods.
 func overlay(live *mesh.Snapshot, manifests *manifest.Manifests) *mesh.Snapshot {
 	var objects []mesh.Sourced
 	for _, kind := range mesh.Kinds() {
@@ -19,7 +22,11 @@ func overlay(live *mesh.Snapshot, manifests *manifest.Manifests) *mesh.Snapshot 
 			objects = append(objects, mesh.Sourced{Object: object, Source: live.Source(object)})
 		}
 	}
-	merged := mesh.New(slices.Concat(objects, manifests.Objects), mesh.Options{Now: live.Now(), Gaps: live.Gaps()})
+	for _, sourced := range manifests.Objects {
+		sourced.Object = applied(sourced.Object, live.Find(mesh.KeyOf(sourced.Object)), live.Now())
+		objects = append(objects, sourced)
+	}
+	merged := mesh.New(objects, mesh.Options{Now: live.Now(), Gaps: live.Gaps()})
 	var restarted []mesh.Key
 	for _, workload := range merged.Workloads() {
 		if before := live.Workload(workload.Key); before != nil && rollsOut(before.Template, workload.Template) {
@@ -27,6 +34,50 @@ func overlay(live *mesh.Snapshot, manifests *manifest.Manifests) *mesh.Snapshot 
 		}
 	}
 	return merged.With(mesh.Change{Restarted: restarted})
+}
+
+// applied is an object of the files as kubectl apply would leave it in the cluster: with the status, the age and the foreign
+// labels and annotations of the one that is there, or as young as can be where none is.
+func applied(object, live mesh.Object, now time.Time) mesh.Object {
+	object = object.DeepCopyObject().(mesh.Object)
+	if live == nil {
+		object.SetCreationTimestamp(metav1.NewTime(now))
+		return object
+	}
+	object.SetCreationTimestamp(live.GetCreationTimestamp())
+	former := lastApplied(live)
+	object.SetLabels(mergedKeys(live.GetLabels(), former.Labels, object.GetLabels()))
+	object.SetAnnotations(mergedKeys(live.GetAnnotations(), former.Annotations, object.GetAnnotations()))
+	if from, to := statusOf(live), statusOf(object); from.IsValid() && to.CanSet() && from.Type() == to.Type() {
+		to.Set(from)
+	}
+	return object
+}
+
+// statusOf is the Status field of a typed object; of others it is not valid.
+func statusOf(object mesh.Object) reflect.Value {
+	return reflect.ValueOf(object).Elem().FieldByName("Status")
+}
+
+// lastApplied is the metadata that kubectl apply was given the last time, which is how it knows what was taken out since.
+func lastApplied(live mesh.Object) metav1.ObjectMeta {
+	var former struct {
+		Metadata metav1.ObjectMeta `json:"metadata"`
+	}
+	_ = json.Unmarshal([]byte(live.GetAnnotations()[core.LastAppliedConfigAnnotation]), &former) // absent: nothing was taken out
+	return former.Metadata
+}
+
+// mergedKeys are the live entries without those that were applied before, and then those of the file.
+func mergedKeys(live, former, file map[string]string) map[string]string {
+	merged := map[string]string{}
+	for key, value := range live {
+		if _, ours := former[key]; !ours {
+			merged[key] = value
+		}
+	}
+	maps.Copy(merged, file)
+	return merged
 }
 
 // rollsOut says that the new template makes other pods than the one of the cluster. Only what files say can be compared: the
