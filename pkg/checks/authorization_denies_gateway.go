@@ -84,7 +84,7 @@ func reportRefusal(p *Pass, a access, gateway *mesh.GatewayWorkload, policy *sec
 		Object:   policy,
 		Path:     ".spec.rules",
 		Evidence: append([]string{identityText(gateway, call)}, portHint(a, policy)...),
-		Symptom:  "PERMISSION_DENIED: RBAC: access denied.",
+		Symptom:  "PERMISSION_DENIED: RBAC: access denied",
 		Fix: Fix{Text: fmt.Sprintf("Let the gateway in: an ALLOW rule whose source has namespaces: [%s], or the principal of its service account.",
 			gateway.Namespace)},
 	}

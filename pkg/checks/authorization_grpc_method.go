@@ -69,7 +69,7 @@ func runAuthorizationGRPCMethod(p *Pass) {
 				Path:     at,
 				Message:  fmt.Sprintf("methods takes HTTP verbs, and %s is the name of a gRPC method: no call has it as its verb.", strings.Join(names, ", ")),
 				Evidence: []string{"gRPC calls are POST requests; what they call is their path"},
-				Symptom:  "PERMISSION_DENIED for calls that an ALLOW rule was to let in.",
+				Symptom:  "PERMISSION_DENIED for calls that an ALLOW rule was to let in",
 				Fix: Fix{
 					Text:    "Put the names into paths.",
 					Level:   Ask,

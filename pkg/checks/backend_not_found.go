@@ -66,7 +66,7 @@ func runBackendNotFound(p *Pass) {
 // judgeBackend says what is wrong with a reference that leads nowhere; missing is false where that cannot be known.
 func judgeBackend(p *Pass, route *mesh.APIRoute, backend mesh.APIBackend, service *core.Service) (finding Finding, missing bool) {
 	name, namespace := string(backend.Reference.Name), backend.Namespace(route)
-	finding = Finding{Object: route.Object, Path: backendField(backend, "name"), Symptom: "UNKNOWN: the gateway answers 500."}
+	finding = Finding{Object: route.Object, Path: backendField(backend, "name"), Symptom: "UNKNOWN: the gateway answers 500"}
 	switch {
 	case backend.Reference.Port == nil:
 		finding.Path = fieldPath("spec", "rules", backend.Rule, "backendRefs", backend.Index)

@@ -69,7 +69,7 @@ func runConnectionLimit(p *Pass) {
 				Evidence: append([]string{
 					fmt.Sprintf("%s uses this rule for %s", c, portText(port)),
 				}, evidenceOf(port)...),
-				Symptom: "UNAVAILABLE (upstream connect error, overflow) when more calls are in progress; slow calls.",
+				Symptom: "UNAVAILABLE (upstream connect error, overflow) when more calls are in progress; slow calls",
 				Fix: Fix{
 					Text:    "Remove the limits, or raise them far above the number of calls in progress.",
 					Level:   Ask,

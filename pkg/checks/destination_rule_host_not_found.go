@@ -51,7 +51,7 @@ func runDestinationRuleHostNotFound(p *Pass) {
 			Path:     ".spec.host",
 			Message:  fmt.Sprintf("No Service and no ServiceEntry has the host %s, so the rule does nothing.", host),
 			Evidence: nearHosts(p, rule),
-			Symptom:  "The rule's policy is not applied.",
+			Symptom:  "The rule's policy is not applied",
 			Fix:      Fix{Text: "Name the Service by its full name (name.namespace.svc.cluster.local), or delete the rule."},
 		})
 	}

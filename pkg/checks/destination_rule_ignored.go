@@ -120,7 +120,7 @@ func reportOutOfSight(p *Pass, rule *networking.DestinationRule, service *core.S
 		Message: fmt.Sprintf("%s does not look for DestinationRules in namespace %s, so this one for %s has no effect there.",
 			gatewayText(gateways[0]), rule.Namespace, mesh.ServiceHost(service)),
 		Evidence: []string{"it looks in the namespaces " + strings.Join(slices.Compact(looked), ", ")},
-		Symptom:  "The rule's policy is not applied to calls from outside.",
+		Symptom:  "The rule's policy is not applied to calls from outside",
 		Fix:      Fix{Text: fmt.Sprintf("Move the rule into namespace %s, the Service's.", service.Namespace)},
 	})
 	return true
@@ -214,7 +214,7 @@ func reportDropped(p *Pass, service *core.Service, rule *networking.DestinationR
 		Path:     path,
 		Message:  fmt.Sprintf("Of this rule for %s istiod drops %s, because %s counts instead.", mesh.ServiceHost(service), lost, instead),
 		Evidence: []string{"both are for the same host, and their workload selectors do not tell them apart"},
-		Symptom:  "The rule's policy is not applied.",
+		Symptom:  "The rule's policy is not applied",
 		Fix:      Fix{Text: fmt.Sprintf("Put what is wanted of both into %s.", instead)},
 	})
 }

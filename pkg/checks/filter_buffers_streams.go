@@ -3,6 +3,7 @@ package checks
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
@@ -58,7 +59,7 @@ spec:
 func runFilterBuffersStreams(p *Pass) {
 	eachPatch(p, func(patch mesh.EnvoyPatch, hop hop) {
 		what := bufferingFilter(patch)
-		if what == "" {
+		if what == "" || isSwitchedOff(p, patch, hop) {
 			return
 		}
 		p.Report(Finding{
@@ -67,7 +68,7 @@ func runFilterBuffersStreams(p *Pass) {
 			Message: fmt.Sprintf("%s in %s holds calls to %s back until they are complete.",
 				what, hop.name, mesh.ServiceHost(hop.port.Service)),
 			Evidence: evidenceOf(hop.port),
-			Symptom:  "Streaming calls stall (DEADLINE_EXCEEDED), and large ones are refused.",
+			Symptom:  "Streaming calls stall (DEADLINE_EXCEEDED), and large ones are refused",
 			Fix:      Fix{Text: "Keep the filter off gRPC routes, or let the script read bodyChunks() instead of body()."},
 		})
 	})
@@ -93,6 +94,21 @@ func bufferingFilter(patch mesh.EnvoyPatch) string {
 		}
 	})
 	return found
+}
+
+// isSwitchedOff says that another patch of the same EnvoyFilter switches the filter off on the routes of the hop.
+func isSwitchedOff(p *Pass, patch mesh.EnvoyPatch, hop hop) bool {
+	patches, err := p.EnvoyPatches(patch.Filter)
+	return err == nil && slices.ContainsFunc(patches, func(other mesh.EnvoyPatch) bool {
+		disabled := false
+		walkValues(other.Value, nil, func(_ []string, value any) {
+			filter, isMessage := value.(map[string]any)
+			if isMessage && strings.HasSuffix(lowerType(filter["@type"]), "perroute") && filter["disabled"] == true {
+				disabled = true
+			}
+		})
+		return disabled && p.AppliesTo(other, hop.ProxyHop)
+	})
 }
 
 // isFilterNamed serves filters of Envoy's old API, which have a name and no type.

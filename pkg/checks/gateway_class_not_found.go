@@ -60,7 +60,7 @@ func runGatewayClassNotFound(p *Pass) {
 		name := string(gateway.Spec.GatewayClassName)
 		finding := Finding{
 			Level: p.levelFor(of, Error), Object: gateway, Path: ".spec.gatewayClassName",
-			Symptom: "UNAVAILABLE: nothing listens.", Fix: Fix{Text: "Name a class that a controller serves; Istio's is istio."},
+			Symptom: "UNAVAILABLE: nothing listens", Fix: Fix{Text: "Name a class that a controller serves; Istio's is istio."},
 		}
 		class, found := p.GatewayClasses().Get("", name)
 		_, served := p.GatewayClassController(name)

@@ -123,7 +123,7 @@ func listenerText(gateway *gatewayapi.Gateway, listener *gatewayapi.Listener) st
 }
 
 // routeNotServed is what a gRPC client sees of a route that no listener takes.
-const routeNotServed = "UNIMPLEMENTED: the gateway answers 404, or UNAVAILABLE where it has no listener at all."
+const routeNotServed = "UNIMPLEMENTED: the gateway answers 404, or UNAVAILABLE where it has no listener at all"
 
 // apiRouteReads are the kinds on which checks of the Gateway API's routes rest, and apiRouteConsults what says besides whether
 // a route is one of gRPC.

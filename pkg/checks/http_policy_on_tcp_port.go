@@ -123,7 +123,7 @@ func reportHTTPPolicy(p *Pass, a access, policy *security.AuthorizationPolicy, r
 			a.backend, a.backend.port, a.port.Protocol(), effect),
 		Evidence: append([]string{fmt.Sprintf("%s of Service %s/%s is declared %s",
 			portText(a.port), a.port.Service.Namespace, a.port.Service.Name, a.port.Protocol())}, evidenceOf(a.port)...),
-		Symptom: "UNAVAILABLE: the connection is closed.",
+		Symptom: "UNAVAILABLE: the connection is closed",
 		Fix:     Fix{Text: fmt.Sprintf("Declare %s of Service %s as gRPC; the rule then works.", portText(a.port), a.port.Service.Name)},
 	})
 }

@@ -89,7 +89,7 @@ func reportBlocked(p *Pass, port *mesh.ExposedPort, b backend, gateway *mesh.Gat
 		Path:     ".spec.ingress",
 		Message:  fmt.Sprintf("No NetworkPolicy lets %s connect to port %d of %s, and this one selects its pods.", gatewayText(gateway), b.port, b),
 		Evidence: evidence,
-		Symptom:  "UNAVAILABLE, after the gateway's connect timeout.",
+		Symptom:  "UNAVAILABLE, after the gateway's connect timeout",
 		Fix: Fix{Text: fmt.Sprintf("Allow ingress from namespace %s (namespaceSelector kubernetes.io/metadata.name: %s) to port %d.",
 			gateway.Namespace, gateway.Namespace, b.port)},
 	})

@@ -45,7 +45,7 @@ spec:
 func runNotBalancedPerRequest(p *Pass) {
 	eachPolicy(p, func(port *mesh.ExposedPort, c caller, policy mesh.TrafficPolicy) (string, func()) {
 		place := policy.LoadBalancerAt
-		finding := Finding{Level: Warning, Symptom: "All calls of a client are served by one pod."}
+		finding := Finding{Level: Warning, Symptom: "All calls of a client are served by one pod"}
 		var field string
 		switch {
 		case place.Rule == nil:
@@ -56,7 +56,7 @@ func runNotBalancedPerRequest(p *Pass) {
 			if c.gateway != nil {
 				finding.Level = errorUnlessWeak(port)
 				finding.Message = fmt.Sprintf("PASSTHROUGH leaves %s without an address to send calls for %s to.", c, mesh.ServiceHost(port.Service))
-				finding.Symptom = "UNAVAILABLE: no healthy upstream."
+				finding.Symptom = "UNAVAILABLE: no healthy upstream"
 			}
 		case policy.LoadBalancer.GetConsistentHash().GetUseSourceIp():
 			field = "consistentHash"

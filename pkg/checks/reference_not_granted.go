@@ -58,7 +58,7 @@ func runReferenceNotGranted(p *Pass) {
 			if backend.IsService() && isRefused(p, reference) {
 				reportRefused(p, reference, Finding{
 					Object: route.Object, Path: backendField(backend, "namespace"), Level: p.levelFor(of, Error),
-					Symptom: "UNKNOWN: the gateway answers 500.",
+					Symptom: "UNKNOWN: the gateway answers 500",
 				})
 			}
 		}
@@ -81,7 +81,7 @@ func judgeCertificateReferences(p *Pass, gateway *gatewayapi.Gateway, level Leve
 			if ok && isRefused(p, reference) {
 				reportRefused(p, reference, Finding{
 					Object: gateway, Path: fieldPath("spec", "listeners", i, "tls", "certificateRefs", j, "namespace"), Level: level,
-					Symptom: "UNAVAILABLE: the listener is not programmed.",
+					Symptom: "UNAVAILABLE: the listener is not programmed",
 				})
 			}
 		}

@@ -62,7 +62,7 @@ func judgeRouteStatus(p *Pass, route *mesh.APIRoute, level Level) {
 			}
 			symptom := routeNotServed
 			if condition.Type == string(gatewayapi.RouteConditionResolvedRefs) {
-				symptom = "UNKNOWN: the gateway answers 500."
+				symptom = "UNKNOWN: the gateway answers 500"
 			}
 			p.Report(statusFinding(route.Object, level, fieldPath("status", "parents", i, "conditions", j),
 				string(parent.ControllerName), condition, symptom))
@@ -128,7 +128,9 @@ func hasOtherReferences(route *mesh.APIRoute) bool {
 }
 
 func judgeGatewayStatus(p *Pass, gateway *gatewayapi.Gateway, level Level) {
-	if _, served := p.GatewayClassController(string(gateway.Spec.GatewayClassName)); !served {
+	name := string(gateway.Spec.GatewayClassName)
+	_, served := p.GatewayClassController(name)
+	if class, found := p.GatewayClasses().Get("", name); !served || found && isRefusedClass(class) {
 		return // GX807
 	}
 	explained := false
@@ -140,7 +142,7 @@ func judgeGatewayStatus(p *Pass, gateway *gatewayapi.Gateway, level Level) {
 		for j, condition := range listener.Conditions {
 			if saysNo(condition, gateway) {
 				finding := statusFinding(gateway, level, fieldPath("status", "listeners", i, "conditions", j), "its controller", condition,
-					"UNAVAILABLE: the listener is not there.")
+					"UNAVAILABLE: the listener is not there")
 				finding.Evidence = append(finding.Evidence, fmt.Sprintf("this is the status of listener %q", listener.Name))
 				p.Report(finding)
 				return
@@ -150,7 +152,7 @@ func judgeGatewayStatus(p *Pass, gateway *gatewayapi.Gateway, level Level) {
 	for i, condition := range gateway.Status.Conditions {
 		if saysNo(condition, gateway) && !explained {
 			p.Report(statusFinding(gateway, level, fieldPath("status", "conditions", i), "its controller", condition,
-				"UNAVAILABLE: the gateway does not listen."))
+				"UNAVAILABLE: the gateway does not listen"))
 			return
 		}
 	}
@@ -166,7 +168,7 @@ func isNotGranted(listener gatewayapi.ListenerStatus) bool {
 func statusFinding(object mesh.Object, level Level, path, controller string, condition metav1.Condition, symptom string) Finding {
 	return Finding{
 		Level: level, Object: object, Path: path,
-		Message:  fmt.Sprintf("%s says %s is false: %s: %s.", controller, condition.Type, condition.Reason, condition.Message),
+		Message:  fmt.Sprintf("By the word of %s, %s is false: %s: %s.", controller, condition.Type, condition.Reason, condition.Message),
 		Evidence: []string{fmt.Sprintf("condition %s of the status, reason %s", condition.Type, condition.Reason)},
 		Symptom:  symptom,
 		Fix:      Fix{Text: "Change what the reason names; the controller then judges the object anew."},

@@ -157,9 +157,9 @@ func configurationTexts(template *core.PodTemplateSpec) []string {
 
 func reportHidden(p *Pass, sidecar *networking.Sidecar, workload *mesh.Workload, named naming) {
 	service := named.port.Service
-	symptom := "All calls of a caller are served by one pod."
+	symptom := "All calls of a caller are served by one pod"
 	if p.outboundRestricted(sidecar) {
-		symptom = "UNAVAILABLE: the caller's sidecar refuses connections to what it does not know."
+		symptom = "UNAVAILABLE: the caller's sidecar refuses connections to what it does not know"
 	}
 	p.Report(Finding{
 		Object:   sidecar,

@@ -78,7 +78,7 @@ func runStreamIdleTimeout(p *Pass) {
 			Message: fmt.Sprintf("The filter ends streams through %s to %s that are without a message for %s.",
 				hop.name, mesh.ServiceHost(hop.port.Service), timeout),
 			Evidence: evidenceOf(hop.port),
-			Symptom:  "UNAVAILABLE or DEADLINE_EXCEEDED in the middle of a quiet stream.",
+			Symptom:  "UNAVAILABLE or DEADLINE_EXCEEDED in the middle of a quiet stream",
 			Fix:      Fix{Text: "Set the timeout to 0s (off), or well above the longest silence of your streams."},
 		})
 	})
@@ -133,7 +133,7 @@ func judgeConnectionSettings(p *Pass) {
 				Message: fmt.Sprintf("The proxy config makes %s end streams that are without a message for %s (%s).",
 					gatewayText(gateway), timeout, why),
 				Evidence: []string{fmt.Sprintf("it leads to %s of Service %s/%s", portText(port), port.Service.Namespace, port.Service.Name)},
-				Symptom:  "UNAVAILABLE or DEADLINE_EXCEEDED in the middle of a quiet stream, and of a client's stream after 5 minutes.",
+				Symptom:  "UNAVAILABLE or DEADLINE_EXCEEDED in the middle of a quiet stream, and of a client's stream after 5 minutes",
 				Fix:      Fix{Text: "Set connectionSettings.httpStreamIdleTimeout and httpRequestTimeout to 0s beside the profile, or leave the profile out."},
 			})
 			return

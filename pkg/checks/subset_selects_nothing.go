@@ -117,7 +117,7 @@ func reportEmptySubset(p *Pass, holder *networking.VirtualService, service *core
 		Message: fmt.Sprintf("No pod of Service %s/%s has the labels of subset %q (%s).",
 			service.Namespace, service.Name, subset.Spec.GetName(), labels.Set(subset.Spec.GetLabels())),
 		Evidence: []string{fmt.Sprintf("%s leads to the subset", mesh.KeyOf(holder))},
-		Symptom:  "UNAVAILABLE: no healthy upstream.",
+		Symptom:  "UNAVAILABLE: no healthy upstream",
 		Fix:      Fix{Text: "Give the subset labels that its pods have, or the pod templates the labels of the subset."},
 	})
 }

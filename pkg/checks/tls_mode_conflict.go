@@ -106,7 +106,7 @@ func reportTLSConflict(p *Pass, c caller, port *mesh.ExposedPort, b backend, pol
 		Path:     placePath(policy.TLSAt, "mode"),
 		Message:  fmt.Sprintf("The rule sends TLS mode %s to %s, but %s.", sent, mesh.ServiceHost(port.Service), wrong),
 		Evidence: append(evidence, evidenceOf(port)...),
-		Symptom:  "UNAVAILABLE: upstream connect error or disconnect/reset before headers.",
+		Symptom:  "UNAVAILABLE: upstream connect error or disconnect/reset before headers",
 		Fix: Fix{
 			Text:    "Remove the tls block: istiod then chooses for each pod what it takes.",
 			Level:   Ask,
