@@ -188,6 +188,8 @@ func (b *builder) relyOnOpenPort(gateway *mesh.GatewayWorkload) error {
 	return nil
 }
 
+func gatewayPortName(port int32) string { return fmt.Sprintf("grpc-%d", port) }
+
 func gatewayPortPath(port int32) plan.Path {
 	return plan.Path{"spec", "ports", fmt.Sprintf("port=%d,protocol=TCP", port)}
 }
@@ -203,7 +205,7 @@ func (b *builder) addGatewayPort(service *core.Service) error {
 		target += 8000
 	}
 	port := map[string]any{
-		"name": fmt.Sprintf("grpc-%d", b.result.Port), "port": int64(b.result.Port), "protocol": "TCP", "targetPort": int64(target),
+		"name": gatewayPortName(b.result.Port), "port": int64(b.result.Port), "protocol": "TCP", "targetPort": int64(target),
 	}
 	return b.update(plan.Update, service, fmt.Sprintf("the gateway's Service does not open port %d", b.result.Port),
 		plan.Set(object, port, gatewayPortPath(b.result.Port)...))

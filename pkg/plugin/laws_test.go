@@ -19,7 +19,6 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/projection"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -71,6 +70,22 @@ func TestCreateMakesThePathWhole(t *testing.T) {
 	golden(t, "testdata/laws.golden", strings.Join(outcomes, ""))
 }
 
+// TestCreateTrustsTheController: where a controller opens the gateway's ports, as on Tencent Cloud Mesh, a port that is not
+// open yet is awaited, not refused.
+func TestCreateTrustsTheController(t *testing.T) {
+	snapshot := corpusMeshes(t)["good-tcm"]
+	intent := expose.Intent{
+		Namespace: "fair", Name: "gates", Port: 9443, TargetPort: intstr.FromInt32(50051),
+		Inject: expose.InjectNamespace, Restart: expose.RestartWorkload,
+	}
+	result, err := expose.Build(intent, snapshot)
+	require.NoError(t, err)
+	assert.Equal(t, &mesh.Key{Kind: mesh.KindService, Namespace: "istio-system", Name: "istio-ingressgateway"}, result.AwaitPort)
+	warnings, err := review(snapshot, result)
+	require.NoError(t, err)
+	assert.Empty(t, warnings)
+}
+
 func createOn(t *testing.T, name string, snapshot *mesh.Snapshot, workload *mesh.Workload, port *mesh.ExposedPort) string {
 	t.Helper()
 	intent := expose.Intent{
@@ -88,7 +103,7 @@ func createOn(t *testing.T, name string, snapshot *mesh.Snapshot, workload *mesh
 	if err != nil {
 		return "refused: " + strings.ReplaceAll(strings.Join(ids(err), " "), "\n", " ")
 	}
-	after, err := projection.Of(snapshot, result.Plan.Changes)
+	after, err := expose.After(snapshot, result)
 	require.NoError(t, err)
 	before := map[string]bool{}
 	for _, finding := range checks.Run(snapshot, checks.Options{}).Findings {

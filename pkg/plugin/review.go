@@ -7,7 +7,6 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/projection"
 )
 
 // passingStates are errors that say how things are at the moment, not how they are set up: pods that are not ready, a
@@ -17,7 +16,7 @@ var passingStates = []string{"GX110", "GX202", "GX416", "GX806"}
 // review judges the mesh as the plan leaves it. An error on the way of the calls refuses the plan, because they would not
 // arrive: it is something that create does not change, as a policy that keeps the gateway out. Warnings are told.
 func review(snapshot *mesh.Snapshot, result *expose.Result) (warnings []checks.Finding, err error) {
-	after, err := projection.Of(snapshot, result.Plan.Changes)
+	after, err := expose.After(snapshot, result)
 	if err != nil {
 		return nil, err
 	}
