@@ -163,12 +163,7 @@ func sarifResultOf(finding LintFinding, rule int) sarifResult {
 			location.PhysicalLocation.Region = &sarifRegion{finding.Line}
 		}
 	}
-	text := fmt.Sprintf("%s: %s", finding.Object, finding.Message)
-	for _, more := range []string{finding.Symptom, finding.Fix.Text} {
-		if more != "" {
-			text += " " + more
-		}
-	}
+	text := finding.Object.String() + ": " + finding.details()
 	return sarifResult{
 		RuleID: finding.ID, RuleIndex: rule, Level: sarifLevels[finding.Level], Message: sarifText{Text: text}, Locations: []sarifLocation{location},
 		PartialFingerprints: map[string]string{"grpcexpose/v1": finding.fingerprint()}, BaselineState: sarifStates[finding.State],
