@@ -20,7 +20,7 @@ type access struct {
 // accesses are those of all exposed ports whose pods have proxies to hold policies against calls.
 func accesses(p *Pass) []access {
 	var found []access
-	for _, port := range p.ExposedPorts() {
+	for _, port := range judgedPorts(p) {
 		for _, backend := range backendsOf(p, port) {
 			if !backend.enforces() || backend.ambient {
 				continue

@@ -29,6 +29,32 @@ func gatewayText(gateway *mesh.GatewayWorkload) string {
 	return "gateway " + gateway.Namespace + "/" + gateway.Name()
 }
 
+// judgedPorts are the ports whose policies are judged: the exposed ones, or with --scope=all every Service port of an
+// application, for which nothing then needs to say gRPC.
+func judgedPorts(p *Pass) []*mesh.ExposedPort {
+	if !p.AllScopes {
+		return p.ExposedPorts()
+	}
+	var ports []*mesh.ExposedPort
+	for _, service := range p.Services().All() {
+		if p.IsInfrastructureService(service) {
+			continue
+		}
+		exposed := map[int]*mesh.ExposedPort{}
+		for _, port := range p.ExposedPortsOf(service) {
+			exposed[port.Index] = port
+		}
+		for i := range service.Spec.Ports {
+			port := exposed[i]
+			if port == nil {
+				port = &mesh.ExposedPort{Service: service, Index: i, Port: &service.Spec.Ports[i], Workloads: p.WorkloadsOf(service)}
+			}
+			ports = append(ports, port)
+		}
+	}
+	return ports
+}
+
 // callersOf are the gateways with a route to the port, and after them the sidecars beside it.
 func callersOf(p *Pass, port *mesh.ExposedPort) []caller {
 	var callers []caller
@@ -48,7 +74,7 @@ func policyOf(p *Pass, c caller, port *mesh.ExposedPort, subset string) mesh.Tra
 // place of a fault and how to report it; each place is reported once.
 func eachPolicy(p *Pass, judge func(*mesh.ExposedPort, caller, mesh.TrafficPolicy) (place string, report func())) {
 	seen := map[string]bool{}
-	for _, port := range p.ExposedPorts() {
+	for _, port := range judgedPorts(p) {
 		subsets := subsetsCalled(p, port)
 		for _, caller := range callersOf(p, port) {
 			for _, subset := range subsets {

@@ -76,7 +76,7 @@ type hosts struct {
 
 func servedHosts(p *Pass) hosts {
 	served := hosts{byName: map[string]*core.Service{}}
-	for _, port := range p.ExposedPorts() {
+	for _, port := range judgedPorts(p) {
 		name := mesh.ServiceHost(port.Service)
 		if served.byName[name] == nil {
 			served.byName[name] = port.Service
@@ -128,7 +128,8 @@ func reportOutOfSight(p *Pass, rule *networking.DestinationRule, service *core.S
 
 func gatewaysOfService(p *Pass, service *core.Service) []*mesh.GatewayWorkload {
 	var gateways []*mesh.GatewayWorkload
-	for _, port := range p.ExposedPortsOf(service) {
+	for i := range service.Spec.Ports {
+		port := &mesh.ExposedPort{Service: service, Index: i, Port: &service.Spec.Ports[i]}
 		gateways = append(gateways, p.GatewaysTo(port)...)
 	}
 	return gateways

@@ -63,7 +63,7 @@ func eachPatch(p *Pass, judge func(mesh.EnvoyPatch, hop)) {
 	}
 	byNamespace := map[string][]hop{}
 	var all []hop
-	for _, port := range p.ExposedPorts() {
+	for _, port := range judgedPorts(p) {
 		for _, hop := range hopsTo(p, port) {
 			byNamespace[hop.Namespace] = append(byNamespace[hop.Namespace], hop)
 			all = append(all, hop)

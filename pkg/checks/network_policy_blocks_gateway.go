@@ -45,7 +45,7 @@ spec:
 
 func runNetworkPolicyBlocksGateway(p *Pass) {
 	reported := map[*k8snetworking.NetworkPolicy]bool{}
-	for _, port := range p.ExposedPorts() {
+	for _, port := range judgedPorts(p) {
 		gateways := p.GatewaysTo(port)
 		if len(gateways) == 0 {
 			continue

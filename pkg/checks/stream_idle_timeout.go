@@ -116,7 +116,7 @@ func endsQuietStreams(path []string) bool {
 
 // judgeConnectionSettings judges the proxy config of each gateway on the way: an annotation of its pods, else the mesh config.
 func judgeConnectionSettings(p *Pass) {
-	for _, port := range p.ExposedPorts() {
+	for _, port := range judgedPorts(p) {
 		for _, gateway := range p.GatewaysTo(port) {
 			settings, from := p.ConnectionSettingsOf(gateway)
 			timeout, why := streamIdleOf(settings)

@@ -53,7 +53,7 @@ spec:
 
 func runTLSModeConflict(p *Pass) {
 	seen := map[string]bool{}
-	for _, port := range p.ExposedPorts() {
+	for _, port := range judgedPorts(p) {
 		subsets, backends := subsetsCalled(p, port), backendsOf(p, port)
 		for _, caller := range callersOf(p, port) {
 			for _, subset := range subsets {
