@@ -78,6 +78,9 @@ func (p *path) addService(service *core.Service) {
 		}
 		for _, backend := range p.snapshot.RouteBackendsTo(service, exposed.Port.Port) {
 			p.add(backend.Route)
+			for _, gateway := range backend.Gateways {
+				p.add(gateway)
+			}
 		}
 	}
 }

@@ -33,7 +33,9 @@ func Trace(snapshot *mesh.Snapshot, workload *mesh.Workload) []*Hop {
 		}
 	}
 	if len(roots) == 0 {
-		return []*Hop{{Object: workload.Object, Text: "no Service port leads gRPC calls here", Broken: "not exposed", Next: t.pods()}}
+		reached := t.pods()
+		reached.Broken = "no Service port leads gRPC calls here"
+		return []*Hop{reached}
 	}
 	return merge(roots)
 }
@@ -49,14 +51,33 @@ func (t *tracer) toPort(exposed *mesh.ExposedPort) []*Hop {
 	for _, route := range t.snapshot.RoutesTo(exposed.Service, exposed.Port.Port) {
 		chains = append(chains, t.chain(route, exposed))
 	}
+	for _, backend := range t.snapshot.RouteBackendsTo(exposed.Service, exposed.Port.Port) {
+		for _, attached := range backend.Listeners {
+			chains = append(chains, t.apiChain(backend.Route, attached, exposed))
+		}
+	}
 	if len(chains) == 0 {
 		port := t.servicePort(exposed)
-		if len(t.snapshot.RouteBackendsTo(exposed.Service, exposed.Port.Port)) == 0 {
-			port.Text += "; no gateway leads here"
-		}
+		port.Text += "; no gateway leads here"
 		return []*Hop{port}
 	}
 	return chains
+}
+
+// apiChain is the way of a route of the Gateway API: the Gateway's address and listener, the route, Service port, pods.
+func (t *tracer) apiChain(route mesh.Object, attached mesh.AttachedListener, exposed *mesh.ExposedPort) *Hop {
+	listener := attached.Listener
+	text := fmt.Sprintf("listener %s, port %d, %s", listener.Name, listener.Port, listener.Protocol)
+	var addresses []string
+	for _, address := range attached.Gateway.Status.Addresses {
+		addresses = append(addresses, address.Value)
+	}
+	if len(addresses) > 0 {
+		text = withPort(addresses, listener.Port) + ", " + text
+	}
+	return &Hop{Object: attached.Gateway, Text: text, Next: []*Hop{
+		{Object: route, Text: "routes to the Service", Next: []*Hop{t.servicePort(exposed)}},
+	}}
 }
 
 // chain is the way of one route: address, gateway Service port, Gateway server, rule, Service port, pods.
@@ -138,18 +159,31 @@ func (t *tracer) servicePort(exposed *mesh.ExposedPort) *Hop {
 	}
 	protocol := mesh.ServicePortProtocol(exposed.Port)
 	text := fmt.Sprintf("port %d%s → %s, %s to Istio", exposed.Port.Port, nameInBrackets(exposed.Port.Name), target, protocol)
-	return &Hop{Object: exposed.Service, Text: text, Next: t.pods()}
+	return &Hop{Object: exposed.Service, Text: text, Next: []*Hop{t.pods()}}
 }
 
-func (t *tracer) pods() []*Hop {
-	var hops []*Hop
+// pods is the workload with its pods.
+func (t *tracer) pods() *Hop {
+	hop := &Hop{Object: t.workload.Object}
+	ready, proxies := 0, 0
 	for _, pod := range t.snapshot.PodsOf(t.workload) {
 		if pod.DeletionTimestamp != nil {
 			continue
 		}
-		hops = append(hops, &Hop{Object: pod, Text: podText(pod), Broken: t.notReady(pod)})
+		reached := &Hop{Object: pod, Text: podText(pod), Broken: t.notReady(pod)}
+		if reached.Broken == "" {
+			ready++
+		}
+		if _, has := mesh.ProxyOf(pod); has {
+			proxies++
+		}
+		hop.Next = append(hop.Next, reached)
 	}
-	return hops
+	hop.Text = fmt.Sprintf("%d of %d pods ready, %d with a proxy", ready, len(hop.Next), proxies)
+	if ready == 0 {
+		hop.Broken = "no pod takes calls"
+	}
+	return hop
 }
 
 func podText(pod *core.Pod) string {

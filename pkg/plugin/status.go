@@ -78,7 +78,7 @@ func (o *statusOptions) run(ctx context.Context) error {
 	} else {
 		err = report.StatusText(o.streams.Out, status, o.streams.OutColour)
 	}
-	if err == nil && (!status.Exposed() || lint.Worst().AtLeast(checks.Error)) {
+	if err == nil && (!status.Exposed() || status.Errors()) {
 		return errBadAnswer
 	}
 	return err

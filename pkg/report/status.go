@@ -1,8 +1,10 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	core "k8s.io/api/core/v1"
@@ -23,25 +25,22 @@ type Status struct {
 
 // Exposed says that some gateway leads calls to a pod.
 func (s Status) Exposed() bool {
-	for _, root := range s.Roots {
-		// A tree that begins with one of the application's own objects has no gateway in it.
-		if len(root.Next) > 0 && mesh.KeyOf(root.Object) != s.Workload && throughGateway(root) && root.Reaches() {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.Roots, func(root *expose.Hop) bool { return root.Reaches() && throughGateway(root) })
 }
 
+// Errors says that something on the way keeps calls from arriving, or from being answered.
+func (s Status) Errors() bool {
+	return slices.ContainsFunc(s.Findings, func(finding checks.Finding) bool { return finding.Level == checks.Error })
+}
+
+// throughGateway says that a route stands on the way: without one the tree begins at the application's own Service.
 func throughGateway(hop *expose.Hop) bool {
-	if mesh.KeyOf(hop.Object).Kind == mesh.KindVirtualService {
+	switch mesh.KeyOf(hop.Object).Kind {
+	case mesh.KindVirtualService, mesh.KindGRPCRoute, mesh.KindHTTPRoute:
 		return true
+	default:
+		return slices.ContainsFunc(hop.Next, throughGateway)
 	}
-	for _, next := range hop.Next {
-		if throughGateway(next) {
-			return true
-		}
-	}
-	return false
 }
 
 // atHop are the findings about a hop's object, each shown at the first hop with that object only.
@@ -60,8 +59,11 @@ func (s Status) atHop(hop *expose.Hop, shown map[int]bool) []checks.Finding {
 func StatusText(w io.Writer, s Status, colour bool) error {
 	t := &statusText{status: s, colour: colour, shown: map[int]bool{}}
 	verdict := paint("exposed", green, colour)
-	if !s.Exposed() {
+	switch {
+	case !s.Exposed():
 		verdict = paint("not exposed", red, colour)
+	case s.Errors():
+		verdict = paint("exposed, but with errors on the way", red, colour)
 	}
 	fmt.Fprintf(&t.b, "%s: %s\n\n", s.Workload, verdict)
 	for _, root := range s.Roots {
@@ -91,13 +93,37 @@ func (t *statusText) hop(hop *expose.Hop, first, indent string) {
 	for _, finding := range findings {
 		t.finding(finding, indent+"    ")
 	}
-	for i, next := range hop.Next {
-		if i < len(hop.Next)-1 {
-			t.hop(next, indent+"├─ ", indent+"│  ")
+	next, more := mostTelling(hop.Next)
+	for i, hop := range next {
+		if i < len(next)-1 || more > 0 {
+			t.hop(hop, indent+"├─ ", indent+"│  ")
 		} else {
-			t.hop(next, indent+"└─ ", indent+"   ")
+			t.hop(hop, indent+"└─ ", indent+"   ")
 		}
 	}
+	if more > 0 {
+		fmt.Fprintf(&t.b, "%s└─ and %d more\n", indent, more)
+	}
+}
+
+// mostShown is how many pods of a workload are shown one by one.
+const mostShown = 10
+
+// mostTelling are the hops to show of many, the broken ones first, and how many are left out.
+func mostTelling(hops []*expose.Hop) (shown []*expose.Hop, more int) {
+	if len(hops) <= mostShown {
+		return hops, 0
+	}
+	shown = slices.Clone(hops)
+	slices.SortStableFunc(shown, func(a, b *expose.Hop) int { return cmp.Compare(rankOf(a), rankOf(b)) })
+	return shown[:mostShown], len(hops) - mostShown
+}
+
+func rankOf(hop *expose.Hop) int {
+	if hop.Broken != "" {
+		return 0
+	}
+	return 1
 }
 
 func (t *statusText) finding(finding checks.Finding, indent string) {
