@@ -34,6 +34,17 @@ type carryOut struct {
 	pathGoesLast bool
 	// goOn and goBack are the commands to type after a failure; goBack may be empty.
 	goOn, goBack string
+	// told are the notes that have been printed: what the rehearsal said need not be said again.
+	told []string
+}
+
+func (c *carryOut) tell(notes []string) {
+	for _, note := range notes {
+		if !slices.Contains(c.told, note) {
+			c.told = append(c.told, note)
+			fmt.Fprintln(c.streams.Err, "note: "+note)
+		}
+	}
 }
 
 func (c *carryOut) writeOptions() cluster.WriteOptions {
@@ -48,9 +59,7 @@ func (c *carryOut) rehearse(ctx context.Context) (cluster.CheckResult, error) {
 		return nil, err
 	}
 	for _, checked := range result {
-		for _, note := range checked.Notes {
-			fmt.Fprintln(c.streams.Err, "note: "+note)
-		}
+		c.tell(checked.Notes)
 	}
 	if err := result.Err(); err != nil {
 		return nil, fmt.Errorf("nothing was written: %w", err)
@@ -123,9 +132,7 @@ func (c *carryOut) progress(event cluster.Event) {
 	case cluster.Unchanged:
 		fmt.Fprintf(c.streams.Err, "%s: was so already\n", plan.Name(event.Change.Object))
 	}
-	for _, note := range event.Notes {
-		fmt.Fprintln(c.streams.Err, "note: "+note)
-	}
+	c.tell(event.Notes)
 }
 
 // await waits for what a stage has set in motion: its rollouts one after the other (they run at the same time), and the

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,7 +46,7 @@ func (o *createOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, warning := range warnings {
+	for _, warning := range o.withoutAsked(warnings) {
 		result.Plan.Notes = append(result.Plan.Notes, "still, afterwards: "+findingText(warning))
 	}
 	rights, err := (<-access)()
@@ -190,7 +191,7 @@ func (o *createOptions) confirm(ctx context.Context, client *cluster.Client, res
 		return fmt.Errorf("everything was done, but it could not be confirmed: %w", err)
 	}
 	exposure := expose.ExposureOf(result, loaded.Snapshot)
-	findings := onExposedPath(loaded.Snapshot, result)
+	findings := o.withoutAsked(onExposedPath(loaded.Snapshot, result))
 	if err := o.printResult(loaded.Snapshot, result, exposure, findings); err != nil {
 		return err
 	}
@@ -201,6 +202,19 @@ func (o *createOptions) confirm(ctx context.Context, client *cluster.Client, res
 		return errBadAnswer
 	}
 	return nil
+}
+
+// withoutAsked leaves out what the user has asked for: with --inject=none that pods have no proxy, with --restart=none that
+// those made before injection have none, or one of another revision.
+func (o *createOptions) withoutAsked(findings []checks.Finding) []checks.Finding {
+	var asked []string
+	if o.intent.Inject == expose.InjectNone {
+		asked = append(asked, "GX101", "GX102", "GX103", "GX104", "GX105", "GX106", "GX108", "GX109", "GX110")
+	}
+	if o.intent.Restart == expose.RestartNone {
+		asked = append(asked, "GX106", "GX107")
+	}
+	return slices.DeleteFunc(findings, func(finding checks.Finding) bool { return slices.Contains(asked, finding.ID) })
 }
 
 func exposedMessage(result *expose.Result, exposure expose.Exposure) string {

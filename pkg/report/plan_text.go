@@ -76,11 +76,11 @@ func editText(edit plan.Edit) string {
 	case last == "kubectl.kubernetes.io/restartedAt":
 		return "restart its pods"
 	case under("metadata", "labels"), under("spec", "template", "metadata", "labels"):
-		where := ""
+		what := "label"
 		if path[0] == "spec" {
-			where = "pod "
+			what = "pod label"
 		}
-		return where + keyedText("label", last, edit)
+		return keyedText(what, last, edit)
 	case under("metadata", "annotations"):
 		return keyedText("annotation", last, edit)
 	case len(path) >= 3 && path[0] == "spec" && path[1] == "ports":

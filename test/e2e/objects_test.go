@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,8 +30,8 @@ func (s *sharedStack) mapping(name string) (*meta.RESTMapping, error) {
 	return s.mapper.RESTMapping(kind.GroupKind(), kind.Version)
 }
 
-// versions are the resourceVersions of all objects in the scene's namespace and in istio-system, and of all that are in no
-// namespace: of every resource that the API server has. Events do not count, nor what is written all the time by itself.
+// versions are the resourceVersions of all objects in the scene's namespace and in istio-system, of the namespace itself and
+// of the webhooks: of every resource that the API server has. Events do not count, nor what components write all the time.
 func (s *scene) versions() map[string]string {
 	s.Helper()
 	lists, err := s.discovery.ServerPreferredResources()
@@ -52,9 +53,8 @@ func (s *scene) versions() map[string]string {
 				guard.Lock()
 				defer guard.Unlock()
 				for _, object := range found {
-					if namespace := object.GetNamespace(); namespace == "" && object.GetKind() != "Namespace" || namespace == s.namespace ||
-						namespace == "istio-system" || object.GetName() == s.namespace {
-						versions[fmt.Sprintf("%s %s/%s", resource.Name, namespace, object.GetName())] = object.GetResourceVersion()
+					if s.concerns(object) {
+						versions[fmt.Sprintf("%s %s/%s", resource.Name, object.GetNamespace(), object.GetName())] = object.GetResourceVersion()
 					}
 				}
 			})
@@ -64,10 +64,23 @@ func (s *scene) versions() map[string]string {
 	return versions
 }
 
-// restless are resources that components write all the time.
+// concerns says that an object is one that a command in this scene could have written.
+func (s *scene) concerns(object unstructured.Unstructured) bool {
+	switch object.GetNamespace() {
+	case s.namespace, "istio-system":
+		_, elected := object.GetAnnotations()["control-plane.alpha.kubernetes.io/leader"] // renewed every few seconds
+		return !elected
+	case "":
+		return object.GetKind() != "Namespace" || object.GetName() == s.namespace
+	default:
+		return false
+	}
+}
+
+// restless are resources that components write all the time, or some time after they have started.
 func restless(resource string) bool {
 	return slices.Contains([]string{"events", "leases", "nodes", "componentstatuses", "apiservices", "endpoints", "endpointslices",
-		"flowschemas", "prioritylevelconfigurations", "servicecidrs", "ipaddresses"}, resource)
+		"flowschemas", "prioritylevelconfigurations", "servicecidrs", "ipaddresses", "gatewayclasses"}, resource)
 }
 
 func (s *scene) everywhere(resource schema.GroupVersionResource) []unstructured.Unstructured {
@@ -83,7 +96,17 @@ func (s *scene) writesNothing(act func()) {
 	s.Helper()
 	before := s.versions()
 	act()
-	assert.Equal(s, before, s.versions(), "objects have been written")
+	after := s.versions()
+	for object, version := range before {
+		if after[object] != version {
+			assert.Fail(s, "an object has been written", "%s: version %s, then %q", object, version, after[object])
+		}
+	}
+	for object := range after {
+		if _, was := before[object]; !was {
+			assert.Fail(s, "an object has been made", object)
+		}
+	}
 }
 
 // picture is everything in the scene's namespace that users write, the namespace, and the Services of the gateway's, as YAML,
@@ -191,3 +214,18 @@ const (
 	noSidecar       = ""
 )
 
+// cleanup is for what is done after the test, when its own context has ended.
+var cleanup = context.Background()
+
+// restore gives an object outside the scene back what it was; for what a test itself, not the plugin, has changed.
+func (s *scene) restore(resource, namespace string, before *unstructured.Unstructured) {
+	client := s.resource(s.T, resource, namespace)
+	now, err := client.Get(cleanup, before.GetName(), metav1.GetOptions{})
+	if !assert.NoError(s, err) {
+		return
+	}
+	before = before.DeepCopy()
+	before.SetResourceVersion(now.GetResourceVersion())
+	_, err = client.Update(cleanup, before, metav1.UpdateOptions{})
+	assert.NoError(s, err)
+}

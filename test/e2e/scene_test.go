@@ -54,7 +54,9 @@ func (s *scene) clear() {
 }
 
 // own puts the scene's namespace in the place of "test", as a whole word.
-func (s *scene) own(text string) string { return wordTest.ReplaceAllString(text, "${1}"+s.namespace+"${2}") }
+func (s *scene) own(text string) string {
+	return wordTest.ReplaceAllString(text, "${1}"+s.namespace+"${2}")
+}
 
 // given applies objects as somebody with kubectl would, and waits until their rollouts are over.
 func (s *scene) given(objects string) {
@@ -159,4 +161,25 @@ func podsWanted(c *assert.CollectT, workload unstructured.Unstructured) int64 {
 	assert.Equal(c, wanted, number("status", "readyReplicas"))
 	assert.Equal(c, wanted, number("status", "replicas"))
 	return wanted
+}
+
+// thereAndBack creates with the recipe's command and more flags, checks what check checks, creates again, which must write
+// nothing, and deletes, which must leave everything as it was.
+func (s *scene) thereAndBack(check func(), flags ...string) {
+	s.Helper()
+	s.thereAndBackWith(0, recipe(flags...), check)
+}
+
+// thereAndBackWith does so with any create command and its exit code; delete gets its second word, the workload.
+func (s *scene) thereAndBackWith(code int, create []string, check func()) {
+	s.Helper()
+	before := s.picture()
+	s.run(create...).exits(code)
+	s.settled()
+	check()
+	s.writesNothing(func() { s.runQuietly(create...).exits(code).says("nothing to change") })
+	s.run("delete", create[1]).exits(0)
+	s.settled()
+	assert.Equal(s, before, s.picture(), "delete has not given back what create changed")
+	s.golden()
 }
