@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -193,10 +192,4 @@ func contains(has, says any) bool {
 	default:
 		return sameJSON(has, says)
 	}
-}
-
-// Interrupted says that an error is the user's or the time limit's doing, not the cluster's.
-func Interrupted(err error) bool {
-	timeout, timedOut := errors.AsType[*Timeout](err)
-	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || timedOut && timeout.After == 0
 }

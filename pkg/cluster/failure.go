@@ -80,6 +80,9 @@ func (c *Client) statusFailure(r request, status metav1.Status) error {
 	case metav1.StatusReasonForbidden:
 		return forbidden(r, status)
 	case metav1.StatusReasonNotFound:
+		if isNoAPIServer(r, status) {
+			return &Unreachable{Server: c.server, Cause: "it does not answer as an API server does", Next: "check the server's URL in the kubeconfig's cluster entry"}
+		}
 		return notFound(r, status)
 	case metav1.StatusReasonAlreadyExists:
 		return &AlreadyExists{Object: r.named()}
@@ -121,6 +124,12 @@ func notFound(r request, status metav1.Status) error {
 		return &NotFound{Object: "Namespace " + details.Name}
 	}
 	return &NotFound{Object: r.named()}
+}
+
+// isNoAPIServer knows the answer of some other web server: every API server has the kinds of core, apps and the like.
+func isNoAPIServer(r request, status metav1.Status) bool {
+	known := r.permission.Group == "" || r.permission.Group == "apps"
+	return known && status.Details != nil && slices.ContainsFunc(status.Details.Causes, isUnexpectedResponse)
 }
 
 func isUnexpectedResponse(cause metav1.StatusCause) bool {

@@ -143,7 +143,6 @@ func TestContextEnds(t *testing.T) {
 	defer cancel()
 	_, err := f.client.Discover(ctx)
 	assert.EqualError(t, err, "the time limit was reached while reading /apis")
-	assert.True(t, Interrupted(err))
 
 	ctx, cancel = context.WithCancel(t.Context())
 	time.AfterFunc(50*time.Millisecond, cancel)

@@ -19,6 +19,13 @@ func givesWay(manager, ours string) bool {
 	return manager == ours || manager == DefaultFieldManager || strings.HasPrefix(manager, "kubectl")
 }
 
+// isEmptyMap says that a field is one that somebody applied as an empty map, as charts do that were given no annotations:
+// who applies keys in it owns those, not the map. There is nothing in it that could be set again.
+// Source: sigs.k8s.io/structured-merge-diff, fieldpath/fromvalue.go (SetFromValue).
+func isEmptyMap(field string) bool {
+	return field == ".metadata.annotations" || field == ".metadata.labels"
+}
+
 // conflictManager finds the manager in a conflict's cause. Source: k8s.io/apimachinery,
 // pkg/util/managedfields/internal/conflict.go (printManager).
 var conflictManager = regexp.MustCompile(`^conflict with ("(?:[^"\\]|\\.)*")`)

@@ -83,7 +83,7 @@ func (w *writer) judge(conflicts []FieldConflict) error {
 		return nil
 	}
 	stay := slices.DeleteFunc(slices.Clone(conflicts), func(conflict FieldConflict) bool {
-		return givesWay(conflict.Manager, w.options.manager())
+		return givesWay(conflict.Manager, w.options.manager()) || isEmptyMap(conflict.Field)
 	})
 	if len(stay) == 0 {
 		return nil
@@ -94,7 +94,7 @@ func (w *writer) judge(conflicts []FieldConflict) error {
 // takeOverNotes say from whom fields are taken. From ourselves is not worth a word, nor is the annotation of the last restart.
 func (w *writer) takeOverNotes(conflicts []FieldConflict) []string {
 	others := slices.DeleteFunc(slices.Clone(conflicts), func(conflict FieldConflict) bool {
-		return conflict.Manager == w.options.manager() || conflict.Manager == DefaultFieldManager
+		return conflict.Manager == w.options.manager() || conflict.Manager == DefaultFieldManager || isEmptyMap(conflict.Field)
 	})
 	if len(others) == 0 || w.change.Action == plan.Restart {
 		return nil

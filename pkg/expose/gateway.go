@@ -149,7 +149,7 @@ func (b *builder) openPort() error {
 	if b.gatewayAssumed {
 		return nil
 	}
-	if _, open := b.snapshot.ListenerPorts(gateway, uint32(b.result.Port)); open {
+	if b.isOpen(gateway) {
 		return b.relyOnOpenPort(gateway)
 	}
 	if len(gateway.Services) == 0 {
@@ -166,6 +166,23 @@ func (b *builder) openPort() error {
 		return b.addGatewayPort(service)
 	}
 	return b.portClosed(service)
+}
+
+// isOpen says that calls from outside reach the listener under the port's own number. A Gateway server may also name what a
+// Service port leads to: its listener is then reached, but under the number of that Service port.
+func (b *builder) isOpen(gateway *mesh.GatewayWorkload) bool {
+	listeners, reached := b.snapshot.ListenerPorts(gateway, uint32(b.result.Port))
+	ways := b.waysTo(gateway, listeners)
+	return reached && (len(ways) == 0 || gateway.Template.Spec.HostNetwork || slices.ContainsFunc(ways, func(way mesh.OpenPort) bool {
+		return way.Port.Port == b.result.Port
+	}))
+}
+
+// waysTo are the Service ports that lead to one of the listeners.
+func (b *builder) waysTo(gateway *mesh.GatewayWorkload, listeners []int32) []mesh.OpenPort {
+	return slices.DeleteFunc(slices.Clone(b.snapshot.OpenPorts(gateway)), func(way mesh.OpenPort) bool {
+		return !slices.Contains(listeners, way.TargetPort)
+	})
 }
 
 // mainService is the Service through which calls from outside come: a load balancer's before the others.
@@ -214,6 +231,10 @@ func (b *builder) addGatewayPort(service *core.Service) error {
 const firstUnprivilegedPort = 1024
 
 func (b *builder) portClosed(service *core.Service) error {
+	if ways := b.waysTo(b.result.Gateway, []int32{b.result.Port}); len(ways) > 0 {
+		return refuse(fmt.Sprintf("Use --port %d", ways[0].Port.Port), "%d is what port %d of %s leads to in the gateway's pods; calls from outside come in through port %d",
+			b.result.Port, ways[0].Port.Port, mesh.KeyOf(ways[0].Service), ways[0].Port.Port)
+	}
 	var open []string
 	for i := range service.Spec.Ports {
 		port := &service.Spec.Ports[i]

@@ -165,9 +165,12 @@ func isFor(change plan.Change, key mesh.Key) bool {
 // account says after a failure how things stand.
 func (c *carryOut) account(result cluster.ApplyResult, cause error) error {
 	var b strings.Builder
-	if cluster.Interrupted(cause) {
+	switch {
+	case errors.Is(cause, context.Canceled):
 		b.WriteString("interrupted")
-	} else {
+	case errors.Is(cause, context.DeadlineExceeded):
+		fmt.Fprintf(&b, "the time limit of %s was reached", c.write.timeout)
+	default:
 		b.WriteString(cause.Error())
 	}
 	line := func(title string, changes ...plan.Change) {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/spf13/pflag"
 )
 
 // The exit codes, whatever the output format.
@@ -27,6 +29,21 @@ func (e *usageError) Error() string { return e.message }
 
 func usage(format string, arguments ...any) error {
 	return &usageError{fmt.Sprintf(format, arguments...)}
+}
+
+// flagError is the error of a flag that cannot be read, in the words of the other flags' errors.
+func flagError(err error) error {
+	invalid, ok := errors.AsType[*pflag.InvalidValueError](err)
+	if !ok {
+		return &usageError{err.Error()}
+	}
+	wanted := map[string]string{"int32": "a whole number", "duration": "a time, as 90s or 5m", "bool": "true or false"}
+	flag := invalid.GetFlag()
+	kind, ok := wanted[flag.Value.Type()]
+	if !ok {
+		return &usageError{err.Error()}
+	}
+	return usage("--%s=%s: must be %s", flag.Name, invalid.GetValue(), kind)
 }
 
 // exitCode prints an error, if it has not been printed yet, and gives the process's exit code.

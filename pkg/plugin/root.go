@@ -46,7 +46,7 @@ connections, are balanced over its pods; and find what is wrong where they are n
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err.Error()} })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
 	connection := genericclioptions.NewConfigFlags(true)
 	connection.AddFlags(root.PersistentFlags())
 	clients := newFactory(connection)

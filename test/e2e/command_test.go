@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,7 +32,10 @@ func (s *scene) command(ctx context.Context, arguments ...string) *exec.Cmd {
 	for _, argument := range arguments {
 		own = append(own, s.own(argument))
 	}
-	command := exec.CommandContext(ctx, plugin, append(own, "-n", s.namespace)...)
+	if !slices.Contains(own, "--namespace") {
+		own = append(own, "-n", s.namespace)
+	}
+	command := exec.CommandContext(ctx, plugin, own...)
 	command.Env = []string{"KUBECONFIG=" + s.kubeconfig, "HOME=" + os.TempDir(), "PATH=" + os.Getenv("PATH")}
 	return command
 }
@@ -111,7 +115,7 @@ var (
 		{regexp.MustCompile(`\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`), "TIMESTAMP"},
 		{regexp.MustCompile(`\bserver-[0-9a-f]{6,10}-[0-9a-z]{5}\b`), "server-HASH-ID"},
 		{regexp.MustCompile(`\bserver-[0-9a-z]{5}\b`), "server-ID"},
-		{regexp.MustCompile(`"?\buid"?: "?[0-9a-f-]{36}\b"?`), "uid: UID"},
+		{regexp.MustCompile(`"/\S+/kubeconfig"`), `"KUBECONFIG"`},
 		{regexp.MustCompile(`resourceVersion: "\d+"`), `resourceVersion: "VERSION"`},
 		{regexp.MustCompile(`nodePort: \d+`), "nodePort: NODE-PORT"},
 		// How far a rollout is when somebody looks depends on the machine.
@@ -132,7 +136,11 @@ func (s *scene) record(arguments []string, result outcome) {
 	if s.commands++; s.commands > 1 {
 		s.transcript.WriteString("\n")
 	}
-	fmt.Fprintf(&s.transcript, "$ kubectl grpcexpose %s -n test\n", s.plain(strings.Join(arguments, " ")))
+	words := s.plain(strings.Join(arguments, " "))
+	if !slices.Contains(arguments, "--namespace") {
+		words += " -n test"
+	}
+	fmt.Fprintf(&s.transcript, "$ kubectl grpcexpose %s\n", words)
 	s.transcript.WriteString(result.stdout)
 	if result.stderr != "" {
 		s.transcript.WriteString("--- stderr\n" + result.stderr)

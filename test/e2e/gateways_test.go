@@ -16,7 +16,7 @@ var orders = strings.ReplaceAll(server, "server", "orders")
 func TestOpenGatewayPort(t *testing.T) {
 	s := on(t, onDefault)
 	s.given(server)
-	s.thereAndBackWith(0, []string{"create", "deployment/server", "--port", "8443", "--target-port", "50051", "--open-gateway-port"}, func() {
+	s.thereAndBackWith(0, []string{"create", "deployment/server", "--port", "9443", "--target-port", "50051", "--open-gateway-port"}, func() {
 		s.show("services", "istio-system/istio-ingressgateway")
 	})
 }
@@ -26,11 +26,11 @@ func TestOpenGatewayPortForTwo(t *testing.T) {
 	s := on(t, onDefault)
 	s.given(server + "---" + orders)
 	before := s.picture()
-	flags := []string{"--port", "8443", "--target-port", "50051", "--open-gateway-port"}
+	flags := []string{"--port", "9443", "--target-port", "50051", "--open-gateway-port"}
 	s.run(append([]string{"create", "deployment/server", "--host", "server.example.com"}, flags...)...).exits(0)
 	s.run(append([]string{"create", "deployment/orders", "--host", "orders.example.com"}, flags...)...).exits(0)
 	s.run("delete", "deployment/server").exits(0)
-	assert.Contains(t, s.picture(), "port: 8443")
+	assert.Contains(t, s.picture(), "port: 9443")
 	s.run("delete", "deployment/orders").exits(0)
 	s.settled()
 	assert.Equal(t, before, s.picture())
@@ -148,4 +148,19 @@ func (s *scene) addGatewayPort(number int) {
 	_, err := s.Kubectl(s.Context(), "patch", "service", "istio-ingressgateway", "-n", "istio-system", "--type=json",
 		"-p", strings.ReplaceAll(`[{"op":"add","path":"/spec/ports/-","value":{"name":"grpc-N","port":N,"targetPort":N}}]`, "N", strconv.Itoa(number)))
 	assert.NoError(s, err)
+}
+
+// foreignVirtualService has the name that create would take, and routes something else.
+const foreignVirtualService = `
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: server, namespace: test}
+spec: {hosts: [elsewhere.example.com], http: [{route: [{destination: {host: elsewhere.example.com}}]}]}
+`
+
+// Names that others have are left to them.
+func TestNamesTaken(t *testing.T) {
+	s := on(t, onDefault)
+	s.given(server + "---" + foreignVirtualService)
+	s.thereAndBack(func() { assert.Len(t, s.list("virtualservices.networking.istio.io"), 2) })
 }
