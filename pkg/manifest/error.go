@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"strings"
 )
 
 // Error is what is wrong with a file, and where.
@@ -26,13 +27,17 @@ func (e *Error) Error() string {
 
 var yamlErrorForm = regexp.MustCompile(`^yaml: (?:line (\d+): )?((?s).*)$`)
 
-// syntaxError makes the YAML library's error, which counts lines from the start of the document, one of the file.
+// syntaxError makes the YAML library's error, which counts lines from the start of the document, one of the file. The library
+// counts the lines of its parser's errors from 0 and those of its scanner's from 1; the parser's begin all alike.
 func (d *document) syntaxError(err error) *Error {
 	line, message := 1, err.Error()
 	if parts := yamlErrorForm.FindStringSubmatch(message); parts != nil {
 		message = parts[2]
 		if number, err := strconv.Atoi(parts[1]); err == nil {
 			line = number
+			if strings.HasPrefix(message, "did not find expected") {
+				line++
+			}
 		}
 	}
 	return d.errorAt(line, "this is not YAML: %s", message)

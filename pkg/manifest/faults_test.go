@@ -12,7 +12,7 @@ func TestLoadFaults(t *testing.T) {
 	istio := "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: a}\nspec:\n"
 	for name, test := range map[string]struct{ text, want string }{
 		"not YAML":        {"a: b: c\n", "stdin:1: this is not YAML: mapping values are not allowed in this context"},
-		"indentation":     {"apiVersion: v1\nkind: Service\nmetadata:\n  name: a\n namespace: b\n", "stdin:4: this is not YAML: did not find expected key"},
+		"indentation":     {"apiVersion: v1\nkind: Service\nmetadata:\n  name: a\n namespace: b\n", "stdin:5: this is not YAML: did not find expected key"},
 		"second document": {service + "---\na: b: c\n", "stdin:5: this is not YAML: mapping values are not allowed in this context"},
 		"a list":          {"- a\n", "stdin:1: a Kubernetes object is a mapping that begins with apiVersion and kind; this is not one"},
 		"not Kubernetes":  {"on: push\n", "stdin:1: it has no apiVersion and kind, so it is not a Kubernetes object"},
@@ -38,6 +38,13 @@ func TestLoadFaults(t *testing.T) {
 			"stdin:5: ConfigMap a: .data.port is the number 80; it must be a text (put it in quotes)",
 		},
 		"list for a mapping": {service + "spec: []\n", "stdin:4: Service a: .spec is a list; it must be a mapping"},
+		"list for a text": {
+			"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  a: [b, c]\n",
+			"stdin:5: ConfigMap a: .data.a is a list; it must be a text (put it in quotes)",
+		},
+		"more JSON than one value": {
+			"{\"apiVersion\": \"v1\"}\n{\"kind\": \"X\"}\n{", "stdin:2: this is not YAML: did not find expected <document start>",
+		},
 		"Istio number": {
 			"apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: a}\nspec:\n  servers:\n  - port:\n      number: eighty\n",
 			`stdin:7: Gateway a: .spec.servers[0].port.number is the text "eighty", which cannot be read: invalid character 'e' looking for beginning of value`,

@@ -13,12 +13,18 @@ import (
 func (d *document) parse() (*yaml.Node, error) { return parseText(d.text()) }
 
 func parseText(text []byte) (*yaml.Node, error) {
-	var document yaml.Node
-	err := yaml.NewDecoder(bytes.NewReader(withoutTabs(text))).Decode(&document)
-	switch {
-	case errors.Is(err, io.EOF):
-		return nil, nil
-	case err != nil:
+	var document, more yaml.Node
+	decoder := yaml.NewDecoder(bytes.NewReader(withoutTabs(text)))
+	if err := decoder.Decode(&document); err != nil {
+		if errors.Is(err, io.EOF) {
+			return nil, nil
+		}
+		return nil, err
+	}
+	switch err := decoder.Decode(&more); {
+	case err == nil:
+		return nil, errors.New("a second document begins without a line --- before it")
+	case !errors.Is(err, io.EOF):
 		return nil, err
 	case len(document.Content) == 0:
 		return nil, nil

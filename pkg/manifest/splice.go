@@ -162,6 +162,10 @@ func (p *page) listDifference(at place, have, want []any) (splice, bool) {
 // replace puts another value in a value's place.
 func (p *page) replace(at place, want any) splice {
 	node := at.node
+	if node == p.root {
+		p.fail(node, "it is not an object with fields")
+		return splice{}
+	}
 	end := p.end(at)
 	switch absent := p.isAbsent(node); {
 	case !at.flow && isFilled(want) && (absent || !isFlow(node)):

@@ -55,18 +55,33 @@ func culprit(kind mesh.Kind, object any, message string) (path string, part any)
 	}
 }
 
-// smallerPart is the child of a part that alone gives the same error.
+// smallerPart is the child of a part that alone gives the same error; there is none where the part gives it without children.
 func smallerPart(kind mesh.Kind, steps []step, part any, message string) (next step, child any, found bool) {
+	switch part.(type) {
+	case map[string]any:
+		found = fails(kind, steps, map[string]any{}, message)
+	case []any:
+		found = fails(kind, steps, []any{}, message)
+	}
+	if found {
+		return step{}, nil, false
+	}
 	for next, child := range children(part) {
-		data, err := json.Marshal(holding(append(steps, next), child))
-		if err != nil {
-			break
-		}
-		if _, err := mesh.DecodeAs(kind, data); err != nil && decodeMessage(err) == message {
+		if fails(kind, append(steps, next), child, message) {
 			return next, child, true
 		}
 	}
 	return step{}, nil, false
+}
+
+// fails says that an object with nothing but the part gives the error.
+func fails(kind mesh.Kind, steps []step, part any, message string) bool {
+	data, err := json.Marshal(holding(steps, part))
+	if err != nil {
+		return false
+	}
+	_, err = mesh.DecodeAs(kind, data)
+	return err != nil && decodeMessage(err) == message
 }
 
 // step leads from a value to a part of it: a field, or where the field is empty an element of a list.
