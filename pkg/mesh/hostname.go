@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 )
 
@@ -53,23 +54,23 @@ func newHostIndex(hosts []string) *hostIndex {
 	return index
 }
 
-// common are the names that the indexed hosts and this one have in common: the host itself where one of them covers it, else
+// common are the names that the indexed hosts and this one have in common: the host itself where one of them covers it, and
 // those that it covers.
 // Source: Istio's pkg/config/host/names.go (Names.Intersection), for one of the other names.
 func (x *hostIndex) common(host string) []string {
+	var common []string
 	if x.covers(host) {
-		return []string{host}
+		common = append(common, host)
 	}
 	if !strings.HasPrefix(host, "*") {
-		return nil
+		return common
 	}
-	var covered []string
 	for _, indexed := range x.hosts {
-		if HostSubsetOf(indexed, host) {
-			covered = append(covered, indexed)
+		if HostSubsetOf(indexed, host) && !slices.Contains(common, indexed) {
+			common = append(common, indexed)
 		}
 	}
-	return covered
+	return common
 }
 
 func (x *hostIndex) covers(host string) bool {

@@ -47,6 +47,7 @@ func TestHostIndexCommon(t *testing.T) {
 	assert.Equal(t, []string{"*.x.apps.example.com"}, index.common("*.x.apps.example.com"))
 	assert.Equal(t, []string{"a.example.com", "*.apps.example.com"}, index.common("*.example.com"))
 	assert.Equal(t, index.hosts, index.common("*"))
+	assert.Equal(t, []string{"*.com", "a.com", "*.b.com"}, newHostIndex([]string{"a.com", "*", "*.b.com", "c.org"}).common("*.com"))
 	assert.Empty(t, index.common("apps.example.com"))
 }
 

@@ -63,6 +63,13 @@ type tableBuilder struct {
 	hosts   map[string]*VirtualHost
 	// seen are the routes that a host has: a VirtualService comes once for each server that takes the host.
 	seen map[seenRoute]bool
+	// unsent are those that istiod does not send for one of its Gateways; it may for another.
+	unsent []unsentRoute
+}
+
+type unsentRoute struct {
+	seenRoute
+	route *GatewayRoute
 }
 
 type seenRoute struct {
@@ -81,6 +88,7 @@ func (s *Snapshot) virtualHostsOfTable(gateway Client, servers []*Server) []*Vir
 		}
 		table.addServer(server, numbers[server.Gateway])
 	}
+	table.addUnsent()
 	hosts := make([]*VirtualHost, 0, len(table.hosts))
 	for _, host := range table.hosts {
 		sortRoutes(host)
@@ -107,12 +115,11 @@ func (t *tableBuilder) addServer(server *Server, number uint32) {
 	if !server.Spec.GetTls().GetHttpsRedirect() {
 		return
 	}
-	for _, offer := range server.Spec.Hosts {
-		_, name, prefixed := strings.Cut(offer, "/")
-		if !prefixed {
-			name = offer
+	for _, name := range server.Hosts {
+		// istiod makes a virtual host for these names as they stand, which for "namespace/name" is one that no call is for.
+		if !strings.Contains(name, "/") {
+			t.host(strings.ToLower(name)).RedirectsToHTTPS = true
 		}
-		t.host(strings.ToLower(name)).RedirectsToHTTPS = true
 	}
 }
 
@@ -142,15 +149,31 @@ func (t *tableBuilder) addRoutes(name string, server *Server, vs *networking.Vir
 			route.match = routeMatchOf(route.MatchSpec())
 			host := t.host(name)
 			host.RedirectsToHTTPS = host.RedirectsToHTTPS || server.Spec.GetTls().GetHttpsRedirect()
-			key := seenRoute{host, rule.Spec, match}
-			if !t.seen[key] {
-				t.seen[key] = true
-				route.position = len(host.Routes)
-				host.Routes = append(host.Routes, route)
-			}
+			t.add(seenRoute{host, rule.Spec, match}, route)
 			if end == nil && route.match.isCatchAll() {
 				end = route
 			}
+		}
+	}
+}
+
+func (t *tableBuilder) add(key seenRoute, route *GatewayRoute) {
+	switch {
+	case t.seen[key]:
+	case route.Shadowed != nil:
+		t.unsent = append(t.unsent, unsentRoute{key, route})
+	default:
+		t.seen[key] = true
+		key.host.Routes = append(key.host.Routes, route)
+	}
+}
+
+// addUnsent appends the routes that istiod sends for none of its Gateways.
+func (t *tableBuilder) addUnsent() {
+	for _, unsent := range t.unsent {
+		if !t.seen[unsent.seenRoute] {
+			t.seen[unsent.seenRoute] = true
+			unsent.host.Routes = append(unsent.host.Routes, unsent.route)
 		}
 	}
 }
