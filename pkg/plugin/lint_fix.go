@@ -45,6 +45,7 @@ func (o *lintOptions) runFix(ctx context.Context, meshes []*lintMesh) error {
 		return err
 	}
 	changed := false
+	var restarted []mesh.Key
 	for _, m := range meshes {
 		found, err := o.judge(m, m.snapshot, baseline)
 		if err != nil {
@@ -63,6 +64,7 @@ func (o *lintOptions) runFix(ctx context.Context, meshes []*lintMesh) error {
 			return err
 		}
 		changed = true
+		restarted = append(restarted, restartsOf(fixes)...)
 	}
 	if !changed {
 		fmt.Fprintln(o.streams.Err, "nothing to fix")
@@ -77,6 +79,10 @@ func (o *lintOptions) runFix(ctx context.Context, meshes []*lintMesh) error {
 	after, err := o.load(ctx)
 	if err != nil {
 		return fmt.Errorf("the fixes were made, but what is left could not be judged: %w", err)
+	}
+	if o.files != nil {
+		// Pods that stand in files are those from before the fixes: what is left is what their successors have.
+		after[0].snapshot = after[0].snapshot.With(mesh.Change{Restarted: restarted})
 	}
 	return o.answer(after)
 }
