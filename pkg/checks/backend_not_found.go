@@ -75,7 +75,7 @@ func judgeBackend(p *Pass, route *mesh.APIRoute, backend mesh.APIBackend, servic
 	case service != nil:
 		finding.Path = backendField(backend, "port")
 		finding.Message = fmt.Sprintf("Service %s/%s has no port %d.", namespace, name, *backend.Reference.Port)
-		finding.Evidence = portsEvidence(service, int32(*backend.Reference.Port))
+		finding.Evidence = portsEvidence(service, *backend.Reference.Port)
 		finding.Fix.Text = "Name a port of the Service, not of its containers."
 	case strings.Contains(name, "."):
 		finding.Message = fmt.Sprintf("%q is no name of a Service: a backendRef takes the name alone, and the namespace beside it.", name)

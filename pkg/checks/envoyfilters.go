@@ -38,7 +38,7 @@ func hopsTo(p *Pass, port *mesh.ExposedPort) []hop {
 			for _, workload := range p.KubernetesGatewayWorkloads(attached.Gateway) {
 				hops = append(hops, hop{port: port, name: gatewayText(workload), ProxyHop: mesh.ProxyHop{
 					Context: networkingapi.EnvoyFilter_GATEWAY, Namespace: workload.Namespace, Labels: workload.Labels,
-					ListenerPort: int32(attached.Listener.Port), RoutePort: int32(attached.Listener.Port),
+					ListenerPort: attached.Listener.Port, RoutePort: attached.Listener.Port,
 				}})
 			}
 		}

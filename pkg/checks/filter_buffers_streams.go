@@ -77,7 +77,7 @@ func runFilterBuffersStreams(p *Pass) {
 // bufferingFilter names the filter of a patch that waits for the whole body, empty for none.
 func bufferingFilter(patch mesh.EnvoyPatch) string {
 	found := ""
-	walkValues(patch.Value, nil, func(path []string, value any) {
+	walkValues(patch.Value, nil, func(_ []string, value any) {
 		filter, isMessage := value.(map[string]any)
 		if !isMessage {
 			return

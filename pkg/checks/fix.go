@@ -40,11 +40,6 @@ func restart(p *Pass, w *mesh.Workload, reason string) []plan.Change {
 	return changes
 }
 
-// templateLabel is the change of a label of a workload's pod template, which makes the pods anew by itself.
-func templateLabel(w *mesh.Workload, reason, key, value string) []plan.Change {
-	return setField(w.Object, reason, value, "spec", "template", "metadata", "labels", key)
-}
-
 // namespaceLabels is the change of labels of a namespace; an empty value removes one. nil if the namespace is not in the
 // snapshot.
 func namespaceLabels(p *Pass, name, reason string, labels ...mesh.InjectionLabel) []plan.Change {

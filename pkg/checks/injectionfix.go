@@ -85,7 +85,7 @@ func relabel(p *Pass, namespace exposedNamespace, changed map[string]string, tex
 
 // labelTemplate is the fix that sets an injection label on a pod template in place of those that it has, which makes the pods
 // anew by itself. An annotation that says something else about injection goes.
-func labelTemplate(p *Pass, w exposedWorkload, label mesh.InjectionLabel, level FixLevel) Fix {
+func labelTemplate(w exposedWorkload, label mesh.InjectionLabel, level FixLevel) Fix {
 	fix := Fix{Text: fmt.Sprintf("Set the label %s on the pod template of %s.", label, w.Key), Level: level}
 	if w.weak() && level == Safe {
 		fix.Level = Ask

@@ -160,7 +160,7 @@ func whereListening(p *Pass, vs *networking.VirtualService) listening {
 func neverMet(match *networkingapi.HTTPMatchRequest, on listening, web bool) (field, reason string) {
 	uri := match.GetUri()
 	switch {
-	case !canBe(match.GetMethod(), "POST") && !(web && canBe(match.GetMethod(), "OPTIONS")):
+	case !canBe(match.GetMethod(), "POST") && (!web || !canBe(match.GetMethod(), "OPTIONS")):
 		return "method", "gRPC calls are POST"
 	case len(match.GetQueryParams()) > 0:
 		return "queryParams", "the path of a gRPC call has no query"

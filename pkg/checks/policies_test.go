@@ -48,7 +48,8 @@ func TestRemoveFields(t *testing.T) {
 			"trafficPolicy: {tls: {mode: DISABLE}}", [][]string{policy("tls")}, map[string]any{"host": "c"},
 		},
 		"one of two": {
-			"trafficPolicy: {tls: {mode: DISABLE}, loadBalancer: {simple: RANDOM}}", [][]string{policy("tls")},
+			"trafficPolicy: {tls: {mode: DISABLE}, loadBalancer: {simple: RANDOM}}",
+			[][]string{policy("tls")},
 			map[string]any{"host": "c", "trafficPolicy": map[string]any{"loadBalancer": map[string]any{"simple": "RANDOM"}}},
 		},
 		"both of two": {

@@ -92,7 +92,8 @@ func TestOneFaultOneFinding(t *testing.T) {
 		},
 		"the same server": {
 			[]fault{
-				{"GX404", "Gateway edge/public", ".spec.servers[0].port.number"}, {"GX403", "Gateway edge/public", ".spec.servers[0].port"},
+				{"GX404", "Gateway edge/public", ".spec.servers[0].port.number"},
+				{"GX403", "Gateway edge/public", ".spec.servers[0].port"},
 				{"GX403", "Gateway edge/public", ".spec.servers[1].port.number"},
 			},
 			[]fault{
@@ -113,7 +114,8 @@ func TestOneFaultOneFinding(t *testing.T) {
 		},
 		"policies of one workload": {
 			[]fault{
-				{"GX702", "AuthorizationPolicy shop/orders", ""}, {"GX701", "AuthorizationPolicy shop/wide", ""},
+				{"GX702", "AuthorizationPolicy shop/orders", ""},
+				{"GX701", "AuthorizationPolicy shop/wide", ""},
 				{"GX701", "AuthorizationPolicy shop/other", ""},
 			},
 			[]fault{{"GX702", "AuthorizationPolicy shop/orders", ""}, {"GX701", "AuthorizationPolicy shop/other", ""}},

@@ -73,7 +73,7 @@ func reportNamespaceRevision(p *Pass, namespace exposedNamespace, lost []exposed
 func reportTemplateRevision(p *Pass, w exposedWorkload) {
 	fix := Fix{Text: fmt.Sprintf("Name a revision or tag that there is on the pod template of %s.", w.Key)}
 	if label, level, ok := chooseLabel(p, p.TemplateInjectionLabels(w.Workload), mesh.LabelRevision); ok {
-		fix = labelTemplate(p, w, label, level)
+		fix = labelTemplate(w, label, level)
 	}
 	p.Report(Finding{
 		Object: w.Object,

@@ -51,12 +51,14 @@ func TestLoadFindsObjects(t *testing.T) {
 		"cluster-scoped":          {"apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, namespace: x}\n", []string{"v1/Namespace /shop:1"}, 0},
 		"older version kept": {
 			"apiVersion: networking.istio.io/v1alpha3\nkind: Gateway\nmetadata: {name: a}\n",
-			[]string{"networking.istio.io/v1alpha3/Gateway default/a:1"}, 0,
+			[]string{"networking.istio.io/v1alpha3/Gateway default/a:1"},
+			0,
 		},
 		"other kinds": {"apiVersion: batch/v1\nkind: Job\nmetadata: {name: a}\n", nil, 1},
 		"list": {
 			"apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Service\n  metadata: {name: a}\n- apiVersion: batch/v1\n  kind: Job\n",
-			[]string{"v1/Service default/a:4"}, 1,
+			[]string{"v1/Service default/a:4"},
+			1,
 		},
 		"typed list":  {"apiVersion: v1\nkind: ServiceList\nitems:\n- metadata: {name: a}\n- metadata: {name: b}\n", []string{"v1/Service default/a:4", "v1/Service default/b:5"}, 0},
 		"empty list":  {"apiVersion: v1\nkind: List\nitems: []\n", nil, 0},

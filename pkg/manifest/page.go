@@ -94,8 +94,7 @@ func isCollection(node *yaml.Node) bool {
 func lineStarts(text []byte) []int {
 	starts := []int{0}
 	for i := 0; i < len(text); i++ {
-		switch width := lineBreak(text[i:]); {
-		case width > 0:
+		if width := lineBreak(text[i:]); width > 0 {
 			i += width - 1
 			starts = append(starts, i+1)
 		}

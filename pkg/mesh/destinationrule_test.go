@@ -45,18 +45,21 @@ func TestDestinationRuleFor(t *testing.T) {
 		},
 		"the root namespace last, even for clients in it": {
 			ruleText("istio-system", "all", "*.local", "01", policyText) + ruleText("shop", "a", "orders", "02", policyText), gateway,
-			[]string{"shop/a"}, "shop/a",
+			[]string{"shop/a"},
+			"shop/a",
 		},
 		"the root namespace's private rule first for clients in it": {
 			ruleText("istio-system", "all", "*.local", "01", policyText+`, exportTo: ["."]`) + ruleText("shop", "a", "orders", "02", policyText), gateway,
-			[]string{"istio-system/all"}, "istio-system/all",
+			[]string{"istio-system/all"},
+			"istio-system/all",
 		},
 		"the root namespace for all": {
 			ruleText("istio-system", "all", "*.local", "01", policyText), edge, []string{"istio-system/all"}, "istio-system/all",
 		},
 		"the longest wildcard": {
 			ruleText("shop", "a", "*.local", "01", policyText) + ruleText("shop", "b", "*.shop.svc.cluster.local", "02", policyText), gateway,
-			[]string{"shop/b"}, "shop/b",
+			[]string{"shop/b"},
+			"shop/b",
 		},
 		"not exported": {
 			ruleText("shop", "a", "orders", "01", policyText+`, exportTo: ["."]`), gateway, nil, "",
@@ -69,15 +72,19 @@ func TestDestinationRuleFor(t *testing.T) {
 		},
 		"two are merged, the older's policy counts": {
 			ruleText("shop", "b", "orders", "02", policyText) + ruleText("shop", "c", "orders", "01", policyText), gateway,
-			[]string{"shop/c", "shop/b"}, "shop/c",
+			[]string{"shop/c", "shop/b"},
+			"shop/c",
 		},
 		"two are merged, the only policy counts": {
 			ruleText("shop", "b", "orders", "02", policyText) + ruleText("shop", "c", "orders", "01", ""), gateway,
-			[]string{"shop/c", "shop/b"}, "shop/b",
+			[]string{"shop/c", "shop/b"},
+			"shop/b",
 		},
 		"exports differ: not merged, the last counts": {
 			ruleText("shop", "a", "orders", "01", policyText+`, exportTo: ["*"]`) + ruleText("shop", "b", "orders", "02", policyText+`, exportTo: [istio-system]`),
-			gateway, []string{"shop/b"}, "shop/b",
+			gateway,
+			[]string{"shop/b"},
+			"shop/b",
 		},
 		"a selector that matches counts in its own namespace": {
 			ruleText("istio-system", "a", host, "02", policyText+`, workloadSelector: {matchLabels: {istio: ingressgateway}}`) +
@@ -85,7 +92,9 @@ func TestDestinationRuleFor(t *testing.T) {
 		},
 		"a selector that does not match": {
 			ruleText("edge", "a", host, "02", policyText+`, workloadSelector: {matchLabels: {app: other}}`) + ruleText("edge", "b", host, "01", policyText),
-			edge, []string{"edge/b"}, "edge/b",
+			edge,
+			[]string{"edge/b"},
+			"edge/b",
 		},
 	}
 	for name, test := range tests {

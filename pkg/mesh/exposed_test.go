@@ -172,7 +172,8 @@ func TestGRPCCandidates(t *testing.T) {
 	}{
 		"names before probes, probes before Services": {
 			`{name: orders, ports: [{name: grpc, containerPort: 9002}], readinessProbe: {grpc: {port: 9001}}}`,
-			`{name: grpc, port: 80, targetPort: 9000}`, []int32{9002, 9001, 9000},
+			`{name: grpc, port: 80, targetPort: 9000}`,
+			[]int32{9002, 9001, 9000},
 		},
 		"a weak one alone":          {`{name: orders, ports: [{containerPort: 50051}, {containerPort: 80}]}`, `{port: 80}`, []int32{50051}},
 		"a weak one beside another": {`{name: orders, ports: [{containerPort: 50051}, {name: grpc, containerPort: 9000}]}`, `{port: 80}`, []int32{9000}},

@@ -108,7 +108,8 @@ var kinds = map[Kind]KindInfo{
 	KindWorkloadEntry:   {networkingKind("WorkloadEntry"), "workloadentries", false, func() Object { return &networking.WorkloadEntry{} }},
 	// EnvoyFilter has never left v1alpha3, and its Go type's Struct values hold any JSON.
 	KindEnvoyFilter: {
-		schema.GroupVersionKind{Group: "networking.istio.io", Version: "v1alpha3", Kind: "EnvoyFilter"}, "envoyfilters", false,
+		schema.GroupVersionKind{Group: "networking.istio.io", Version: "v1alpha3", Kind: "EnvoyFilter"},
+		"envoyfilters", false,
 		func() Object { return &unstructured.Unstructured{} },
 	},
 
@@ -126,7 +127,7 @@ var kinds = map[Kind]KindInfo{
 	KindGRPCRoute:         {gatewayKind("GRPCRoute"), "grpcroutes", false, func() Object { return &gatewayapi.GRPCRoute{} }},
 	KindHTTPRoute:         {gatewayKind("HTTPRoute"), "httproutes", false, func() Object { return &gatewayapi.HTTPRoute{} }},
 	KindReferenceGrant: {
-		gatewayapibeta.SchemeGroupVersion.WithKind("ReferenceGrant"), "referencegrants", false,
+		gatewayapibeta.GroupVersion.WithKind("ReferenceGrant"), "referencegrants", false,
 		func() Object { return &gatewayapibeta.ReferenceGrant{} },
 	},
 

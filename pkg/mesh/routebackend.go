@@ -113,7 +113,7 @@ func (s *Snapshot) BackendService(route *APIRoute, backend APIBackend) (service 
 		return nil, nil, false
 	}
 	for i := range service.Spec.Ports {
-		if service.Spec.Ports[i].Port == int32(*backend.Reference.Port) {
+		if service.Spec.Ports[i].Port == *backend.Reference.Port {
 			return service, &service.Spec.Ports[i], true
 		}
 	}

@@ -151,8 +151,10 @@ func TestServerKinds(t *testing.T) {
 
 // A Gateway may be anything that passes as YAML; nothing of it may end the program.
 func TestServersOfAbsurdGateways(t *testing.T) {
-	for _, spec := range []string{`{}`, `{servers: []}`, `{servers: [{}]}`, `{servers: [{hosts: ["/", "a/b/c", ""]}]}`, `{servers: [{port: {}}]}`,
-		`{servers: [{port: {number: 4294967295, protocol: "?"}, tls: {}}]}`} {
+	for _, spec := range []string{
+		`{}`, `{servers: []}`, `{servers: [{}]}`, `{servers: [{hosts: ["/", "a/b/c", ""]}]}`, `{servers: [{port: {}}]}`,
+		`{servers: [{port: {number: 4294967295, protocol: "?"}, tls: {}}]}`,
+	} {
 		s := snapshot(t, documents(ingress, `{apiVersion: networking.istio.io/v1, kind: Gateway, metadata: {name: a, namespace: a}, spec: `+spec+`}`))
 		assert.NotPanics(t, func() { s.Servers(onlyGateway(t, s)) }, spec)
 	}

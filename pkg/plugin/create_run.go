@@ -46,6 +46,9 @@ func (o *createOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if len(loaded.Gaps) > 0 {
+		result.Plan.Notes = append(result.Plan.Notes, gapsText(loaded.Gaps))
+	}
 	for _, warning := range o.withoutAsked(warnings) {
 		result.Plan.Notes = append(result.Plan.Notes, "still, afterwards: "+findingText(warning))
 	}

@@ -87,7 +87,7 @@ func controlPlane(found *mesh.Snapshot) cluster.LoadRequest {
 func requireIstio(loaded *cluster.Loaded) error {
 	for _, kind := range loaded.NotServed {
 		if kind == mesh.KindGateway || kind == mesh.KindVirtualService {
-			return fmt.Errorf("Istio is not installed in this cluster: it has no CRD %s; install Istio, connect the cluster to its mesh, or choose another cluster with --context",
+			return fmt.Errorf("no Istio is installed in this cluster: it has no CRD %s; install Istio, connect the cluster to its mesh, or choose another cluster with --context",
 				strings.Join(istioCRDs(loaded), ", "))
 		}
 	}

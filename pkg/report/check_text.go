@@ -1,3 +1,5 @@
+// Package report is what people and machines read: text, table, JSON, YAML, SARIF, JUnit and workflow commands of findings,
+// and the same for plans. It knows no client and no command line.
 package report
 
 import (

@@ -79,7 +79,8 @@ func lintReports(t *testing.T) map[string]*LintReport {
 		}}},
 	}
 	skips := []checks.Skip{
-		{ID: "GX203", Slug: "single-replica", Reason: "you may not list deployments in namespace shop"}, {ID: "GX411", Slug: "credential-not-found", Reason: "not in the files"},
+		{ID: "GX203", Slug: "single-replica", Reason: "you may not list deployments in namespace shop"},
+		{ID: "GX411", Slug: "credential-not-found", Reason: "not in the files"},
 		{ID: "GX501", Slug: "gateway-not-found", Reason: "not in the files"},
 	}
 	compared := NewLintReport(checks.Report{Findings: []checks.Finding{replica, port, onNamespace}, Ran: ran}, snapshot)
