@@ -127,7 +127,7 @@ var kinds = map[Kind]KindInfo{
 	KindGRPCRoute:         {gatewayKind("GRPCRoute"), "grpcroutes", false, func() Object { return &gatewayapi.GRPCRoute{} }},
 	KindHTTPRoute:         {gatewayKind("HTTPRoute"), "httproutes", false, func() Object { return &gatewayapi.HTTPRoute{} }},
 	KindReferenceGrant: {
-		gatewayapibeta.GroupVersion.WithKind("ReferenceGrant"), "referencegrants", false,
+		schema.GroupVersionKind{Group: gatewayapi.GroupName, Version: "v1beta1", Kind: "ReferenceGrant"}, "referencegrants", false,
 		func() Object { return &gatewayapibeta.ReferenceGrant{} },
 	},
 
