@@ -26,8 +26,10 @@ type GatewayRoute struct {
 	// Shadowed is the route ahead of it that takes all its gRPC calls, nil if it is reached.
 	Shadowed *GatewayRoute
 
-	rule     *HTTPRule
-	match    routeMatch
+	rule  *HTTPRule
+	match routeMatch
+	// number is that of the Gateway server for which istiod translated the VirtualService.
+	number   uint32
 	position int
 }
 
@@ -50,7 +52,7 @@ func (r *GatewayRoute) PortOf(destination Destination) int32 {
 	if destination.Port != 0 {
 		return destination.Port
 	}
-	return int32(r.Server.Spec.GetPort().GetNumber())
+	return int32(r.number)
 }
 
 // VirtualHost is what a gateway does with one host on one route table: its routes in the order in which Envoy tries them.

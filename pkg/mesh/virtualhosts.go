@@ -63,8 +63,17 @@ type tableBuilder struct {
 	hosts   map[string]*VirtualHost
 	// seen are the routes that a host has: a VirtualService comes once for each server that takes the host.
 	seen map[seenRoute]bool
+	// numbers are those of the servers for which VirtualServices were translated.
+	numbers map[translation]uint32
 	// unsent are those that istiod does not send for one of its Gateways; it may for another.
 	unsent []unsentRoute
+}
+
+// translation is what istiod makes once in a route table, of the first server that gives it any route, and then uses for all
+// servers of the Gateway.
+type translation struct {
+	gateway *networking.Gateway
+	vs      *networking.VirtualService
 }
 
 type unsentRoute struct {
@@ -79,14 +88,10 @@ type seenRoute struct {
 }
 
 func (s *Snapshot) virtualHostsOfTable(gateway Client, servers []*Server) []*VirtualHost {
-	table := &tableBuilder{snapshot: s, gateway: gateway, servers: servers, hosts: map[string]*VirtualHost{}, seen: map[seenRoute]bool{}}
-	numbers := map[*networking.Gateway]uint32{}
+	table := &tableBuilder{snapshot: s, gateway: gateway, servers: servers, hosts: map[string]*VirtualHost{}}
+	table.seen, table.numbers = map[seenRoute]bool{}, map[translation]uint32{}
 	for _, server := range servers {
-		// istiod translates a VirtualService once for a Gateway and route table, with the number of the first server.
-		if _, known := numbers[server.Gateway]; !known {
-			numbers[server.Gateway] = server.Spec.GetPort().GetNumber()
-		}
-		table.addServer(server, numbers[server.Gateway])
+		table.addServer(server)
 	}
 	table.addUnsent()
 	hosts := make([]*VirtualHost, 0, len(table.hosts))
@@ -98,7 +103,7 @@ func (s *Snapshot) virtualHostsOfTable(gateway Client, servers []*Server) []*Vir
 	return hosts
 }
 
-func (t *tableBuilder) addServer(server *Server, number uint32) {
+func (t *tableBuilder) addServer(server *Server) {
 	offered := map[string]*hostIndex{}
 	for _, vs := range t.snapshot.VirtualServicesForGateway(server.Gateway, t.gateway.Namespace) {
 		index := offered[vs.Namespace]
@@ -106,9 +111,16 @@ func (t *tableBuilder) addServer(server *Server, number uint32) {
 			index = newHostIndex(ServerHosts(server.Gateway, server.Spec, vs.Namespace))
 			offered[vs.Namespace] = index
 		}
+		translated := translation{server.Gateway, vs}
+		number, known := t.numbers[translated]
+		if !known {
+			number = server.Spec.GetPort().GetNumber()
+		}
 		for _, own := range vs.Spec.Hosts {
 			for _, common := range index.common(ResolveHost(own, vs.Namespace)) {
-				t.addRoutes(strings.ToLower(common), server, vs, number)
+				if t.addRoutes(strings.ToLower(common), server, vs, number) {
+					t.numbers[translated] = number
+				}
 			}
 		}
 	}
@@ -132,16 +144,16 @@ func (t *tableBuilder) host(name string) *VirtualHost {
 	return host
 }
 
-// addRoutes appends a VirtualService's routes to a host. A VirtualService ends with its first catch-all: istiod sends no
-// route after that one.
+// addRoutes appends a VirtualService's routes to a host, as they are for a server with that number, and says whether there are
+// any. A VirtualService ends with its first catch-all: istiod sends no route after that one.
 // Source: Istio's pilot/pkg/networking/core/route/route.go (BuildHTTPRoutesForVirtualService).
-func (t *tableBuilder) addRoutes(name string, server *Server, vs *networking.VirtualService, number uint32) {
+func (t *tableBuilder) addRoutes(name string, server *Server, vs *networking.VirtualService, number uint32) (found bool) {
 	var end *GatewayRoute
 	for _, rule := range t.snapshot.HTTPRules(vs) {
 		for _, match := range matchPlaces(rule.Spec) {
 			route := &GatewayRoute{
 				Server: server, Host: name, VirtualService: vs, Holder: rule.Holder, Rule: rule.Index, Match: match,
-				Spec: rule.Spec, Shadowed: end, rule: rule,
+				Spec: rule.Spec, Shadowed: end, rule: rule, number: number,
 			}
 			if !t.serves(route, number) {
 				continue
@@ -153,8 +165,10 @@ func (t *tableBuilder) addRoutes(name string, server *Server, vs *networking.Vir
 			if end == nil && route.match.isCatchAll() {
 				end = route
 			}
+			found = true
 		}
 	}
+	return found
 }
 
 func (t *tableBuilder) add(key seenRoute, route *GatewayRoute) {

@@ -216,3 +216,25 @@ func TestAssumedGateway(t *testing.T) {
 		assert.Nil(t, host.Routes[0].Server.Workload)
 	}
 }
+
+// TestTranslationOfTheFirstServer holds that the number of the first server that takes a host of the VirtualService counts for
+// match.port and for destinations without a port, also where calls come through another server of the Gateway.
+func TestTranslationOfTheFirstServer(t *testing.T) {
+	s := snapshot(t, gatewayDeployment+`---
+apiVersion: v1
+kind: Service
+metadata: {name: ingress, namespace: istio-system}
+spec: {selector: {istio: ingressgateway}, ports: [{name: http2, port: 80, targetPort: 8080}]}
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: public, namespace: shop}
+spec:
+  selector: {istio: ingressgateway}
+  servers:
+  - {port: {number: 8080, name: other, protocol: HTTP}, hosts: [b.com]}
+  - {port: {number: 80, name: first, protocol: HTTP}, hosts: [a.com]}
+  - {port: {number: 8080, name: second, protocol: HTTP}, hosts: [c.com]}
+`+virtualService("a", older, "hosts: [a.com, c.com], gateways: [public], http: [{match: [{port: 80, uri: {prefix: /80}}, {port: 8080}], route: [{destination: {host: a}}]}]"))
+	assert.Equal(t, []string{"a.com a a:0.0", "c.com a a:0.0"}, routesText(s))
+}
