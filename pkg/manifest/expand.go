@@ -10,12 +10,14 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"k8s.io/cli-runtime/pkg/resource"
 )
 
 // maxFileSize bounds what is read of one file: ten times a dump of a large cluster.
 const maxFileSize = 256 << 20
+
+// fileExtensions are those of the files that kubectl reads of a directory.
+// Source: FileExtensions in k8s.io/cli-runtime/pkg/resource/builder.go.
+var fileExtensions = []string{".json", ".yaml", ".yml"}
 
 // standardInput is the name under which the objects of "-" are reported.
 const standardInput = "stdin"
@@ -98,14 +100,14 @@ func (s Sources) manifestsIn(directory string) ([]string, error) {
 			return pathError(path, err)
 		case entry.IsDir() && path != directory && !s.Recursive:
 			return filepath.SkipDir
-		case !entry.IsDir() && slices.Contains(resource.FileExtensions, filepath.Ext(path)):
+		case !entry.IsDir() && slices.Contains(fileExtensions, filepath.Ext(path)):
 			paths = append(paths, path)
 		}
 		return nil
 	})
 	if err == nil && len(paths) == 0 {
 		err = &Error{File: directory, Message: fmt.Sprintf(
-			"the directory has no file that ends in %s; give -R to look below it", strings.Join(resource.FileExtensions, ", "))}
+			"the directory has no file that ends in %s; give -R to look below it", strings.Join(fileExtensions, ", "))}
 	}
 	return paths, err
 }

@@ -1,8 +1,6 @@
 package manifest
 
 import (
-	"bytes"
-	"maps"
 	"slices"
 	"strings"
 
@@ -116,49 +114,6 @@ func (p *page) difference(at place, have, want any) (next splice, differs bool) 
 	return p.replace(at, want), true
 }
 
-func (p *page) mappingDifference(at place, have, want map[string]any) (splice, bool) {
-	pairs, _ := ownPairs(at.node)
-	own := make(map[string]bool, len(pairs))
-	for i, pair := range pairs {
-		key := pair.key.Value
-		own[key] = true
-		switch {
-		case same(have[key], want[key]):
-		case want[key] == nil:
-			return p.removeEntry(at, pairs, i), true
-		default:
-			return p.difference(p.valuePlace(at, pair), have[key], want[key])
-		}
-	}
-	for _, key := range slices.Sorted(maps.Keys(want)) {
-		if !own[key] && !same(have[key], want[key]) {
-			return p.insertEntry(at, key, want[key]), true
-		}
-	}
-	p.fail(at.node, "a field that is to go comes from a YAML merge key")
-	return splice{}, false
-}
-
-// listDifference leaves the elements at the begin and the end alone that stay, and changes, adds or removes in between.
-func (p *page) listDifference(at place, have, want []any) (splice, bool) {
-	begin := 0
-	for begin < min(len(have), len(want)) && same(have[begin], want[begin]) {
-		begin++
-	}
-	end := 0
-	for end < min(len(have), len(want))-begin && same(have[len(have)-1-end], want[len(want)-1-end]) {
-		end++
-	}
-	switch {
-	case len(have)-end == begin:
-		return p.insertItem(at, begin, want[begin]), true
-	case len(want)-end == begin:
-		return p.removeItem(at, begin), true
-	default:
-		return p.difference(p.itemPlace(at, begin), have[begin], want[begin])
-	}
-}
-
 // replace puts another value in a value's place.
 func (p *page) replace(at place, want any) splice {
 	node := at.node
@@ -213,123 +168,4 @@ func isFilled(value any) bool {
 	default:
 		return false
 	}
-}
-
-func (p *page) insertEntry(at place, key string, value any) splice {
-	content := at.node.Content
-	lastKey, lastValue := content[len(content)-2], content[len(content)-1]
-	last := p.valuePlace(at, pair{lastKey, lastValue})
-	end := p.end(last)
-	if last.flow {
-		entry := p.style.key(key) + p.colonStyle(last) + p.style.inline(value, 0)
-		return splice{end, end, p.flowSeparator(at, lastKey) + entry}
-	}
-	end = p.lineEndAt(end)
-	return splice{end, end, p.style.lineEnd + p.style.entry(key, value, lastKey.Column-1)}
-}
-
-// colonStyle is the colon as the entry at a place has it: JSON may be written without blanks.
-func (p *page) colonStyle(entry place) string {
-	if entry.after < len(p.text) && p.style.json && p.text[entry.after] != ' ' {
-		return ":"
-	}
-	return ": "
-}
-
-// flowSeparator is what stands between the elements of a flow collection: a comma, and a new line where they have lines of
-// their own.
-func (p *page) flowSeparator(at place, last *yaml.Node) string {
-	if last.Line == at.node.Line {
-		if end := p.start(last); len(at.node.Content) > 2 && p.style.json && p.text[end-1] == ',' {
-			return ","
-		}
-		return ", "
-	}
-	line := p.lineAt(p.start(last))
-	indent := len(p.text[line:]) - len(bytes.TrimLeft(p.text[line:], " \t"))
-	return "," + p.style.lineEnd + string(p.text[line:line+indent])
-}
-
-func (p *page) removeEntry(at place, pairs []pair, index int) splice {
-	removed := p.valuePlace(at, pairs[index])
-	from, to := p.start(pairs[index].key), p.end(removed)
-	if removed.flow {
-		return p.removeFlow(from, to, index, len(pairs),
-			func(i int) int { return p.start(pairs[i].key) },
-			func(i int) int { return p.end(p.valuePlace(at, pairs[i])) })
-	}
-	if p.isBlank(p.lineAt(from), from) {
-		return p.wholeLines(from, to)
-	}
-	// The first entry of a list's element stands behind the dash: the next one moves up, unless comments stand between.
-	if index+1 == len(pairs) {
-		p.fail(pairs[index].key, "the only field of an element cannot be removed")
-		return splice{}
-	}
-	if next := p.start(pairs[index+1].key); p.isBlank(p.lineEndAt(to), next) {
-		return splice{from, next, ""}
-	}
-	return splice{p.trimmed(p.lineAt(from), from), p.lineEndAt(to), ""}
-}
-
-// removeFlow removes an element with the comma that becomes needless.
-func (p *page) removeFlow(from, to, index, count int, startOf, endOf func(int) int) splice {
-	switch {
-	case index+1 < count:
-		return splice{from, startOf(index + 1), ""}
-	case index > 0:
-		return splice{endOf(index - 1), to, ""}
-	default:
-		return splice{from, to, ""}
-	}
-}
-
-// wholeLines removes the lines of a piece of text, with the comment behind it.
-func (p *page) wholeLines(from, to int) splice {
-	from, to = p.lineAt(from), p.nextLineAt(to)
-	if to == len(p.text) && p.lineEndAt(from) != from && lineBreak(p.text[p.lineEndAt(p.trimmedEnd()):]) == 0 {
-		from = len(bytes.TrimRight(p.text[:from], "\r\n"))
-	}
-	return splice{from, to, ""}
-}
-
-// trimmedEnd is the end of the text without the line ends behind it.
-func (p *page) trimmedEnd() int { return len(bytes.TrimRight(p.text, "\r\n")) }
-
-func (p *page) insertItem(at place, index int, value any) splice {
-	content := at.node.Content
-	if at.flow || isFlow(at.node) {
-		if index == 0 {
-			first := p.start(content[0])
-			return splice{first, first, p.style.inline(value, 0) + ", "}
-		}
-		end := p.end(p.itemPlace(at, index-1))
-		return splice{end, end, p.flowSeparator(at, content[index-1]) + p.style.inline(value, 0)}
-	}
-	column := at.node.Column - 1
-	item := strings.Repeat(" ", column) + "- " + strings.TrimLeft(p.style.value(value, column+2), " ")
-	if index == 0 {
-		line := p.lineAt(p.itemPlace(at, 0).after - 1)
-		if !p.isBlank(line, line+column) {
-			p.fail(at.node, "the list begins within another list")
-		}
-		return splice{line, line, item + p.style.lineEnd}
-	}
-	end := p.lineEndAt(p.end(p.itemPlace(at, index-1)))
-	return splice{end, end, p.style.lineEnd + item}
-}
-
-func (p *page) removeItem(at place, index int) splice {
-	content := at.node.Content
-	removed := p.itemPlace(at, index)
-	if removed.flow {
-		return p.removeFlow(p.start(content[index]), p.end(removed), index, len(content),
-			func(i int) int { return p.start(content[i]) },
-			func(i int) int { return p.end(p.itemPlace(at, i)) })
-	}
-	dash := removed.after - 1
-	if p.err == nil && !p.isBlank(p.lineAt(dash), dash) {
-		p.fail(at.node, "the list begins within another list")
-	}
-	return p.wholeLines(dash, p.end(removed))
 }
