@@ -106,6 +106,9 @@ func (s *Stack) bringUp(ctx context.Context) error {
 
 func (s *Stack) startAPIServer(ctx context.Context) error {
 	plane := &s.record.Plane
+	if err := s.restoreData(); err != nil {
+		return err
+	}
 	if err := s.run(plane.Etcd()); err != nil {
 		return err
 	}

@@ -60,6 +60,9 @@ type Options struct {
 	IstiodEnv []string
 	// Audit lets the API server log every request; see Stack.AuditLog.
 	Audit bool
+	// Data is a folder in which StopAndKeep has kept what an earlier stack's etcd held, for the stack to begin with. Empty: it
+	// begins with nothing.
+	Data string
 	// Programs are more of the stack's programs to build, such as "istioctl"; see Stack.Bin.
 	Programs []string
 	// Log gets progress, a line at a time. Nil: none.

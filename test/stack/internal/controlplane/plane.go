@@ -30,6 +30,11 @@ func AuditLog(folder string) string {
 	return filepath.Join(LogFolder(folder), "audit.log")
 }
 
+// EtcdData returns where the etcd of the stack in the folder keeps its data.
+func EtcdData(folder string) string {
+	return filepath.Join(folder, "run", "etcd", "data")
+}
+
 // command returns the command of the process, in a working directory of its own.
 func (p *Plane) command(name, binary string, arguments ...string) (supervise.Command, error) {
 	dir := filepath.Join(p.Folder, "run", name)
@@ -48,7 +53,7 @@ func (p *Plane) command(name, binary string, arguments ...string) (supervise.Com
 func (p *Plane) Etcd() (supervise.Command, error) {
 	client, peer := "http://"+ports.Local(p.Ports.EtcdClient), "http://"+ports.Local(p.Ports.EtcdPeer)
 	return p.command("etcd", binaries.Etcd,
-		"--name=stack", "--data-dir=data",
+		"--name=stack", "--data-dir="+EtcdData(p.Folder),
 		"--listen-client-urls="+client, "--advertise-client-urls="+client,
 		"--listen-peer-urls="+peer, "--initial-advertise-peer-urls="+peer, "--initial-cluster=stack="+peer,
 		"--unsafe-no-fsync", "--log-level=warn", "--quota-backend-bytes=4294967296")

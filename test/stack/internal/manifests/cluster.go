@@ -88,20 +88,28 @@ func (c *Cluster) apply(ctx context.Context, object *unstructured.Unstructured) 
 	return nil
 }
 
-// CreateNamespace creates the namespace.
+// CreateNamespace creates the namespace, unless it is there.
 func (c *Cluster) CreateNamespace(ctx context.Context, name string) error {
 	namespace := &unstructured.Unstructured{}
 	namespace.SetAPIVersion("v1")
 	namespace.SetKind("Namespace")
 	namespace.SetName(name)
 	_, err := c.client.Resource(namespaces).Create(ctx, namespace, metav1.CreateOptions{FieldManager: fieldManager})
-	return err
+	return unlessThere(err)
 }
 
 //go:embed node.yaml
 var node []byte
 
-// CreateNode creates the stack's node with a kubelet of the version. It is created, not applied: applying would leave
+// unlessThere forgives that an object is there already: in a stack that begins with another's data most are.
+func unlessThere(err error) error {
+	if apierrors.IsAlreadyExists(err) {
+		return nil
+	}
+	return err
+}
+
+// CreateNode creates the stack's node with a kubelet of the version, unless it is there. It is created, not applied: applying would leave
 // its status out, where a kubelet states its version.
 func (c *Cluster) CreateNode(ctx context.Context, kubeletVersion string) error {
 	objects, err := Parse(node)
@@ -112,7 +120,7 @@ func (c *Cluster) CreateNode(ctx context.Context, kubeletVersion string) error {
 		return err
 	}
 	_, err = c.client.Resource(nodes).Create(ctx, objects[0], metav1.CreateOptions{FieldManager: fieldManager})
-	return err
+	return unlessThere(err)
 }
 
 // SetGatewayAddress gives the ingress gateway's Service the external address that a cloud's load balancer would have.
