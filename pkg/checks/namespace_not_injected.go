@@ -31,7 +31,7 @@ func runNamespaceNotInjected(p *Pass) {
 	for _, namespace := range exposedNamespaces(p) {
 		fixes := map[string]Fix{}
 		for _, workload := range namespace.Workloads {
-			if knownAbsence(p, workload) != namespaceUnlabeled {
+			if knownAbsence(p, workload) != namespaceUnlabeled || addsToIstio(p, workload) {
 				continue
 			}
 			p.Report(Finding{
@@ -43,6 +43,13 @@ func runNamespaceNotInjected(p *Pass) {
 			})
 		}
 	}
+}
+
+// addsToIstio says that a workload is an addon beside the control plane, such as a collector of traces, to which no gateway
+// leads: nobody means Istio's own namespace to be injected.
+// Source: Istio pkg/config/analysis/analyzers/injection/injection.go, which leaves the namespace out too.
+func addsToIstio(p *Pass, w exposedWorkload) bool {
+	return w.Namespace() == p.RootNamespace() && !w.routed()
 }
 
 // namespaceLabelsText says what the webhooks have to go by.
