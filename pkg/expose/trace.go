@@ -123,6 +123,10 @@ func serverText(server *mesh.Server) string {
 
 // gatewayPort puts the gateway's Service, with its addresses, in front of a listener.
 func (t *tracer) gatewayPort(server *mesh.Server, listener *Hop) *Hop {
+	if server.Workload == nil {
+		// Its proxies were not read: nothing can be said of what is in front of them.
+		return listener
+	}
 	number := int32(server.Spec.GetPort().GetNumber())
 	for _, open := range t.snapshot.OpenPorts(server.Workload) {
 		if open.TargetPort != server.ListenerPort {
