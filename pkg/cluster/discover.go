@@ -38,6 +38,12 @@ func (s *Served) Resource(kind mesh.Kind) (resource schema.GroupVersionResource,
 	return resource, true
 }
 
+// Versions are those in which the server has a kind, its preferred one first; none where it does not have it. For a kind that
+// every server has, only groups outside the core are known.
+func (s *Served) Versions(kind mesh.Kind) []string {
+	return slices.Clone(s.versions[kind.Info().GroupVersionResource().GroupResource()])
+}
+
 // Missing are the CRDs of the kinds that the server does not have ("gateways.networking.istio.io"), in the order of the kinds.
 func (s *Served) Missing(kinds ...mesh.Kind) []string {
 	var missing []string

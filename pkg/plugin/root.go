@@ -56,7 +56,7 @@ connections, are balanced over its pods; and find what is wrong where they are n
 		newStatusCommand(streams, clients, nil),
 		newLintCommand(streams, clients, nil),
 		newExplainCommand(streams),
-		newVersionCommand(streams),
+		newVersionCommand(streams, clients, nil),
 	)
 	return root
 }
