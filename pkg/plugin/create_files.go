@@ -98,7 +98,7 @@ func (o *createOptions) namespaceFromFiles(snapshot *mesh.Snapshot) error {
 		}
 	}
 	if len(namespaces) == 1 {
-		if explicit := *o.clients.flags.Namespace; explicit != "" && explicit != namespaces[0] {
+		if explicit := o.clients.connection.overrides.Context.Namespace; explicit != "" && explicit != namespaces[0] {
 			return fmt.Errorf("the files have %s in namespace %s, and --namespace says %s; leave it out, or give the right one", o.intent.Name, namespaces[0], explicit)
 		}
 		o.intent.Namespace = namespaces[0]

@@ -8,7 +8,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"k8s.io/apimachinery/pkg/util/intstr"
-	"k8s.io/cli-runtime/pkg/genericclioptions"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
@@ -20,13 +19,13 @@ func runCreate(t *testing.T, arguments ...string) (*createOptions, error) {
 	t.Helper()
 	t.Setenv("KUBECONFIG", "/nowhere")
 	streams, _, _ := report.FakeStreams("")
-	connection := genericclioptions.NewConfigFlags(true)
+	connection := newConnection()
 	var got *createOptions
 	command := newCreateCommand(streams, newFactory(connection), func(_ context.Context, options *createOptions) error {
 		got = options
 		return nil
 	})
-	connection.AddFlags(command.PersistentFlags())
+	connection.addFlags(command.PersistentFlags())
 	command.SilenceErrors, command.SilenceUsage = true, true
 	command.SetArgs(arguments)
 	err := command.Execute()

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
-	"k8s.io/cli-runtime/pkg/genericclioptions"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
@@ -16,17 +15,17 @@ import (
 
 // factory makes what commands need of the kubeconfig. Nothing is read before a command asks.
 type factory struct {
-	flags *genericclioptions.ConfigFlags
+	connection *connection
 }
 
-func newFactory(flags *genericclioptions.ConfigFlags) *factory { return &factory{flags: flags} }
+func newFactory(connection *connection) *factory { return &factory{connection: connection} }
 
 // client makes a client of the cluster that the flags and the kubeconfig name.
 func (f *factory) client() (*cluster.Client, error) {
 	if f.nowhere() {
 		return nil, errors.New("there is no kubeconfig that says which cluster is meant: set KUBECONFIG, or name a file with --kubeconfig (create and lint -f FILE need no cluster)")
 	}
-	config, err := f.flags.ToRESTConfig()
+	config, err := f.connection.loader().ClientConfig()
 	if err != nil {
 		return nil, fmt.Errorf("the kubeconfig cannot be used: %w", err)
 	}
@@ -36,14 +35,14 @@ func (f *factory) client() (*cluster.Client, error) {
 // nowhere says that neither a kubeconfig nor a flag nor a pod's own service account says where the cluster is. client-go would
 // go to localhost:8080, where with luck nobody answers.
 func (f *factory) nowhere() bool {
-	raw, err := f.flags.ToRawKubeConfigLoader().RawConfig()
+	raw, err := f.connection.loader().RawConfig()
 	inPod := os.Getenv("KUBERNETES_SERVICE_HOST") != ""
-	return err == nil && len(raw.Clusters) == 0 && *f.flags.APIServer == "" && !inPod
+	return err == nil && len(raw.Clusters) == 0 && f.connection.overrides.ClusterInfo.Server == "" && !inPod
 }
 
 // namespace is that of -n, else of the kubeconfig's context, else "default".
 func (f *factory) namespace() (string, error) {
-	namespace, _, err := f.flags.ToRawKubeConfigLoader().Namespace()
+	namespace, _, err := f.connection.loader().Namespace()
 	if err != nil {
 		return "", fmt.Errorf("the kubeconfig cannot be used: %w", err)
 	}

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"k8s.io/cli-runtime/pkg/genericclioptions"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
@@ -47,8 +46,8 @@ connections, are balanced over its pods; and find what is wrong where they are n
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
-	connection := genericclioptions.NewConfigFlags(true)
-	connection.AddFlags(root.PersistentFlags())
+	connection := newConnection()
+	connection.addFlags(root.PersistentFlags())
 	clients := newFactory(connection)
 	root.AddCommand(
 		newCreateCommand(streams, clients, nil),

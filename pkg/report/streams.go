@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"io"
 	"os"
+	"runtime"
 
 	"github.com/moby/term"
-	"k8s.io/cli-runtime/pkg/printers"
 )
 
 // defaultWidth is the width of a terminal that does not say its own, and of what is no terminal.
@@ -30,10 +30,21 @@ type Streams struct {
 func SystemStreams() Streams {
 	return Streams{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
-		InTerminal: printers.IsTerminal(os.Stdin), OutTerminal: printers.IsTerminal(os.Stdout), ErrTerminal: printers.IsTerminal(os.Stderr),
-		OutColour: printers.AllowsColorOutput(os.Stdout), ErrColour: printers.AllowsColorOutput(os.Stderr),
+		InTerminal: isTerminal(os.Stdin), OutTerminal: isTerminal(os.Stdout), ErrTerminal: isTerminal(os.Stderr),
+		OutColour: takesColour(os.Stdout), ErrColour: takesColour(os.Stderr),
 		Width: widthOf(os.Stdout),
 	}
+}
+
+func isTerminal(file *os.File) bool { return term.IsTerminal(file.Fd()) }
+
+// takesColour follows kubectl: only a terminal, none that says it is dumb, never with NO_COLOR (whatever its value), and on
+// Windows only the terminal that says it knows UTF-8 and escape codes.
+// Source: k8s.io/cli-runtime's pkg/printers/terminal.go (AllowsColorOutput).
+func takesColour(file *os.File) bool {
+	_, refused := os.LookupEnv("NO_COLOR")
+	dumb := os.Getenv("TERM") == "dumb" || runtime.GOOS == "windows" && os.Getenv("WT_SESSION") == ""
+	return isTerminal(file) && !refused && !dumb
 }
 
 func widthOf(file *os.File) int {
