@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -102,8 +103,9 @@ func (c *Client) Apply(ctx context.Context, p plan.Plan, options ApplyOptions) (
 	return result, nil
 }
 
-// applyOne makes one change. Each try begins with a look at the object: whether the try before has arrived after all shows
-// there, and the same write is never made twice.
+// applyOne makes one change. An update is first tried on the object as the plan saw it, on condition that it is still that
+// version. Every other try begins with a look at the object: whether the try before has arrived after all shows there, and
+// the same write is never made twice.
 func (c *Client) applyOne(ctx context.Context, change plan.Change, options WriteOptions) (applied Applied, unknown bool, err error) {
 	w, err := c.writer(ctx, change, options, false)
 	if err != nil {
@@ -111,6 +113,12 @@ func (c *Client) applyOne(ctx context.Context, change plan.Change, options Write
 	}
 	sent := false
 	err = retry(ctx, func() (err error) {
+		if !sent {
+			applied, sent, err = w.trySeen(ctx)
+			if sent || err != nil {
+				return err
+			}
+		}
 		applied, err = w.try(ctx, &sent)
 		return err
 	})
@@ -118,6 +126,29 @@ func (c *Client) applyOne(ctx context.Context, change plan.Change, options Write
 		return applied, false, err
 	}
 	return w.settle(ctx, err)
+}
+
+// trySeen makes an update of the object that the plan saw. sent is false, without an error, where this cannot be done or the
+// object is of another version by now: nothing was stored then.
+func (w *writer) trySeen(ctx context.Context) (applied Applied, sent bool, err error) {
+	seen := w.change.Object
+	if w.change.Action != plan.Update && w.change.Action != plan.Restart || seen.GetResourceVersion() == "" || len(seen.GetManagedFields()) == 0 {
+		return Applied{}, false, nil
+	}
+	configuration, ok := w.configuration(seen)
+	if !ok {
+		return Applied{}, false, nil
+	}
+	configuration.SetResourceVersion(seen.GetResourceVersion())
+	result, err := w.apply(ctx, configuration, seen)
+	if modified, ok := errors.AsType[*Modified](err); ok && modified.raced {
+		return Applied{}, false, nil
+	}
+	if err != nil {
+		return Applied{}, true, err
+	}
+	unchanged := result.stored != nil && seen.GetResourceVersion() == result.stored.GetResourceVersion()
+	return Applied{Change: w.change, Stored: result.stored, Unchanged: unchanged, Notes: result.notes}, true, nil
 }
 
 // try looks at the object and writes it if need be; sent is set once something was sent that may have been stored.

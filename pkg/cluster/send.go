@@ -17,12 +17,12 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
-// apply sends a server-side apply, and sends it again with force where all owners in the way give way.
+// apply sends a server-side apply, and sends it again with force where all owners in the way give way. A resourceVersion in
+// the configuration is the condition that the object still has it.
 func (w *writer) apply(ctx context.Context, configuration, live *unstructured.Unstructured) (written, error) {
 	configuration = configuration.DeepCopy()
 	configuration.SetAPIVersion(w.resource.GroupVersion().String())
 	configuration.SetManagedFields(nil)
-	configuration.SetResourceVersion("")
 	configuration.SetUID("")
 	body, err := configuration.MarshalJSON()
 	if err != nil {

@@ -70,11 +70,8 @@ func (o *createOptions) carryOut(ctx context.Context, client *cluster.Client, ri
 	if err := requirePermissions(ctx, rights, result.Plan); err != nil {
 		return err
 	}
-	rehearsal, err := doing.rehearse(ctx)
+	rehearsal, err := o.rehearse(ctx, client, doing, loaded.Snapshot, result)
 	if err != nil {
-		return err
-	}
-	if err := o.probePod(ctx, client, loaded.Snapshot, result); err != nil {
 		return err
 	}
 	if o.write.dryRun == dryRunServer {
@@ -91,6 +88,17 @@ func (o *createOptions) carryOut(ctx context.Context, client *cluster.Client, ri
 		return err
 	}
 	return o.confirm(ctx, client, result)
+}
+
+// rehearse has every change and a pod of the rollout judged, at the same time.
+func (o *createOptions) rehearse(ctx context.Context, client *cluster.Client, doing *carryOut, snapshot *mesh.Snapshot, result *expose.Result) (cluster.CheckResult, error) {
+	probed := make(chan error, 1)
+	go func() { probed <- o.probePod(ctx, client, snapshot, result) }()
+	rehearsal, err := doing.rehearse(ctx)
+	if probe := <-probed; err == nil {
+		err = probe
+	}
+	return rehearsal, err
 }
 
 func (o *createOptions) execution(client *cluster.Client, result *expose.Result) *carryOut {
