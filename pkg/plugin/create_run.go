@@ -198,7 +198,10 @@ func (o *createOptions) confirm(ctx context.Context, client *cluster.Client, res
 		return nil
 	}
 	loaded, err := loadPath(ctx, client, result.Workload.Namespace())
-	if err != nil {
+	switch {
+	case errors.Is(err, context.Canceled):
+		return fmt.Errorf("interrupted: everything was done, only the look at it afterwards is missing; see %s status %s", name, argumentOf(result.Workload.Key))
+	case err != nil:
 		return fmt.Errorf("everything was done, but it could not be confirmed: %w", err)
 	}
 	exposure := expose.ExposureOf(result, loaded.Snapshot)

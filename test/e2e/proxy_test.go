@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/base64"
@@ -107,6 +108,9 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case lostRequest:
 		reset(r)
 	case lostAnswer:
+		if r.URL.Query().Has("watch") {
+			reset(r) // its answer has no end
+		}
 		p.forward.ServeHTTP(httptest.NewRecorder(), r)
 		reset(r)
 	case serverError:
@@ -147,7 +151,14 @@ func (p *proxy) finish(number int) {
 func isWrite(r *http.Request) bool {
 	reads := r.Method == http.MethodGet || strings.Contains(r.URL.RawQuery, "dryRun=All") || strings.Contains(r.URL.Path, "selfsubject") ||
 		strings.HasSuffix(r.URL.Path, "/events")
-	return !reads
+	return !reads && !(r.Method == http.MethodDelete && isDryRun(r))
+}
+
+// isDryRun says that the options of a deletion, which are its body, ask for a dry run.
+func isDryRun(r *http.Request) bool {
+	body, err := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return err == nil && bytes.Contains(body, []byte(`"dryRun"`))
 }
 
 // take is what has been seen since the last time.
