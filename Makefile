@@ -29,6 +29,9 @@ lint-code: ## Check the code: go vet, golangci-lint with the import rules, and f
 	$(GO) vet ./...
 	$(GOLANGCI_LINT) run ./...
 
+generate: ## Write the pages of docs/ and the parts of the READMEs that are made from the program
+	$(GO) run ./cmd/generate-docs .
+
 demo: ## Watch the plugin expose a Deployment on a real control plane (KUBECONFIG_DEMO=... for a cluster of your own)
 	@hack/demo.sh
 

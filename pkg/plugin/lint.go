@@ -124,12 +124,6 @@ func newLintCommand(streams report.Streams, clients *factory, run func(context.C
 		},
 	}
 	flags.add(command.Flags())
-	for flag, values := range map[string][]string{
-		"output": report.LintFormats(), "scope": {scopeGRPC, scopeAll}, "fix": {string(fixSafe), string(fixAll)},
-		"fail-on": {string(checks.Error), string(checks.Warning), string(checks.Info), failNever}, "checks": checkNames(),
-	} {
-		_ = command.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)) // the flags are there
-	}
 	return command
 }
 

@@ -18,13 +18,14 @@ const name = "kubectl grpcexpose"
 // first one, which ends ctx, a second one kills.
 func Execute(ctx context.Context, stop func(), streams report.Streams, arguments []string) int {
 	context.AfterFunc(ctx, stop)
-	root := newRootCommand(streams)
+	root := NewCommand(streams)
 	root.SetArgs(arguments)
 	command, err := root.ExecuteContextC(ctx)
 	return exitCode(streams.Err, command.CommandPath(), err)
 }
 
-func newRootCommand(streams report.Streams) *cobra.Command {
+// NewCommand is the whole command line: for Execute, and for the pages that are generated from it.
+func NewCommand(streams report.Streams) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "grpcexpose",
 		Short: "Expose gRPC workloads through Istio, balanced per request",
@@ -56,7 +57,10 @@ connections, are balanced over its pods; and find what is wrong where they are n
 		newLintCommand(streams, clients, nil),
 		newExplainCommand(streams),
 		newVersionCommand(streams, clients, nil),
+		newCompletionCommand(streams),
 	)
+	root.CompletionOptions.DisableDefaultCmd = true
+	addCompletion(root, clients)
 	return root
 }
 

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+)
+
+// readmeParts are the generated parts of each README, by name.
+func readmeParts(root *cobra.Command, all []*checks.Check) map[string]map[string]string {
+	return map[string]map[string]string{
+		"README.md": {"commands": commandList(root), "checks": checkCounts(all, "hop", "checks", group.english)},
+	}
+}
+
+func (g group) english() string { return g.title }
+
+func commandList(root *cobra.Command) string {
+	var b strings.Builder
+	commandTable(&b, root, commandsFolder)
+	return b.String()
+}
+
+// checkCounts is a table of how many checks there are for each hop.
+func checkCounts(all []*checks.Check, hop, heading string, title func(group) string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "| %s | %s |\n|--|--|\n", hop, heading)
+	for _, group := range groups {
+		members := group.of(all)
+		fmt.Fprintf(&b, "| %s | [%s–%s](%s/README.md) (%d) |\n", title(group), members[0].ID, members[len(members)-1].ID, checksFolder, len(members))
+	}
+	return b.String()
+}
+
+// replaceParts puts generated parts between their markers: <!-- generated: NAME --> and <!-- end -->.
+func replaceParts(file, text string, parts map[string]string) (string, error) {
+	for name, part := range parts {
+		begin := "<!-- generated: " + name + " -->\n"
+		before, rest, found := strings.Cut(text, begin)
+		_, after, ended := strings.Cut(rest, "<!-- end -->")
+		if !found || !ended {
+			return "", fmt.Errorf("%s has no part %q: it needs the lines %q and %q", file, name, strings.TrimSpace(begin), "<!-- end -->")
+		}
+		text = before + begin + part + "<!-- end -->" + after
+	}
+	return text, nil
+}
