@@ -53,6 +53,7 @@ func withResolvedGateways(matches []*networkingapi.HTTPMatchRequest, namespace s
 // Source: Istio's pilot/pkg/model/virtualservice.go (mergeHTTPMatchRequest).
 func mergeMatch(root, leaf *networkingapi.HTTPMatchRequest) *networkingapi.HTTPMatchRequest {
 	merged := leaf.DeepCopy()
+	merged.Name = strings.Trim(root.Name+"-"+leaf.Name, "-")
 	if merged.Uri == nil {
 		merged.Uri = root.Uri
 	}
