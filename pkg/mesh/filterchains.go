@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -51,6 +52,8 @@ func clash(older, server *Server, name string) (rule Drop, reason string) {
 		}
 		return DropMatchAll, "both take every plaintext connection, and istiod does not merge " + older.protocol() + " and " +
 			server.protocol() + " where a server with another bind comes between them"
+	case isAutoPassthrough(older) && isAutoPassthrough(server):
+		return DropSNI, "both hand on the Service with the server name " + name
 	case ServerIsPassthrough(older.Spec) && ServerIsPassthrough(server.Spec):
 		// istiod itself leaves out the second route for a name that is passed through.
 		return "", ""
@@ -68,6 +71,8 @@ func (s *Snapshot) chainNames(server *Server) []string {
 	switch {
 	case server.IsHTTP():
 		return serverNames(server)
+	case isAutoPassthrough(server):
+		return s.autoPassthroughNames(server)
 	case ServerIsPassthrough(server.Spec):
 		return s.passthroughNames(server)
 	case s.hasTCPRoute(server):
@@ -77,14 +82,15 @@ func (s *Snapshot) chainNames(server *Server) []string {
 	}
 }
 
-// serverNames are the names that the server's filter chain matches in the TLS handshake.
+// serverNames are the names that the server's filter chain matches in the TLS handshake, which Envoy compares without case.
+// Source: Envoy source/common/listener_manager/filter_chain_manager_impl.cc (setupFilterChainMatcher).
 func serverNames(server *Server) []string {
 	if !server.IsTLS() {
 		return []string{"*"}
 	}
 	var names []string
 	for _, host := range server.Hosts {
-		name := host[strings.IndexByte(host, '/')+1:]
+		name := strings.ToLower(host[strings.IndexByte(host, '/')+1:])
 		if name == "*" {
 			return []string{"*"}
 		}
@@ -95,12 +101,35 @@ func serverNames(server *Server) []string {
 	return names
 }
 
+func isAutoPassthrough(server *Server) bool {
+	return server.Spec.GetTls().GetMode() == networkingapi.ServerTLSSettings_AUTO_PASSTHROUGH
+}
+
+// autoPassthroughNames are those by which the mesh's own proxies call the Services among the server's hosts.
+// Source: Istio pilot/pkg/networking/core/gateway.go (builtAutoPassthroughFilterChains), pilot/pkg/model/push_context.go
+// (BuildDNSSrvSubsetKey).
+func (s *Snapshot) autoPassthroughNames(server *Server) []string {
+	var names []string
+	for _, service := range s.Services().All() {
+		host := ServiceHost(service)
+		taken := slices.ContainsFunc(server.Hosts, func(offer string) bool {
+			return HostSubsetOf(host, offer[strings.IndexByte(offer, '/')+1:])
+		})
+		if !taken || !s.ServiceVisibleTo(service, server.Workload.Namespace) {
+			continue
+		}
+		for i := range service.Spec.Ports {
+			if port := &service.Spec.Ports[i]; ServicePortProtocol(port) != ProtocolUDP {
+				names = append(names, fmt.Sprintf("outbound_.%d_._.%s", port.Port, host))
+			}
+		}
+	}
+	return names
+}
+
 // passthroughNames are the names in the tls rules on a server that hands TLS on.
 // Source: Istio pilot/pkg/networking/core/gateway.go (buildGatewayNetworkFiltersFromTLSRoutes).
 func (s *Snapshot) passthroughNames(server *Server) []string {
-	if server.Spec.GetTls().GetMode() == networkingapi.ServerTLSSettings_AUTO_PASSTHROUGH {
-		return nil
-	}
 	var names []string
 	for _, virtualService := range s.routesOnHosts(server) {
 		for _, rule := range virtualService.Spec.Tls {

@@ -160,9 +160,9 @@ func chainText(tls bool, names []string) string {
 }
 
 // matchedTwice says that two filter chains of a listener match the same connections, which Envoy does not take.
-// Source: Envoy source/common/listener_manager/filter_chain_manager_impl.cc (addFilterChains).
+// Source: Envoy source/common/listener_manager/filter_chain_manager_impl.cc (setupFilterChainMatcher and what it calls).
 func matchedTwice(built *listener.Listener) bool {
-	seen := map[string]bool{}
+	matches := map[string]*listener.FilterChain{}
 	for _, chain := range built.FilterChains {
 		match := chain.GetFilterChainMatch()
 		names := match.GetServerNames()
@@ -172,10 +172,10 @@ func matchedTwice(built *listener.Listener) bool {
 		for _, name := range names {
 			key := fmt.Sprint(strings.ToLower(strings.TrimPrefix(name, "*")), match.GetPrefixRanges(), match.GetApplicationProtocols(),
 				match.GetTransportProtocol(), match.GetDestinationPort().GetValue())
-			if seen[key] {
+			if other := matches[key]; other != nil && other != chain {
 				return true
 			}
-			seen[key] = true
+			matches[key] = chain
 		}
 	}
 	return false

@@ -1,3 +1,82 @@
 package oracle
 
-func (a *istiodAnswer) tellClusters(routed []string) {}
+import (
+	"fmt"
+	"strings"
+
+	cluster "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	core "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	tls "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
+	upstreams "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
+	"istio.io/istio/pkg/wellknown"
+)
+
+const httpProtocolOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+
+// tellClusters gives what istiod makes of the clusters that routes lead to: how the gateway speaks to them, and balances.
+func (a *istiodAnswer) tellClusters(routed []string) {
+	built := map[string]*cluster.Cluster{}
+	for _, made := range a.server.Clusters(a.proxy) {
+		built[made.Name] = made
+	}
+	for _, name := range routed {
+		made := built[name]
+		if made == nil {
+			a.set(topicCluster, name, nothing)
+			continue
+		}
+		a.set(topicCluster, name, fmt.Sprintf("%s, tls %s, %s", httpOf(made), tlsOf(made), made.LbPolicy))
+	}
+}
+
+// httpOf is the version of HTTP that the cluster is spoken to in.
+func httpOf(made *cluster.Cluster) string {
+	packed := made.TypedExtensionProtocolOptions[httpProtocolOptions]
+	if packed == nil {
+		return "HTTP/1.1"
+	}
+	options := &upstreams.HttpProtocolOptions{}
+	if err := packed.UnmarshalTo(options); err != nil {
+		return err.Error()
+	}
+	switch upstream := options.UpstreamProtocolOptions.(type) {
+	case *upstreams.HttpProtocolOptions_ExplicitHttpConfig_:
+		if upstream.ExplicitHttpConfig.GetHttp2ProtocolOptions() != nil {
+			return "HTTP/2"
+		}
+		return "HTTP/1.1"
+	case *upstreams.HttpProtocolOptions_UseDownstreamProtocolConfig:
+		return "as the client"
+	default:
+		return fmt.Sprintf("%T", upstream)
+	}
+}
+
+// tlsOf is the mode of TLS in the terms of a DestinationRule; "automatic" decides for each endpoint.
+func tlsOf(made *cluster.Cluster) string {
+	if len(made.TransportSocketMatches) > 0 {
+		return "automatic"
+	}
+	return tlsOfSocket(made.TransportSocket)
+}
+
+func tlsOfSocket(socket *core.TransportSocket) string {
+	if socket == nil || socket.Name == wellknown.TransportSocketRawBuffer {
+		return "DISABLE"
+	}
+	context := &tls.UpstreamTlsContext{}
+	if err := socket.GetTypedConfig().UnmarshalTo(context); err != nil {
+		return err.Error()
+	}
+	certificates := context.GetCommonTlsContext().GetTlsCertificateSdsSecretConfigs()
+	switch {
+	case len(certificates) == 0:
+		return "SIMPLE"
+	case certificates[0].Name == "default":
+		return "ISTIO_MUTUAL"
+	case strings.HasPrefix(certificates[0].Name, "kubernetes://"):
+		return "MUTUAL"
+	default:
+		return certificates[0].Name
+	}
+}

@@ -169,7 +169,7 @@ func (a *modelAnswer) leadsTo(route *mesh.GatewayRoute) string {
 	destinations := a.snapshot.Destinations(route.Spec, route.Holder.Namespace)
 	var shares []string
 	for _, destination := range destinations {
-		shares = append(shares, clusterName(route, destination))
+		shares = append(shares, a.clusterName(route, destination))
 		if len(route.Spec.Route) > 1 {
 			weight := route.Spec.Route[destination.Index].Weight
 			shares[len(shares)-1] += fmt.Sprintf(" weight %d", weight)
@@ -178,12 +178,10 @@ func (a *modelAnswer) leadsTo(route *mesh.GatewayRoute) string {
 	return strings.Join(shares, ", ")
 }
 
-func clusterName(route *mesh.GatewayRoute, destination mesh.Destination) string {
+func (a *modelAnswer) clusterName(route *mesh.GatewayRoute, destination mesh.Destination) string {
 	host := destination.Host
-	if destination.Service != nil {
-		host = mesh.ServiceHost(destination.Service)
+	if named := a.snapshot.ServiceByHost(host); named != nil && named.Spec.Type == core.ServiceTypeExternalName {
+		host = named.Spec.ExternalName
 	}
 	return fmt.Sprintf("outbound|%d|%s|%s", route.PortOf(destination), destination.Spec.GetSubset(), host)
 }
-
-func (a *modelAnswer) tellClusters() {}
