@@ -56,7 +56,7 @@ func (a access) anyCall() mesh.Call {
 // callFrom is calls of a gateway, with what the pods' proxies can tell of it.
 func (a access) callFrom(p *Pass, gateway *mesh.GatewayWorkload) mesh.Call {
 	policy := policyOf(p, caller{Client: gateway.Client(), gateway: gateway}, a.port, "")
-	sends, known := p.SendsMutualTLS(policy, a.backend.namespace, a.backend.template.Labels, a.backend.port)
+	sends, known := p.SendsMutualTLS(policy, a.port.Service, a.backend.template.Labels, a.backend.port)
 	call := a.anyCall()
 	if !known {
 		return call

@@ -103,19 +103,43 @@ func (s *Snapshot) Destinations(rule *networkingapi.HTTPRoute, namespace string)
 }
 
 // Destination is where one destination of an object in that namespace leads.
+// Source: Istio's pilot/pkg/networking/core/route/route.go (GetDestinationCluster): the port that is left out is the only one of
+// what has the name, which for an ExternalName Service is that Service itself.
 func (s *Snapshot) Destination(spec *networkingapi.Destination, namespace string) Destination {
 	host := ResolveHost(spec.GetHost(), namespace)
-	destination := Destination{Spec: spec, Host: host, Service: s.ServiceByHost(host)}
-	if service := destination.Service; service != nil && service.Spec.Type == core.ServiceTypeExternalName {
-		if concrete := s.ServiceByHost(service.Spec.ExternalName); concrete != nil {
+	named := s.ServiceByHost(host)
+	destination := Destination{Spec: spec, Host: host, Service: named}
+	if named != nil && named.Spec.Type == core.ServiceTypeExternalName {
+		if concrete := s.ServiceByHost(named.Spec.ExternalName); concrete != nil {
 			destination.Service = concrete
 		}
 	}
 	switch {
 	case spec.GetPort() != nil:
 		destination.Port = int32(spec.Port.Number)
-	case destination.Service != nil && len(destination.Service.Spec.Ports) == 1:
-		destination.Port = destination.Service.Spec.Ports[0].Port
+	case named != nil && len(named.Spec.Ports) == 1:
+		destination.Port = named.Spec.Ports[0].Port
+	case named == nil:
+		destination.Port = s.onlyEntryPort(host, namespace)
 	}
 	return destination
+}
+
+// onlyEntryPort is the port of the ServiceEntry that a proxy takes a host from, if it has one port only: one of the route's own
+// namespace before the oldest; else 0.
+// Source: Istio's pilot/pkg/networking/core/gateway.go (buildNameToServiceMapForHTTPRoutes).
+func (s *Snapshot) onlyEntryPort(host, namespace string) int32 {
+	var taken *networking.ServiceEntry
+	for _, entry := range s.ServiceEntriesByHost(host) {
+		isOwn := entry.Namespace == namespace
+		switch {
+		case taken == nil, isOwn && taken.Namespace != namespace,
+			isOwn == (taken.Namespace == namespace) && compareAge(entry, taken) < 0:
+			taken = entry
+		}
+	}
+	if taken == nil || len(taken.Spec.Ports) != 1 {
+		return 0
+	}
+	return int32(taken.Spec.Ports[0].Number)
 }

@@ -6,6 +6,7 @@ import (
 	networkingapi "istio.io/api/networking/v1alpha3"
 	securityapi "istio.io/api/security/v1beta1"
 	security "istio.io/client-go/pkg/apis/security/v1"
+	core "k8s.io/api/core/v1"
 )
 
 // The modes that MutualTLSMode gives.
@@ -50,18 +51,40 @@ func (s *Snapshot) PeerAuthenticationFor(namespace string, podLabels map[string]
 	return mode, from
 }
 
-// SendsMutualTLS says whether a proxy that calls a port of a workload with this policy shows the workload's certificate: where
-// the policy says so, or, where it says nothing about TLS, where istiod takes the pods to accept it (they must have a proxy).
-// known is false for certificates of the user's own.
-// Source: Istio's pilot/pkg/networking/core/cluster_tls.go (buildUpstreamTLSSettings), pilot/pkg/model/push_context.go
-// (BestEffortInferServiceMTLSMode, by the namespace alone) and pilot/pkg/xds/endpoints (mtlsChecker, by the workload).
-func (s *Snapshot) SendsMutualTLS(policy TrafficPolicy, namespace string, podLabels map[string]string, workloadPort int32) (sends, known bool) {
+// tlsModeLabel on a pod says that its proxy takes Istio's mutual TLS; the injector sets it to "istio".
+// Source: Istio's pilot/pkg/serviceregistry/kube/conversion.go (PodTLSMode).
+const tlsModeLabel = "security.istio.io/tlsMode"
+
+// SendsMutualTLS says whether a proxy that calls a port of a Service's pods, with this policy, shows the workload's certificate:
+// where the policy says so, or, where it says nothing about TLS, where istiod takes the pods to accept it (they must have a
+// proxy). known is false for certificates of the user's own, and where it rests on pods that are not known.
+// Source: Istio's pilot/pkg/networking/core/cluster_tls.go (buildUpstreamTLSSettings) and pilot/pkg/xds/endpoints (mtlsChecker,
+// by the workload).
+func (s *Snapshot) SendsMutualTLS(policy TrafficPolicy, service *core.Service, podLabels map[string]string, workloadPort int32) (sends, known bool) {
 	if policy.TLS != nil {
 		mode := policy.TLS.GetMode()
 		return mode == networkingapi.ClientTLSSettings_ISTIO_MUTUAL, mode != networkingapi.ClientTLSSettings_MUTUAL
 	}
-	automatic := s.MeshConfig().GetEnableAutoMtls().GetValue() && s.MutualTLSMode(namespace, nil, 0) != MutualTLSDisable
-	return automatic && s.MutualTLSMode(namespace, podLabels, workloadPort) != MutualTLSDisable, true
+	infers, known := s.InfersMutualTLS(service, policy)
+	return infers && s.MutualTLSMode(service.Namespace, podLabels, workloadPort) != MutualTLSDisable, known
+}
+
+// InfersMutualTLS says whether istiod has proxies use mutual TLS for a Service of its own accord, where they find that a pod
+// takes it. A Service whose pods are called by their own addresses is judged as a whole: all of its pods, or none. known is
+// false where its pods are not.
+// Source: Istio's pilot/pkg/model/push_context.go (BestEffortInferServiceMTLSMode).
+func (s *Snapshot) InfersMutualTLS(service *core.Service, policy TrafficPolicy) (infers, known bool) {
+	if !s.MeshConfig().GetEnableAutoMtls().GetValue() || s.MutualTLSMode(service.Namespace, nil, 0) == MutualTLSDisable {
+		return false, true
+	}
+	if !IsHeadless(service) && policy.LoadBalancer.GetSimple() != networkingapi.LoadBalancerSettings_PASSTHROUGH {
+		return true, true
+	}
+	pods := s.PodsSelected(service.Namespace, service.Spec.Selector)
+	if _, unseen := s.Unknown(KindPod, service.Namespace, ""); unseen || len(pods) == 0 {
+		return false, false
+	}
+	return !slices.ContainsFunc(pods, func(pod *core.Pod) bool { return pod.Labels[tlsModeLabel] != "istio" }), true
 }
 
 func modeOf(mtls *securityapi.PeerAuthentication_MutualTLS) string {

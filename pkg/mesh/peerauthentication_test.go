@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	core "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 func peerText(namespace, name, day, spec string) string {
@@ -69,9 +71,50 @@ func TestSendsMutualTLS(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := snapshot(t, test.text)
 			rule := s.DestinationRuleFor(Client{Namespace: "shop"}, "orders.shop.svc.cluster.local", "shop")
-			sends, known := s.SendsMutualTLS(s.TrafficPolicyFor(rule, 8000, ""), "shop", labels, 50051)
+			sends, known := s.SendsMutualTLS(s.TrafficPolicyFor(rule, 8000, ""), ordersService(t, s), labels, 50051)
 			assert.Equal(t, test.sends, sends)
 			assert.Equal(t, test.known, known)
 		})
 	}
+}
+
+func TestInfersMutualTLSForPodsAsAWhole(t *testing.T) {
+	const headless = `apiVersion: v1
+kind: Service
+metadata: {name: orders, namespace: shop}
+spec: {clusterIP: None, selector: {app: orders}, ports: [{name: grpc, port: 8000}]}
+---
+`
+	pod := func(name, more string) string {
+		return fmt.Sprintf("apiVersion: v1\nkind: Pod\nmetadata: {name: %s, namespace: shop, labels: {app: orders%s}}\n---\n", name, more)
+	}
+	const takes = ", security.istio.io/tlsMode: istio"
+	for name, test := range map[string]struct {
+		text          string
+		infers, known bool
+	}{
+		"all take it":      {headless + pod("a", takes) + pod("b", takes), true, true},
+		"one takes none":   {headless + pod("a", takes) + pod("b", ""), false, true},
+		"no pods":          {headless, false, false},
+		"through the rule": {pod("a", "") + ruleText("shop", "a", "orders", "01", ", trafficPolicy: {loadBalancer: {simple: PASSTHROUGH}}"), false, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := snapshot(t, test.text)
+			rule := s.DestinationRuleFor(Client{Namespace: "shop"}, "orders.shop.svc.cluster.local", "shop")
+			infers, known := s.InfersMutualTLS(ordersService(t, s), s.TrafficPolicyFor(rule, 8000, ""))
+			assert.Equal(t, test.infers, infers)
+			assert.Equal(t, test.known, known)
+		})
+	}
+}
+
+// ordersService is the Service of the snapshot, or one with a cluster IP.
+func ordersService(t *testing.T, s *Snapshot) *core.Service {
+	t.Helper()
+	if service, ok := s.Services().Get("shop", "orders"); ok {
+		return service
+	}
+	service := &core.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "orders"}}
+	service.Spec.ClusterIP, service.Spec.Selector = "10.96.0.1", map[string]string{"app": "orders"}
+	return service
 }

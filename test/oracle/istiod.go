@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	cluster "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	listener "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	networkingapi "istio.io/api/networking/v1alpha3"
 	"istio.io/istio/pilot/pkg/model"
@@ -34,7 +35,7 @@ func AskIstiod(m *Mesh) (Facts, error) {
 		server := xds.NewFakeDiscoveryServer(t, options)
 		for _, pod := range m.gatewayPods() {
 			answer := &istiodAnswer{server: server, proxy: server.SetupProxy(proxyOf(pod)), facts: facts}
-			answer.tell(m)
+			answer.tell()
 		}
 	})
 	return facts, err
@@ -75,18 +76,20 @@ type istiodAnswer struct {
 	server *xds.FakeDiscoveryServer
 	proxy  *model.Proxy
 	facts  Facts
+	// clusters are those of the proxy by name.
+	clusters map[string]*cluster.Cluster
 }
 
 func (a *istiodAnswer) set(topic, subject, value string) {
 	a.facts.set(topic, a.proxy.ID+" "+subject, value)
 }
 
-func (a *istiodAnswer) tell(m *Mesh) {
+func (a *istiodAnswer) tell() {
 	a.tellServers()
 	listeners := a.server.Listeners(a.proxy)
-	a.tellListeners(listeners)
-	routed := a.tellRoutes(a.server.RoutesFromListeners(a.proxy, listeners))
-	a.tellClusters(routed)
+	taken := a.tellListeners(listeners)
+	a.indexClusters()
+	a.tellRoutes(a.server.RoutesFromListeners(a.proxy, taken))
 }
 
 // tellServers gives the servers of Gateways that istiod keeps, each with its listener.
@@ -124,11 +127,20 @@ func address(bind string, port int) string {
 	return bind + ":" + strconv.Itoa(port)
 }
 
-// tellListeners gives the listeners that read HTTP, with the chains that do, and whether Envoy would take them.
-func (a *istiodAnswer) tellListeners(listeners []*listener.Listener) {
+// refusedByEnvoy is the value of a listener that istiod sends and Envoy does not take.
+const refusedByEnvoy = "refused by Envoy"
+
+// tellListeners gives the listeners that read HTTP, with the chains that do, and those that Envoy would refuse; the others are
+// returned.
+func (a *istiodAnswer) tellListeners(listeners []*listener.Listener) (taken []*listener.Listener) {
 	for _, built := range listeners {
 		socket := built.GetAddress().GetSocketAddress()
 		subject := address(socket.GetAddress(), int(socket.GetPortValue()))
+		if matchedTwice(built) {
+			a.set(topicListener, subject, refusedByEnvoy)
+			continue
+		}
+		taken = append(taken, built)
 		var chains []string
 		for _, chain := range built.FilterChains {
 			if readsHTTP(chain) {
@@ -139,10 +151,8 @@ func (a *istiodAnswer) tellListeners(listeners []*listener.Listener) {
 			slices.Sort(chains)
 			a.set(topicListener, subject, strings.Join(chains, ", "))
 		}
-		if twice := matchedTwice(built); twice {
-			a.set(topicListener, subject+" in Envoy", "refused")
-		}
 	}
+	return taken
 }
 
 func readsHTTP(chain *listener.FilterChain) bool {

@@ -13,21 +13,29 @@ import (
 
 const httpProtocolOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
-// tellClusters gives what istiod makes of the clusters that routes lead to: how the gateway speaks to them, and balances.
-func (a *istiodAnswer) tellClusters(routed []string) {
-	built := map[string]*cluster.Cluster{}
+func (a *istiodAnswer) indexClusters() {
+	a.clusters = map[string]*cluster.Cluster{}
 	for _, made := range a.server.Clusters(a.proxy) {
-		built[made.Name] = made
-	}
-	for _, name := range routed {
-		made := built[name]
-		if made == nil {
-			a.set(topicCluster, name, nothing)
-			continue
-		}
-		a.set(topicCluster, name, fmt.Sprintf("%s, tls %s, %s", httpOf(made), tlsOf(made), made.LbPolicy))
+		a.clusters[made.Name] = made
 	}
 }
+
+// tellCluster gives how the gateway speaks to a cluster; its name, or nowhere where there is none, is returned.
+func (a *istiodAnswer) tellCluster(name string) string {
+	made := a.clusters[name]
+	if made == nil {
+		return nowhere
+	}
+	if isService(name) {
+		a.set(topicCluster, name+" http", httpOf(made))
+		a.set(topicCluster, name+" tls", tlsOf(made))
+		a.set(topicCluster, name+" balancer", made.LbPolicy.String())
+	}
+	return name
+}
+
+// isService says that a cluster is that of a Kubernetes Service; the model says nothing of how others are called.
+func isService(cluster string) bool { return strings.HasSuffix(cluster, ".svc.cluster.local") }
 
 // httpOf is the version of HTTP that the cluster is spoken to in.
 func httpOf(made *cluster.Cluster) string {

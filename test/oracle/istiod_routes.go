@@ -8,9 +8,8 @@ import (
 	route "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 )
 
-// tellRoutes gives the virtual hosts of every route table with their routes in Envoy's order, and the clusters that they
-// lead to.
-func (a *istiodAnswer) tellRoutes(tables []*route.RouteConfiguration) (clusters []string) {
+// tellRoutes gives the virtual hosts of every route table with their routes in Envoy's order.
+func (a *istiodAnswer) tellRoutes(tables []*route.RouteConfiguration) {
 	for _, table := range tables {
 		for _, host := range table.VirtualHosts {
 			if strings.HasPrefix(host.Name, "blackhole:") {
@@ -28,16 +27,12 @@ func (a *istiodAnswer) tellRoutes(tables []*route.RouteConfiguration) (clusters 
 						continue // a second server of the table takes the same VirtualService
 					}
 					names = append(names, entry.Name)
-					leads, to := actionText(entry)
-					clusters = append(clusters, to...)
-					a.set(topicRoute, subject+" "+entry.Name, leads)
+					a.set(topicRoute, subject+" "+entry.Name, a.leadsTo(entry))
 				}
 				a.set(topicRoute, subject+" order", strings.Join(names, " "))
 			}
 		}
 	}
-	slices.Sort(clusters)
-	return slices.Compact(clusters)
 }
 
 func hostText(redirects bool) string {
@@ -47,24 +42,23 @@ func hostText(redirects bool) string {
 	return "routed"
 }
 
-// actionText says where a route leads: to clusters, with their shares where there are several.
-func actionText(entry *route.Route) (text string, clusters []string) {
+// leadsTo says where a route leads: to clusters, with their shares where there are several.
+func (a *istiodAnswer) leadsTo(entry *route.Route) string {
 	switch action := entry.Action.(type) {
 	case *route.Route_Redirect:
-		return "redirect", nil
+		return "redirect"
 	case *route.Route_DirectResponse:
-		return "direct response", nil
+		return "direct response"
 	case *route.Route_Route:
 		if cluster := action.Route.GetCluster(); cluster != "" {
-			return cluster, []string{cluster}
+			return a.tellCluster(cluster)
 		}
 		var shares []string
 		for _, weighted := range action.Route.GetWeightedClusters().GetClusters() {
-			shares = append(shares, fmt.Sprintf("%s weight %d", weighted.Name, weighted.GetWeight().GetValue()))
-			clusters = append(clusters, weighted.Name)
+			shares = append(shares, fmt.Sprintf("%s weight %d", a.tellCluster(weighted.Name), weighted.GetWeight().GetValue()))
 		}
-		return strings.Join(shares, ", "), clusters
+		return strings.Join(shares, ", ")
 	default:
-		return fmt.Sprintf("%T", entry.Action), nil
+		return fmt.Sprintf("%T", entry.Action)
 	}
 }

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	core "k8s.io/api/core/v1"
-
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
@@ -14,7 +12,7 @@ import (
 func AskModel(m *Mesh) Facts {
 	facts := Facts{}
 	snapshot := m.Snapshot()
-	for _, workload := range gatewayWorkloads(snapshot, m.gatewayPods()) {
+	for _, workload := range gatewayWorkloads(snapshot) {
 		for _, pod := range workload.Pods {
 			answer := &modelAnswer{snapshot: snapshot, workload: workload, proxy: pod.Name + "." + pod.Namespace, facts: facts}
 			answer.tell()
@@ -23,8 +21,8 @@ func AskModel(m *Mesh) Facts {
 	return facts
 }
 
-// gatewayWorkloads are the workloads of the gateway pods, as far as some Gateway selects them.
-func gatewayWorkloads(snapshot *mesh.Snapshot, pods []*core.Pod) []*mesh.GatewayWorkload {
+// gatewayWorkloads are the workloads that some Gateway selects.
+func gatewayWorkloads(snapshot *mesh.Snapshot) []*mesh.GatewayWorkload {
 	var workloads []*mesh.GatewayWorkload
 	for _, gateway := range snapshot.Gateways().All() {
 		for _, workload := range snapshot.GatewayWorkloadsSelected(gateway) {
@@ -52,7 +50,6 @@ func (a *modelAnswer) tell() {
 	a.tellServers()
 	a.tellListeners()
 	a.tellRoutes()
-	a.tellClusters()
 }
 
 // tellServers gives the servers, each with its listener.
@@ -74,16 +71,14 @@ func isKept(server *mesh.Server) bool {
 
 // tellListeners gives the listeners that read HTTP, with the chains that do, and those that Envoy would refuse.
 func (a *modelAnswer) tellListeners() {
+	refused := a.refusedListeners()
+	for subject := range refused {
+		a.set(topicListener, subject, refusedByEnvoy)
+	}
 	chains := map[string][]string{}
 	for _, server := range a.snapshot.Servers(a.workload) {
-		if !isKept(server) || server.LeftOut != "" {
-			continue
-		}
 		subject := address(server.Bind, int(server.ListenerPort))
-		if server.Drop != "" {
-			a.set(topicListener, subject+" in Envoy", "refused")
-		}
-		if !server.IsHTTP() {
+		if !isKept(server) || server.LeftOut != "" || refused[subject] || !server.IsHTTP() {
 			continue
 		}
 		if chain := chainText(server.IsTLS(), serverNames(server)); chain != "http" || !slices.Contains(chains[subject], chain) {
@@ -94,6 +89,17 @@ func (a *modelAnswer) tellListeners() {
 		slices.Sort(of)
 		a.set(topicListener, subject, strings.Join(of, ", "))
 	}
+}
+
+// refusedListeners are the addresses of those with filter chains that Envoy does not take side by side.
+func (a *modelAnswer) refusedListeners() map[string]bool {
+	refused := map[string]bool{}
+	for _, server := range a.snapshot.Servers(a.workload) {
+		if server.LeftOut == "" && (server.Drop == mesh.DropSNI || server.Drop == mesh.DropMatchAll) {
+			refused[address(server.Bind, int(server.ListenerPort))] = true
+		}
+	}
+	return refused
 }
 
 // serverNames are the host names of a server for TLS: without namespaces, and none for "*".
@@ -113,7 +119,11 @@ func serverNames(server *mesh.Server) []string {
 
 // tellRoutes gives the virtual hosts with their routes, in the order in which Envoy tries them.
 func (a *modelAnswer) tellRoutes() {
+	refused := a.refusedListeners()
 	for _, host := range a.snapshot.VirtualHosts(a.workload) {
+		if refused[address(host.Servers[0].Bind, int(host.Servers[0].ListenerPort))] {
+			continue
+		}
 		subject := tableName(host) + " " + host.Host
 		a.set(topicHost, subject, hostText(host.RedirectsToHTTPS))
 		var names []string
@@ -166,22 +176,16 @@ func (a *modelAnswer) leadsTo(route *mesh.GatewayRoute) string {
 	case route.Spec.DirectResponse != nil:
 		return "direct response"
 	}
-	destinations := a.snapshot.Destinations(route.Spec, route.Holder.Namespace)
 	var shares []string
-	for _, destination := range destinations {
-		shares = append(shares, a.clusterName(route, destination))
-		if len(route.Spec.Route) > 1 {
-			weight := route.Spec.Route[destination.Index].Weight
-			shares[len(shares)-1] += fmt.Sprintf(" weight %d", weight)
+	for _, destination := range a.snapshot.Destinations(route.Spec, route.Holder.Namespace) {
+		share := a.tellCluster(route, destination)
+		if share == unknown {
+			return unknown
 		}
+		if len(route.Spec.Route) > 1 {
+			share += fmt.Sprintf(" weight %d", route.Spec.Route[destination.Index].Weight)
+		}
+		shares = append(shares, share)
 	}
 	return strings.Join(shares, ", ")
-}
-
-func (a *modelAnswer) clusterName(route *mesh.GatewayRoute, destination mesh.Destination) string {
-	host := destination.Host
-	if named := a.snapshot.ServiceByHost(host); named != nil && named.Spec.Type == core.ServiceTypeExternalName {
-		host = named.Spec.ExternalName
-	}
-	return fmt.Sprintf("outbound|%d|%s|%s", route.PortOf(destination), destination.Spec.GetSubset(), host)
 }

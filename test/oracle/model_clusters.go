@@ -9,38 +9,38 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
-// tellClusters gives what the model says of the clusters that routes lead to.
-func (a *modelAnswer) tellClusters() {
-	for _, host := range a.snapshot.VirtualHosts(a.workload) {
-		for _, route := range host.Routes {
-			if !isSent(route) {
-				continue
-			}
-			for _, destination := range a.snapshot.Destinations(route.Spec, route.Holder.Namespace) {
-				a.set(topicCluster, a.clusterName(route, destination), a.clusterText(route, destination))
-			}
-		}
-	}
-}
+// nowhere is what a route leads to whose cluster does not exist: Envoy answers by itself.
+const nowhere = "nowhere"
 
-// clusterText says how the gateway speaks to a destination: nothing where there is no such cluster.
-func (a *modelAnswer) clusterText(route *mesh.GatewayRoute, destination mesh.Destination) string {
+// tellCluster gives the cluster of a destination, and how the gateway speaks to it. The name is nowhere where there is no
+// cluster, and unknown for hosts of ServiceEntries: the model does not say which of them a gateway sees.
+func (a *modelAnswer) tellCluster(route *mesh.GatewayRoute, destination mesh.Destination) (name string) {
 	service := destination.Service
-	if service == nil {
+	if service == nil || service.Spec.Type == core.ServiceTypeExternalName {
 		return a.foreignCluster(destination)
 	}
 	port := portOf(service, route.PortOf(destination))
-	if port == nil || !a.snapshot.ServiceVisibleTo(service, a.workload.Namespace) {
-		return nothing
+	if port == nil || mesh.ServicePortProtocol(port) == mesh.ProtocolUDP || !a.sees(destination) {
+		return nowhere
 	}
-	client := a.workload.Client()
-	rule := a.snapshot.DestinationRuleFor(client, mesh.ServiceHost(service), service.Namespace)
+	rule := a.snapshot.DestinationRuleFor(a.workload.Client(), mesh.ServiceHost(service), service.Namespace)
 	subset := destination.Spec.GetSubset()
 	if _, known := rule.Subset(subset); subset != "" && !known {
-		return nothing
+		return nowhere
 	}
 	policy := a.snapshot.TrafficPolicyFor(rule, port.Port, subset)
-	return fmt.Sprintf("%s, tls %s, %s", a.httpOf(service, port, policy), a.tlsOf(service, policy), balancerOf(policy))
+	name = fmt.Sprintf("outbound|%d|%s|%s", port.Port, subset, mesh.ServiceHost(service))
+	a.set(topicCluster, name+" http", a.httpOf(service, port, policy))
+	a.set(topicCluster, name+" tls", a.tlsOf(service, policy))
+	a.set(topicCluster, name+" balancer", balancerOf(policy))
+	return name
+}
+
+// sees says whether the gateway knows the Service that a destination names, and the one that it leads to.
+func (a *modelAnswer) sees(destination mesh.Destination) bool {
+	named := a.snapshot.ServiceByHost(destination.Host)
+	return a.snapshot.ServiceVisibleTo(named, a.workload.Namespace) &&
+		a.snapshot.ServiceVisibleTo(destination.Service, a.workload.Namespace)
 }
 
 func portOf(service *core.Service, number int32) *core.ServicePort {
@@ -52,8 +52,7 @@ func portOf(service *core.Service, number int32) *core.ServicePort {
 	return nil
 }
 
-// foreignCluster is for hosts that are no Services of the cluster: the model does not say how those of ServiceEntries are
-// called, only that there is none for any other.
+// foreignCluster is for hosts that are no Services with pods.
 func (a *modelAnswer) foreignCluster(destination mesh.Destination) string {
 	host := destination.Host
 	if named := a.snapshot.ServiceByHost(host); named != nil && named.Spec.Type == core.ServiceTypeExternalName {
@@ -62,7 +61,7 @@ func (a *modelAnswer) foreignCluster(destination mesh.Destination) string {
 	if len(a.snapshot.ServiceEntriesByHost(host)) > 0 {
 		return unknown
 	}
-	return nothing
+	return nowhere
 }
 
 func (a *modelAnswer) httpOf(service *core.Service, port *core.ServicePort, policy mesh.TrafficPolicy) string {
@@ -80,10 +79,14 @@ func (a *modelAnswer) tlsOf(service *core.Service, policy mesh.TrafficPolicy) st
 	if policy.TLS != nil {
 		return policy.TLS.GetMode().String()
 	}
-	if a.snapshot.MutualTLSMode(service.Namespace, nil, 0) == mesh.MutualTLSDisable {
-		return "DISABLE"
+	infers, known := a.snapshot.InfersMutualTLS(service, policy)
+	if !known {
+		return unknown
 	}
-	return "automatic"
+	if infers {
+		return "automatic"
+	}
+	return "DISABLE"
 }
 
 // balancerOf is Envoy's name of the load balancer that a policy asks for.
