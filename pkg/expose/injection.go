@@ -2,11 +2,8 @@ package expose
 
 import (
 	"fmt"
-	"slices"
 	"strings"
-	"time"
 
-	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
@@ -14,8 +11,6 @@ import (
 )
 
 // RestartedAtAnnotation on a pod template is what kubectl rollout restart sets, too.
-const RestartedAtAnnotation = "kubectl.kubernetes.io/restartedAt"
-
 // prepareInjection sees to it that new pods get a proxy, and plans to make those anew that have none.
 func (b *builder) prepareInjection() error {
 	if b.intent.Inject == InjectNone {
@@ -172,147 +167,9 @@ func (b *builder) labelTemplate() error {
 
 // chooseLabel takes the one that --revision names, else istio-injection=enabled if a webhook selects it, else the only
 // revision there is.
-func (b *builder) chooseLabel(labels []mesh.InjectionLabel) (mesh.InjectionLabel, error) {
-	if b.intent.Revision != "" {
-		for _, label := range labels {
-			if label.Value == b.intent.Revision || label.Key != mesh.LabelRevision && label.Revision == b.intent.Revision {
-				return label, nil
-			}
-		}
-		return mesh.InjectionLabel{}, refuse("Name one of them with --revision", "no injector webhook selects revision %q; there are:", b.intent.Revision).choices(revisionChoices(labels))
-	}
-	switch {
-	case len(labels) == 0:
-		injection := b.snapshot.InjectionOf(b.workload)
-		return mesh.InjectionLabel{}, refuse("Change that in the workload, or go on without a proxy in the pods with --inject=none (the gateway balances all the same)",
-			"no label makes an injector select the pods of %s: %s", b.workload.Key, injection.Reason)
-	case labels[0].Key != mesh.LabelRevision || sameRevision(labels):
-		return labels[0], nil
-	}
-	return mesh.InjectionLabel{}, refuse("Say which one: --revision NAME", "the mesh has several revisions that could inject %s:", b.workload.Key).choices(revisionChoices(labels))
-}
-
-func sameRevision(labels []mesh.InjectionLabel) bool {
-	return !slices.ContainsFunc(labels, func(l mesh.InjectionLabel) bool { return l.Revision != labels[0].Revision })
-}
-
-func revisionChoices(labels []mesh.InjectionLabel) []string {
-	var choices []string
-	for _, label := range labels {
-		choice := fmt.Sprintf("--revision %s   label %s=%s", label.Value, label.Key, label.Value)
-		if label.Key != mesh.LabelRevision {
-			choice = fmt.Sprintf("--revision %s   label %s=%s", label.Revision, label.Key, label.Value)
-		} else if label.Revision != label.Value {
-			choice += ", a tag of revision " + label.Revision
-		}
-		choices = append(choices, choice)
-	}
-	return choices
-}
-
 // planRestarts plans to make pods anew that have no proxy, or one of another revision, though new ones would get it.
-func (b *builder) planRestarts() error {
-	if b.intent.Restart == RestartNone {
-		return nil
-	}
-	workloads := []*mesh.Workload{b.snapshot.Workload(b.workload.Key)}
-	if b.intent.Restart == RestartNamespace {
-		workloads = b.snapshot.WorkloadsIn(b.workload.Namespace())
-	}
-	for _, workload := range workloads {
-		reason, stale := b.stalePods(workload)
-		if !stale || slices.Contains(b.result.Rollouts, workload.Key) || b.snapshot.IsInfrastructure(workload) {
-			continue
-		}
-		if err := b.planRestart(workload, reason); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // stalePods says whether pods of the workload should be made anew, and why.
-func (b *builder) stalePods(workload *mesh.Workload) (reason string, stale bool) {
-	injection := b.snapshot.InjectionOf(workload)
-	if !injection.Injected {
-		return "", false
-	}
-	without, outdated := 0, 0
-	pods := b.snapshot.PodsOf(workload)
-	for _, pod := range pods {
-		proxy, has := mesh.ProxyOf(pod)
-		switch {
-		case !has:
-			without++
-		case proxy.Revision != "" && proxy.Revision != injection.Revision:
-			outdated++
-		}
-	}
-	switch {
-	case without > 0:
-		return fmt.Sprintf("%d of %s no proxy: made before injection", without, countOf(pods)), true
-	case outdated > 0:
-		return fmt.Sprintf("%d of %s a proxy of another revision than %s", outdated, countOf(pods), injection.Revision), true
-	default:
-		return "", false
-	}
-}
-
-func countOf(pods []*core.Pod) string {
-	if len(pods) == 1 {
-		return "1 pod has"
-	}
-	return fmt.Sprintf("%d pods have", len(pods))
-}
-
-func (b *builder) planRestart(workload *mesh.Workload, reason string) error {
-	if workload.Key == b.workload.Key {
-		if err := b.refuseRollout(); err != nil {
-			return err
-		}
-	} else if paused(workload) || updatesOnDelete(workload) {
-		b.note("%s is left alone: it is paused, or its pods are made anew only when somebody deletes them", argumentOf(workload))
-		return nil
-	}
-	if unavailable, err := b.injectorUnavailable(workload); unavailable {
-		return err
-	}
-	object, err := mesh.ToUnstructured(workload.Object)
-	if err != nil {
-		return err
-	}
-	b.result.Rollouts = append(b.result.Rollouts, workload.Key)
-	return b.update(plan.Restart, workload.Object, reason,
-		plan.Set(object, b.snapshot.Now().Format(time.RFC3339), "spec", "template", "metadata", "annotations", RestartedAtAnnotation))
-}
-
-func (b *builder) injectorUnavailable(workload *mesh.Workload) (bool, error) {
-	injection := b.snapshot.InjectionOf(workload)
-	if injection.By == nil {
-		return false, nil
-	}
-	reason, unavailable := b.snapshot.InjectorUnavailable(injection.By)
-	if !unavailable {
-		return false, nil
-	}
-	return true, refuse("Bring the control plane back first; or go on without a restart: --restart=none",
-		"the injector is down (%s): a restart of %s would leave no pods", reason, workload.Key)
-}
-
 // refuseRollout refuses to change a pod template whose pods would not be made anew by that.
-func (b *builder) refuseRollout() error {
-	if paused(b.workload) {
-		return refuse(fmt.Sprintf("Resume it (kubectl rollout resume %s -n %s), or go on without a restart: --restart=none",
-			argumentOf(b.workload), b.workload.Namespace()),
-			"%s is paused: its pods need to be made anew to get a proxy, and a paused Deployment makes none", b.workload.Key)
-	}
-	if updatesOnDelete(b.workload) {
-		return refuse("Go on with --restart=none and delete the pods one by one, or set its update strategy to RollingUpdate",
-			"the pods of %s are made anew only when somebody deletes them: its update strategy is OnDelete", b.workload.Key)
-	}
-	return nil
-}
-
 // labelOffline plans the namespace's label without a cluster that could tell which one its injector selects.
 func (b *builder) labelOffline() error {
 	key, value := mesh.LabelInjection, "enabled"

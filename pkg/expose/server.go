@@ -8,11 +8,8 @@ import (
 
 	networkingapi "istio.io/api/networking/v1alpha3"
 	networking "istio.io/client-go/pkg/apis/networking/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
 // prepareServer takes a Gateway that has a server on the port for the hosts, or plans one.
@@ -188,135 +185,9 @@ func (b *builder) protocol() string {
 }
 
 // planGateway plans a Gateway beside the workload, or brings the one of an earlier create up to date.
-func (b *builder) planGateway() error {
-	server := map[string]any{
-		"port": map[string]any{
-			"number":   int64(b.result.Port),
-			"name":     fmt.Sprintf("%s-%d", strings.ToLower(b.protocol()), b.result.Port),
-			"protocol": b.protocol(),
-		},
-		"hosts": anyList(b.result.Hosts),
-	}
-	if b.intent.TLSSecret != "" {
-		mode := "SIMPLE"
-		if b.intent.TLSMutual {
-			mode = "MUTUAL"
-		}
-		server["tls"] = map[string]any{"mode": mode, "credentialName": b.intent.TLSSecret}
-	}
-	namespace := b.gatewayNamespace()
-	name, own, err := b.ownName(mesh.KindGateway, namespace)
-	if err != nil {
-		return err
-	}
-	b.result.GatewayObject = namespace + "/" + name
-	if namespace != b.workload.Namespace() {
-		server["hosts"] = anyList(b.hostsOfNamespace())
-	}
-	if own == nil {
-		reason := fmt.Sprintf("the gateway has no server for %s on port %d", strings.Join(b.result.Hosts, ", "), b.result.Port)
-		b.create(mesh.KindGateway, namespace, name, reason, map[string]any{
-			"selector": anyMap(b.gatewaySelector()), "servers": []any{server},
-		})
-		return nil
-	}
-	object, err := mesh.ToUnstructured(own)
-	if err != nil {
-		return err
-	}
-	return b.update(plan.Update, own, "it was made for other hosts or another port",
-		plan.Set(object, withServer(object, server), "spec", "servers"),
-		plan.Set(object, anyMap(b.gatewaySelector()), "spec", "selector"))
-}
-
 // gatewayNamespace is the workload's, unless the mesh takes Gateways only from the namespace of the gateway's pods.
-func (b *builder) gatewayNamespace() string {
-	beside := &networking.Gateway{ObjectMeta: metav1.ObjectMeta{Namespace: b.workload.Namespace()}}
-	if b.snapshot.GatewayInScope(beside, b.result.Gateway) {
-		return b.workload.Namespace()
-	}
-	return b.result.Gateway.Namespace
-}
-
 // hostsOfNamespace are the hosts in the form that takes them from VirtualServices of the workload's namespace alone.
-func (b *builder) hostsOfNamespace() []string {
-	hosts := make([]string, len(b.result.Hosts))
-	for i, host := range b.result.Hosts {
-		hosts[i] = b.workload.Namespace() + "/" + host
-	}
-	return hosts
-}
-
 // withServer are a Gateway's servers with this one in the place of the one on the same port, or at the end.
-func withServer(gateway *unstructured.Unstructured, server map[string]any) []any {
-	existing, _, _ := unstructured.NestedSlice(gateway.Object, "spec", "servers")
-	number := server["port"].(map[string]any)["number"]
-	for i := range existing {
-		fields, _ := existing[i].(map[string]any)
-		port, _ := fields["port"].(map[string]any)
-		if fmt.Sprint(port["number"]) == fmt.Sprint(number) {
-			existing[i] = server
-			return existing
-		}
-	}
-	return append(existing, server)
-}
-
-func (b *builder) gatewaySelector() map[string]string {
-	switch {
-	case len(b.intent.GatewaySelector) > 0:
-		return b.intent.GatewaySelector
-	default:
-		return selectorFor(b.result.Gateway, b.snapshot.GatewayWorkloads())
-	}
-}
-
 // ownName is the name for an object of our own: the one that an earlier create made for this workload (own), or a free name.
-func (b *builder) ownName(kind mesh.Kind, namespace string) (name string, own mesh.Object, err error) {
-	base := b.workload.Name()
-	if namespace != b.workload.Namespace() {
-		base = b.workload.Namespace() + "-" + base
-	}
-	names := []string{base, base + "-grpc", fmt.Sprintf("%s-grpc-%d", base, b.result.ServicePort)}
-	for _, name := range names {
-		object := b.snapshot.Find(mesh.Key{Kind: kind, Namespace: namespace, Name: name})
-		if object == nil {
-			return name, nil, nil
-		}
-		if b.isOurs(object) && b.servesSamePort(object) {
-			return name, object, nil
-		}
-	}
-	return "", nil, refuse("Remove or rename one of them", "the names %s are all taken in namespace %s, for a %s",
-		strings.Join(names, ", "), namespace, kind)
-}
-
 // isOurs says that create made the object for this workload. Files carry no marks: there the name alone says so.
-func (b *builder) isOurs(object mesh.Object) bool {
-	return b.intent.Offline || isOwnFor(object, b.user)
-}
-
 // servesSamePort says that an object of our own is for the same port of the workload. Gateways are for all of its ports.
-func (b *builder) servesSamePort(object mesh.Object) bool {
-	virtualService, ok := object.(*networking.VirtualService)
-	if !ok {
-		return true
-	}
-	for _, rule := range virtualService.Spec.GetHttp() {
-		for _, route := range rule.GetRoute() {
-			destination := route.GetDestination()
-			if destination.GetHost() == b.destinationHost() && destination.GetPort().GetNumber() == uint32(b.result.ServicePort) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-func anyList(items []string) []any {
-	list := make([]any, len(items))
-	for i := range items {
-		list[i] = items[i]
-	}
-	return list
-}
