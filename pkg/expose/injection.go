@@ -10,7 +10,6 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
-// RestartedAtAnnotation on a pod template is what kubectl rollout restart sets, too.
 // prepareInjection sees to it that new pods get a proxy, and plans to make those anew that have none.
 func (b *builder) prepareInjection() error {
 	if b.intent.Inject == InjectNone {

@@ -5,12 +5,14 @@ import (
 	"slices"
 	"time"
 
+	apps "k8s.io/api/apps/v1"
 	core "k8s.io/api/core/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
+// RestartedAtAnnotation on a pod template is what kubectl rollout restart sets, too.
 const RestartedAtAnnotation = "kubectl.kubernetes.io/restartedAt"
 
 func (b *builder) planRestarts() error {
@@ -111,4 +113,19 @@ func (b *builder) refuseRollout() error {
 			"the pods of %s are made anew only when somebody deletes them: its update strategy is OnDelete", b.workload.Key)
 	}
 	return nil
+}
+
+// paused says that a Deployment's changes wait for a resume.
+func paused(w *mesh.Workload) bool { return w.Paused }
+
+// updatesOnDelete says that a StatefulSet's or DaemonSet's pods are only made anew when somebody deletes them.
+func updatesOnDelete(w *mesh.Workload) bool {
+	switch object := w.Object.(type) {
+	case *apps.StatefulSet:
+		return object.Spec.UpdateStrategy.Type == apps.OnDeleteStatefulSetStrategyType
+	case *apps.DaemonSet:
+		return object.Spec.UpdateStrategy.Type == apps.OnDeleteDaemonSetStrategyType
+	default:
+		return false
+	}
 }

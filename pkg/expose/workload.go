@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/agext/levenshtein"
-	apps "k8s.io/api/apps/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
@@ -102,19 +101,4 @@ func nearWorkloads(s *mesh.Snapshot, namespace, name string) []string {
 		}
 	}
 	return near[:min(len(near), 5)]
-}
-
-// paused says that a Deployment's changes wait for a resume.
-func paused(w *mesh.Workload) bool { return w.Paused }
-
-// updatesOnDelete says that a StatefulSet's or DaemonSet's pods are only made anew when somebody deletes them.
-func updatesOnDelete(w *mesh.Workload) bool {
-	switch object := w.Object.(type) {
-	case *apps.StatefulSet:
-		return object.Spec.UpdateStrategy.Type == apps.OnDeleteStatefulSetStrategyType
-	case *apps.DaemonSet:
-		return object.Spec.UpdateStrategy.Type == apps.OnDeleteDaemonSetStrategyType
-	default:
-		return false
-	}
 }
