@@ -127,7 +127,8 @@ var kinds = map[Kind]KindInfo{
 	KindGRPCRoute:         {gatewayKind("GRPCRoute"), "grpcroutes", false, func() Object { return &gatewayapi.GRPCRoute{} }},
 	KindHTTPRoute:         {gatewayKind("HTTPRoute"), "httproutes", false, func() Object { return &gatewayapi.HTTPRoute{} }},
 	KindReferenceGrant: {
-		schema.GroupVersionKind{Group: gatewayapi.GroupName, Version: "v1beta1", Kind: "ReferenceGrant"}, "referencegrants", false,
+		schema.GroupVersionKind{Group: gatewayapi.GroupName, Version: "v1beta1", Kind: "ReferenceGrant"},
+		"referencegrants", false,
 		func() Object { return &gatewayapibeta.ReferenceGrant{} },
 	},
 
