@@ -18,6 +18,8 @@ type Removal struct {
 	Plan plan.Plan
 	// Rollouts are the workloads whose pods the plan makes anew, without the proxy that create gave them.
 	Rollouts []mesh.Key
+	// Shared says that something stays, because other workloads rest on it too.
+	Shared bool
 }
 
 // KindsWithMarks are the kinds on which create leaves a mark: what delete has to look at.
@@ -85,6 +87,7 @@ func (r *remover) removeOwn(object mesh.Object) error {
 		r.add(plan.Change{Action: plan.Delete, Object: target, Reason: "create made it for this workload"})
 		return nil
 	}
+	r.removal.Shared = true
 	r.add(plan.Change{
 		Action: plan.Update, Object: target, Reason: "it stays for " + strings.Join(others, ", "),
 		Edits: []plan.Edit{plan.Set(target, strings.Join(others, ","), "metadata", "annotations", ForAnnotation)},
@@ -113,6 +116,7 @@ func (r *remover) restore(object mesh.Object) error {
 		}
 		touched = true
 		if entry.For = slices.Delete(slices.Clone(entry.For), at, at+1); len(entry.For) > 0 {
+			r.removal.Shared = true
 			restoring.Reason = "it stays for " + strings.Join(entry.For, ", ")
 			kept = append(kept, entry)
 			continue

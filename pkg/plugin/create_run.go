@@ -95,10 +95,7 @@ func (o *createOptions) rehearse(ctx context.Context, client *cluster.Client, do
 	probed := make(chan error, 1)
 	go func() { probed <- o.probePod(ctx, client, snapshot, result) }()
 	rehearsal, err := doing.rehearse(ctx)
-	if probe := <-probed; err == nil {
-		err = probe
-	}
-	return rehearsal, err
+	return rehearsal, errors.Join(err, <-probed)
 }
 
 func (o *createOptions) execution(client *cluster.Client, result *expose.Result) *carryOut {

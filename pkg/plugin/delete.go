@@ -176,9 +176,21 @@ func (o *deleteOptions) carryOut(ctx context.Context, client *cluster.Client, ri
 		}
 	}
 	if o.write.output == "" {
-		fmt.Fprintf(o.streams.Out, "%s is as it was before create\n", o.workload)
+		fmt.Fprintln(o.streams.Out, takenBack(o.workload, removal))
 	}
 	return nil
+}
+
+// takenBack is what a delete that went through leaves.
+func takenBack(workload mesh.Key, removal *expose.Removal) string {
+	switch {
+	case len(removal.Plan.Notes) > 0:
+		return fmt.Sprintf("What create did for %s has been taken back, but for what the notes say", workload)
+	case removal.Shared:
+		return fmt.Sprintf("What create did for %s alone has been taken back; what others rest on stays", workload)
+	default:
+		return fmt.Sprintf("%s is as it was before create", workload)
+	}
 }
 
 func (o *deleteOptions) show(removal *expose.Removal) error {

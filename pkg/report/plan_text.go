@@ -57,7 +57,11 @@ func ChangeText(change plan.Change) string {
 			parts = append(parts, text)
 		}
 	}
-	if len(parts) == 0 {
+	switch {
+	case len(parts) > 0:
+	case slices.ContainsFunc(change.Edits, func(edit plan.Edit) bool { return edit.New == nil }):
+		return "remove create's note"
+	default:
 		return "note who uses it"
 	}
 	return strings.Join(parts, ", ")

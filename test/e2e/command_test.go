@@ -21,6 +21,8 @@ type outcome struct {
 	scene          *scene
 	stdout, stderr string
 	code           int
+	// raw is standard output as it was printed; the others are without what differs from run to run.
+	raw string
 }
 
 // commandTimeout ends a command that does not end by itself.
@@ -67,7 +69,7 @@ func (s *scene) finish(command *exec.Cmd) outcome {
 	if err != nil && !errors.As(err, &exit) {
 		require.NoError(s, err)
 	}
-	return outcome{s, s.plain(stdout.String()), s.plain(stderr.String()), command.ProcessState.ExitCode()}
+	return outcome{s, s.plain(stdout.String()), s.plain(stderr.String()), command.ProcessState.ExitCode(), stdout.String()}
 }
 
 // create is the recipe's command, with more flags.

@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -227,5 +228,22 @@ func (s *scene) restore(resource, namespace string, before *unstructured.Unstruc
 	before = before.DeepCopy()
 	before.SetResourceVersion(now.GetResourceVersion())
 	_, err = client.Update(cleanup, before, metav1.UpdateOptions{})
+	assert.NoError(s, err)
+}
+
+// made is what an object has that was made a moment before: its identity, addresses and times.
+var made = regexp.MustCompile(`(?m)^ *(uid|creationTimestamp|clusterIP|kubectl\.kubernetes\.io/(restartedAt|last-applied-configuration)): .*\n|^ *clusterIPs:\n *- .*\n|^ *\{"apiVersion".*\n`)
+
+// withoutUIDs is a picture without what differs between an object and one that is made again. The order in which maps are
+// printed is fixed, so the rest can be compared.
+func withoutUIDs(picture string) string { return made.ReplaceAllString(picture, "") }
+
+// remake makes an object anew that the test has deleted.
+func (s *scene) remake(resource, namespace string, before *unstructured.Unstructured) {
+	again := written(*before)
+	for _, given := range []string{"uid", "creationTimestamp"} {
+		unstructured.RemoveNestedField(again.Object, "metadata", given)
+	}
+	_, err := s.resource(s.T, resource, namespace).Create(cleanup, again, metav1.CreateOptions{})
 	assert.NoError(s, err)
 }

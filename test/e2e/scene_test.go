@@ -125,8 +125,12 @@ func field[T any](s *scene, object *unstructured.Unstructured, path ...string) T
 	return typed
 }
 
-// rolloutPatience is how long controllers have for a rollout, which takes them a second.
-const rolloutPatience = 60 * time.Second
+const (
+	// rolloutPatience is how long controllers have for a rollout, which takes them a second.
+	rolloutPatience = 60 * time.Second
+	// pause is how long tests wait before they look again.
+	pause = 50 * time.Millisecond
+)
 
 // settled waits until no rollout is under way in the namespace and no old pod is left.
 func (s *scene) settled() {
@@ -139,7 +143,7 @@ func (s *scene) settled() {
 			}
 		}
 		assert.GreaterOrEqual(c, pods, int64(len(s.list("pods"))), "old pods are left")
-	}, rolloutPatience, 20*time.Millisecond)
+	}, rolloutPatience, pause)
 }
 
 // podsWanted is how many pods a workload has once its rollout is over; c fails while it is not.
