@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
@@ -71,6 +72,28 @@ var (
 	allDone      = []string{"done Namespace test", "done Gateway test/server", "done VirtualService test/old"}
 	allUnchanged = []string{"unchanged Namespace test", "unchanged Gateway test/server", "unchanged VirtualService test/old"}
 )
+
+// An update of what the plan saw needs no look at the object before it; if somebody has written the object since, it is looked
+// at, and the change made on what is there now.
+func TestApplyToWhatThePlanSaw(t *testing.T) {
+	store, p := threeChanges(t)
+	seen := &unstructured.Unstructured{}
+	seen.Object, _ = store.get(namespacePath).(map[string]any)
+	seen = seen.DeepCopy()
+	seen.SetManagedFields([]metav1.ManagedFieldsEntry{{Manager: "kubectl-create", Operation: metav1.ManagedFieldsOperationUpdate}})
+	p.Changes[0].Object = seen
+
+	result, err := store.client.Apply(t.Context(), plan.Plan{Changes: p.Changes[:1]}, ApplyOptions{})
+	require.NoError(t, err)
+	assert.Equal(t, allDone[:1], account(result))
+	assert.Equal(t, 1, store.writes)
+
+	p.Changes[0].Edits = []plan.Edit{plan.Set(seen, "yes", "metadata", "labels", "second")}
+	result, err = store.client.Apply(t.Context(), plan.Plan{Changes: p.Changes[:1]}, ApplyOptions{})
+	require.NoError(t, err)
+	assert.Equal(t, allDone[:1], account(result))
+	assert.Equal(t, map[string]any{"istio-injection": "enabled", "second": "yes", "team": "shop"}, store.get(namespacePath, "metadata", "labels"))
+}
 
 func TestApply(t *testing.T) {
 	store, p := threeChanges(t)

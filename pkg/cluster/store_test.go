@@ -64,6 +64,8 @@ func (s *fakeStore) stamped(object map[string]any) map[string]any {
 	return object
 }
 
+var resourceVersion = plan.Path{"metadata", "resourceVersion"}
+
 func (s *fakeStore) serve(w http.ResponseWriter, r *http.Request) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -72,6 +74,12 @@ func (s *fakeStore) serve(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.Method == http.MethodPatch:
 		applied := body(s.t, r)
+		if wanted, conditional := resourceVersion.Get(applied); conditional && there {
+			if has, _ := resourceVersion.Get(live); has != wanted {
+				fail(http.StatusConflict, metav1.StatusReasonConflict, "the object has been modified")(w, r)
+				return
+			}
+		}
 		after := s.merged(live, applied)
 		code := http.StatusOK
 		if !there {

@@ -123,3 +123,11 @@ func TestOwnedByOthers(t *testing.T) {
 		})
 	}
 }
+
+// Istio's own validator is asked too: a host given twice is a VirtualService that it does not take.
+func TestIstioRefusal(t *testing.T) {
+	s := on(t, onDefault)
+	s.given(server)
+	s.refuses(recipe("--host", "grpc.example.com", "--host", "grpc.example.com")...)
+	s.golden()
+}
