@@ -30,6 +30,19 @@ func needs(options Options) []string {
 	return append(names, options.Programs...)
 }
 
+// Build builds what a stack with the options is made of, as far as it is not in the cache, and starts nothing. After it,
+// Start needs no network but the loopback interface.
+func Build(ctx context.Context, options Options) error {
+	if err := options.complete(); err != nil {
+		return err
+	}
+	_, err := binaries.Ensure(ctx, options.Log, needs(options)...)
+	return err
+}
+
+// CacheFolder returns the project's folder in the user's cache.
+func CacheFolder() (string, error) { return binaries.CacheFolder() }
+
 // launch starts a stack in the folder, which only the caller uses, and returns it when it works. It is tethered to this
 // process. A stack that does not come up leaves nothing.
 func launch(ctx context.Context, folder string, options Options) (*Stack, error) {
@@ -144,7 +157,13 @@ func (s *Stack) startControllers(ctx context.Context) error {
 	if err := s.cluster.CreateNode(ctx, s.record.Options.KubeletVersion); err != nil {
 		return fmt.Errorf("create the node: %w", err)
 	}
-	return s.run(plane.Kwok(config))
+	if !s.record.Options.DataPlane {
+		return s.run(plane.Kwok(config))
+	}
+	if err := s.cluster.DefinePortForwards(ctx); err != nil {
+		return err
+	}
+	return s.run(plane.Kwok(config, "--enable-crds="+manifests.PortForwardKind))
 }
 
 // awaitAll returns when everything that was started does its work.
@@ -163,4 +182,10 @@ func (s *Stack) awaitAll(ctx context.Context) error {
 		group.Go(func() error { return s.awaitMesh(ctx) })
 	}
 	return group.Wait()
+}
+
+// ForwardPorts lets port-forwarding to the pod lead to what listens on the pod's address on these ports. The stack must
+// have been started with Options.DataPlane, and the pod must have an address.
+func (s *Stack) ForwardPorts(ctx context.Context, namespace, pod string, ports ...int32) error {
+	return s.cluster.ForwardPorts(ctx, namespace, pod, ports...)
 }

@@ -55,6 +55,16 @@ func (s *Stack) XDSAddress(revision string) string {
 	return ports.Local(own.GRPC)
 }
 
+// SecureXDSAddress returns where the revision's istiod serves configuration to proxies that authenticate over TLS, or "" if
+// there is none. Only such proxies get the contents of Secrets.
+func (s *Stack) SecureXDSAddress(revision string) string {
+	own, ok := s.istiods()[revision]
+	if !ok {
+		return ""
+	}
+	return ports.Local(own.SecureGRPC)
+}
+
 // installMesh applies definitions and charts and starts the istiods. It does not wait for them.
 func (s *Stack) installMesh(ctx context.Context) error {
 	folder := s.record.Plane.Binaries[binaries.IstioManifests]
@@ -108,13 +118,25 @@ func (s *Stack) chartObjects(folder string) ([]*unstructured.Unstructured, error
 	if err := manifests.CallLocally(objects, webhookPorts); err != nil {
 		return nil, err
 	}
+	if s.record.Options.DataPlane {
+		if err := manifests.ForStockEnvoy(objects); err != nil {
+			return nil, err
+		}
+	}
 	return objects, manifests.OpenGatewayPorts(objects, s.record.Options.GatewayPorts)
 }
+
+// stockEnvoyEnv keeps istiod from configuring the filters that only Istio's build of Envoy has.
+// Source: Istio pilot/pkg/features (MetadataExchange, ALPNFilter).
+var stockEnvoyEnv = []string{"PILOT_ENABLE_METADATA_EXCHANGE=false", "PILOT_ENABLE_ALPN_FILTER=false"}
 
 func (s *Stack) istiodCommand(revision string) (supervise.Command, error) {
 	extra := slices.Clone(s.record.Options.IstiodEnv)
 	if s.record.Options.OrdinarySidecars {
 		extra = append(extra, "ENABLE_NATIVE_SIDECARS=false")
+	}
+	if s.record.Options.DataPlane {
+		extra = append(extra, stockEnvoyEnv...)
 	}
 	return s.record.Plane.Istiod(revision, s.istiods()[revision], extra)
 }

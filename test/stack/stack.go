@@ -58,6 +58,9 @@ type Options struct {
 	OrdinarySidecars bool
 	// IstiodEnv are more environment variables for istiod, in the form NAME=value.
 	IstiodEnv []string
+	// DataPlane prepares the stack for real calls: the configuration that istiod gives to proxies has nothing in it that only
+	// Istio's own build of Envoy knows, and ForwardPorts works. See package netns for addresses of pods that can be listened on.
+	DataPlane bool
 	// Audit lets the API server log every request; see Stack.AuditLog.
 	Audit bool
 	// Data is a folder in which StopAndKeep has kept what an earlier stack's etcd held, for the stack to begin with. Empty: it

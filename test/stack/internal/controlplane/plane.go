@@ -115,13 +115,14 @@ func (p *Plane) Scheduler() (supervise.Command, error) {
 		"--kube-api-qps=200", "--kube-api-burst=400")
 }
 
-// Kwok returns the command of kwok, which plays the kubelet of every node with the stages of the file.
-func (p *Plane) Kwok(stages string) (supervise.Command, error) {
-	return p.command("kwok", binaries.Kwok,
-		"--kubeconfig="+p.Credentials.Admin, "--config="+stages, "--manage-all-nodes",
+// Kwok returns the command of kwok, which plays the kubelet of every node with the stages of the file, with more flags.
+func (p *Plane) Kwok(stages string, more ...string) (supervise.Command, error) {
+	return p.command("kwok", binaries.Kwok, append([]string{
+		"--kubeconfig=" + p.Credentials.Admin, "--config=" + stages, "--manage-all-nodes",
 		"--cidr=10.244.0.0/16", "--node-ip=127.0.0.1", "--node-lease-duration-seconds=40",
-		"--server-address="+ports.Local(p.Ports.Kubelet), fmt.Sprintf("--node-port=%d", p.Ports.Kubelet),
-		"--tls-cert-file="+p.Credentials.ServerCert, "--tls-private-key-file="+p.Credentials.ServerKey)
+		"--server-address=" + ports.Local(p.Ports.Kubelet), fmt.Sprintf("--node-port=%d", p.Ports.Kubelet),
+		"--tls-cert-file=" + p.Credentials.ServerCert, "--tls-private-key-file=" + p.Credentials.ServerKey,
+	}, more...)...)
 }
 
 // IstiodName returns the name of the process of the revision's istiod, which is also its Deployment's.
