@@ -52,6 +52,7 @@ type Options struct {
 // Client speaks to one API server. It may be used by several goroutines at once.
 type Client struct {
 	rest   *rest.RESTClient
+	config *rest.Config
 	server string
 
 	discovery sync.Mutex
@@ -75,7 +76,7 @@ func New(config *rest.Config, options Options) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the kubeconfig cannot be used to reach %s: %w; check the context's cluster and user entries", config.Host, err)
 	}
-	return &Client{rest: client, server: serverName(client)}, nil
+	return &Client{rest: client, config: config, server: serverName(client)}, nil
 }
 
 // Server is the API server's URL, as messages name it.

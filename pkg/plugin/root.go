@@ -54,6 +54,7 @@ connections, are balanced over its pods; and find what is wrong where they are n
 		newCreateCommand(streams, clients, nil),
 		newDeleteCommand(streams, clients, nil),
 		newStatusCommand(streams, clients, nil),
+		newVerifyCommand(streams, clients, nil),
 		newLintCommand(streams, clients, nil),
 		newExplainCommand(streams),
 		newVersionCommand(streams, clients, nil),

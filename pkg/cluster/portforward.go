@@ -1,0 +1,116 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/httpstream"
+	"k8s.io/client-go/tools/portforward"
+	"k8s.io/client-go/transport/spdy"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+// PortForwardPermission is the right that PortForward takes.
+func PortForwardPermission(namespace string) Permission {
+	return Permission{Verb: "create", Resource: "pods/portforward", Namespace: namespace}
+}
+
+// PortForward leads a port of the loopback interface to a port of a pod, through the API server, until it is closed. Every
+// connection to the local port is one to the pod.
+type PortForward struct {
+	// Address is the local end, host:port.
+	Address string
+
+	stop  chan struct{}
+	ended chan struct{}
+}
+
+// PortForward begins to forward, and returns when it works. The connection is kubectl's: WebSocket, and where the server or
+// something on the way does not know it, SPDY.
+func (c *Client) PortForward(ctx context.Context, pod types.NamespacedName, port int32) (*PortForward, error) {
+	asked := request{permission: PortForwardPermission(pod.Namespace), object: "a port-forward to " + podName(pod), limit: readTimeout}
+	dialer, err := c.podDialer(pod)
+	if err != nil {
+		return nil, fmt.Errorf("no port can be forwarded to %s: %w", podName(pod), err)
+	}
+	forward := &PortForward{stop: make(chan struct{}), ended: make(chan struct{})}
+	ready, failed := make(chan struct{}), make(chan error, 1)
+	forwarder, err := portforward.NewOnAddresses(dialer, []string{"127.0.0.1"}, []string{"0:" + strconv.Itoa(int(port))}, forward.stop, ready, io.Discard, io.Discard)
+	if err != nil {
+		return nil, fmt.Errorf("no port can be forwarded to %s: %w", podName(pod), err)
+	}
+	go func() {
+		defer close(forward.ended)
+		failed <- forwarder.ForwardPorts()
+	}()
+	select {
+	case <-ctx.Done():
+		close(forward.stop)
+		return nil, c.failure(ctx, asked, ctx.Err())
+	case err := <-failed:
+		return nil, fmt.Errorf("no port can be forwarded to %s: %w", podName(pod), ended(err))
+	case <-ready:
+	}
+	ports, err := forwarder.GetPorts()
+	if err != nil {
+		forward.Close()
+		return nil, fmt.Errorf("no port can be forwarded to %s: %w", podName(pod), err)
+	}
+	forward.Address = net.JoinHostPort("127.0.0.1", strconv.Itoa(int(ports[0].Local)))
+	return forward, nil
+}
+
+// ended gives an error where forwarding has ended without any.
+func ended(err error) error {
+	if err == nil {
+		return errors.New("the API server has ended it")
+	}
+	return err
+}
+
+// Close ends the forwarding and its connections.
+func (f *PortForward) Close() {
+	close(f.stop)
+	<-f.ended
+}
+
+func (c *Client) podDialer(pod types.NamespacedName) (httpstream.Dialer, error) {
+	target := c.podURL(pod, "portforward")
+	transport, upgrader, err := spdy.RoundTripperFor(c.config)
+	if err != nil {
+		return nil, err
+	}
+	old := spdy.NewDialer(upgrader, &http.Client{Transport: transport}, http.MethodPost, target)
+	tunnel, err := portforward.NewSPDYOverWebsocketDialer(target, c.config)
+	if err != nil {
+		return nil, err
+	}
+	return portforward.NewFallbackDialer(tunnel, old, func(err error) bool {
+		return httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err)
+	}), nil
+}
+
+func (c *Client) podURL(pod types.NamespacedName, subresource string) *url.URL {
+	return at(c.rest.Post(), mesh.KindPod.Info().GroupVersionResource(), pod.Namespace, pod.Name).SubResource(subresource).URL()
+}
+
+// GetFromPod asks a pod by HTTP, through the API server, and gives the body of its answer.
+func (c *Client) GetFromPod(ctx context.Context, pod types.NamespacedName, port int32, path string) ([]byte, error) {
+	name := net.JoinHostPort(pod.Name, strconv.Itoa(int(port)))
+	asked := request{permission: Permission{Verb: "get", Resource: "pods/proxy", Namespace: pod.Namespace}, object: "metrics of " + podName(pod), limit: readTimeout}
+	body, err := bytesOf(at(c.rest.Get(), mesh.KindPod.Info().GroupVersionResource(), pod.Namespace, name).
+		SubResource("proxy").Suffix(path).Timeout(readTimeout).SetHeader("Accept", "*/*").Do(ctx))
+	return body, c.failure(ctx, asked, err)
+}
+
+func podName(pod types.NamespacedName) string {
+	return mesh.Key{Kind: mesh.KindPod, Namespace: pod.Namespace, Name: pod.Name}.String()
+}

@@ -1,0 +1,93 @@
+package expose
+
+import (
+	"net"
+	"slices"
+	"strconv"
+
+	networkingapi "istio.io/api/networking/v1alpha3"
+	core "k8s.io/api/core/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+// Entrance is where calls from outside enter on their way to a workload: one for each route of a gateway that leads there.
+type Entrance struct {
+	Route *mesh.GatewayRoute
+	// Addresses are host:port outside, the best first; none where the gateway has no address.
+	Addresses []string
+	// ListenerPort is the port in the gateway's pods.
+	ListenerPort int32
+	TLS          bool
+	// MutualTLS says that the client must show a certificate.
+	MutualTLS bool
+	// Authority is one that the route takes; empty where any will do.
+	Authority string
+	// Service and ServicePort are what the gateway calls.
+	Service     *core.Service
+	ServicePort int32
+	// Broken says that no call gets through, as far as the objects tell.
+	Broken bool
+}
+
+// Gateway are the proxies that the calls go through.
+func (e *Entrance) Gateway() *mesh.GatewayWorkload { return e.Route.Server.Workload }
+
+// Entrances are the ways into a workload through Gateways and VirtualServices: those that are whole first, then those that
+// take every call, then as routes are ordered.
+func Entrances(snapshot *mesh.Snapshot, workload *mesh.Workload) []*Entrance {
+	var entrances []*Entrance
+	for _, service := range snapshot.ServicesSelecting(workload) {
+		for i := range service.Spec.Ports {
+			port := service.Spec.Ports[i].Port
+			for _, route := range snapshot.RoutesTo(service, port) {
+				if route.Server.Workload != nil {
+					entrances = append(entrances, entranceOf(snapshot, route, service, port))
+				}
+			}
+		}
+	}
+	slices.SortStableFunc(entrances, func(a, b *Entrance) int { return a.rank() - b.rank() })
+	return entrances
+}
+
+func (e *Entrance) rank() int {
+	switch {
+	case e.Broken:
+		return 3
+	case len(e.Addresses) == 0:
+		return 2
+	case !e.Route.CatchesAll():
+		return 1
+	default:
+		return 0
+	}
+}
+
+func entranceOf(snapshot *mesh.Snapshot, route *mesh.GatewayRoute, service *core.Service, port int32) *Entrance {
+	server := route.Server
+	mode := server.Spec.GetTls().GetMode()
+	entrance := &Entrance{
+		Route: route, ListenerPort: server.ListenerPort, Service: service, ServicePort: port,
+		TLS:       server.IsTLS(),
+		MutualTLS: mode == networkingapi.ServerTLSSettings_MUTUAL || mode == networkingapi.ServerTLSSettings_OPTIONAL_MUTUAL,
+		Authority: concreteHost([]string{route.Host}),
+	}
+	outside, open := outsidePort(snapshot, server)
+	for _, address := range snapshot.Addresses(server.Workload) {
+		entrance.Addresses = append(entrance.Addresses, net.JoinHostPort(address, strconv.Itoa(int(outside))))
+	}
+	entrance.Broken = !open || !server.Lives() || route.Shadowed != nil
+	return entrance
+}
+
+// outsidePort is the port of the gateway's Services that leads to a server's listener, or where none does the server's own
+// number, at which clients will try.
+func outsidePort(snapshot *mesh.Snapshot, server *mesh.Server) (port int32, open bool) {
+	for _, candidate := range snapshot.OpenPorts(server.Workload) {
+		if candidate.TargetPort == server.ListenerPort {
+			return candidate.Port.Port, true
+		}
+	}
+	return int32(server.Spec.GetPort().GetNumber()), false
+}

@@ -1,0 +1,126 @@
+package plugin
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/traffic"
+)
+
+// verifyFlags are the command's flags as they are typed.
+type verifyFlags struct {
+	address     string
+	requests    int
+	concurrency int
+	rate        float64
+	timeout     time.Duration
+	compare     bool
+
+	call        string
+	data        string
+	protoFiles  []string
+	importPaths []string
+
+	tls       bool
+	tlsFiles  traffic.TLSOptions
+	authority string
+	headers   []string
+	output    string
+}
+
+// verifyOptions is what Run needs, checked and complete.
+type verifyOptions struct {
+	streams report.Streams
+	clients *factory
+
+	workload mesh.Key
+	trial    trial
+	output   string
+}
+
+func newVerifyCommand(streams report.Streams, clients *factory, run func(context.Context, *verifyOptions) error) *cobra.Command {
+	flags := &verifyFlags{}
+	if run == nil {
+		run = func(ctx context.Context, options *verifyOptions) error { return options.run(ctx) }
+	}
+	command := &cobra.Command{
+		Use:   "verify TYPE/NAME",
+		Short: "Make real gRPC calls to a workload and show which pods answer",
+		Long: `Make real gRPC calls over one connection, and show which pods answered them.
+
+The calls go where status shows the way: to the gateway's address, or where it has
+none, through a port-forward to a gateway's pod. They are calls of the health service,
+else of server reflection, else what --call says. Who answered is read from the
+gateway's own counters, through a port-forward; where that is not allowed, from those
+of the pods' proxies.
+
+Exits with 1 if calls fail, or if their spread over the ready pods is no accident.`,
+		Example: example(`
+			# 200 calls
+			` + name + ` verify deployment/server -n test
+
+			# The same calls straight to a pod of the Service too, to see the difference
+			` + name + ` verify deployment/server -n test --compare
+
+			# A method of your own, through the server's reflection
+			` + name + ` verify deployment/orders -n shop --call shop.v1.Orders/Get -d '{"id": "1"}'
+
+			# Over TLS, with the authority of a route
+			` + name + ` verify deployment/server -n test --cacert ca.crt --authority grpc.example.com`),
+		RunE: func(command *cobra.Command, arguments []string) error {
+			options, err := flags.toOptions(streams, clients, command, arguments)
+			if err != nil {
+				return err
+			}
+			return run(command.Context(), options)
+		},
+	}
+	flags.add(command)
+	return command
+}
+
+func (f *verifyFlags) add(command *cobra.Command) {
+	flags := command.Flags()
+	flags.StringVar(&f.address, "address", "", "Where to call, as HOST:PORT (default: the gateway's address)")
+	flags.IntVar(&f.requests, "requests", defaultTrial.run.Requests, "How many calls to make")
+	flags.IntVar(&f.concurrency, "concurrency", defaultTrial.run.Concurrency, "How many calls are under way at the same time")
+	flags.Float64Var(&f.rate, "rate", 0, "How many calls to begin in a second at most (0: no limit)")
+	flags.DurationVar(&f.timeout, "timeout", defaultTrial.timeout, "How long to go on in all")
+	flags.BoolVar(&f.compare, "compare", false, "Make the same calls over a connection to the Service too, past the gateway")
+	flags.StringVar(&f.call, "call", "", "Method to call, as package.Service/Method (default: health, else reflection)")
+	flags.StringVarP(&f.data, "data", "d", "", "With --call: the request as JSON")
+	flags.StringArrayVar(&f.protoFiles, "proto", nil, "With --call: .proto file that describes the method; may be repeated (default: reflection)")
+	flags.StringArrayVar(&f.importPaths, "import-path", nil, "With --proto: directory in which files and imports are found; may be repeated")
+	flags.BoolVar(&f.tls, "tls", false, "Speak TLS (default: as the gateway's server does)")
+	flags.BoolVar(&f.tlsFiles.InsecureSkipVerify, "insecure-skip-verify", false, "Believe any certificate")
+	flags.StringVar(&f.tlsFiles.CACertificate, "cacert", "", "PEM file of the authorities to believe (default: the system's)")
+	flags.StringVar(&f.tlsFiles.Certificate, "cert", "", "PEM file of the client's certificate")
+	flags.StringVar(&f.tlsFiles.Key, "key", "", "PEM file of the client's key")
+	flags.StringVar(&f.authority, "authority", "", "The :authority of the calls (default: one that the route takes)")
+	flags.StringArrayVar(&f.headers, "header", nil, "Header of the calls, as 'NAME: VALUE'; may be repeated")
+	flags.StringVarP(&f.output, "output", "o", "", "json for machines")
+}
+
+func (f *verifyFlags) toOptions(streams report.Streams, clients *factory, command *cobra.Command, arguments []string) (*verifyOptions, error) {
+	kind, workload, err := workloadArgument(arguments)
+	if err != nil {
+		return nil, err
+	}
+	if err := oneOf("output", f.output, "", "json"); err != nil {
+		return nil, err
+	}
+	options := &verifyOptions{streams: streams, clients: clients, output: f.output}
+	if options.trial, err = f.toTrial(command.Flags().Changed("tls")); err != nil {
+		return nil, err
+	}
+	namespace, err := clients.namespace()
+	if err != nil {
+		return nil, err
+	}
+	options.workload = mesh.Key{Kind: kind, Namespace: namespace, Name: workload}
+	return options, nil
+}

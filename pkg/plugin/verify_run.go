@@ -1,0 +1,175 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/traffic"
+)
+
+func (o *verifyOptions) run(ctx context.Context) error {
+	client, err := o.clients.client()
+	if err != nil {
+		return err
+	}
+	loaded, err := loadPath(ctx, client, o.workload.Namespace)
+	if err != nil {
+		return err
+	}
+	workload, err := expose.FindWorkload(loaded.Snapshot, o.workload.Kind, o.workload.Namespace, o.workload.Name)
+	if err != nil {
+		return withGaps(err, loaded)
+	}
+	return verify(ctx, o.streams, client, loaded.Snapshot, workload, o.trial, o.output)
+}
+
+// verify makes the trial and prints what it has shown. Its error is errBadAnswer where that is bad.
+func verify(ctx context.Context, streams report.Streams, client *cluster.Client, snapshot *mesh.Snapshot, workload *mesh.Workload, t trial, output string) error {
+	v := &verifier{streams: streams, client: client, snapshot: snapshot, workload: workload, trial: t}
+	if entrances := expose.Entrances(snapshot, workload); len(entrances) > 0 {
+		v.entrance = entrances[0]
+	}
+	shown, err := v.make(ctx)
+	if err != nil {
+		return err
+	}
+	if !shown.Good() {
+		lint := checks.Run(snapshot, checks.Options{Only: checks.OnPathOf(snapshot, workload.Key)})
+		shown.Findings = lint.Findings
+	}
+	if output == "json" {
+		err = report.VerificationJSON(streams.Out, shown)
+	} else {
+		err = report.VerificationText(streams.Out, shown, streams.OutColour)
+	}
+	if err == nil && !shown.Good() {
+		return errBadAnswer
+	}
+	return err
+}
+
+// verifier makes one trial.
+type verifier struct {
+	streams  report.Streams
+	client   *cluster.Client
+	snapshot *mesh.Snapshot
+	workload *mesh.Workload
+	trial    trial
+	// entrance is nil where no gateway is known to lead to the workload.
+	entrance *expose.Entrance
+}
+
+// make makes the calls, within the trial's time.
+func (v *verifier) make(ctx context.Context) (*report.Verification, error) {
+	shown := &report.Verification{Workload: v.workload.Key}
+	if v.entrance == nil && v.trial.address == "" {
+		shown.Verdict, shown.Why = traffic.NotExposed, "no route of a gateway leads to the workload: create makes one, and --address calls elsewhere"
+		return shown, nil
+	}
+	bounded, cancel := context.WithTimeout(ctx, v.trial.timeout)
+	defer cancel()
+	address, done, err := v.address(bounded, shown)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	watched := v.observe(bounded)
+	defer watched.close()
+	if err := v.calls(bounded, v.trial.target(v.entrance, address), watched, shown); err != nil {
+		return nil, err
+	}
+	if v.trial.compare {
+		if shown.Compared, err = v.compare(bounded); err != nil {
+			return nil, err
+		}
+	}
+	return shown, ctx.Err()
+}
+
+// address is where to call: what the user says, the gateway's address, or a port-forward to one of its pods.
+func (v *verifier) address(ctx context.Context, shown *report.Verification) (address string, done func(), err error) {
+	done = func() {}
+	switch {
+	case v.trial.address != "":
+		address = v.trial.address
+	case len(v.entrance.Addresses) > 0:
+		address = v.entrance.Addresses[0]
+	case len(v.entrance.Gateway().Pods) == 0:
+		return "", nil, fmt.Errorf("%s has no address outside and no pod: there is nothing to call; name an address with --address", v.entrance.Gateway())
+	default:
+		pod := v.entrance.Gateway().Pods[0]
+		forward, err := v.client.PortForward(ctx, types.NamespacedName{Namespace: pod.Namespace, Name: pod.Name}, v.entrance.ListenerPort)
+		if err != nil {
+			return "", nil, fmt.Errorf("%s has no address outside, and %w", v.entrance.Gateway(), err)
+		}
+		shown.Address = fmt.Sprintf("port %d of %s by port-forward", v.entrance.ListenerPort, mesh.KeyOf(pod))
+		return forward.Address, forward.Close, nil
+	}
+	shown.Address = address
+	return address, done, nil
+}
+
+// calls makes the calls to a target and judges them.
+func (v *verifier) calls(ctx context.Context, target traffic.Target, watched observer, shown *report.Verification) error {
+	connection, err := traffic.Connect(target)
+	if err != nil {
+		return err
+	}
+	defer connection.Close()
+	call, err := traffic.Choose(ctx, connection, v.trial.wish)
+	if err != nil {
+		return err
+	}
+	before, err := watched.count(ctx)
+	if err != nil {
+		shown.Notes = append(shown.Notes, err.Error())
+	}
+	options := v.trial.run
+	progress := report.NewProgress(v.streams, options.Requests)
+	options.Progress = progress.Show
+	shown.Call, shown.Result = call.Name, traffic.Run(ctx, connection, call, options)
+	progress.Clear()
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return ctx.Err()
+	}
+	shown.Connections = connection.Made()
+	if call.Note != "" {
+		shown.Notes = append(shown.Notes, call.Note)
+	}
+	if before != nil {
+		after, err := watched.count(ctx)
+		if err != nil {
+			shown.Notes = append(shown.Notes, err.Error())
+		} else {
+			shown.Shares, shown.CountedBy = watched.shares(after.Since(before)), watched.name()
+		}
+	}
+	v.addNotes(shown, target)
+	shown.Verdict, shown.Why = traffic.Judge(shown.Result, shown.Shares)
+	return nil
+}
+
+// addNotes says what may surprise.
+func (v *verifier) addNotes(shown *report.Verification, target traffic.Target) {
+	if shown.Connections > 1 {
+		shown.Notes = append(shown.Notes, fmt.Sprintf("the other side closed the connection in between: there were %d", shown.Connections))
+	}
+	if v.entrance != nil && v.entrance.MutualTLS && target.TLS != nil && len(target.TLS.Certificates) == 0 {
+		shown.Notes = append(shown.Notes, "the gateway asks for a client's certificate: give it with --cert and --key")
+	}
+	var counted uint64
+	for _, share := range shown.Shares {
+		counted += share.Calls
+	}
+	if made := uint64(shown.Result.Made); counted > made {
+		shown.Notes = append(shown.Notes, fmt.Sprintf("%d requests of others, or second attempts of the gateway's, were counted too", counted-made))
+	}
+}

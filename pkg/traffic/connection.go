@@ -1,0 +1,104 @@
+package traffic
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
+)
+
+// connectTimeout bounds how long an address that does not answer keeps the first call waiting.
+const connectTimeout = 5 * time.Second
+
+// Connection carries all calls over one HTTP/2 connection at a time. It is made when the first call needs it.
+type Connection struct {
+	client  *grpc.ClientConn
+	headers metadata.MD
+	made    atomic.Int32
+}
+
+// Connect prepares a connection; nothing is sent yet. The error is about an address that is none.
+func Connect(target Target) (*Connection, error) {
+	c := &Connection{headers: target.Headers}
+	transport := insecure.NewCredentials()
+	if target.TLS != nil {
+		transport = credentials.NewTLS(target.TLS)
+	}
+	options := []grpc.DialOption{
+		grpc.WithTransportCredentials(transport),
+		grpc.WithContextDialer(c.dial),
+		// No settings of the other side's, no retries: each call is one request, whose outcome is shown.
+		grpc.WithDisableServiceConfig(),
+		grpc.WithDisableRetry(),
+		grpc.WithIdleTimeout(0),
+		grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.DefaultConfig, MinConnectTimeout: connectTimeout}),
+		grpc.WithUserAgent("kubectl-grpcexpose"),
+	}
+	if target.Authority != "" {
+		options = append(options, grpc.WithAuthority(target.Authority))
+	}
+	// passthrough: one address, so one connection, whatever a name resolves to.
+	client, err := grpc.NewClient("passthrough:///"+target.Address, options...)
+	if err != nil {
+		return nil, fmt.Errorf("%s cannot be called: %w", target.Address, err)
+	}
+	c.client = client
+	return c, nil
+}
+
+func (c *Connection) dial(ctx context.Context, address string) (net.Conn, error) {
+	connection, err := (&net.Dialer{Timeout: connectTimeout}).DialContext(ctx, "tcp", address)
+	if err == nil {
+		c.made.Add(1)
+	}
+	return connection, err
+}
+
+// Made is how many connections there have been: one, unless the other side has closed it in between.
+func (c *Connection) Made() int { return int(c.made.Load()) }
+
+// Close ends the connection.
+func (c *Connection) Close() { _ = c.client.Close() }
+
+// withHeaders adds what each call carries.
+func (c *Connection) withHeaders(ctx context.Context) context.Context {
+	if len(c.headers) == 0 {
+		return ctx
+	}
+	return metadata.NewOutgoingContext(ctx, c.headers)
+}
+
+// invoke makes one unary call. Its error is a gRPC status.
+func (c *Connection) invoke(ctx context.Context, method string, request []byte) error {
+	var response []byte
+	return c.client.Invoke(c.withHeaders(ctx), method, request, &response, grpc.ForceCodec(bytesCodec{}))
+}
+
+// bytesCodec sends messages that are encoded already, and leaves answers encoded: what they say does not matter here.
+type bytesCodec struct{}
+
+func (bytesCodec) Marshal(message any) ([]byte, error) {
+	encoded, ok := message.([]byte)
+	if !ok {
+		return nil, fmt.Errorf("a message to send is %T", message)
+	}
+	return encoded, nil
+}
+
+func (bytesCodec) Unmarshal(encoded []byte, message any) error {
+	into, ok := message.(*[]byte)
+	if !ok {
+		return fmt.Errorf("a message to receive is %T", message)
+	}
+	*into = encoded
+	return nil
+}
+
+func (bytesCodec) Name() string { return "proto" }
