@@ -10,10 +10,12 @@ import (
 	"net/url"
 	"strconv"
 
+	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/httpstream"
 	"k8s.io/client-go/tools/portforward"
 	"k8s.io/client-go/transport/spdy"
+	"k8s.io/klog/v2"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
@@ -29,7 +31,7 @@ type PortForward struct {
 	// Address is the local end, host:port.
 	Address string
 
-	stop  chan struct{}
+	stop  context.CancelFunc
 	ended chan struct{}
 }
 
@@ -41,10 +43,13 @@ func (c *Client) PortForward(ctx context.Context, pod types.NamespacedName, port
 	if err != nil {
 		return nil, fmt.Errorf("no port can be forwarded to %s: %w", podName(pod), err)
 	}
-	forward := &PortForward{stop: make(chan struct{}), ended: make(chan struct{})}
+	// It lives until Close, not only as long as the caller waits for it. What becomes of single connections their users see.
+	life, stop := context.WithCancel(klog.NewContext(context.WithoutCancel(ctx), logr.Discard()))
+	forward := &PortForward{stop: stop, ended: make(chan struct{})}
 	ready, failed := make(chan struct{}), make(chan error, 1)
-	forwarder, err := portforward.NewOnAddresses(dialer, []string{"127.0.0.1"}, []string{"0:" + strconv.Itoa(int(port))}, forward.stop, ready, io.Discard, io.Discard)
+	forwarder, err := portforward.NewOnAddressesWithContext(life, dialer, []string{"127.0.0.1"}, []string{"0:" + strconv.Itoa(int(port))}, ready, io.Discard, io.Discard)
 	if err != nil {
+		stop()
 		return nil, fmt.Errorf("no port can be forwarded to %s: %w", podName(pod), err)
 	}
 	go func() {
@@ -53,9 +58,10 @@ func (c *Client) PortForward(ctx context.Context, pod types.NamespacedName, port
 	}()
 	select {
 	case <-ctx.Done():
-		close(forward.stop)
+		stop()
 		return nil, c.failure(ctx, asked, ctx.Err())
 	case err := <-failed:
+		stop()
 		return nil, fmt.Errorf("no port can be forwarded to %s: %w", podName(pod), ended(err))
 	case <-ready:
 	}
@@ -78,7 +84,7 @@ func ended(err error) error {
 
 // Close ends the forwarding and its connections.
 func (f *PortForward) Close() {
-	close(f.stop)
+	f.stop()
 	<-f.ended
 }
 

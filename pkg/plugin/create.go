@@ -40,6 +40,7 @@ type createFlags struct {
 	write     writeFlags
 	exitCode  bool
 	printRBAC bool
+	verify    bool
 }
 
 // createOptions is what Run needs, checked and complete.
@@ -52,6 +53,8 @@ type createOptions struct {
 	write     writeOptions
 	exitCode  bool
 	printRBAC bool
+	// verify says to make calls once all is done.
+	verify bool
 	// command is the line that was typed, for "run it again".
 	command string
 }
@@ -117,6 +120,7 @@ func (f *createFlags) add(command *cobra.Command) {
 	flags.StringVar(&f.tlsSecret, "tls-secret", "", "Secret with the certificate, in the namespace of the gateway's pods: the port takes TLS")
 	flags.BoolVar(&f.tlsMutual, "tls-mutual", false, "With --tls-secret: demand a certificate of the client")
 	flags.BoolVar(&f.exitCode, "exit-code", false, "With --dry-run: exit with 1 if there is something to change")
+	flags.BoolVar(&f.verify, "verify", false, "Make real calls in the end, as the command verify does")
 	flags.BoolVar(&f.printRBAC, "print-rbac", false, "Print the least Roles that create needs here, and exit")
 	f.files.add(flags)
 	f.write.add(flags)
@@ -130,7 +134,7 @@ func (f *createFlags) toOptions(streams report.Streams, clients *factory, comman
 	}
 	options := &createOptions{
 		streams: streams, clients: clients, files: files,
-		exitCode: f.exitCode, printRBAC: f.printRBAC, command: typedLine(command, arguments),
+		exitCode: f.exitCode, printRBAC: f.printRBAC, verify: f.verify, command: typedLine(command, arguments),
 	}
 	if options.intent, err = f.toIntent(command, arguments, f.files.given()); err != nil {
 		return nil, err
@@ -143,6 +147,9 @@ func (f *createFlags) toOptions(streams report.Streams, clients *factory, comman
 	}
 	if f.exitCode && options.write.dryRun == dryRunNone {
 		return nil, usage("--exit-code goes with --dry-run")
+	}
+	if f.verify && (options.write.dryRun != dryRunNone || !options.write.wait || options.write.output != "" || f.files.given()) {
+		return nil, usage("--verify calls what has been exposed: not with --dry-run, --wait=false, --output or -f")
 	}
 	return options, nil
 }

@@ -209,7 +209,16 @@ func (o *createOptions) confirm(ctx context.Context, client *cluster.Client, res
 	if !result.Plan.Empty() {
 		o.recordEvent(ctx, client, result, core.EventTypeNormal, "Exposed", exposedMessage(result, exposure))
 	}
-	if worstOf(findings).AtLeast(checks.Warning) {
+	bad := worstOf(findings).AtLeast(checks.Warning)
+	if o.verify {
+		trial := defaultTrial
+		trial.patience = configurationPatience
+		fmt.Fprintln(o.streams.Out)
+		if err := verify(ctx, o.streams, client, loaded.Snapshot, result.Workload, trial, ""); err != nil {
+			return err
+		}
+	}
+	if bad {
 		return errBadAnswer
 	}
 	return nil
@@ -247,6 +256,9 @@ func (o *createOptions) recordEvent(ctx context.Context, client *cluster.Client,
 
 // eventTimeout bounds what is only a courtesy.
 const eventTimeout = 5 * time.Second
+
+// configurationPatience is how long istiod and the gateway may take until new routes work; it is a second as a rule.
+const configurationPatience = 10 * time.Second
 
 func firstLine(err error) string {
 	line, _, _ := strings.Cut(err.Error(), "\n")

@@ -18,14 +18,14 @@ import (
 // the Service's own balancing of connections would, and there it stays.
 func (v *verifier) compare(ctx context.Context) (*report.Verification, error) {
 	if v.entrance == nil {
-		return nil, fmt.Errorf("there is nothing to compare with: no route of a gateway leads to %s", v.workload.Key)
+		return nil, fmt.Errorf("no route of a gateway leads to %s", v.workload.Key)
 	}
 	service := v.entrance.Service
 	endpoints := &podObserver{client: v.client, namespace: service.Namespace, endpoints: expose.EndpointsOf(v.snapshot, service)}
 	pods := endpoints.readyPods()
 	port, ok := v.targetPort()
 	if len(pods) == 0 || !ok {
-		return nil, fmt.Errorf("there is nothing to compare with: no pod of %s is ready", mesh.KeyOf(service))
+		return nil, fmt.Errorf("no pod of %s is ready", mesh.KeyOf(service))
 	}
 	forward, err := v.client.PortForward(ctx, types.NamespacedName{Namespace: service.Namespace, Name: pods[0]}, port)
 	if err != nil {

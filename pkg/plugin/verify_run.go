@@ -88,7 +88,7 @@ func (v *verifier) make(ctx context.Context) (*report.Verification, error) {
 	}
 	if v.trial.compare {
 		if shown.Compared, err = v.compare(bounded); err != nil {
-			return nil, err
+			shown.Notes = append(shown.Notes, "nothing to compare with: "+err.Error())
 		}
 	}
 	return shown, ctx.Err()
@@ -124,6 +124,11 @@ func (v *verifier) calls(ctx context.Context, target traffic.Target, watched obs
 		return err
 	}
 	defer connection.Close()
+	if v.trial.patience > 0 {
+		patient, cancel := context.WithTimeout(ctx, v.trial.patience)
+		traffic.Await(patient, connection, v.trial.wish)
+		cancel()
+	}
 	call, err := traffic.Choose(ctx, connection, v.trial.wish)
 	if err != nil {
 		return err

@@ -21,6 +21,9 @@ type trial struct {
 	// timeout bounds all of it.
 	timeout time.Duration
 	compare bool
+	// patience is how long a first call may fail before the calls begin: what has just been made takes a moment to reach the
+	// gateway. 0 for no time.
+	patience time.Duration
 	// tls is what the user has said about it; nil for nothing.
 	tls *bool
 	// config is for a target that speaks TLS.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
@@ -55,6 +56,22 @@ func Choose(ctx context.Context, c *Connection, wish Wish) (Call, error) {
 	}
 	health.Note = "neither a health service nor reflection answers; name a method of yours with --call"
 	return health, nil
+}
+
+// Await tries until a call succeeds or ctx ends: what has just been configured reaches proxies a moment later. It gives no
+// error: calls that still fail are what Run is to show.
+func Await(ctx context.Context, c *Connection, wish Wish) {
+	const pause = 100 * time.Millisecond
+	for {
+		if call, err := Choose(ctx, c, wish); err == nil && call.make(ctx, c) == nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+	}
 }
 
 func isUnimplemented(err error) bool { return status.Code(err) == codes.Unimplemented }

@@ -27,7 +27,7 @@ func listCall(version string) Call {
 	return Call{Name: method[1:], make: func(ctx context.Context, c *Connection) error {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		asked, err := newReflection(ctx, c, version)
+		asked, err := newConversation(ctx, c, version)
 		if err != nil {
 			return err
 		}
@@ -38,18 +38,18 @@ func listCall(version string) Call {
 	}}
 }
 
-// reflection is a conversation with the server about what it serves.
-type reflection struct {
+// conversation is one with the server about what it serves.
+type conversation struct {
 	stream grpc.ClientStream
 }
 
-func newReflection(ctx context.Context, c *Connection, version string) (*reflection, error) {
+func newConversation(ctx context.Context, c *Connection, version string) (*conversation, error) {
 	description := &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}
 	stream, err := c.client.NewStream(c.withHeaders(ctx), description, reflectionMethod(version))
-	return &reflection{stream: stream}, err
+	return &conversation{stream: stream}, err
 }
 
-func (r *reflection) ask(question *reflectionv1.ServerReflectionRequest) (*reflectionv1.ServerReflectionResponse, error) {
+func (r *conversation) ask(question *reflectionv1.ServerReflectionRequest) (*reflectionv1.ServerReflectionResponse, error) {
 	answer := &reflectionv1.ServerReflectionResponse{}
 	if err := r.stream.SendMsg(question); err != nil {
 		// The stream has ended; receiving gives the status with which it did.
@@ -65,7 +65,7 @@ func describeByReflection(ctx context.Context, c *Connection, name protoreflect.
 	defer cancel()
 	var failure error
 	for _, version := range reflectionVersions {
-		asked, err := newReflection(ctx, c, version)
+		asked, err := newConversation(ctx, c, version)
 		if err == nil {
 			var found protoreflect.Descriptor
 			if found, err = asked.describe(name); err == nil {
@@ -84,7 +84,7 @@ func describeByReflection(ctx context.Context, c *Connection, name protoreflect.
 }
 
 // describe gathers the file that declares the name and all that it imports.
-func (r *reflection) describe(name protoreflect.FullName) (protoreflect.Descriptor, error) {
+func (r *conversation) describe(name protoreflect.FullName) (protoreflect.Descriptor, error) {
 	files := map[string]*descriptorpb.FileDescriptorProto{}
 	first, err := r.files(files, &reflectionv1.ServerReflectionRequest{
 		MessageRequest: &reflectionv1.ServerReflectionRequest_FileContainingSymbol{FileContainingSymbol: string(name)},
@@ -123,7 +123,7 @@ func (r *reflection) describe(name protoreflect.FullName) (protoreflect.Descript
 }
 
 // files adds what an answer has, and gives the imports of it.
-func (r *reflection) files(into map[string]*descriptorpb.FileDescriptorProto, question *reflectionv1.ServerReflectionRequest) (imports []string, err error) {
+func (r *conversation) files(into map[string]*descriptorpb.FileDescriptorProto, question *reflectionv1.ServerReflectionRequest) (imports []string, err error) {
 	answer, err := r.ask(question)
 	if err != nil {
 		return nil, err

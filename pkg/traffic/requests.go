@@ -15,11 +15,11 @@ func ReceivedRequests(metrics []byte) (uint64, error) {
 	var sum uint64
 	for lines := bufio.NewScanner(bytes.NewReader(metrics)); lines.Scan(); {
 		line := lines.Text()
-		labels, value, ok := strings.Cut(line, "} ")
-		if !ok || !strings.HasPrefix(labels, "istio_requests_total{") || !strings.Contains(labels, `reporter="destination"`) {
+		end := strings.LastIndex(line, "} ")
+		if end < 0 || !strings.HasPrefix(line, "istio_requests_total{") || !strings.Contains(line[:end], `reporter="destination"`) {
 			continue
 		}
-		value, _, _ = strings.Cut(value, " ") // a timestamp may follow
+		value, _, _ := strings.Cut(line[end+len("} "):], " ") // a timestamp may follow
 		count, err := strconv.ParseFloat(value, 64)
 		if err != nil {
 			return 0, fmt.Errorf("the proxy's metrics cannot be read: %q", line)
