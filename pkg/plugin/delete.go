@@ -137,11 +137,18 @@ func (o *deleteOptions) findKind(loaded *cluster.Loaded) error {
 		return nil
 	}
 	workload, err := expose.FindWorkload(loaded.Snapshot, "", o.workload.Namespace, o.workload.Name)
-	if err != nil {
-		return withGaps(err, loaded)
+	if err == nil {
+		o.workload = workload.Key
+		return nil
 	}
-	o.workload = workload.Key
-	return nil
+	for _, kind := range []mesh.Kind{mesh.KindDeployment, mesh.KindStatefulSet, mesh.KindDaemonSet} {
+		gone := mesh.Key{Kind: kind, Namespace: o.workload.Namespace, Name: o.workload.Name}
+		if removal, failed := expose.Remove(gone, loaded.Snapshot); failed == nil && !removal.Plan.Empty() {
+			o.workload = gone
+			return nil
+		}
+	}
+	return withGaps(err, loaded)
 }
 
 func (o *deleteOptions) carryOut(ctx context.Context, client *cluster.Client, rights *cluster.Access, snapshot *mesh.Snapshot, removal *expose.Removal) error {

@@ -1,0 +1,76 @@
+package plugin
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
+)
+
+func TestDeleteOptions(t *testing.T) {
+	tests := map[string]struct {
+		arguments []string
+		workload  mesh.Key
+		dryRun    string
+		problem   string
+	}{
+		"kind and name":    {[]string{"sts/server", "-n", "test"}, mesh.Key{Kind: mesh.KindStatefulSet, Namespace: "test", Name: "server"}, "none", ""},
+		"name alone":       {[]string{"server"}, mesh.Key{Namespace: "default", Name: "server"}, "none", ""},
+		"dry run":          {[]string{"server", "--dry-run=server"}, mesh.Key{Namespace: "default", Name: "server"}, "server", ""},
+		"no name":          {nil, mesh.Key{}, "", "name the workload"},
+		"exit code alone":  {[]string{"server", "--exit-code"}, mesh.Key{}, "", "--exit-code goes with --dry-run"},
+		"no such dry run":  {[]string{"server", "--dry-run=x"}, mesh.Key{}, "", "--dry-run=x: must be one of none, client, server"},
+		"no such kind":     {[]string{"service/server"}, mesh.Key{}, "", `"service" is not a kind of workload`},
+		"bad namespace":    {[]string{"server", "-n", "A"}, mesh.Key{}, "", `--namespace "A" is not a namespace's name`},
+		"time that is not": {[]string{"server", "--timeout=-1s"}, mesh.Key{}, "", "--timeout=-1s: must be more than nothing"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("KUBECONFIG", "/nowhere")
+			streams, _, _ := report.FakeStreams("")
+			connection := newConnection()
+			var got *deleteOptions
+			command := newDeleteCommand(streams, newFactory(connection), func(_ context.Context, options *deleteOptions) error {
+				got = options
+				return nil
+			})
+			connection.addFlags(command.PersistentFlags())
+			command.SilenceErrors, command.SilenceUsage = true, true
+			command.SetArgs(test.arguments)
+			err := command.Execute()
+			if test.problem != "" {
+				require.ErrorContains(t, err, test.problem)
+				return
+			}
+			require.NoError(t, err)
+			assert.Equal(t, test.workload, got.workload)
+			assert.Equal(t, test.dryRun, got.write.dryRun)
+		})
+	}
+}
+
+// TestDeleteFindsMarksOfWhatIsGone: a workload that was deleted by hand is found by what create left for it.
+func TestDeleteFindsMarksOfWhatIsGone(t *testing.T) {
+	manifests := manifestsOf(t, `
+apiVersion: v1
+kind: Service
+metadata:
+  name: server
+  namespace: test
+  labels: {app.kubernetes.io/managed-by: kubectl-grpcexpose}
+  annotations: {grpcexpose/for: StatefulSet/test/server}
+`)
+	loaded := &cluster.Loaded{Snapshot: mesh.New(manifests.Objects, mesh.Options{Now: time.Now()})}
+	options := &deleteOptions{workload: mesh.Key{Namespace: "test", Name: "server"}}
+	require.NoError(t, options.findKind(loaded))
+	assert.Equal(t, mesh.Key{Kind: mesh.KindStatefulSet, Namespace: "test", Name: "server"}, options.workload)
+
+	options.workload = mesh.Key{Namespace: "test", Name: "other"}
+	require.ErrorContains(t, options.findKind(loaded), `called "other"`)
+}
