@@ -72,5 +72,5 @@ metadata:
 	assert.Equal(t, mesh.Key{Kind: mesh.KindStatefulSet, Namespace: "test", Name: "server"}, options.workload)
 
 	options.workload = mesh.Key{Namespace: "test", Name: "other"}
-	require.ErrorContains(t, options.findKind(loaded), `called "other"`)
+	require.ErrorContains(t, options.findKind(loaded), `there is no namespace "test"`)
 }
