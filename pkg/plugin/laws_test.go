@@ -28,31 +28,37 @@ var corpusNow = time.Date(2026, time.June, 1, 12, 0, 0, 0, time.UTC)
 
 const corpus = "../checks/testdata/corpus"
 
-// corpusMeshes are the meshes of the corpus, by name.
-func corpusMeshes(t *testing.T) map[string]*mesh.Snapshot {
+// corpusNames are the names of the corpus's meshes.
+func corpusNames(t *testing.T) []string {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(corpus, "[a-z]*.yaml"))
 	require.NoError(t, err)
 	require.NotEmpty(t, paths)
-	meshes := map[string]*mesh.Snapshot{}
-	for _, path := range paths {
-		text, err := os.ReadFile(path)
-		require.NoError(t, err)
-		base := "default"
-		for line := range strings.Lines(string(text)) {
-			if named, ok := strings.CutPrefix(line, "# base: "); ok {
-				base = strings.TrimSpace(named)
-			}
-		}
-		files := []string{path}
-		if base != "none" {
-			files = []string{filepath.Join(corpus, "_base-"+base+".yaml"), path}
-		}
-		manifests, err := manifest.Load(manifest.Sources{Files: files}, "default")
-		require.NoError(t, err)
-		meshes[strings.TrimSuffix(filepath.Base(path), ".yaml")] = manifests.Snapshot(true, mesh.Options{Now: corpusNow})
+	for i, path := range paths {
+		paths[i] = strings.TrimSuffix(filepath.Base(path), ".yaml")
 	}
-	return meshes
+	return paths
+}
+
+// corpusMesh is one mesh of the corpus, on top of its base.
+func corpusMesh(t *testing.T, name string) *mesh.Snapshot {
+	t.Helper()
+	path := filepath.Join(corpus, name+".yaml")
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	base := "default"
+	for line := range strings.Lines(string(text)) {
+		if named, ok := strings.CutPrefix(line, "# base: "); ok {
+			base = strings.TrimSpace(named)
+		}
+	}
+	files := []string{path}
+	if base != "none" {
+		files = []string{filepath.Join(corpus, "_base-"+base+".yaml"), path}
+	}
+	manifests, err := manifest.Load(manifest.Sources{Files: files}, "default")
+	require.NoError(t, err)
+	return manifests.Snapshot(true, mesh.Options{Now: corpusNow})
 }
 
 // TestCreateMakesThePathWhole holds the first law on every workload of the corpus that serves gRPC: create either refuses
@@ -60,7 +66,8 @@ func corpusMeshes(t *testing.T) map[string]*mesh.Snapshot {
 // each workload stands in a golden file, so that a refusal that is new, or none any more, is seen.
 func TestCreateMakesThePathWhole(t *testing.T) {
 	var outcomes []string
-	for name, snapshot := range corpusMeshes(t) {
+	for _, name := range corpusNames(t) {
+		snapshot := corpusMesh(t, name)
 		for workload, ports := range snapshot.ExposedWorkloads() {
 			outcome := createOn(t, name, snapshot, workload, ports[0])
 			outcomes = append(outcomes, fmt.Sprintf("%s %s: %s\n", name, workload.Key, outcome))
@@ -73,7 +80,7 @@ func TestCreateMakesThePathWhole(t *testing.T) {
 // TestCreateTrustsTheController: where a controller opens the gateway's ports, as on Tencent Cloud Mesh, a port that is not
 // open yet is awaited, not refused.
 func TestCreateTrustsTheController(t *testing.T) {
-	snapshot := corpusMeshes(t)["good-tcm"]
+	snapshot := corpusMesh(t, "good-tcm")
 	intent := expose.Intent{
 		Namespace: "fair", Name: "gates", Port: 9443, TargetPort: intstr.FromInt32(50051),
 		Inject: expose.InjectNamespace, Restart: expose.RestartWorkload,

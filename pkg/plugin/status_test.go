@@ -18,7 +18,6 @@ import (
 
 // TestStatus compares what status shows of meshes of the corpus: whole paths, and paths that are broken at each hop.
 func TestStatus(t *testing.T) {
-	meshes := corpusMeshes(t)
 	tests := []struct{ name, namespace, workload string }{
 		{"good-plain", "hello", "greeter"},
 		{"good-https", "duo", "secure"},
@@ -39,7 +38,7 @@ func TestStatus(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			status := statusIn(t, meshes[test.name], test.namespace, test.workload)
+			status := statusIn(t, corpusMesh(t, test.name), test.namespace, test.workload)
 			var text, json bytes.Buffer
 			require.NoError(t, report.StatusText(&text, status, false))
 			require.NoError(t, report.StatusJSON(&json, status))
@@ -59,7 +58,7 @@ func statusIn(t *testing.T, snapshot *mesh.Snapshot, namespace, name string) rep
 
 func TestStatusColour(t *testing.T) {
 	var coloured, plain bytes.Buffer
-	status := statusIn(t, corpusMeshes(t)["gx301-port-not-grpc"], "store", "cart")
+	status := statusIn(t, corpusMesh(t, "gx301-port-not-grpc"), "store", "cart")
 	require.NoError(t, report.StatusText(&coloured, status, true))
 	require.NoError(t, report.StatusText(&plain, status, false))
 	bare := coloured.String()
@@ -72,7 +71,7 @@ func TestStatusColour(t *testing.T) {
 
 // TestStatusOfManyPods: of many pods the broken ones are shown, and the rest is counted.
 func TestStatusOfManyPods(t *testing.T) {
-	workload := statusIn(t, corpusMeshes(t)["good-plain"], "hello", "greeter")
+	workload := statusIn(t, corpusMesh(t, "good-plain"), "hello", "greeter")
 	status := report.Status{Workload: workload.Workload, Roots: []*expose.Hop{{Object: workload.Roots[0].Object, Text: "many"}}}
 	for i := range 30 {
 		pod := &core.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "hello", Name: fmt.Sprintf("greeter-%02d", i)}}
