@@ -81,7 +81,6 @@ func TestVerifyRefuses(t *testing.T) {
 
 // TestVerifyTarget holds where the calls would go for meshes of the corpus.
 func TestVerifyTarget(t *testing.T) {
-	meshes := corpusMeshes(t)
 	tests := []struct {
 		name, namespace, workload string
 		address, authority        string
@@ -93,9 +92,10 @@ func TestVerifyTarget(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			workload, err := expose.FindWorkload(meshes[test.name], "", test.namespace, test.workload)
+			snapshot := corpusMesh(t, test.name)
+			workload, err := expose.FindWorkload(snapshot, "", test.namespace, test.workload)
 			require.NoError(t, err)
-			entrances := expose.Entrances(meshes[test.name], workload)
+			entrances := expose.Entrances(snapshot, workload)
 			require.NotEmpty(t, entrances)
 			entrance := entrances[0]
 			assert.Equal(t, []string{test.address}, entrance.Addresses)
