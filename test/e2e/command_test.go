@@ -113,6 +113,7 @@ var (
 		name    string
 	}{
 		{regexp.MustCompile(`\b127\.64\.\d+\.\d+\b`), "GATEWAY-ADDRESS"},
+		{regexp.MustCompile(`\b10\.96\.\d+\.\d+\b`), "CLUSTER-IP"},
 		{regexp.MustCompile(`127\.0\.0\.1:\d+`), "127.0.0.1:PORT"},
 		{regexp.MustCompile(`\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`), "TIMESTAMP"},
 		{regexp.MustCompile(`\bserver-[0-9a-f]{6,10}-[0-9a-z]{5}\b`), "server-HASH-ID"},

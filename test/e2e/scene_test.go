@@ -27,13 +27,14 @@ type scene struct {
 	commands   int
 }
 
+// scenes counts them. Their names are of one length, because that is the width of a column in tables.
 var scenes atomic.Int32
 
 // on begins a scene with an empty namespace, which goes when the test ends.
 func on(t *testing.T, shared *sharedStack) *scene {
 	t.Helper()
 	shared.take(t)
-	s := &scene{T: t, sharedStack: shared, namespace: fmt.Sprintf("scene-%d", scenes.Add(1)), kubeconfig: shared.Kubeconfig}
+	s := &scene{T: t, sharedStack: shared, namespace: fmt.Sprintf("scene-%04d", scenes.Add(1)), kubeconfig: shared.Kubeconfig}
 	s.put("apiVersion: v1\nkind: Namespace\nmetadata: {name: test}")
 	t.Cleanup(s.clear)
 	return s
