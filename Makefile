@@ -8,7 +8,7 @@ LDFLAGS := -s -w -X $(MODULE)/pkg/plugin.version=$(VERSION)
 GOLANGCI_LINT := $(GO) tool -modfile=test/tools/go.mod golangci-lint
 
 .DEFAULT_GOAL := build
-.PHONY: help build test e2e lint-code generate demo demo-down bench-create clean
+.PHONY: help build test e2e lint-code generate dist demo demo-down bench-create clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -24,6 +24,7 @@ test: ## Run all tests that need no control plane
 e2e: ## Run the tests on a real control plane (builds it the first time: 8 to 40 minutes)
 	$(GO) test -C test/stack -timeout 60m ./...
 	$(GO) test -C test/e2e -timeout 30m ./...
+	$(GO) test -C test/krew -timeout 30m ./...
 
 lint-code: ## Check the code: go vet, golangci-lint with the import rules, and formatting
 	$(GO) vet ./...
@@ -31,6 +32,9 @@ lint-code: ## Check the code: go vet, golangci-lint with the import rules, and f
 
 generate: ## Write the pages of docs/ and the parts of the READMEs that are made from the program
 	$(GO) run ./cmd/generate-docs .
+
+dist: ## Build the archives, SBOMs, checksums and the krew manifest of a release in dist/ (VERSION=v1.2.3)
+	@$(GO) run ./hack/dist -version $(VERSION) -epoch $${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || echo 0)}
 
 demo: ## Watch the plugin expose a Deployment on a real control plane (KUBECONFIG_DEMO=... for a cluster of your own)
 	@hack/demo.sh
