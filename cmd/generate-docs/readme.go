@@ -12,11 +12,13 @@ import (
 // readmeParts are the generated parts of each README, by name.
 func readmeParts(root *cobra.Command, all []*checks.Check) map[string]map[string]string {
 	return map[string]map[string]string{
-		"README.md": {"commands": commandList(root), "checks": checkCounts(all, "hop", "checks", group.english)},
+		"README.md":       {"commands": commandList(root), "checks": checkCounts(all, "hop", "checks", group.english)},
+		"README.zh-CN.md": {"checks": checkCounts(all, "环节", "检查", group.inChinese)},
 	}
 }
 
-func (g group) english() string { return g.title }
+func (g group) english() string   { return g.title }
+func (g group) inChinese() string { return g.chinese }
 
 func commandList(root *cobra.Command) string {
 	var b strings.Builder

@@ -42,7 +42,11 @@ var (
 	// onOrdinary has proxies in ordinary containers.
 	onOrdinary = &sharedStack{options: stack.Options{Flavour: stack.Default, OrdinarySidecars: true}}
 
-	allStacks = []*sharedStack{onDefault, onRevisions, onNone, onOrdinary}
+	// onOldKubernetes behaves as the oldest Kubernetes that the product names as tested, and serves Istio's resources only as
+	// old Istio does; see ship_versions_test.go.
+	onOldKubernetes = &sharedStack{options: stack.Options{Flavour: stack.Default, EmulatedVersion: "1.35"}}
+
+	allStacks = []*sharedStack{onDefault, onRevisions, onNone, onOrdinary, onOldKubernetes}
 )
 
 // turns is how many tests work at a time, each on another stack.

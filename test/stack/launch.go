@@ -85,7 +85,7 @@ func prepare(ctx context.Context, folder string, options Options, set binaries.S
 	}
 	r := &record{
 		Options: options, GatewayAddress: block.Address, Started: time.Now(),
-		Plane: controlplane.Plane{Folder: folder, Binaries: set, Ports: block.Ports, Credentials: files},
+		Plane: controlplane.Plane{Folder: folder, Binaries: set, Ports: block.Ports, Credentials: files, EmulatedVersion: options.EmulatedVersion},
 	}
 	if err := r.save(); err != nil {
 		return nil, err

@@ -54,6 +54,9 @@ type Options struct {
 	GatewayPorts []corev1.ServicePort
 	// KubeletVersion is the node's, DefaultKubeletVersion if empty.
 	KubeletVersion string
+	// EmulatedVersion is the Kubernetes version, as "1.35", that the control plane behaves as; its own if empty. It goes back
+	// as far as Kubernetes' own emulation, three minor versions.
+	EmulatedVersion string
 	// OrdinarySidecars lets istiod inject the proxy as an ordinary container whatever the kubelet's version.
 	OrdinarySidecars bool
 	// IstiodEnv are more environment variables for istiod, in the form NAME=value.

@@ -18,6 +18,16 @@ type Plane struct {
 	Binaries    binaries.Set
 	Ports       ports.Ports
 	Credentials *credentials.Files
+	// EmulatedVersion is the Kubernetes version that API server, controllers and scheduler behave as; empty for their own.
+	EmulatedVersion string
+}
+
+// emulation is the flag for it.
+func (p *Plane) emulation() []string {
+	if p.EmulatedVersion == "" {
+		return nil
+	}
+	return []string{"--emulated-version=" + p.EmulatedVersion}
 }
 
 // LogFolder returns where the processes of the stack in the folder write their logs.
@@ -83,6 +93,7 @@ func (p *Plane) APIServer(audit bool) (supervise.Command, error) {
 		"--service-cluster-ip-range=10.96.0.0/16", "--authorization-mode=RBAC", "--allow-privileged=true",
 		"--storage-media-type=application/vnd.kubernetes.protobuf", "--profiling=false", "--v=1",
 	}
+	arguments = append(arguments, p.emulation()...)
 	if audit {
 		policy := filepath.Join(p.Folder, "audit-policy.yaml")
 		if err := os.WriteFile(policy, []byte(auditPolicy), 0o644); err != nil {
@@ -96,23 +107,23 @@ func (p *Plane) APIServer(audit bool) (supervise.Command, error) {
 // ControllerManager returns the command of kube-controller-manager, with room for bursts of rollouts.
 func (p *Plane) ControllerManager() (supervise.Command, error) {
 	kubeconfig := p.Credentials.ControllerManager
-	return p.command("kube-controller-manager", binaries.KubeControllerManager,
+	return p.command("kube-controller-manager", binaries.KubeControllerManager, append(p.emulation(),
 		"--kubeconfig="+kubeconfig, "--authentication-kubeconfig="+kubeconfig, "--authorization-kubeconfig="+kubeconfig,
 		"--bind-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", p.Ports.ControllerManager), "--leader-elect=false",
 		"--use-service-account-credentials", "--service-account-private-key-file="+p.Credentials.ServiceAccountKey,
 		"--root-ca-file="+p.Credentials.CACert,
 		"--cluster-signing-cert-file="+p.Credentials.CACert, "--cluster-signing-key-file="+p.Credentials.CAKey,
 		"--kube-api-qps=200", "--kube-api-burst=400",
-		"--concurrent-deployment-syncs=10", "--concurrent-replicaset-syncs=10")
+		"--concurrent-deployment-syncs=10", "--concurrent-replicaset-syncs=10")...)
 }
 
 // Scheduler returns the command of kube-scheduler.
 func (p *Plane) Scheduler() (supervise.Command, error) {
 	kubeconfig := p.Credentials.Scheduler
-	return p.command("kube-scheduler", binaries.KubeScheduler,
+	return p.command("kube-scheduler", binaries.KubeScheduler, append(p.emulation(),
 		"--kubeconfig="+kubeconfig, "--authentication-kubeconfig="+kubeconfig, "--authorization-kubeconfig="+kubeconfig,
 		"--bind-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", p.Ports.Scheduler), "--leader-elect=false",
-		"--kube-api-qps=200", "--kube-api-burst=400")
+		"--kube-api-qps=200", "--kube-api-burst=400")...)
 }
 
 // Kwok returns the command of kwok, which plays the kubelet of every node with the stages of the file, with more flags.

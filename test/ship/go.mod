@@ -1,4 +1,4 @@
-module github.com/grpcexpose/kubectl-grpcexpose/test/krew
+module github.com/grpcexpose/kubectl-grpcexpose/test/ship
 
 go 1.26.0
 

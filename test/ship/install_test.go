@@ -1,5 +1,6 @@
-// Package krew installs a built archive with krew itself, and runs it through kubectl.
-package krew
+// Package ship tests what a release has: archives, installed with krew itself and run through kubectl; and that the
+// instructions for contributors work.
+package ship
 
 import (
 	"bytes"

@@ -1,0 +1,162 @@
+package plugin
+
+import (
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const repository = "../.."
+
+// markdown are the pages of the documentation, by path in the repository.
+func markdown(t *testing.T) map[string]string {
+	t.Helper()
+	pages := map[string]string{}
+	tree := os.DirFS(repository)
+	for _, pattern := range []string{"*.md", "docs/*.md", "docs/*/*.md", "test/stack/README.md"} {
+		paths, err := fs.Glob(tree, pattern)
+		require.NoError(t, err)
+		for _, path := range paths {
+			text, err := fs.ReadFile(tree, path)
+			require.NoError(t, err)
+			pages[path] = string(text)
+		}
+	}
+	return pages
+}
+
+var link = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+
+// linksOf are the files that a page links to, in the repository.
+func linksOf(page, text string) []string {
+	var targets []string
+	for _, found := range link.FindAllStringSubmatch(text, -1) {
+		target, _, _ := strings.Cut(found[1], "#")
+		if target != "" && !strings.Contains(target, "://") {
+			targets = append(targets, path.Join(path.Dir(page), target))
+		}
+	}
+	return targets
+}
+
+func TestLinksOfTheDocsLeadSomewhere(t *testing.T) {
+	for page, text := range markdown(t) {
+		for _, target := range linksOf(page, text) {
+			assert.FileExists(t, filepath.Join(repository, target), "in %s", page)
+		}
+	}
+}
+
+func TestEveryPageIsReachableFromTheREADME(t *testing.T) {
+	pages := markdown(t)
+	for _, readme := range []string{"README.md", "README.zh-CN.md"} {
+		reached := map[string]bool{readme: true}
+		for next := []string{readme}; len(next) > 0; next = next[1:] {
+			for _, target := range linksOf(next[0], pages[next[0]]) {
+				if !reached[target] {
+					reached[target] = true
+					next = append(next, target)
+				}
+			}
+		}
+		for page := range pages {
+			assert.True(t, reached[page], "%s cannot be reached from %s", page, readme)
+		}
+		assert.True(t, reached["docs/schema/grpcexpose-v1.json"] && reached["docs/balancing.svg"])
+	}
+}
+
+// documented is a command line of this program in the documentation.
+type documented struct {
+	page, line string
+	arguments  []string
+}
+
+var (
+	codeBlock   = regexp.MustCompile("(?ms)^```\\w*\n(.*?)^```")
+	commandLine = regexp.MustCompile(`kubectl[ -]grpcexpose ([^|>;&\n)]*)`)
+)
+
+// documentedCommands are those in the code blocks of all pages. A line of output that quotes one is one, too.
+func documentedCommands(t *testing.T) []documented {
+	t.Helper()
+	var commands []documented
+	for page, text := range markdown(t) {
+		for _, block := range codeBlock.FindAllStringSubmatch(text, -1) {
+			for line := range strings.Lines(block[1]) {
+				typed := strings.TrimLeft(line, " $-")
+				typed = strings.TrimPrefix(typed, "source <(")
+				typed = strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(typed, "entry: "), "run: "), "undo     ")
+				found := commandLine.FindStringSubmatch(typed)
+				if found == nil || !strings.HasPrefix(typed, found[0]) || strings.Contains(found[1], "/NAME") || strings.Contains(found[1], "[") {
+					continue
+				}
+				commands = append(commands, documented{page, strings.TrimSpace(typed), strings.Fields(found[1])})
+			}
+		}
+	}
+	slices.SortFunc(commands, func(a, b documented) int { return strings.Compare(a.page+a.line, b.page+b.line) })
+	return commands
+}
+
+// prepare makes a working directory with the files that the documentation speaks of.
+func prepare(t *testing.T) {
+	t.Helper()
+	folder := t.TempDir()
+	for name, from := range map[string]string{
+		"server.yaml": "examples/server.yaml", "deploy/broken.yaml": "examples/broken.yaml", "overlays/production/server.yaml": "examples/server.yaml",
+		"examples/server.yaml": "examples/server.yaml", "examples/broken.yaml": "examples/broken.yaml",
+	} {
+		text, err := os.ReadFile(filepath.Join(repository, from))
+		require.NoError(t, err)
+		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(folder, name)), 0o755))
+		require.NoError(t, os.WriteFile(filepath.Join(folder, name), text, 0o644))
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "overlays/production/kustomization.yaml"), []byte("resources: [server.yaml]\n"), 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "known.yaml"), []byte("apiVersion: grpcexpose/v1\nkind: LintBaseline\nfindings: []\n"), 0o644))
+	t.Chdir(folder)
+}
+
+// TestCommandsOfTheDocs executes every command of the documentation that needs no cluster. The others must at least be right:
+// what they fail of is the cluster, not the command line. The tests on a real control plane execute them.
+func TestCommandsOfTheDocs(t *testing.T) {
+	commands := documentedCommands(t)
+	require.Greater(t, len(commands), 60, "the commands are found")
+	for _, documented := range commands {
+		t.Run(documented.page+" "+documented.line, func(t *testing.T) {
+			prepare(t)
+			arguments := documented.arguments
+			if asksCluster(arguments) {
+				arguments = append(slices.Clone(arguments), "--server", "http://127.0.0.1:1")
+			}
+			_, stderr, code := run(t, arguments...)
+			if asksCluster(arguments) {
+				assert.Equal(t, ExitFailed, code)
+				assert.Contains(t, stderr, "the API server at http://127.0.0.1:1 cannot be reached")
+				return
+			}
+			assert.Contains(t, []int{ExitFine, ExitBad}, code, stderr)
+		})
+	}
+}
+
+func asksCluster(arguments []string) bool {
+	has := func(words ...string) bool {
+		return slices.ContainsFunc(words, func(word string) bool { return slices.Contains(arguments, word) })
+	}
+	switch arguments[0] {
+	case "explain", "completion":
+		return false
+	case "version":
+		return !has("--client")
+	}
+	return has("--with-cluster") || !has("-f", "-k", "--list-checks", "--print-rbac", "--help")
+}
