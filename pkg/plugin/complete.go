@@ -68,12 +68,14 @@ var fixedWords = map[string]map[string][]string{
 		"fail-on": {string(checks.Error), string(checks.Warning), string(checks.Info), failNever}, "fix": {string(fixSafe), string(fixAll)},
 	},
 	"status":  {"output": {"json"}},
+	"verify":  {"output": {"json"}},
 	"version": {"output": {"json"}},
 }
 
 // fileFlagNames are those whose values are files or directories.
 var fileFlagNames = map[string]bool{
 	"filename": true, "kustomize": true, "config": true, "baseline": true,
+	"proto": true, "import-path": true, "cacert": true, "cert": true, "key": true,
 	"kubeconfig": true, "certificate-authority": true, "client-certificate": true, "client-key": true,
 }
 

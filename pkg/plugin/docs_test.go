@@ -1,8 +1,11 @@
 package plugin
 
 import (
+	"encoding/pem"
 	"io/fs"
+	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -99,12 +102,20 @@ func documentedCommands(t *testing.T) []documented {
 				if found == nil || !strings.HasPrefix(typed, found[0]) || strings.Contains(found[1], "/NAME") || strings.Contains(found[1], "[") {
 					continue
 				}
-				commands = append(commands, documented{page, strings.TrimSpace(typed), strings.Fields(found[1])})
+				commands = append(commands, documented{page, strings.TrimSpace(typed), wordsOf(t, found[1])})
 			}
 		}
 	}
 	slices.SortFunc(commands, func(a, b documented) int { return strings.Compare(a.page+a.line, b.page+b.line) })
 	return commands
+}
+
+// wordsOf are the words of a command line as a shell takes them.
+func wordsOf(t *testing.T, line string) []string {
+	t.Helper()
+	text, err := exec.Command("sh", "-c", `printf '%s\n' `+line).Output()
+	require.NoError(t, err, line)
+	return strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
 }
 
 // prepare makes a working directory with the files that the documentation speaks of.
@@ -121,6 +132,10 @@ func prepare(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(folder, name), text, 0o644))
 	}
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "overlays/production/kustomization.yaml"), []byte("resources: [server.yaml]\n"), 0o644))
+	server := httptest.NewTLSServer(nil)
+	server.Close()
+	authority := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "ca.crt"), authority, 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "known.yaml"), []byte("apiVersion: grpcexpose/v1\nkind: LintBaseline\nfindings: []\n"), 0o644))
 	t.Chdir(folder)
 }

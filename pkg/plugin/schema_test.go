@@ -95,16 +95,18 @@ func TestBaselinesAreOfTheSchema(t *testing.T) {
 	assertOfSchema(t, schema, "LintBaseline", string(converted))
 }
 
-// The reports' golden files have every form of a finding: compared with a cluster, suppressed, with patches.
+// The reports' golden files have every form of a finding (compared with a cluster, suppressed, with patches) and of a trial.
 func TestGoldenReportsAreOfTheSchema(t *testing.T) {
 	schema := strictSchema(t)
-	paths, err := filepath.Glob(repository + "/pkg/report/testdata/lint/*.json")
-	require.NoError(t, err)
-	require.NotEmpty(t, paths)
-	for _, path := range paths {
-		text, err := os.ReadFile(path)
+	for folder, kind := range map[string]string{"lint": "LintReport", "verify": "Verification"} {
+		paths, err := filepath.Glob(repository + "/pkg/report/testdata/" + folder + "/*.json")
 		require.NoError(t, err)
-		assertOfSchema(t, schema, "LintReport", string(text))
+		require.NotEmpty(t, paths)
+		for _, path := range paths {
+			text, err := os.ReadFile(path)
+			require.NoError(t, err)
+			assertOfSchema(t, schema, kind, string(text))
+		}
 	}
 }
 
@@ -127,7 +129,8 @@ func TestTheSchemaRefuses(t *testing.T) {
 func TestStatusAndPlansOfTheCorpusAreOfTheSchema(t *testing.T) {
 	schema := strictSchema(t)
 	plans := 0
-	for _, snapshot := range corpusMeshes(t) {
+	for _, name := range corpusNames(t) {
+		snapshot := corpusMesh(t, name)
 		for workload, ports := range snapshot.ExposedWorkloads() {
 			var out bytes.Buffer
 			found := checks.Run(snapshot, checks.Options{Only: checks.OnPathOf(snapshot, workload.Key)})

@@ -63,8 +63,8 @@ func verifications(t *testing.T) map[string]*Verification {
 				{Code: codes.DeadlineExceeded, Count: 1},
 			}},
 			Findings: []checks.Finding{
-				{ID: "GX301", Slug: "port-not-grpc", Level: checks.Error, Object: service, Message: "port 8000 is HTTP to Istio", Fix: checks.Fix{Text: "Name the port grpc."}},
-				{ID: "GX203", Slug: "single-replica", Level: checks.Info, Object: service, Message: "not shown"},
+				{ID: "GX301", Slug: "port-not-grpc", Level: checks.Error, Object: service, Message: "port 8000 is HTTP to Istio", Fix: checks.Fix{Level: checks.Words, Text: "Name the port grpc."}},
+				{ID: "GX203", Slug: "single-replica", Level: checks.Info, Object: service, Message: "not shown", Fix: checks.Fix{Level: checks.Words}},
 			},
 		}),
 		"unknown": judged(&Verification{
