@@ -69,7 +69,7 @@ func deploymentRollout(deployment *apps.Deployment) (rolloutStatus, error) {
 		}
 		return rolloutStatus{line: line}, nil
 	case status.Replicas > status.UpdatedReplicas:
-		return waiting("%d old pods are yet to end", status.Replicas-status.UpdatedReplicas)
+		return waiting("old pods yet to end: %d", status.Replicas-status.UpdatedReplicas)
 	case status.AvailableReplicas < status.UpdatedReplicas:
 		return waiting("%d of %d new pods are ready", status.AvailableReplicas, status.UpdatedReplicas)
 	}

@@ -31,7 +31,7 @@ func TestRolloutStatus(t *testing.T) {
 	}{
 		"deployment, unobserved": {&apps.Deployment{}, `{metadata: {generation: 2}, status: {observedGeneration: 1}}`, "waiting for the controller to see the change", false, ""},
 		"deployment, first pods": {&apps.Deployment{}, `{spec: {replicas: 3}, status: {replicas: 4, updatedReplicas: 1}}`, "1 of 3 new pods are made", false, ""},
-		"deployment, old pods":   {&apps.Deployment{}, `{spec: {replicas: 3}, status: {replicas: 4, updatedReplicas: 3}}`, "1 old pods are yet to end", false, ""},
+		"deployment, old pods":   {&apps.Deployment{}, `{spec: {replicas: 3}, status: {replicas: 4, updatedReplicas: 3}}`, "old pods yet to end: 1", false, ""},
 		"deployment, not ready":  {&apps.Deployment{}, `{spec: {replicas: 3}, status: {replicas: 3, updatedReplicas: 3, availableReplicas: 2}}`, "2 of 3 new pods are ready", false, ""},
 		"deployment, done":       {&apps.Deployment{}, `{spec: {replicas: 3}, status: {replicas: 3, updatedReplicas: 3, availableReplicas: 3}}`, "all 3 pods are new and ready", true, ""},
 		"deployment, no pods to be made": {

@@ -122,7 +122,7 @@ var (
 		{regexp.MustCompile(`resourceVersion: "\d+"`), `resourceVersion: "VERSION"`},
 		{regexp.MustCompile(`nodePort: \d+`), "nodePort: NODE-PORT"},
 		// How far a rollout is when somebody looks depends on the machine.
-		{regexp.MustCompile(`(?m)^\w+ \S+: (waiting for the controller to see the change|\d+ of \d+ (new )?pods .*|\d+ old pods are yet to end)\n`), ""},
+		{regexp.MustCompile(`(?m)^\w+ \S+: (waiting for the controller to see the change|\d+ of \d+ (new )?pods .*|old pods yet to end: \d+)\n`), ""},
 	}
 )
 
