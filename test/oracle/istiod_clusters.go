@@ -30,6 +30,7 @@ func (a *istiodAnswer) tellCluster(name string) string {
 		a.set(topicCluster, name+" http", httpOf(made))
 		a.set(topicCluster, name+" tls", tlsOf(made))
 		a.set(topicCluster, name+" balancer", made.LbPolicy.String())
+		a.tellEndpoints(name, tlsOf(made) == automaticTLS)
 	}
 	return name
 }
@@ -60,10 +61,13 @@ func httpOf(made *cluster.Cluster) string {
 	}
 }
 
-// tlsOf is the mode of TLS in the terms of a DestinationRule; "automatic" decides for each endpoint.
+// automaticTLS is the mode of a cluster that uses Istio's mutual TLS with the endpoints that take it.
+const automaticTLS = "automatic"
+
+// tlsOf is the mode of TLS in the terms of a DestinationRule, or automaticTLS.
 func tlsOf(made *cluster.Cluster) string {
 	if len(made.TransportSocketMatches) > 0 {
-		return "automatic"
+		return automaticTLS
 	}
 	return tlsOfSocket(made.TransportSocket)
 }

@@ -30,9 +30,20 @@ func (a *istiodAnswer) tellRoutes(tables []*route.RouteConfiguration) {
 					a.set(topicRoute, subject+" "+entry.Name, a.leadsTo(entry))
 				}
 				a.set(topicRoute, subject+" order", strings.Join(names, " "))
+				hit := reached(domain, host.Routes)
+				for _, name := range names {
+					a.set(topicReached, subject+" "+name, reachedText(hit[name]))
+				}
 			}
 		}
 	}
+}
+
+func reachedText(is bool) string {
+	if is {
+		return "by gRPC calls"
+	}
+	return "by none"
 }
 
 func hostText(redirects bool) string {

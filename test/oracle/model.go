@@ -133,9 +133,18 @@ func (a *modelAnswer) tellRoutes() {
 			}
 			names = append(names, routeName(route))
 			a.set(topicRoute, subject+" "+routeName(route), a.leadsTo(route))
+			a.set(topicReached, subject+" "+routeName(route), reachedBy(route))
 		}
 		a.set(topicRoute, subject+" order", strings.Join(names, " "))
 	}
+}
+
+// reachedBy: what a single route ahead takes from a route is known, what several take from it together is not.
+func reachedBy(route *mesh.GatewayRoute) string {
+	if route.Shadowed != nil {
+		return reachedText(false)
+	}
+	return unknown
 }
 
 // isSent says whether istiod sends the route to Envoy at all: not after the first catch-all of its VirtualService.

@@ -25,14 +25,21 @@ func (a *modelAnswer) tellCluster(route *mesh.GatewayRoute, destination mesh.Des
 	}
 	rule := a.snapshot.DestinationRuleFor(a.workload.Client(), mesh.ServiceHost(service), service.Namespace)
 	subset := destination.Spec.GetSubset()
-	if _, known := rule.Subset(subset); subset != "" && !known {
+	of, known := rule.Subset(subset)
+	if subset != "" && !known {
 		return nowhere
 	}
 	policy := a.snapshot.TrafficPolicyFor(rule, port.Port, subset)
 	name = fmt.Sprintf("outbound|%d|%s|%s", port.Port, subset, mesh.ServiceHost(service))
 	a.set(topicCluster, name+" http", a.httpOf(service, port, policy))
-	a.set(topicCluster, name+" tls", a.tlsOf(service, policy))
+	security := a.tlsOf(service, policy)
+	a.set(topicCluster, name+" tls", security)
 	a.set(topicCluster, name+" balancer", balancerOf(policy))
+	if security == unknown {
+		a.set(topicEndpoint, name, unknown)
+	} else {
+		a.tellEndpoints(name, service, port, of.Spec.GetLabels(), security == automaticTLS)
+	}
 	return name
 }
 
@@ -84,7 +91,7 @@ func (a *modelAnswer) tlsOf(service *core.Service, policy mesh.TrafficPolicy) st
 		return unknown
 	}
 	if infers {
-		return "automatic"
+		return automaticTLS
 	}
 	return "DISABLE"
 }

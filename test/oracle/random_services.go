@@ -33,6 +33,9 @@ func (m *maker) makeDeployment(namespace, name string, place int) {
 	if m.chance(50) {
 		template.Labels["tier"] = "backend"
 	}
+	if m.chance(60) {
+		template.Labels[tlsModeLabel] = "istio" // the injector's mark
+	}
 	template.Spec.Containers = []core.Container{{
 		Name: "server", Image: "server",
 		Ports: []core.ContainerPort{{Name: pick(m, "grpc", "api"), ContainerPort: 50051, Protocol: core.ProtocolTCP}},
