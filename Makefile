@@ -49,3 +49,4 @@ clean: ## Remove what was built here
 	rm -rf bin dist
 
 include test/stack/stack.mk
+include test/oracle/oracle.mk

@@ -11,6 +11,7 @@ import (
 const (
 	ends        = "tls: {mode: SIMPLE, credentialName: c}"
 	passes      = "tls: {mode: PASSTHROUGH}"
+	handsOn     = "tls: {mode: AUTO_PASSTHROUGH}"
 	redirecting = "tls: {httpsRedirect: true}"
 )
 
@@ -75,6 +76,12 @@ func TestServersThatDoNotLive(t *testing.T) {
 		"passthrough of a name that another server ends": {
 			[]string{gatewayAt(1, "a", "443/HTTPS", "x.com", ends), gatewayAt(2, "b", "443/TLS", `"*.com"`, passes), tlsRoute}, []string{"b server name a"},
 		},
+		"a host in another case": {[]string{gatewayAt(1, "a", "443/HTTPS", "x.com", ends), gatewayAt(2, "b", "443/HTTPS", "X.com", ends)}, []string{"b server name a"}},
+		"two that hand on the same Service": {
+			[]string{gatewayAt(1, "a", "443/TLS", `"*.local"`, handsOn), gatewayAt(2, "b", "443/TLS", `"*"`, handsOn), `{apiVersion: v1, kind: Service, metadata: {name: orders, namespace: shop}, spec: {ports: [{name: grpc, port: 8000}]}}`},
+			[]string{"b server name a"},
+		},
+		"two that hand on no common Service":  {[]string{gatewayAt(1, "a", "443/TLS", `"*.local"`, handsOn), gatewayAt(2, "b", "443/TLS", `"*.global"`, handsOn)}, nil},
 		"TCP without a route after TLS for *": {[]string{gatewayAt(1, "a", "443/HTTPS", `"*"`, ends), gatewayAt(2, "b", "443/TCP", `"*"`, "")}, nil},
 		"TCP with a route after TLS for *": {
 			[]string{gatewayAt(1, "a", "443/HTTPS", `"*"`, ends), gatewayAt(2, "b", "443/TCP", `"*"`, ""), tcpRoute}, []string{"b match all a"},

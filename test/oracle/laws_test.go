@@ -1,0 +1,174 @@
+package oracle
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	core "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/projection"
+)
+
+// lawMeshes is the number of meshes on which a law is tried: a law takes several runs of istiod for each.
+func lawMeshes() uint64 { return max(40, *count/4) }
+
+// TestCreateMakesThePathWhole holds create's plans against istiod: after them a call to the new address comes to every ready
+// pod of the workload, by HTTP/2.
+func TestCreateMakesThePathWhole(t *testing.T) {
+	whole := 0
+	refusals := map[string]int{}
+	for seed := *first; seed < *first+lawMeshes(); seed++ {
+		m := NewMesh(seed)
+		intent := randomIntent(m, seed)
+		result, err := expose.Build(intent, m.Snapshot())
+		if problem := (*expose.Error)(nil); errors.As(err, &problem) {
+			refusals[problem.Problem]++
+			continue
+		}
+		require.NoErrorf(t, err, "seed %d", seed)
+		after := carriedOut(t, m, result.Plan.Changes)
+		text := fmt.Sprintf("seed %d: %+v\n%s", seed, intent, newObjects(m, after))
+		for _, pod := range result.Gateway.Pods {
+			ports, open := after.Snapshot().ListenerPorts(gatewayOf(after, pod), uint32(result.Port))
+			require.Truef(t, open, "port %d is not open: %s", result.Port, text)
+			journey, err := Travel(after, pod, ports[0], callable(result.Hosts), "/new.Service/Call")
+			require.NoError(t, err)
+			require.Emptyf(t, journey.End, "route %s: %s", journey.Route, text)
+			require.Containsf(t, []string{"HTTP/2", "as the client"}, journey.HTTP, text)
+			require.ElementsMatchf(t, readyAddresses(after, result), journey.Endpoints, text)
+		}
+		whole++
+	}
+	t.Logf("%d paths are whole; refused: %v", whole, refusals)
+	require.Greater(t, whole, int(lawMeshes())/10, "hardly any random mesh lets create make a path")
+}
+
+// randomIntent asks for one of the mesh's workloads, at a port that its gateway may have open.
+func randomIntent(m *Mesh, seed uint64) expose.Intent {
+	workloads := m.Snapshot().Deployments().All()
+	workload := workloads[int(seed)%len(workloads)]
+	pods := m.gatewayPods()
+	intent := expose.Intent{
+		Kind: mesh.KindDeployment, Namespace: workload.Namespace, Name: workload.Name, TargetPort: intstr.FromInt32(50051),
+		Inject: expose.InjectNone, Restart: expose.RestartNone, GatewaySelector: pods[int(seed)%len(pods)].Labels,
+		OpenGatewayPort: seed%2 == 0, Port: []int32{0, 80, 8000, 7443}[seed%4],
+	}
+	if seed%3 != 0 {
+		intent.Hosts = []string{[]string{"new.example.org", "a.example.com"}[seed%2]}
+	}
+	return intent
+}
+
+func callable(hosts []string) string {
+	if len(hosts) == 0 || hosts[0] == "*" {
+		return "nobody-else.example.net"
+	}
+	return strings.Replace(hosts[0], "*", "x", 1)
+}
+
+// carriedOut is the mesh after the changes.
+func carriedOut(t *testing.T, m *Mesh, changes []plan.Change) *Mesh {
+	t.Helper()
+	snapshot, err := projection.Of(m.Snapshot(), changes)
+	require.NoError(t, err)
+	after := &Mesh{Seed: m.Seed}
+	for _, kind := range mesh.Kinds() {
+		after.Objects = append(after.Objects, snapshot.Objects(kind)...)
+	}
+	for _, object := range after.Objects {
+		require.NoErrorf(t, refused(object), "istiod would refuse %s of seed %d", mesh.KeyOf(object), m.Seed)
+	}
+	return after
+}
+
+func newObjects(before, after *Mesh) string {
+	snapshot := before.Snapshot()
+	added := &Mesh{}
+	for _, object := range after.Objects {
+		if snapshot.Find(mesh.KeyOf(object)) == nil {
+			added.Objects = append(added.Objects, object)
+		}
+	}
+	return added.YAML() + "--- in\n" + before.YAML()
+}
+
+func gatewayOf(m *Mesh, pod *core.Pod) *mesh.GatewayWorkload {
+	for _, workload := range m.Snapshot().GatewayWorkloads() {
+		for _, member := range workload.Pods {
+			if member.Namespace == pod.Namespace && member.Name == pod.Name {
+				return workload
+			}
+		}
+	}
+	return nil
+}
+
+func readyAddresses(m *Mesh, result *expose.Result) []string {
+	var addresses []string
+	for _, pod := range m.Snapshot().PodsOf(result.Workload) {
+		if isReady(pod) {
+			addresses = append(addresses, address(pod.Status.PodIP, int(result.TargetPort)))
+		}
+	}
+	return addresses
+}
+
+// TestSafeFixes holds safe fixes: after one the finding is gone, none is new, the model still says what istiod does, and what
+// istiod does has changed for nothing but what the fix names.
+func TestSafeFixes(t *testing.T) {
+	fixed := map[string]int{}
+	for seed := *first; seed < *first+lawMeshes(); seed++ {
+		m := NewMesh(seed)
+		before := checks.Run(m.Snapshot(), checks.Options{})
+		for _, finding := range before.Findings {
+			if finding.Fix.Level != checks.Safe || len(finding.Fix.Changes) == 0 {
+				continue
+			}
+			requireFixed(t, m, before, finding)
+			fixed[finding.ID]++
+		}
+	}
+	t.Logf("fixed: %v", fixed)
+	require.NotEmpty(t, fixed, "no random mesh has a finding with a safe fix")
+}
+
+func requireFixed(t *testing.T, m *Mesh, before checks.Report, fixed checks.Finding) {
+	t.Helper()
+	after := carriedOut(t, m, fixed.Fix.Changes)
+	text := fmt.Sprintf("seed %d: %s %s: %s\nfix: %s\n", m.Seed, fixed.ID, mesh.KeyOf(fixed.Object), fixed.Message, fixed.Fix.Text)
+	known := map[string]bool{}
+	for _, finding := range before.Findings {
+		known[identity(finding)] = true
+	}
+	for _, finding := range checks.Run(after.Snapshot(), checks.Options{}).Findings {
+		require.NotEqualf(t, identity(fixed)+fixed.Path, identity(finding)+finding.Path, "still there: %s", text)
+		if finding.Level.AtLeast(checks.Warning) {
+			require.Truef(t, known[identity(finding)], "new: %s: %s\nafter %s%s", identity(finding), finding.Message, text, m.YAML())
+		}
+	}
+	istiodBefore, err := AskIstiod(m)
+	require.NoError(t, err)
+	istiodAfter, err := AskIstiod(after)
+	require.NoError(t, err)
+	require.Emptyf(t, Compare(istiodAfter, AskModel(after)), text)
+	if len(fixed.Fix.Changes) == 1 && fixed.Fix.Changes[0].Object.GetKind() == "Service" {
+		changed := fixed.Fix.Changes[0].Object
+		host := changed.GetName() + "." + changed.GetNamespace() + ".svc.cluster.local"
+		for _, difference := range Compare(istiodBefore, istiodAfter) {
+			isOfService := difference.topic == topicCluster && strings.Contains(difference.subject, host)
+			require.Truef(t, isOfService, "%s changes %s", text, difference)
+		}
+	}
+}
+
+func identity(finding checks.Finding) string {
+	return finding.ID + " " + mesh.KeyOf(finding.Object).String()
+}
