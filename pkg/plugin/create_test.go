@@ -165,6 +165,7 @@ func TestCreateRefusesFlags(t *testing.T) {
 		{[]string{"server", "-o", "wide"}, "--output=wide: must be one of yaml, json, name, plan"},
 		{[]string{"server", "-o", "yaml", "--diff"}, "either --diff or --output, not both"},
 		{[]string{"server", "--exit-code"}, "--exit-code goes with --dry-run"},
+		{[]string{"server", "--verify", "--dry-run"}, "--verify calls what has been exposed: not with --dry-run, --wait=false, --output or -f"},
 		{[]string{"server", "--interactive"}, "--interactive needs a terminal to ask on"},
 		{[]string{"server", "--interactive", "--dry-run"}, "either --interactive or --dry-run, not both"},
 		{[]string{"server", "--timeout", "0s"}, "--timeout=0s: must be more than nothing, as 5m"},

@@ -68,6 +68,8 @@ func TestVerifyRefuses(t *testing.T) {
 		"header of nothing":    {[]string{"server", "--header=x"}, "--header=x: must be 'NAME: VALUE', and not one of gRPC's own"},
 		"plaintext TLS":        {[]string{"server", "--tls=false", "--cacert=x"}, "--tls=false does not go with certificates"},
 		"missing authority":    {[]string{"server", "--cacert=/missing"}, "the certificate authority cannot be read: open /missing: no such file or directory"},
+		"certificate alone":    {[]string{"server", "--cert=/missing"}, "a client's certificate and its key go together: name both files"},
+		"plaintext, believing": {[]string{"server", "--tls=false", "--insecure-skip-verify"}, "--tls=false does not go with certificates"},
 		"key alone":            {[]string{"server", "--key=/missing"}, "a client's certificate and its key go together: name both files"},
 		"output":               {[]string{"server", "-o", "yaml"}, "--output=yaml: must be one of json"},
 	}
