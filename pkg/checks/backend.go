@@ -49,7 +49,7 @@ func backendsOf(p *Pass, port *mesh.ExposedPort) []backend {
 			ambient: p.IsAmbient(workload.Namespace(), workload.Template),
 		}
 		for _, pod := range p.PodsOf(workload) {
-			found.addPod(pod)
+			found.addPod(p, pod)
 		}
 		if !found.proxied && !found.bare {
 			found.proxied, found.bare = proxiesToBe(p, workload)
@@ -57,10 +57,13 @@ func backendsOf(p *Pass, port *mesh.ExposedPort) []backend {
 		backends = append(backends, found)
 	}
 	for _, pod := range p.PodsSelected(port.Service.Namespace, port.Service.Spec.Selector) {
+		if p.OwnerOf(pod) != nil {
+			continue
+		}
 		template := &core.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: pod.Labels, Annotations: pod.Annotations}, Spec: pod.Spec}
-		if number, _, ok := mesh.TargetPort(port.Port, template); ok && p.OwnerOf(pod) == nil {
+		if number, _, ok := mesh.TargetPort(port.Port, template); ok {
 			found := backend{namespace: pod.Namespace, template: template, port: number, ambient: p.IsAmbient(pod.Namespace, template)}
-			found.addPod(pod)
+			found.addPod(p, pod)
 			backends = append(backends, found)
 		}
 	}
@@ -86,8 +89,8 @@ func hasNamespace(p *Pass, name string) bool {
 	return there
 }
 
-func (b *backend) addPod(pod *core.Pod) {
-	if _, proxied := mesh.ProxyOf(pod); proxied {
+func (b *backend) addPod(p *Pass, pod *core.Pod) {
+	if _, proxied := p.ProxyOf(pod); proxied {
 		b.proxied = true
 	} else {
 		b.bare = true

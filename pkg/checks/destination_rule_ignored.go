@@ -138,7 +138,7 @@ func gatewaysOfService(p *Pass, service *core.Service) []*mesh.GatewayWorkload {
 // hasProxies says that pods of the namespace have sidecars, or would get them.
 func hasProxies(p *Pass, namespace string) bool {
 	if slices.ContainsFunc(p.Pods().In(namespace), func(pod *core.Pod) bool {
-		_, proxied := mesh.ProxyOf(pod)
+		_, proxied := p.ProxyOf(pod)
 		return proxied
 	}) {
 		return true

@@ -167,7 +167,7 @@ func podsOtherThan(p *Pass, w exposedWorkload, injection mesh.Injection) []*core
 func podsWithoutProxy(p *Pass, w exposedWorkload) []*core.Pod {
 	var without []*core.Pod
 	for _, pod := range p.PodsOf(w.Workload) {
-		if _, has := mesh.ProxyOf(pod); !has && !mesh.PassedInjector(pod) && pod.DeletionTimestamp == nil {
+		if _, has := p.ProxyOf(pod); !has && !mesh.PassedInjector(pod) && pod.DeletionTimestamp == nil {
 			without = append(without, pod)
 		}
 	}
@@ -178,7 +178,7 @@ func podsWithoutProxy(p *Pass, w exposedWorkload) []*core.Pod {
 func podsOfOtherRevision(p *Pass, w exposedWorkload, revision string) map[string][]*core.Pod {
 	others := map[string][]*core.Pod{}
 	for _, pod := range p.PodsOf(w.Workload) {
-		proxy, has := mesh.ProxyOf(pod)
+		proxy, has := p.ProxyOf(pod)
 		if has && pod.DeletionTimestamp == nil && proxy.Revision != "" && proxy.Revision != revision {
 			others[proxy.Revision] = append(others[proxy.Revision], pod)
 		}

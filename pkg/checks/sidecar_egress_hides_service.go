@@ -91,7 +91,7 @@ func runSidecarEgressHidesService(p *Pass) {
 func hasSidecars(p *Pass, workload *mesh.Workload) bool {
 	pods := p.PodsOf(workload)
 	for _, pod := range pods {
-		if _, proxied := mesh.ProxyOf(pod); proxied {
+		if _, proxied := p.ProxyOf(pod); proxied {
 			return true
 		}
 	}

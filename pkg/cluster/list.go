@@ -27,9 +27,10 @@ const (
 	metadataList = runtime.ContentTypeProtobuf + ";as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 )
 
-// list reads all objects of a kind in a namespace, or with an empty one in all, page by page. The read is a consistent one
+// list reads all objects of a source, page by page. The read is a consistent one
 // (no resourceVersion=0): create looks again at what it has just written, and servers since 1.31 answer both from memory.
-func (c *Client) list(ctx context.Context, kind mesh.Kind, namespace string, wholePods bool) (batch, error) {
+func (c *Client) list(ctx context.Context, from source) (batch, error) {
+	kind := from.kind
 	resource, ok, err := c.resource(ctx, kind)
 	if err != nil {
 		return batch{}, err
@@ -37,18 +38,18 @@ func (c *Client) list(ctx context.Context, kind mesh.Kind, namespace string, who
 	if !ok {
 		return batch{notServed: []mesh.Kind{kind}}, nil
 	}
-	what := request{permission: Permission{Verb: "list", Group: resource.Group, Resource: resource.Resource, Namespace: namespace}, limit: readTimeout}
-	found := read{source: source{kind: kind, namespace: namespace, metadata: kind == mesh.KindPod && !wholePods}}
+	what := request{permission: Permission{Verb: "list", Group: resource.Group, Resource: resource.Resource, Namespace: from.namespace}, limit: readTimeout}
+	found := read{source: from}
 	pages := pager.New(func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 		if options.Continue == "" {
 			found.gaps = nil // it begins anew
 		}
-		request := c.get(resource, namespace, "").SpecificallyVersionedParams(&options, metav1.ParameterCodec, schema.GroupVersion{Version: "v1"})
+		request := c.get(resource, from.namespace, "").SpecificallyVersionedParams(&options, metav1.ParameterCodec, schema.GroupVersion{Version: "v1"})
 		switch {
-		case found.source.metadata:
-			return metadataPage(ctx, request)
+		case from.metadata:
+			return builtInPage(ctx, request.SetHeader("Accept", metadataList), from)
 		case builtIn().Recognizes(kind.Info().GroupVersionKind):
-			return typedPage(ctx, request, kind.Info().GroupVersionKind)
+			return builtInPage(ctx, request, from)
 		default:
 			return customPage(ctx, request, kind, &found)
 		}
@@ -87,41 +88,17 @@ func (c *Client) resource(ctx context.Context, kind mesh.Kind) (resource schema.
 	return resource, ok, nil
 }
 
-func typedPage(ctx context.Context, request *rest.Request, kind schema.GroupVersionKind) (runtime.Object, error) {
-	kind.Kind += "List"
-	list, err := builtIn().New(kind)
-	if err != nil {
-		return nil, err
-	}
-	return list, request.Do(ctx).Into(list)
-}
-
-// metadataPage gives pods that have nothing but metadata.
-func metadataPage(ctx context.Context, request *rest.Request) (runtime.Object, error) {
-	var metadata metav1.PartialObjectMetadataList
-	if err := request.SetHeader("Accept", metadataList).Do(ctx).Into(&metadata); err != nil {
-		return nil, err
-	}
-	list := &core.PodList{ListMeta: metadata.ListMeta, Items: make([]core.Pod, len(metadata.Items))}
-	for i := range metadata.Items {
-		list.Items[i].ObjectMeta = metadata.Items[i].ObjectMeta
-		list.Items[i].ManagedFields = nil // nobody asks who wrote a pod's fields, and they are half of the memory
-	}
-	return list, nil
-}
-
 // customPage decodes custom resources, which travel as JSON only. One that cannot be decoded is a gap of its own and does
 // not hide the others.
 func customPage(ctx context.Context, request *rest.Request, kind mesh.Kind, found *read) (runtime.Object, error) {
-	data, err := bytesOf(request.SetHeader("Accept", runtime.ContentTypeJSON).Do(ctx))
-	if err != nil {
-		return nil, err
-	}
 	var page struct {
 		metav1.ListMeta `json:"metadata"`
 		Items           []json.RawMessage `json:"items"`
 	}
-	if err := json.Unmarshal(data, &page); err != nil {
+	err := answered(ctx, request.SetHeader("Accept", runtime.ContentTypeJSON), func(data []byte) error {
+		return json.Unmarshal(data, &page)
+	})
+	if err != nil {
 		return nil, err
 	}
 	list := &metainternal.List{ListMeta: page.ListMeta, Items: make([]runtime.Object, 0, len(page.Items))}
@@ -130,6 +107,9 @@ func customPage(ctx context.Context, request *rest.Request, kind mesh.Kind, foun
 		if err != nil {
 			found.gaps = append(found.gaps, unreadable(kind, item, err))
 			continue
+		}
+		if !found.source.owners {
+			object.SetManagedFields(nil)
 		}
 		list.Items = append(list.Items, object)
 	}

@@ -26,6 +26,9 @@ type LoadRequest struct {
 	// WholePods reads pods with spec and status; else they have metadata alone, which is a third of the bytes, and pods that
 	// have ended are left out.
 	WholePods bool
+	// Owners keeps who owns which field (managedFields), half of what the server says of an object. Apply saves a request for
+	// each object that it changes and that has them.
+	Owners bool
 	// Follow, if set, is called with what was read and says what to read then: the Secrets that Gateways name, the ConfigMaps
 	// of a control plane that was found. Its own Follow is not called.
 	Follow func(*mesh.Snapshot) LoadRequest
@@ -34,6 +37,11 @@ type LoadRequest struct {
 	Context string
 	// Now is the time at which the Snapshot judges certificates.
 	Now time.Time
+}
+
+// source is what to read of a kind in a namespace, or with an empty one in all.
+func (r LoadRequest) source(kind mesh.Kind, namespace string) source {
+	return source{kind: kind, namespace: namespace, metadata: kind == mesh.KindPod && !r.WholePods, owners: r.Owners}
 }
 
 // Loaded is what was read.
@@ -103,7 +111,11 @@ func (b *batch) add(other batch) {
 }
 
 func (b *batch) loaded(wanted LoadRequest) *Loaded {
-	var sourced []mesh.Sourced
+	count := 0
+	for _, read := range b.reads {
+		count += len(read.objects)
+	}
+	sourced := make([]mesh.Sourced, 0, count)
 	var gaps []mesh.Gap
 	for _, read := range b.reads {
 		for _, object := range read.objects {
@@ -175,7 +187,7 @@ func (c *Client) readKind(ctx context.Context, kind mesh.Kind, namespaces []stri
 	if len(namespaces) > 0 && (kind == mesh.KindNamespace || !kind.Info().ClusterScoped) {
 		return c.readOnly(ctx, kind, namespaces, wanted)
 	}
-	found, err := c.list(ctx, kind, "", wanted.WholePods)
+	found, err := c.list(ctx, wanted.source(kind, ""))
 	missing, forbidden := mayNot(err)
 	if !forbidden {
 		return found, err
@@ -221,7 +233,7 @@ func (c *Client) readFallback(ctx context.Context, kind mesh.Kind, wanted LoadRe
 func (c *Client) readNamespaces(ctx context.Context, kind mesh.Kind, namespaces []string, wanted LoadRequest) (batch, error) {
 	results := make([]batch, len(namespaces))
 	err := inParallel(ctx, len(namespaces), func(ctx context.Context, index int) error {
-		found, err := c.list(ctx, kind, namespaces[index], wanted.WholePods)
+		found, err := c.list(ctx, wanted.source(kind, namespaces[index]))
 		if missing, forbidden := mayNot(err); forbidden {
 			found = batch{gaps: []mesh.Gap{{Kind: kind, Namespace: namespaces[index], Reason: mayNotReason(missing)}}}
 			err = nil

@@ -25,6 +25,8 @@ type source struct {
 	version string
 	// metadata leaves out the spec and status of pods.
 	metadata bool
+	// owners keeps who owns which field.
+	owners bool
 }
 
 func (s source) request(verb string) request {

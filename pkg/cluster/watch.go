@@ -136,7 +136,7 @@ func (c *Client) readSource(ctx context.Context, from source) (read, error) {
 	var found batch
 	var err error
 	if from.name == "" {
-		found, err = c.list(ctx, from.kind, from.namespace, !from.metadata)
+		found, err = c.list(ctx, from)
 	} else {
 		found, err = c.readNamed(ctx, from.kind, types.NamespacedName{Namespace: from.namespace, Name: from.name})
 	}

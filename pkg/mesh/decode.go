@@ -3,6 +3,7 @@ package mesh
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -87,6 +88,8 @@ func pruneNullTimes(value any) {
 
 // KindOfObject is the Kind of an object, by its Go type, or by its apiVersion and kind where the type says nothing.
 func KindOfObject(object Object) (Kind, bool) {
-	gvk := GroupVersionKind(object)
-	return KindOf(gvk.GroupKind())
+	if kind, ok := kindByType[reflect.TypeOf(object)]; ok {
+		return kind, true
+	}
+	return KindOf(object.GetObjectKind().GroupVersionKind().GroupKind())
 }

@@ -39,11 +39,14 @@ func (s *Snapshot) InjectionOfPod(namespace string, template *core.PodTemplateSp
 }
 
 // NamespaceLabels are the labels of a namespace, with the one that the API server sets on each. A namespace that is not in
-// the Snapshot has no other.
+// the Snapshot has no other. They are not to be changed.
 // Source: Kubernetes' pkg/apis/core/v1/defaults.go (SetDefaults_Namespace).
 func (s *Snapshot) NamespaceLabels(name string) map[string]string {
 	namespaceLabels := map[string]string{}
 	if namespace, ok := s.Namespaces().Get("", name); ok {
+		if namespace.Labels[core.LabelMetadataName] == name {
+			return namespace.Labels
+		}
 		maps.Copy(namespaceLabels, namespace.Labels)
 	}
 	namespaceLabels[core.LabelMetadataName] = name

@@ -4,17 +4,26 @@ import (
 	"cmp"
 	"reflect"
 
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// kindByType serves the objects of typed lists: the API leaves their apiVersion and kind empty.
+// kindByType serves the objects of typed lists: the API leaves their apiVersion and kind empty. Kinds without a Go type of their
+// own are left out.
 var kindByType = func() map[reflect.Type]Kind {
 	byType := make(map[reflect.Type]Kind, len(kinds))
 	for kind, info := range kinds {
-		byType[reflect.TypeOf(info.new())] = kind
+		if object := info.new(); !isUnstructured(object) {
+			byType[reflect.TypeOf(object)] = kind
+		}
 	}
 	return byType
 }()
+
+func isUnstructured(object Object) bool {
+	_, unstructured := object.(runtime.Unstructured)
+	return unstructured
+}
 
 // GroupVersionKind is the object's own, or where it has none (an element of a typed list) that of its Go type.
 func GroupVersionKind(object Object) schema.GroupVersionKind {

@@ -32,8 +32,28 @@ type injectionStatus struct {
 // ProxyOf is the pod's proxy, from the annotation sidecar.istio.io/status, else from its containers.
 // Source: Istio's pkg/kube/inject/webhook.go (getInjectionStatus, FindSidecar).
 func ProxyOf(pod *core.Pod) (Proxy, bool) {
+	return proxyOf(pod, statusIn(pod.Annotations[statusAnnotation]))
+}
+
+// ProxyOf is the same for a pod of the Snapshot. All pods of an injector have the same annotation: it is read once.
+func (s *Snapshot) ProxyOf(pod *core.Pod) (Proxy, bool) {
+	text := pod.Annotations[statusAnnotation]
+	return proxyOf(pod, remember(s, statusText(text), func() *injectionStatus { return statusIn(text) }))
+}
+
+type statusText string
+
+// statusIn is nil for what is not the annotation's text.
+func statusIn(text string) *injectionStatus {
 	var status injectionStatus
-	if text, ok := pod.Annotations[statusAnnotation]; ok && json.Unmarshal([]byte(text), &status) == nil {
+	if json.Unmarshal([]byte(text), &status) != nil {
+		return nil
+	}
+	return &status
+}
+
+func proxyOf(pod *core.Pod, status *injectionStatus) (Proxy, bool) {
+	if status != nil {
 		native := slices.Contains(status.InitContainers, proxyContainer)
 		if native || slices.Contains(status.Containers, proxyContainer) {
 			return Proxy{Revision: revisionOf(pod, status), Native: native}, true
@@ -57,8 +77,8 @@ func PassedInjector(pod *core.Pod) bool {
 }
 
 // revisionOf falls back on the annotation of older injectors' templates.
-func revisionOf(pod *core.Pod, status injectionStatus) string {
-	if status.Revision != "" {
+func revisionOf(pod *core.Pod, status *injectionStatus) string {
+	if status != nil && status.Revision != "" {
 		return status.Revision
 	}
 	return pod.Annotations[LabelRevision]

@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -64,11 +65,10 @@ func New(objects []Sourced, options Options) *Snapshot {
 		s.objects[key] = withDefaults(sourced.Object)
 		s.sources[key] = sourced.Source
 	}
-	for key, object := range s.objects {
-		s.byKind[key.Kind] = append(s.byKind[key.Kind], object)
-	}
-	for _, ofKind := range s.byKind {
-		slices.SortFunc(ofKind, func(a, b Object) int { return compareKeys(KeyOf(a), KeyOf(b)) })
+	keys := slices.AppendSeq(make([]Key, 0, len(s.objects)), maps.Keys(s.objects))
+	slices.SortFunc(keys, compareKeys)
+	for _, key := range keys {
+		s.byKind[key.Kind] = append(s.byKind[key.Kind], s.objects[key])
 	}
 	return s
 }

@@ -55,7 +55,7 @@ func namespaceOfFiles(target lintTarget, manifests *manifest.Manifests) lintTarg
 // many only from there, from the gateways and from the control planes.
 func (o *lintOptions) request(target lintTarget, name string) cluster.LoadRequest {
 	kinds, named := o.kindsToRead()
-	wanted := cluster.LoadRequest{Kinds: map[mesh.Kind][]string{}, Context: name, Now: o.now(), Fallback: fallbackNamespaces(target.namespace, "")}
+	wanted := cluster.LoadRequest{Kinds: map[mesh.Kind][]string{}, Context: name, Now: o.now(), Fallback: fallbackNamespaces(target.namespace, ""), Owners: o.fix.scope != fixNone}
 	var later []mesh.Kind
 	for _, kind := range kinds {
 		if !target.all && slices.Contains(kindsOfNamespace, kind) {
@@ -79,7 +79,7 @@ func (o *lintOptions) request(target lintTarget, name string) cluster.LoadReques
 		if slices.Contains(named, mesh.KindSecret) {
 			next.Secrets = secretsToRead(found, target)
 		}
-		next.Fallback, next.Context, next.Now = wanted.Fallback, name, wanted.Now
+		next.Fallback, next.Context, next.Now, next.Owners = wanted.Fallback, name, wanted.Now, wanted.Owners
 		return next
 	}
 	return wanted

@@ -30,6 +30,7 @@ func loadForCreate(ctx context.Context, client *cluster.Client, intent expose.In
 			mesh.KindNetworkPolicy: {intent.Namespace},
 		},
 		Fallback: fallbackNamespaces(intent.Namespace, intent.Gateway),
+		Owners:   true,
 		Now:      time.Now(),
 		Follow: func(found *mesh.Snapshot) cluster.LoadRequest {
 			next := controlPlane(found)

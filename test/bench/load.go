@@ -50,7 +50,15 @@ func loadedStack(ctx context.Context, s size, log io.Writer) (*stack.Stack, erro
 	}
 	fmt.Fprintf(log, "Starting a stack with %v.\n", s)
 	options.Data = data
-	return stack.Start(ctx, options)
+	loaded, err := stack.Start(ctx, options)
+	if err != nil {
+		return nil, err
+	}
+	if err := awaitRunning(ctx, loaded, s, log); err != nil {
+		_ = loaded.Stop() // the first error says more
+		return nil, err
+	}
+	return loaded, nil
 }
 
 // load creates the objects, and waits until the controllers, the injector and kwok have made pods of them.
@@ -69,11 +77,7 @@ func load(ctx context.Context, on *stack.Stack, s size, log io.Writer) error {
 	if err := createAll(ctx, client, s.objects()); err != nil {
 		return err
 	}
-	typed, err := kubernetes.NewForConfig(config)
-	if err != nil {
-		return err
-	}
-	return awaitPods(ctx, typed, s, log)
+	return awaitRunning(ctx, on, s, log)
 }
 
 func clientConfig(on *stack.Stack) (*rest.Config, error) {
@@ -112,8 +116,16 @@ func createAll(ctx context.Context, client dynamic.Interface, texts []string) er
 	return group.Wait()
 }
 
-// awaitPods returns when all pods are there, run, and have a proxy.
-func awaitPods(ctx context.Context, client kubernetes.Interface, s size, log io.Writer) error {
+// awaitRunning returns when all pods are there and run.
+func awaitRunning(ctx context.Context, on *stack.Stack, s size, log io.Writer) error {
+	config, err := clientConfig(on)
+	if err != nil {
+		return err
+	}
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return err
+	}
 	for {
 		running, err := runningPods(ctx, client)
 		if err != nil || running >= s.pods {

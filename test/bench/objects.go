@@ -30,8 +30,7 @@ func (s size) namespaceObjects() []string {
 	return objects
 }
 
-// objects are all others. A third of the Services are gRPC and routed, a third gRPC for other pods, a third plain HTTP; one in
-// forty has the name of its port wrong, as clusters do.
+// objects are all others. Two thirds of the Services are gRPC, a third plain HTTP, and of both some are routed; one in sixty has the name of its port wrong, as happens.
 func (s size) objects() []string {
 	var objects []string
 	for n := range s.gateways {
@@ -43,9 +42,12 @@ func (s size) objects() []string {
 		if i%3 == 0 {
 			a.replicas += s.pods % s.services * 3 / s.services
 		}
-		a.portName = [...]string{"grpc", "grpc-api", "http-web"}[i%3]
-		if i%40 == 0 {
-			a.portName = "http"
+		a.portName, a.targetName, a.prefix = "grpc", "grpc", fmt.Sprintf("/shop.v1.App%d/", i)
+		if i%3 == 2 {
+			a.portName, a.targetName, a.prefix = "http", "web", "/"
+		}
+		if i%60 == 0 {
+			a.portName = "api"
 		}
 		objects = append(objects, a.deployment(), a.service())
 		if i%perNamespace < routed {
@@ -72,12 +74,14 @@ spec:
 
 // app is a Deployment with a Service and, for some, a VirtualService.
 type app struct {
-	number, replicas          int
-	namespace, name, portName string
+	number, replicas int
+	namespace, name  string
+	// portName is the Service port's, targetName the container port's; prefix is what is routed to it.
+	portName, targetName, prefix string
 }
 
 func (a app) fill(template string) string {
-	return strings.NewReplacer("NAMESPACE", a.namespace, "NAME", a.name, "PORT", a.portName,
+	return strings.NewReplacer("NAMESPACE", a.namespace, "NAME", a.name, "PORT", a.portName, "TARGET", a.targetName, "PREFIX", a.prefix,
 		"REPLICAS", fmt.Sprint(a.replicas), "NUMBER", fmt.Sprint(a.number)).Replace(template)
 }
 
@@ -100,16 +104,16 @@ spec:
       containers:
       - name: server
         image: registry.example.com/shop/NAME:1.NUMBER.0
-        args: [--listen=0.0.0.0:50051, --metrics=:9090, --log-level=info]
+        args: [--listen=0.0.0.0:8080, --metrics=:9090, --log-level=info]
         env:
         - {name: ENVIRONMENT, value: production}
         - {name: DATABASE_URL, value: "postgres://db.NAMESPACE.svc.cluster.local:5432/NAME"}
         - {name: POD_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
         ports:
-        - {name: api, containerPort: 50051}
+        - {name: TARGET, containerPort: 8080}
         - {name: metrics, containerPort: 9090}
-        readinessProbe: {tcpSocket: {port: 50051}, periodSeconds: 5}
-        livenessProbe: {tcpSocket: {port: 50051}, periodSeconds: 10}
+        readinessProbe: {tcpSocket: {port: 8080}, periodSeconds: 5}
+        livenessProbe: {tcpSocket: {port: 8080}, periodSeconds: 10}
         resources: {requests: {cpu: 100m, memory: 128Mi}, limits: {memory: 256Mi}}
         volumeMounts: [{name: config, mountPath: /etc/app}]
       volumes: [{name: config, emptyDir: {}}]
@@ -123,7 +127,7 @@ kind: Service
 metadata: {name: NAME, namespace: NAMESPACE, labels: {app.kubernetes.io/name: NAME, app.kubernetes.io/part-of: shop}}
 spec:
   selector: {app: NAME}
-  ports: [{name: PORT, port: 8000, targetPort: api}]
+  ports: [{name: PORT, port: 8000, targetPort: TARGET}]
 `)
 }
 
@@ -136,7 +140,7 @@ spec:
   hosts: [NAME.NAMESPACE.example.com]
   gateways: [public-0]
   http:
-  - match: [{uri: {prefix: /shop.v1.AppNUMBER/}}]
+  - match: [{uri: {prefix: PREFIX}}]
     route: [{destination: {host: NAME, port: {number: 8000}}}]
 `)
 }

@@ -1,0 +1,147 @@
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metainternal "k8s.io/apimachinery/pkg/apis/meta/internalversion"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+// The numbers of the fields that all lists and objects have in common, and of those of the envelope around an answer.
+// Source: the generated.proto files of k8s.io/apimachinery and k8s.io/api, which never change a number.
+const (
+	envelopeRaw    = 2  // runtime.Unknown.raw
+	listMetadata   = 1  // PodList.metadata
+	listItems      = 2  // PodList.items
+	objectMetadata = 1  // Pod.metadata
+	managedFields  = 17 // ObjectMeta.managedFields
+)
+
+// protobufMark begins every answer in protobuf.
+// Source: k8s.io/apimachinery/pkg/runtime/serializer/protobuf/protobuf.go.
+var protobufMark = []byte("k8s\x00")
+
+// builtInPage reads a page of a kind that the program has the type of. The items of an answer in protobuf are decoded one by
+// one, without what nobody asks for: who owns which field is more than half of what the server says of a pod. A list of pods'
+// metadata decodes as pods, because the metadata is the same field in both.
+func builtInPage(ctx context.Context, request *rest.Request, from source) (runtime.Object, error) {
+	var list runtime.Object
+	err := answered(ctx, request, func(data []byte) (err error) {
+		list, err = decodeList(data, from)
+		return err
+	})
+	return list, err
+}
+
+// decodeList makes objects of an answer, and of its bytes something else.
+func decodeList(data []byte, from source) (runtime.Object, error) {
+	message, isProtobuf := bytes.CutPrefix(data, protobufMark)
+	if !isProtobuf {
+		return fromJSON(data, from)
+	}
+	list := &metainternal.List{}
+	err := eachField(message, func(number protowire.Number, _, raw []byte) error {
+		if number != envelopeRaw {
+			return nil
+		}
+		return eachField(raw, func(number protowire.Number, _, field []byte) error {
+			switch number {
+			case listMetadata:
+				return list.ListMeta.Unmarshal(field)
+			case listItems:
+				item, err := decodeItem(field, from)
+				list.Items = append(list.Items, item)
+				return err
+			default:
+				return nil
+			}
+		})
+	})
+	return list, err
+}
+
+func decodeItem(item []byte, from source) (runtime.Object, error) {
+	object, err := builtIn().New(from.kind.Info().GroupVersionKind)
+	if err != nil {
+		return nil, err
+	}
+	if !from.owners {
+		if item, err = without(item, objectMetadata, managedFields); err != nil {
+			return nil, err
+		}
+	}
+	return object, object.(interface{ Unmarshal([]byte) error }).Unmarshal(item)
+}
+
+// fromJSON is the same for what stands between here and the API server and speaks JSON only.
+func fromJSON(data []byte, from source) (runtime.Object, error) {
+	kind := from.kind.Info().GroupVersionKind
+	kind.Kind += "List"
+	list, err := builtIn().New(kind)
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(data, list); err != nil || from.owners {
+		return list, err
+	}
+	return list, meta.EachListItem(list, func(item runtime.Object) error {
+		item.(mesh.Object).SetManagedFields(nil)
+		return nil
+	})
+}
+
+var errNotProtobuf = errors.New("the server's answer is not the protobuf that it claims to be")
+
+// eachField calls do with every field of a message: its number, the whole field, and its value if that is bytes, as it is of
+// strings and messages.
+func eachField(message []byte, do func(number protowire.Number, field, value []byte) error) error {
+	for len(message) > 0 {
+		number, kind, tagged := protowire.ConsumeTag(message)
+		if tagged < 0 {
+			return errNotProtobuf
+		}
+		length := protowire.ConsumeFieldValue(number, kind, message[tagged:])
+		if length < 0 {
+			return errNotProtobuf
+		}
+		field := message[:tagged+length]
+		var value []byte
+		if kind == protowire.BytesType {
+			value, _ = protowire.ConsumeBytes(field[tagged:])
+		}
+		if err := do(number, field, value); err != nil {
+			return err
+		}
+		message = message[len(field):]
+	}
+	return nil
+}
+
+// without is a message without the fields at the end of a path of messages. It takes the place of the message, whose bytes are
+// gone: what is kept is never longer than what was there.
+func without(message []byte, path ...protowire.Number) ([]byte, error) {
+	kept := message[:0]
+	err := eachField(message, func(number protowire.Number, field, value []byte) error {
+		switch {
+		case number != path[0]:
+			kept = append(kept, field...)
+		case len(path) > 1:
+			inner, err := without(value, path[1:]...)
+			if err != nil {
+				return err
+			}
+			kept = protowire.AppendTag(kept, number, protowire.BytesType)
+			kept = protowire.AppendBytes(kept, inner)
+		}
+		return nil
+	})
+	return kept, err
+}

@@ -1,0 +1,4 @@
+package main
+
+// rssUnit is what getrusage(2) counts resident memory in, in bytes.
+const rssUnit = 1024
