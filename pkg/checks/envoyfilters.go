@@ -61,12 +61,10 @@ func eachPatch(p *Pass, judge func(mesh.EnvoyPatch, hop)) {
 	if len(filters) == 0 {
 		return
 	}
-	byNamespace := map[string][]hop{}
-	var all []hop
+	hops := hopIndex{}
 	for _, port := range judgedPorts(p) {
 		for _, hop := range hopsTo(p, port) {
-			byNamespace[hop.Namespace] = append(byNamespace[hop.Namespace], hop)
-			all = append(all, hop)
+			hops.add(hop)
 		}
 	}
 	for _, filter := range filters {
@@ -75,15 +73,15 @@ func eachPatch(p *Pass, judge func(mesh.EnvoyPatch, hop)) {
 			p.Skip(err.Error())
 			continue
 		}
-		hops := byNamespace[filter.GetNamespace()]
-		if filter.GetNamespace() == p.RootNamespace() {
-			hops = all
+		namespace := filter.GetNamespace()
+		if namespace == p.RootNamespace() {
+			namespace = anyNamespace
 		}
 		for _, patch := range patches {
 			if patch.Spec.GetPatch().GetOperation() == networkingapi.EnvoyFilter_Patch_REMOVE {
 				continue
 			}
-			for _, hop := range hops {
+			for _, hop := range hops.with(namespace, patch.Selector()) {
 				if p.AppliesTo(patch, hop.ProxyHop) {
 					judge(patch, hop)
 					break
@@ -91,6 +89,35 @@ func eachPatch(p *Pass, judge func(mesh.EnvoyPatch, hop)) {
 			}
 		}
 	}
+}
+
+// hopIndex has the proxies of each namespace, and of all, by each of their labels, and under none.
+type hopIndex map[hopLabel][]hop
+
+type hopLabel struct{ namespace, key, value string }
+
+const anyNamespace = ""
+
+func (x hopIndex) add(added hop) {
+	for _, namespace := range []string{added.Namespace, anyNamespace} {
+		none := hopLabel{namespace: namespace}
+		x[none] = append(x[none], added)
+		for key, value := range added.Labels {
+			label := hopLabel{namespace, key, value}
+			x[label] = append(x[label], added)
+		}
+	}
+}
+
+// with are the proxies of a namespace that may have the labels: those with the rarest of them.
+func (x hopIndex) with(namespace string, selector map[string]string) []hop {
+	rarest := x[hopLabel{namespace: namespace}]
+	for key, value := range selector {
+		if having := x[hopLabel{namespace, key, value}]; len(having) < len(rarest) {
+			rarest = having
+		}
+	}
+	return rarest
 }
 
 // walkValues visits every field of a piece of Envoy's configuration, with the fields on the way to it. Istio takes field names

@@ -31,7 +31,7 @@ func BenchmarkRun(b *testing.B) {
 }
 
 // clusterOf is a cluster with that many Services, each with a Deployment of three pods, and a third of them routed.
-func clusterOf(b *testing.B, services, namespaces int) []mesh.Sourced {
+func clusterOf(b testing.TB, services, namespaces int) []mesh.Sourced {
 	b.Helper()
 	var objects []mesh.Sourced
 	add := func(format string, arguments ...any) {
@@ -63,7 +63,7 @@ func clusterOf(b *testing.B, services, namespaces int) []mesh.Sourced {
 	return objects
 }
 
-func decodeOne(b *testing.B, text string) mesh.Sourced {
+func decodeOne(b testing.TB, text string) mesh.Sourced {
 	b.Helper()
 	object, known, err := mesh.Decode([]byte(text))
 	require.NoError(b, err)

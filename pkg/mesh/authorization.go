@@ -41,16 +41,22 @@ type Call struct {
 // Source: Istio's pilot/pkg/model/authorization.go (ListAuthorizationPolicies), policyattachment.go (ShouldAttachPolicy) and
 // pilot/pkg/security/authz/builder/builder.go (isDryRun).
 func (s *Snapshot) AuthorizationPoliciesFor(namespace string, podLabels map[string]string) []*security.AuthorizationPolicy {
+	index := remember(s, sidecarPolicies{}, func() *matchIndex[*security.AuthorizationPolicy] {
+		enforced := slices.DeleteFunc(slices.Clone(s.AuthorizationPolicies().All()), func(policy *security.AuthorizationPolicy) bool {
+			return !isEnforcedBySidecars(policy)
+		})
+		return newMatchIndex(enforced, func(policy *security.AuthorizationPolicy) (string, map[string]string) {
+			return policy.Namespace, policy.Spec.GetSelector().GetMatchLabels()
+		})
+	})
 	var policies []*security.AuthorizationPolicy
 	for _, place := range slices.Compact([]string{s.RootNamespace(), namespace}) {
-		for _, policy := range s.AuthorizationPolicies().In(place) {
-			if isEnforcedBySidecars(policy) && isSubset(policy.Spec.GetSelector().GetMatchLabels(), podLabels) {
-				policies = append(policies, policy)
-			}
-		}
+		policies = append(policies, index.selecting(place, podLabels)...)
 	}
 	return policies
 }
+
+type sidecarPolicies struct{}
 
 func isEnforcedBySidecars(policy *security.AuthorizationPolicy) bool {
 	dryRun, _ := strconv.ParseBool(policy.Annotations["istio.io/dry-run"])

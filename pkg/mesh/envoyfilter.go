@@ -22,6 +22,14 @@ type EnvoyPatch struct {
 	filter *networkingapi.EnvoyFilter
 }
 
+// Selector are labels that the pods must have whose proxy the patch changes; none where it says otherwise, or nothing, about pods.
+func (p EnvoyPatch) Selector() map[string]string {
+	if len(p.filter.GetTargetRefs()) > 0 {
+		return nil
+	}
+	return p.filter.GetWorkloadSelector().GetLabels()
+}
+
 type envoyPatchesMemory struct{ filter Key }
 
 type envoyPatches struct {

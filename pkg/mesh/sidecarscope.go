@@ -13,27 +13,41 @@ import (
 // whose selector matches, else its oldest without selector, else the root namespace's oldest without selector.
 // Source: Istio's pilot/pkg/model/push_context.go (initSidecarScopes, doGetSidecarScope).
 func (s *Snapshot) SidecarFor(namespace string, podLabels map[string]string) *networking.Sidecar {
-	oldest := func(namespace string, accepts func(*networking.Sidecar) bool) *networking.Sidecar {
-		var found *networking.Sidecar
-		for _, sidecar := range s.Sidecars().In(namespace) {
-			if accepts(sidecar) && (found == nil || compareAge(sidecar, found) < 0) {
-				found = sidecar
+	scopes := s.sidecarScopes()
+	if selecting := scopes.selecting.selecting(namespace, podLabels); len(selecting) > 0 {
+		return selecting[0]
+	}
+	if sidecar := scopes.whole[namespace]; sidecar != nil {
+		return sidecar
+	}
+	return scopes.whole[s.RootNamespace()]
+}
+
+// sidecarScopes are the Sidecar resources that select pods, the oldest first, and the oldest without selector of each namespace.
+type sidecarScopes struct {
+	selecting *matchIndex[*networking.Sidecar]
+	whole     map[string]*networking.Sidecar
+}
+
+type sidecarScopesMemory struct{}
+
+func (s *Snapshot) sidecarScopes() *sidecarScopes {
+	return remember(s, sidecarScopesMemory{}, func() *sidecarScopes {
+		var selecting []*networking.Sidecar
+		whole := map[string]*networking.Sidecar{}
+		byAge := slices.SortedStableFunc(slices.Values(s.Sidecars().All()), func(a, b *networking.Sidecar) int { return compareAge(a, b) })
+		for _, sidecar := range byAge {
+			switch {
+			case sidecar.Spec.GetWorkloadSelector() != nil:
+				selecting = append(selecting, sidecar)
+			case whole[sidecar.Namespace] == nil:
+				whole[sidecar.Namespace] = sidecar
 			}
 		}
-		return found
-	}
-	selecting := func(sidecar *networking.Sidecar) bool {
-		selector := sidecar.Spec.GetWorkloadSelector()
-		return selector != nil && isSubset(selector.GetLabels(), podLabels)
-	}
-	withoutSelector := func(sidecar *networking.Sidecar) bool { return sidecar.Spec.GetWorkloadSelector() == nil }
-	if sidecar := oldest(namespace, selecting); sidecar != nil {
-		return sidecar
-	}
-	if sidecar := oldest(namespace, withoutSelector); sidecar != nil {
-		return sidecar
-	}
-	return oldest(s.RootNamespace(), withoutSelector)
+		return &sidecarScopes{whole: whole, selecting: newMatchIndex(selecting, func(sidecar *networking.Sidecar) (string, map[string]string) {
+			return sidecar.Namespace, sidecar.Spec.GetWorkloadSelector().GetLabels()
+		})}
+	})
 }
 
 // EgressIncludes says whether a sidecar in the client's namespace knows a Service's port under this Sidecar resource: one of
