@@ -94,7 +94,7 @@ var casesRead struct {
 }
 
 // corpusCases are all cases, those of our own last.
-func corpusCases(t *testing.T) []corpusCase {
+func corpusCases(t testing.TB) []corpusCase {
 	t.Helper()
 	casesRead.Lock()
 	defer casesRead.Unlock()
@@ -104,7 +104,7 @@ func corpusCases(t *testing.T) []corpusCase {
 	return casesRead.cases
 }
 
-func readCases(t *testing.T) []corpusCase {
+func readCases(t testing.TB) []corpusCase {
 	t.Helper()
 	var cases []corpusCase
 	for _, pattern := range []string{"testdata/corpus/*.yaml", "testdata/cases/*.yaml"} {
@@ -120,7 +120,7 @@ func readCases(t *testing.T) []corpusCase {
 	return cases
 }
 
-func readCase(t *testing.T, file string) corpusCase {
+func readCase(t testing.TB, file string) corpusCase {
 	t.Helper()
 	data, err := os.ReadFile(file)
 	require.NoError(t, err)
