@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
@@ -88,11 +89,13 @@ func (c *choices) below(limit int) int {
 	return value % max(limit, 1)
 }
 
+func (c *choices) nonsense() any { return runtime.DeepCopyJSONValue(nonsense[c.below(len(nonsense))]) }
+
 // spoil changes one field somewhere in the tree.
 func (c *choices) spoil(at map[string]any) {
 	keys := slices.Sorted(maps.Keys(at))
 	if len(keys) == 0 {
-		at["spec"] = nonsense[c.below(len(nonsense))]
+		at["spec"] = c.nonsense()
 		return
 	}
 	key := keys[c.below(len(keys))]
@@ -106,11 +109,11 @@ func (c *choices) spoil(at map[string]any) {
 		delete(at, key)
 	case 1:
 		if isList {
-			at[key] = slices.Concat(list, list)
+			at[key] = slices.Concat(list, runtime.DeepCopyJSONValue(list).([]any))
 			return
 		}
-		at[keys[c.below(len(keys))]] = at[key]
+		at[keys[c.below(len(keys))]] = runtime.DeepCopyJSONValue(at[key])
 	default:
-		at[key] = nonsense[c.below(len(nonsense))]
+		at[key] = c.nonsense()
 	}
 }

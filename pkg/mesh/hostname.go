@@ -2,7 +2,6 @@ package mesh
 
 import (
 	"cmp"
-	"slices"
 	"strings"
 )
 
@@ -65,8 +64,10 @@ func (x *hostIndex) common(host string) []string {
 	if !strings.HasPrefix(host, "*") {
 		return common
 	}
+	seen := map[string]bool{host: true} // taken above
 	for _, indexed := range x.hosts {
-		if HostSubsetOf(indexed, host) && !slices.Contains(common, indexed) {
+		if HostSubsetOf(indexed, host) && !seen[indexed] {
+			seen[indexed] = true
 			common = append(common, indexed)
 		}
 	}
