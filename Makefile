@@ -8,7 +8,7 @@ LDFLAGS := -s -w -X $(MODULE)/pkg/plugin.version=$(VERSION)
 GOLANGCI_LINT := $(GO) tool -modfile=test/tools/go.mod golangci-lint
 
 .DEFAULT_GOAL := build
-.PHONY: help build test e2e lint-code generate dist demo demo-down bench-create clean
+.PHONY: help build test e2e lint-code generate dist demo demo-down bench-create bench-lint clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -44,6 +44,9 @@ demo-down: ## End what the demo started
 
 bench-create: build ## Time create against a kubectl script that knows every answer
 	$(GO) run -C test/e2e ./cmd/benchcreate
+
+bench-lint: build ## Time lint on a large cluster against istioctl analyze (loads the cluster the first time: some minutes)
+	@$(GO) run -C test/bench .
 
 clean: ## Remove what was built here
 	rm -rf bin dist

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,6 +27,9 @@ const (
 	// metadataList asks for labels, annotations and owners alone.
 	metadataList = runtime.ContentTypeProtobuf + ";as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 )
+
+// pageSize is large: pages come one after the other and are decoded as they come in, so that only the server has a whole one.
+const pageSize = 5000
 
 // list reads all objects of a source, page by page. The read is a consistent one
 // (no resourceVersion=0): create looks again at what it has just written, and servers since 1.31 answer both from memory.
@@ -54,6 +58,7 @@ func (c *Client) list(ctx context.Context, from source) (batch, error) {
 			return customPage(ctx, request, kind, &found)
 		}
 	})
+	pages.PageSize = pageSize
 	var options metav1.ListOptions
 	if kind == mesh.KindPod {
 		options.FieldSelector = runningPods
@@ -95,8 +100,8 @@ func customPage(ctx context.Context, request *rest.Request, kind mesh.Kind, foun
 		metav1.ListMeta `json:"metadata"`
 		Items           []json.RawMessage `json:"items"`
 	}
-	err := answered(ctx, request.SetHeader("Accept", runtime.ContentTypeJSON), func(data []byte) error {
-		return json.Unmarshal(data, &page)
+	err := answered(ctx, request.SetHeader("Accept", runtime.ContentTypeJSON), func(answer *bufio.Reader) error {
+		return json.NewDecoder(answer).Decode(&page)
 	})
 	if err != nil {
 		return nil, err

@@ -77,7 +77,7 @@ func TestLoadReadsPages(t *testing.T) {
 		case query.Get("limit") == "": // all at once, after the pages had expired
 			reply(listOf("Service", `{metadata: {name: a, namespace: x}}`, `{metadata: {name: b, namespace: x}}`))(w, r)
 		case query.Get("continue") == "":
-			assert.Equal(t, "500", query.Get("limit"))
+			assert.Equal(t, "5000", query.Get("limit"))
 			reply(`{kind: ServiceList, apiVersion: v1, metadata: {continue: next}, items: [{metadata: {name: a, namespace: x}}]}`)(w, r)
 		case expired:
 			fail(http.StatusGone, metav1.StatusReasonExpired, "the continue token has expired")(w, r)

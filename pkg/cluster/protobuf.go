@@ -1,10 +1,12 @@
 package cluster
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -30,42 +32,71 @@ const (
 var protobufMark = []byte("k8s\x00")
 
 // builtInPage reads a page of a kind that the program has the type of. The items of an answer in protobuf are decoded one by
-// one, without what nobody asks for: who owns which field is more than half of what the server says of a pod. A list of pods'
-// metadata decodes as pods, because the metadata is the same field in both.
-func builtInPage(ctx context.Context, request *rest.Request, from source) (runtime.Object, error) {
-	var list runtime.Object
-	err := answered(ctx, request, func(data []byte) (err error) {
-		list, err = decodeList(data, from)
+// one as they come in, without what nobody asks for: who owns which field is more than half of what the server says of a pod. A
+// list of pods' metadata decodes as pods, because the metadata is the same field in both.
+func builtInPage(ctx context.Context, request *rest.Request, from source) (list runtime.Object, err error) {
+	err = answered(ctx, request, func(answer *bufio.Reader) (err error) {
+		if mark, _ := answer.Peek(len(protobufMark)); !bytes.Equal(mark, protobufMark) {
+			list, err = fromJSON(answer, from)
+			return err
+		}
+		list, err = fromProtobuf(answer, from)
 		return err
 	})
 	return list, err
 }
 
-// decodeList makes objects of an answer, and of its bytes something else.
-func decodeList(data []byte, from source) (runtime.Object, error) {
-	message, isProtobuf := bytes.CutPrefix(data, protobufMark)
-	if !isProtobuf {
-		return fromJSON(data, from)
+// fromProtobuf takes the envelope off.
+func fromProtobuf(answer *bufio.Reader, from source) (*metainternal.List, error) {
+	if _, err := answer.Discard(len(protobufMark)); err != nil {
+		return nil, err
 	}
-	list := &metainternal.List{}
-	err := eachField(message, func(number protowire.Number, _, raw []byte) error {
-		if number != envelopeRaw {
+	var list *metainternal.List
+	for envelope := (&fieldReader{stream: answer, left: -1}); ; {
+		number, field, err := envelope.next()
+		switch {
+		case errors.Is(err, io.EOF) && list != nil:
+			return list, nil
+		case errors.Is(err, io.EOF):
+			return nil, io.ErrUnexpectedEOF
+		case err == nil && number == envelopeRaw:
+			list = &metainternal.List{}
+			err = readItems(list, field, from)
+		case err == nil:
+			err = field.skip()
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// readItems decodes the list itself.
+func readItems(list *metainternal.List, message *fieldReader, from source) error {
+	var buffer []byte
+	for {
+		number, field, err := message.next()
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
-		return eachField(raw, func(number protowire.Number, _, field []byte) error {
-			switch number {
-			case listMetadata:
-				return list.ListMeta.Unmarshal(field)
-			case listItems:
-				item, err := decodeItem(field, from)
-				list.Items = append(list.Items, item)
-				return err
-			default:
-				return nil
-			}
-		})
-	})
-	return list, err
+		if err != nil {
+			return err
+		}
+		if buffer, err = field.value(buffer); err != nil {
+			return err
+		}
+		switch number {
+		case listMetadata:
+			err = list.ListMeta.Unmarshal(buffer)
+		case listItems:
+			var item runtime.Object
+			item, err = decodeItem(buffer, from)
+			list.Items = append(list.Items, item)
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
 
 func decodeItem(item []byte, from source) (runtime.Object, error) {
@@ -82,14 +113,14 @@ func decodeItem(item []byte, from source) (runtime.Object, error) {
 }
 
 // fromJSON is the same for what stands between here and the API server and speaks JSON only.
-func fromJSON(data []byte, from source) (runtime.Object, error) {
+func fromJSON(answer io.Reader, from source) (runtime.Object, error) {
 	kind := from.kind.Info().GroupVersionKind
 	kind.Kind += "List"
 	list, err := builtIn().New(kind)
 	if err != nil {
 		return nil, err
 	}
-	if err := json.Unmarshal(data, list); err != nil || from.owners {
+	if err := json.NewDecoder(answer).Decode(list); err != nil || from.owners {
 		return list, err
 	}
 	return list, meta.EachListItem(list, func(item runtime.Object) error {
@@ -97,8 +128,6 @@ func fromJSON(data []byte, from source) (runtime.Object, error) {
 		return nil
 	})
 }
-
-var errNotProtobuf = errors.New("the server's answer is not the protobuf that it claims to be")
 
 // eachField calls do with every field of a message: its number, the whole field, and its value if that is bytes, as it is of
 // strings and messages.

@@ -30,7 +30,8 @@ func (s size) namespaceObjects() []string {
 	return objects
 }
 
-// objects are all others. Two thirds of the Services are gRPC, a third plain HTTP, and of both some are routed; one in sixty has the name of its port wrong, as happens.
+// objects are all others. Two thirds of the Services are gRPC, a third plain HTTP, and of both some are routed; one in sixty has
+// the name of its port wrong, as happens.
 func (s size) objects() []string {
 	var objects []string
 	for n := range s.gateways {

@@ -1,0 +1,98 @@
+package cluster
+
+import (
+	"bufio"
+	"bytes"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	apps "k8s.io/api/apps/v1"
+	core "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer/protobuf"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+// inProtobuf is a list as the API server sends it.
+func inProtobuf(t testing.TB, list runtime.Object) []byte {
+	t.Helper()
+	var data bytes.Buffer
+	require.NoError(t, protobuf.NewSerializer(builtIn(), builtIn()).Encode(list, &data))
+	return data.Bytes()
+}
+
+func deploymentList() *apps.DeploymentList {
+	owned := []metav1.ManagedFieldsEntry{{Manager: "helm", FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:spec":{}}`)}}}
+	list := &apps.DeploymentList{
+		TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "DeploymentList"},
+		ListMeta: metav1.ListMeta{ResourceVersion: "42"},
+	}
+	for _, name := range []string{"orders", "carts"} {
+		list.Items = append(list.Items, apps.Deployment{
+			ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "shop", Labels: map[string]string{"app": name}, ManagedFields: owned},
+			Spec: apps.DeploymentSpec{Template: core.PodTemplateSpec{Spec: core.PodSpec{
+				Containers: []core.Container{{Name: "server", Image: "server:1"}},
+			}}},
+		})
+	}
+	return list
+}
+
+func TestLoadReadsProtobuf(t *testing.T) {
+	sent := deploymentList()
+	f := newFakeServer(t)
+	f.on("GET /apis/apps/v1/deployments", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", runtime.ContentTypeProtobuf)
+		_, _ = w.Write(inProtobuf(t, sent))
+	})
+	for _, owners := range []bool{true, false} {
+		loaded, err := f.client.Load(t.Context(), LoadRequest{Kinds: map[mesh.Kind][]string{mesh.KindDeployment: nil}, Owners: owners})
+		require.NoError(t, err)
+		read := loaded.Snapshot.Deployments().All()
+		require.Len(t, read, 2)
+		assert.Equal(t, "carts", read[0].Name)
+		assert.Equal(t, sent.Items[0].Labels, read[1].Labels)
+		assert.Equal(t, "server:1", read[1].Spec.Template.Spec.Containers[0].Image)
+		if owners {
+			assert.Equal(t, "helm", read[0].ManagedFields[0].Manager)
+		} else {
+			assert.Empty(t, read[0].ManagedFields)
+		}
+	}
+}
+
+// TestProtobufThatEndsTooSoon holds that an answer that breaks off is an error, never a shorter list.
+func TestProtobufThatEndsTooSoon(t *testing.T) {
+	whole := inProtobuf(t, deploymentList())
+	from := source{kind: mesh.KindDeployment}
+	read := func(data []byte) ([]runtime.Object, error) {
+		list, err := fromProtobuf(bufio.NewReader(bytes.NewReader(data)), from)
+		if err != nil {
+			return nil, err
+		}
+		return list.Items, nil
+	}
+	items, err := read(whole)
+	require.NoError(t, err)
+	require.Len(t, items, 2)
+	// What follows the list in the envelope are two empty fields, of two bytes each.
+	for end := range len(whole) - 4 {
+		_, err := read(whole[:end])
+		require.Error(t, err, "%d of %d bytes", end, len(whole))
+	}
+}
+
+// FuzzProtobuf holds that no answer makes the reader panic, or take more memory than the answer is worth.
+func FuzzProtobuf(f *testing.F) {
+	whole := inProtobuf(f, deploymentList())
+	f.Add(whole)
+	f.Add(whole[:len(whole)/2])
+	f.Add([]byte("k8s\x00\x12\xff\xff\xff\xff\xff\xff\xff\xff\x7f"))
+	f.Fuzz(func(_ *testing.T, data []byte) {
+		_, _ = fromProtobuf(bufio.NewReader(bytes.NewReader(data)), source{kind: mesh.KindDeployment})
+	})
+}
