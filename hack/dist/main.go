@@ -38,8 +38,9 @@ func main() {
 	epoch := flag.Int64("epoch", earliest, "time of the files in seconds since 1970")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, *version, *output, *names, *epoch); err != nil {
+	err := run(ctx, *version, *output, *names, *epoch)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "dist:", err)
 		os.Exit(2)
 	}
