@@ -126,10 +126,9 @@ func notFound(r request, status metav1.Status) error {
 	return &NotFound{Object: r.named()}
 }
 
-// isNoAPIServer knows the answer of some other web server: every API server has the kinds of core, apps and the like.
+// isNoAPIServer knows the answer of some other web server: every API server has the built-in kinds.
 func isNoAPIServer(r request, status metav1.Status) bool {
-	known := r.permission.Group == "" || r.permission.Group == "apps"
-	return known && status.Details != nil && slices.ContainsFunc(status.Details.Causes, isUnexpectedResponse)
+	return builtIn().IsGroupRegistered(r.permission.Group) && status.Details != nil && slices.ContainsFunc(status.Details.Causes, isUnexpectedResponse)
 }
 
 func isUnexpectedResponse(cause metav1.StatusCause) bool {

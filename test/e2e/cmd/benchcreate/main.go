@@ -21,7 +21,7 @@ import (
 
 func main() {
 	rounds := flag.Int("rounds", 10, "how often each is measured")
-	plugin := flag.String("plugin", "bin/kubectl-grpcexpose", "path of the built plugin")
+	plugin := flag.String("plugin", "../../bin/kubectl-grpcexpose", "path of the built plugin")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
