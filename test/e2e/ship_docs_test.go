@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -61,8 +62,9 @@ func TestCommandsOfTheDocs(t *testing.T) {
 			})
 			require.NotEmpty(t, commands)
 			slices.SortStableFunc(commands, func(a, b string) int { return phase(a) - phase(b) })
+			folder := t.TempDir() // where baselines are written, and read again
 			for _, command := range commands {
-				s.document(command)
+				s.document(folder, command)
 			}
 		})
 	}
@@ -83,7 +85,7 @@ func phase(command string) int {
 }
 
 // document runs a command as it stands, but for the namespace: it does what it says, or says that the answer is bad.
-func (s *scene) document(command string) {
+func (s *scene) document(folder, command string) {
 	s.Helper()
 	command = strings.NewReplacer("-n shop", "-n test", "deployment/orders", "deployment/server").Replace(command)
 	text, err := exec.Command("sh", "-c", `printf '%s\n' `+s.own(command)).Output()
@@ -95,6 +97,10 @@ func (s *scene) document(command string) {
 		return
 	}
 	words = slices.DeleteFunc(words[2:], func(word string) bool { return word == "-n" || word == s.namespace })
-	result := s.runQuietly(words...)
+	ctx, cancel := context.WithTimeout(s.Context(), commandTimeout)
+	defer cancel()
+	own := s.command(ctx, words...)
+	own.Dir = folder
+	result := s.finish(own)
 	assert.Contains(s, []int{0, 1}, result.code, "%s\n%s%s", command, result.stdout, result.stderr)
 }
