@@ -119,16 +119,16 @@ func (v *verifier) address(ctx context.Context, shown *report.Verification) (add
 
 // calls makes the calls to a target and judges them.
 func (v *verifier) calls(ctx context.Context, target traffic.Target, watched observer, shown *report.Verification) error {
+	if v.trial.patience > 0 {
+		patient, cancel := context.WithTimeout(ctx, v.trial.patience)
+		traffic.Await(patient, target, v.trial.wish)
+		cancel()
+	}
 	connection, err := traffic.Connect(target)
 	if err != nil {
 		return err
 	}
 	defer connection.Close()
-	if v.trial.patience > 0 {
-		patient, cancel := context.WithTimeout(ctx, v.trial.patience)
-		traffic.Await(patient, connection, v.trial.wish)
-		cancel()
-	}
 	call, err := traffic.Choose(ctx, connection, v.trial.wish)
 	if err != nil {
 		return err

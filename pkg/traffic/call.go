@@ -59,11 +59,11 @@ func Choose(ctx context.Context, c *Connection, wish Wish) (Call, error) {
 }
 
 // Await tries until a call succeeds or ctx ends: what has just been configured reaches proxies a moment later. It gives no
-// error: calls that still fail are what Run is to show.
-func Await(ctx context.Context, c *Connection, wish Wish) {
+// error: calls that still fail are what Run is to show. Each try has a connection of its own.
+func Await(ctx context.Context, target Target, wish Wish) {
 	const pause = 100 * time.Millisecond
 	for {
-		if call, err := Choose(ctx, c, wish); err == nil && call.make(ctx, c) == nil {
+		if answers(ctx, target, wish) {
 			return
 		}
 		select {
@@ -72,6 +72,16 @@ func Await(ctx context.Context, c *Connection, wish Wish) {
 		case <-time.After(pause):
 		}
 	}
+}
+
+func answers(ctx context.Context, target Target, wish Wish) bool {
+	c, err := Connect(target)
+	if err != nil {
+		return false
+	}
+	defer c.Close()
+	call, err := Choose(ctx, c, wish)
+	return err == nil && call.make(ctx, c) == nil
 }
 
 func isUnimplemented(err error) bool { return status.Code(err) == codes.Unimplemented }

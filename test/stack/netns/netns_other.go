@@ -4,6 +4,7 @@
 package netns
 
 import (
+	"errors"
 	"fmt"
 	"os"
 )
@@ -13,3 +14,6 @@ func Run(func() error, func() int) int {
 	fmt.Fprintln(os.Stderr, "real calls need a network namespace, which only Linux has")
 	return 1
 }
+
+// JoinPod fails: only Linux has network namespaces.
+func JoinPod(int, string) error { return errors.New("only Linux has network namespaces") }
