@@ -22,6 +22,8 @@ const (
 	OnePod Verdict = "one pod"
 	// Answered: all calls succeeded; who answered is not known, or too few calls were made to tell.
 	Answered Verdict = "answered"
+	// Elsewhere: all calls succeeded, but none of them reached the workload.
+	Elsewhere Verdict = "answered by others"
 	// NotExposed: there was nowhere to call.
 	NotExposed Verdict = "not exposed"
 )
@@ -52,7 +54,7 @@ func Judge(result Result, shares []Share) (verdict Verdict, why string) {
 	case len(shares) == 0:
 		return Answered, "all calls succeeded; which pods answered is not known"
 	case total == 0:
-		return Answered, "all calls succeeded; the gateway's counters do not show where they went"
+		return Elsewhere, "all calls succeeded, but no pod of the Service got any: another route, or another gateway, takes them"
 	case len(counts) == 1 && others == 0:
 		return OnePod, "there is one ready pod, so there is nothing to balance"
 	case serving == 1 && others == 0 && chanceOfOnePod(len(counts), total) < unlikely:

@@ -31,17 +31,19 @@ func TestJudge(t *testing.T) {
 		verdict Verdict
 		why     string
 	}{
-		"even":           {succeeded(200), ready(68, 66, 66), Balanced, "3 of 3 ready pods served, as evenly as chance allows"},
-		"as chance is":   {succeeded(200), ready(80, 52, 68), Balanced, "3 of 3 ready pods served, as evenly as chance allows"},
-		"wide":           {succeeded(200), ready(120, 40, 40), Partly, "all 3 ready pods served, but the spread is wider than chance"},
-		"one missing":    {succeeded(200), ready(100, 100, 0), Partly, "2 of 3 ready pods served"},
-		"one of three":   {succeeded(200), ready(0, 200, 0), PerConnection, "one of 3 ready pods got all calls"},
-		"one of two":     {succeeded(20), ready(20, 0), PerConnection, "one of 2 ready pods got all calls"},
-		"one pod":        {succeeded(200), ready(200), OnePod, "there is one ready pod, so there is nothing to balance"},
-		"failures":       {failed, ready(3, 3), Failing, "3 of 10 calls failed"},
-		"no call":        {Result{}, nil, Failing, "no call was made"},
-		"nobody counts":  {succeeded(200), nil, Answered, "all calls succeeded; which pods answered is not known"},
-		"counts nothing": {succeeded(200), ready(0, 0), Answered, "all calls succeeded; the gateway's counters do not show where they went"},
+		"even":          {succeeded(200), ready(68, 66, 66), Balanced, "3 of 3 ready pods served, as evenly as chance allows"},
+		"as chance is":  {succeeded(200), ready(80, 52, 68), Balanced, "3 of 3 ready pods served, as evenly as chance allows"},
+		"wide":          {succeeded(200), ready(120, 40, 40), Partly, "all 3 ready pods served, but the spread is wider than chance"},
+		"one missing":   {succeeded(200), ready(100, 100, 0), Partly, "2 of 3 ready pods served"},
+		"one of three":  {succeeded(200), ready(0, 200, 0), PerConnection, "one of 3 ready pods got all calls"},
+		"one of two":    {succeeded(20), ready(20, 0), PerConnection, "one of 2 ready pods got all calls"},
+		"one pod":       {succeeded(200), ready(200), OnePod, "there is one ready pod, so there is nothing to balance"},
+		"failures":      {failed, ready(3, 3), Failing, "3 of 10 calls failed"},
+		"no call":       {Result{}, nil, Failing, "no call was made"},
+		"nobody counts": {succeeded(200), nil, Answered, "all calls succeeded; which pods answered is not known"},
+		"others": {
+			succeeded(200), ready(0, 0), Elsewhere, "all calls succeeded, but no pod of the Service got any: another route, or another gateway, takes them",
+		},
 		"too few to tell": {
 			succeeded(5), ready(5, 0), Answered, "1 of 2 ready pods served; make more calls (--requests) to tell more",
 		},
@@ -68,7 +70,7 @@ func TestJudge(t *testing.T) {
 func TestGoodVerdicts(t *testing.T) {
 	for verdict, good := range map[Verdict]bool{
 		Balanced: true, OnePod: true, Answered: true,
-		PerConnection: false, Partly: false, Failing: false, NotExposed: false,
+		PerConnection: false, Partly: false, Failing: false, Elsewhere: false, NotExposed: false,
 	} {
 		assert.Equal(t, good, verdict.Good(), verdict)
 	}
