@@ -60,7 +60,7 @@ func reportTimeout(
 		Message: fmt.Sprintf("The %s of %s ends every stream to %s after %s.",
 			name, ruleText(vs, index), behindText(ports), limit),
 		Evidence: behindEvidence(ports),
-		Symptom:  "UNAVAILABLE: the proxy ends the call with 504 when the time is over",
+		Symptom:  "INTERNAL (RST_STREAM) in the middle of a stream, UNAVAILABLE (504) where nothing has been answered yet",
 		Fix: Fix{
 			Text:    fmt.Sprintf("Delete %s (istiod refuses 0s), and let the clients set deadlines.", name),
 			Level:   Ask,

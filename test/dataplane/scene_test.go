@@ -92,7 +92,8 @@ func (s *scene) given(objects string) {
 // kubectl runs kubectl in the scene's namespace.
 func (s *scene) kubectl(arguments ...string) string {
 	s.Helper()
-	printed, err := s.Kubectl(s.Context(), append([]string{"-n", s.namespace}, arguments...)...)
+	// Repairs are made after the test's own end, too.
+	printed, err := s.Kubectl(context.WithoutCancel(s.Context()), append([]string{"-n", s.namespace}, arguments...)...)
 	require.NoError(s, err)
 	return printed
 }
