@@ -17,7 +17,8 @@ var timeoutCutsStreams = &Check{
 	What:   "Finds `timeout` and `retries.perTryTimeout` on rules that lead to an exposed port.",
 	Why: "Both run from the request until the end of the response. The response of a stream ends with the stream, so that a stream of " +
 		"any kind is cut at that age, however busy it is. gRPC clients set deadlines for each call themselves.",
-	Client: "Streams end with UNAVAILABLE when the time is over, and so do calls that take longer.",
+	Client: "A stream is reset when the time is over: INTERNAL, if something has been answered already. " +
+		"A call that takes longer to its first answer gets UNAVAILABLE.",
 	Bad: routedServer + routingGateway + routeWith(`  - timeout: 15s
     route: [{destination: {host: orders, port: {number: 8000}}}]
 `),
