@@ -140,15 +140,20 @@ func awaitRunning(ctx context.Context, on *stack.Stack, s size, log io.Writer) e
 	}
 }
 
-// runningPods counts the replicas that Deployments have ready: listing the pods themselves would slow down what makes them.
-func runningPods(ctx context.Context, client kubernetes.Interface) (int, error) {
-	list, err := client.AppsV1().Deployments("").List(ctx, metav1.ListOptions{LabelSelector: "app.kubernetes.io/part-of=shop"})
-	if err != nil {
-		return 0, err
+// runningPods counts the replicas that Deployments have ready: listing the pods themselves would slow down what makes them. It
+// takes a page at a time, because on Linux the peak memory of a program begins with that of the one that starts it.
+func runningPods(ctx context.Context, client kubernetes.Interface) (running int, err error) {
+	options := metav1.ListOptions{LabelSelector: "app.kubernetes.io/part-of=shop", Limit: 100}
+	for {
+		page, err := client.AppsV1().Deployments("").List(ctx, options)
+		if err != nil {
+			return 0, err
+		}
+		for _, deployment := range page.Items {
+			running += int(deployment.Status.ReadyReplicas)
+		}
+		if options.Continue = page.Continue; options.Continue == "" {
+			return running, nil
+		}
 	}
-	running := 0
-	for _, deployment := range list.Items {
-		running += int(deployment.Status.ReadyReplicas)
-	}
-	return running, nil
 }

@@ -57,6 +57,8 @@ func TestFolders(t *testing.T) {
 func TestInMesh(t *testing.T) {
 	want := maps.Clone(expected)
 	maps.Copy(want, expectedInMesh)
+	// Another folder has a collector of the same name, without that port, and the later one counts.
+	delete(want, "GX201 Service default/opentelemetry-collector")
 	// Folder by folder: some below the samples hold data that is no manifest.
 	files := append(foldersBelow(t, istioSamples(t)), "../../pkg/checks/testdata/corpus/_base-default.yaml", "testdata/labelled.yaml")
 	found := findings(t, manifest.Sources{Files: files}, true)
