@@ -186,15 +186,17 @@ func (a *modelAnswer) leadsTo(route *mesh.GatewayRoute) string {
 		return "direct response"
 	}
 	var shares []string
+	all := true
 	for _, destination := range a.snapshot.Destinations(route.Spec, route.Holder.Namespace) {
 		share := a.tellCluster(route, destination)
-		if share == unknown {
-			return unknown
-		}
+		all = all && share != unknown
 		if len(route.Spec.Route) > 1 {
 			share += fmt.Sprintf(" weight %d", route.Spec.Route[destination.Index].Weight)
 		}
 		shares = append(shares, share)
+	}
+	if !all {
+		return unknown
 	}
 	return strings.Join(shares, ", ")
 }
