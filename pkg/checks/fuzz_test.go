@@ -70,7 +70,13 @@ func decodeTree(t testing.TB, root map[string]any) (mesh.Object, bool) {
 var nonsense = []any{
 	nil, "", " ", "*", "*.", "*.*", ".", "/", "//", "./*", "~/*", "-", "grpc", "mesh", "shop", "a/b/c", "%s\x00", "\u2028", "default", "istio-system",
 	strings.Repeat("x", 1<<16), strings.Repeat("a.", 300), strings.Repeat("*", 50), "(((((", "[a-", "(a*)*$", "1e999", "-1s", "9999999h", "true",
-	0.0, -1.0, 1.0, 65536.0, 4294967296.0, 1e18, 0.5, true, false, []any{}, []any{nil}, []any{""}, map[string]any{}, map[string]any{"": ""}, map[string]any{"app": nil},
+	0.0, -1.0, 1.0, 65536.0, 4294967296.0, 1e18, 0.5, true, false,
+	[]any{},
+	[]any{nil},
+	[]any{""},
+	map[string]any{},
+	map[string]any{"": ""},
+	map[string]any{"app": nil},
 }
 
 // choices are decisions, one byte or two each; where they are at an end every decision is for the first.

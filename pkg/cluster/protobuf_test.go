@@ -26,7 +26,7 @@ func inProtobuf(t testing.TB, list runtime.Object) []byte {
 }
 
 func deploymentList() *apps.DeploymentList {
-	owned := []metav1.ManagedFieldsEntry{{Manager: "helm", FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:spec":{}}`)}}}
+	owned := []metav1.ManagedFieldsEntry{{Manager: "helm", FieldsV1: metav1.NewFieldsV1(`{"f:spec":{}}`)}}
 	list := &apps.DeploymentList{
 		TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "DeploymentList"},
 		ListMeta: metav1.ListMeta{ResourceVersion: "42"},
