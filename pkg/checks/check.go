@@ -117,6 +117,7 @@ type Pass struct {
 	AllScopes bool
 
 	check    *Check
+	only     func(mesh.Object) bool
 	findings []Finding
 	skips    []string
 	// scope remembers what the functions of scope.go have worked out.
@@ -138,6 +139,10 @@ func (p *Pass) Report(finding Finding) {
 
 // Skip says that a part of the check could not be judged, and why.
 func (p *Pass) Skip(reason string) { p.skips = append(p.skips, reason) }
+
+// wants says that a finding about the object would be in the report. A check asks where it would otherwise say that it had to
+// be skipped for lack of objects that nobody asked to read.
+func (p *Pass) wants(object mesh.Object) bool { return p.only == nil || p.only(object) }
 
 // Missing says whether an object that is not in the snapshot is truly missing. Where it may exist unseen, the check is
 // reported as skipped with the reason, and the answer is false. An empty name asks about all objects of the kind.

@@ -2,7 +2,6 @@ package checks
 
 import (
 	"fmt"
-	"strconv"
 
 	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -75,7 +74,7 @@ func toClusterIP(service *core.Service) []plan.Change {
 			}
 		}
 		for i := range service.Spec.Ports {
-			if edit := plan.Set(form, nil, "spec", "ports", strconv.Itoa(i), "nodePort"); edit.Old != nil {
+			if edit := plan.Set(form, nil, "spec", "ports", servicePortStep(&service.Spec.Ports[i]), "nodePort"); edit.Old != nil {
 				edits = append(edits, edit)
 			}
 		}

@@ -2,7 +2,6 @@ package checks
 
 import (
 	"fmt"
-	"time"
 
 	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -12,7 +11,7 @@ import (
 )
 
 // RestartedAtAnnotation, set on a pod template, makes the pods anew; it is the one that "kubectl rollout restart" sets.
-const RestartedAtAnnotation = "kubectl.kubernetes.io/restartedAt"
+const RestartedAtAnnotation = mesh.RestartedAtAnnotation
 
 // updateOf is the change of some fields of an object; edits is given the object's JSON form.
 func updateOf(object mesh.Object, reason string, edits func(*unstructured.Unstructured) []plan.Edit) []plan.Change {
@@ -32,7 +31,7 @@ func setField(object mesh.Object, reason string, value any, path ...string) []pl
 
 // restart is the change that makes a workload's pods anew.
 func restart(p *Pass, w *mesh.Workload, reason string) []plan.Change {
-	changes := setField(w.Object, reason, p.Now().UTC().Format(time.RFC3339),
+	changes := setField(w.Object, reason, w.RestartedAt(p.Now()),
 		"spec", "template", "metadata", "annotations", RestartedAtAnnotation)
 	for i := range changes {
 		changes[i].Action = plan.Restart

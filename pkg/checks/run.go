@@ -62,7 +62,7 @@ func Run(snapshot *mesh.Snapshot, options Options) Report {
 			report.Skips = append(report.Skips, Skip{ID: check.ID, Slug: check.Slug, Reason: reason})
 			continue
 		}
-		pass := &Pass{Snapshot: snapshot, AllScopes: options.AllScopes, check: check}
+		pass := &Pass{Snapshot: snapshot, AllScopes: options.AllScopes, check: check, only: options.Only}
 		runGuarded(pass)
 		findings = append(findings, pass.findings...)
 		for _, reason := range pass.skips {

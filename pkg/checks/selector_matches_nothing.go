@@ -33,7 +33,7 @@ spec:
 	Run: func(p *Pass) {
 		for _, service := range p.Services().All() {
 			ports := p.ExposedPortsOf(service)
-			if len(ports) > 0 && mesh.HasEndpoints(service) && selectsNothing(p, service) {
+			if len(ports) > 0 && mesh.HasEndpoints(service) && p.wants(service) && selectsNothing(p, service) {
 				reportSelectorMatchesNothing(p, service, ports)
 			}
 		}

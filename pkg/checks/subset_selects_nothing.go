@@ -91,7 +91,7 @@ func judgeSubset(p *Pass, holder *networking.VirtualService, service *core.Servi
 		if !ok || selectsPods(p, service, subset.Spec.GetLabels()) || !selectsPods(p, service, nil) {
 			continue
 		}
-		if p.Missing(mesh.KindPod, service.Namespace, "") {
+		if p.wants(subset.From) && p.Missing(mesh.KindPod, service.Namespace, "") {
 			reportEmptySubset(p, holder, service, subset)
 		}
 	}

@@ -3,7 +3,6 @@ package expose
 import (
 	"fmt"
 	"slices"
-	"time"
 
 	apps "k8s.io/api/apps/v1"
 	core "k8s.io/api/core/v1"
@@ -13,7 +12,7 @@ import (
 )
 
 // RestartedAtAnnotation on a pod template is what kubectl rollout restart sets, too.
-const RestartedAtAnnotation = "kubectl.kubernetes.io/restartedAt"
+const RestartedAtAnnotation = mesh.RestartedAtAnnotation
 
 func (b *builder) planRestarts() error {
 	if b.intent.Restart == RestartNone {
@@ -86,7 +85,7 @@ func (b *builder) planRestart(workload *mesh.Workload, reason string) error {
 	}
 	b.result.Rollouts = append(b.result.Rollouts, workload.Key)
 	return b.update(plan.Restart, workload.Object, reason,
-		plan.Set(object, b.snapshot.Now().Format(time.RFC3339), "spec", "template", "metadata", "annotations", RestartedAtAnnotation))
+		plan.Set(object, workload.RestartedAt(b.snapshot.Now()), "spec", "template", "metadata", "annotations", RestartedAtAnnotation))
 }
 
 func (b *builder) injectorUnavailable(workload *mesh.Workload) (bool, error) {

@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"strings"
+	"time"
 
 	apps "k8s.io/api/apps/v1"
 	core "k8s.io/api/core/v1"
@@ -26,6 +27,20 @@ type Workload struct {
 	HasStatus bool
 	// Paused Deployments do not roll out.
 	Paused bool
+}
+
+// RestartedAtAnnotation, set on a pod template, makes the pods anew.
+// Source: kubectl pkg/polymorphichelpers/objectrestarter.go, defaultObjectRestarter.
+const RestartedAtAnnotation = "kubectl.kubernetes.io/restartedAt"
+
+// RestartedAt is the value of RestartedAtAnnotation that makes the pods anew at that time. It counts in seconds: where the last
+// restart was in the same one, the value is the next second, because the same value again would restart nothing.
+func (w *Workload) RestartedAt(now time.Time) string {
+	value := now.UTC().Format(time.RFC3339)
+	if w.Template.Annotations[RestartedAtAnnotation] == value {
+		return now.UTC().Add(time.Second).Format(time.RFC3339)
+	}
+	return value
 }
 
 // Namespace is the workload's.

@@ -30,7 +30,7 @@ func (o *lintOptions) loadCluster(ctx context.Context, source lintSource, manife
 		m.without, m.manifests = loaded.Snapshot, manifests
 		m.snapshot = overlay(loaded.Snapshot, manifests)
 	}
-	return m, nil
+	return m, target.problem(m.snapshot)
 }
 
 // namespaceOfFiles makes the one namespace of the files the target; where they speak of several, all namespaces are.

@@ -56,7 +56,27 @@ func (o *lintOptions) answer(meshes []*lintMesh) error {
 	if err := o.printer.Print(o.streams.Out, made); err != nil {
 		return err
 	}
+	o.explainSilence(meshes, made)
 	return o.verdict(made)
+}
+
+// explainSilence says where there are no findings because there was nothing to find any about. Files are often a part of what
+// there is, so that nothing is said about them.
+func (o *lintOptions) explainSilence(meshes []*lintMesh, made *report.LintReport) {
+	if len(made.Findings) > 0 || len(made.Ran) == 0 {
+		return
+	}
+	for _, m := range meshes {
+		if m.manifests != nil {
+			continue
+		}
+		if silence := m.target.silence(m.snapshot); silence != "" {
+			if m.context != "" {
+				silence = "context " + m.context + ": " + silence
+			}
+			printNotes(o.streams, []string{silence})
+		}
+	}
 }
 
 // verdict is the report as an exit code. Where no check at all could be run there is no answer, neither good nor bad.

@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -33,6 +34,9 @@ func (f *lintFlags) toTarget(clients *factory, namespaceGiven bool, arguments []
 	}
 	workloads := make([][]string, len(arguments))
 	for i, argument := range arguments {
+		if err := f.misplaced(argument); err != nil {
+			return target, err
+		}
 		workloads[i] = []string{argument}
 	}
 	if len(arguments) == 2 && !strings.Contains(arguments[0]+arguments[1], "/") && workloadKinds[strings.ToLower(arguments[0])] != "" {
@@ -49,6 +53,21 @@ func (f *lintFlags) toTarget(clients *factory, namespaceGiven bool, arguments []
 		return target, usage("either workloads or --all-namespaces, not both")
 	}
 	return target, nil
+}
+
+// misplaced is the error for an argument that is meant as something else than a workload: a file, or the value of a flag that
+// takes one only behind an equals sign.
+func (f *lintFlags) misplaced(argument string) error {
+	extension := strings.ToLower(filepath.Ext(argument))
+	switch {
+	case slices.Contains([]string{".yaml", ".yml", ".json"}, extension), strings.HasPrefix(argument, "."), strings.HasPrefix(argument, "/"):
+		return usage("%s is no workload: files and directories go with -f", argument)
+	case f.fix != "" && (argument == string(fixSafe) || argument == string(fixAll)):
+		return usage("%s is no workload: say --fix=%s", argument, argument)
+	case f.dryRun != dryRunNone && (argument == dryRunClient || argument == dryRunServer):
+		return usage("%s is no workload: say --dry-run=%s", argument, argument)
+	}
+	return nil
 }
 
 // only accepts the objects that the report is about; nil accepts all.
@@ -77,6 +96,51 @@ func (t lintTarget) only(snapshot *mesh.Snapshot) (func(mesh.Object) bool, error
 	}, nil
 }
 
+// problem is that the namespace is not there: no finding in it would be no good news, but a slip of the pen.
+func (t lintTarget) problem(snapshot *mesh.Snapshot) error {
+	if _, there := snapshot.Namespaces().Get("", t.namespace); there || t.all {
+		return nil
+	}
+	if _, unknown := snapshot.Unknown(mesh.KindNamespace, "", t.namespace); unknown {
+		return nil
+	}
+	return fmt.Errorf("there is no namespace %q; name one with -n, or judge all of them with -A", t.namespace)
+}
+
+// silence is what to tell somebody who sees no findings: that no workload of the target shows that it speaks gRPC, which left
+// the checks of workloads and Services nothing to judge. Empty where one does.
+func (t lintTarget) silence(snapshot *mesh.Snapshot) string {
+	for workload := range snapshot.ExposedWorkloads() {
+		if t.means(workload) {
+			return ""
+		}
+	}
+	where := "no workload in namespace " + t.namespace + " shows"
+	switch {
+	case len(t.workloads) == 1:
+		where = t.workloads[0].Name + " does not show"
+	case len(t.workloads) > 1:
+		where = "none of the workloads shows"
+	case t.all:
+		where = "no workload in the cluster shows"
+	}
+	return where + " that it speaks gRPC (no Service port, container port or probe says so): GX1 to GX3 had nothing to judge"
+}
+
+// means says that the target has the workload in it.
+func (t lintTarget) means(workload *mesh.Workload) bool {
+	if len(t.workloads) == 0 {
+		return t.all || workload.Namespace() == t.namespace
+	}
+	return slices.ContainsFunc(t.workloads, func(wanted mesh.Key) bool { return t.isCalled(workload, wanted) })
+}
+
+// isCalled says that a workload is one that the user may have named so.
+func (t lintTarget) isCalled(workload *mesh.Workload, wanted mesh.Key) bool {
+	sameKind := wanted.Kind == "" || wanted.Kind == workload.Key.Kind
+	return sameKind && workload.Name() == wanted.Name && (t.all || workload.Namespace() == wanted.Namespace)
+}
+
 func (t lintTarget) inNamespace(object mesh.Object) bool {
 	key := mesh.KeyOf(object)
 	return key.Namespace == t.namespace || key.Kind == mesh.KindNamespace && key.Name == t.namespace
@@ -86,8 +150,7 @@ func (t lintTarget) inNamespace(object mesh.Object) bool {
 func (t lintTarget) find(snapshot *mesh.Snapshot, wanted mesh.Key) (*mesh.Workload, error) {
 	var found []*mesh.Workload
 	for _, workload := range snapshot.Workloads() {
-		sameKind := wanted.Kind == "" || wanted.Kind == workload.Key.Kind
-		if sameKind && workload.Name() == wanted.Name && (t.all || workload.Namespace() == wanted.Namespace) {
+		if t.isCalled(workload, wanted) {
 			found = append(found, workload)
 		}
 	}
