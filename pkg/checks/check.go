@@ -101,6 +101,8 @@ type Finding struct {
 	// Symptom is what a gRPC client sees.
 	Symptom string
 	Fix     Fix
+	// Workloads are those on whose path the object is; filled in where Options.Paths is given.
+	Workloads []mesh.Key
 }
 
 // Skip is a check, or a part of one, that could not be run.

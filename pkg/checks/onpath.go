@@ -7,47 +7,94 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
-// OnPathOf accepts the objects that calls to a workload depend on, from the gateway's Service to the pods: for
-// Options.Only. Policies count by namespace, because a policy that applies to one call there may apply to these.
-func OnPathOf(snapshot *mesh.Snapshot, workload mesh.Key) func(mesh.Object) bool {
-	path := &path{
-		snapshot:   snapshot,
-		keys:       map[mesh.Key]bool{workload: true, {Kind: mesh.KindNamespace, Name: workload.Namespace}: true},
-		namespaces: map[string]bool{workload.Namespace: true, snapshot.RootNamespace(): true},
-		hosts:      map[string]bool{},
-	}
-	if found := snapshot.Workload(workload); found != nil {
-		path.addWorkload(found)
-	}
-	return path.has
+// Paths says which workloads an object matters to: an index from the objects to the workloads whose calls depend on them.
+type Paths struct {
+	byKey map[mesh.Key][]mesh.Key
+	// byNamespace are those for which the policies of a namespace count, byHost those behind a Service's host name.
+	byNamespace, byHost map[string][]mesh.Key
 }
 
-// path is what belongs to the path: single objects, namespaces whose policies count, and hosts of Services.
-type path struct {
-	snapshot   *mesh.Snapshot
-	keys       map[mesh.Key]bool
-	namespaces map[string]bool
-	hosts      map[string]bool
+// PathsTo are the paths of calls to the workloads, each from the gateway's Service to the pods. Policies count by namespace,
+// because a policy that applies to one call there may apply to these. It takes as long as the paths are long together.
+func PathsTo(snapshot *mesh.Snapshot, workloads []mesh.Key) *Paths {
+	paths := &Paths{byKey: map[mesh.Key][]mesh.Key{}, byNamespace: map[string][]mesh.Key{}, byHost: map[string][]mesh.Key{}}
+	leadingTo := virtualServicesByDestination(snapshot)
+	for _, workload := range workloads {
+		path := &path{
+			snapshot:   snapshot,
+			leadingTo:  leadingTo,
+			keys:       map[mesh.Key]bool{workload: true, {Kind: mesh.KindNamespace, Name: workload.Namespace}: true},
+			namespaces: map[string]bool{workload.Namespace: true, snapshot.RootNamespace(): true},
+			hosts:      map[string]bool{},
+		}
+		if found := snapshot.Workload(workload); found != nil {
+			path.addWorkload(found)
+		}
+		enter(paths.byKey, path.keys, workload)
+		enter(paths.byNamespace, path.namespaces, workload)
+		enter(paths.byHost, path.hosts, workload)
+	}
+	return paths
 }
 
-func (p *path) has(object mesh.Object) bool {
+func enter[K comparable](index map[K][]mesh.Key, parts map[K]bool, workload mesh.Key) {
+	for part := range parts {
+		index[part] = append(index[part], workload)
+	}
+}
+
+// Of are the workloads on whose path the object is, in the order in which PathsTo was given them.
+func (p *Paths) Of(object mesh.Object) []mesh.Key {
 	key := mesh.KeyOf(object)
 	switch key.Kind {
 	case mesh.KindDestinationRule:
 		rule := object.(*networking.DestinationRule)
-		return p.hosts[mesh.ResolveHost(rule.Spec.GetHost(), rule.Namespace)]
+		return p.byHost[mesh.ResolveHost(rule.Spec.GetHost(), rule.Namespace)]
 	case mesh.KindServiceEntry:
 		for _, host := range object.(*networking.ServiceEntry).Spec.GetHosts() {
-			if p.hosts[host] {
-				return true
+			if workloads := p.byHost[host]; len(workloads) > 0 {
+				return workloads
 			}
 		}
-		return false
+		return nil
 	case mesh.KindAuthorizationPolicy, mesh.KindPeerAuthentication, mesh.KindNetworkPolicy, mesh.KindEnvoyFilter, mesh.KindConfigMap:
-		return p.namespaces[key.Namespace]
+		return p.byNamespace[key.Namespace]
 	default:
-		return p.keys[key]
+		return p.byKey[key]
 	}
+}
+
+// OnPathOf accepts the objects that calls to a workload depend on, for Options.Only.
+func OnPathOf(snapshot *mesh.Snapshot, workload mesh.Key) func(mesh.Object) bool {
+	paths := PathsTo(snapshot, []mesh.Key{workload})
+	return func(object mesh.Object) bool { return len(paths.Of(object)) > 0 }
+}
+
+// virtualServicesByDestination are the VirtualServices by the hosts that their rules name, whether or not a gateway serves them.
+func virtualServicesByDestination(snapshot *mesh.Snapshot) map[string][]*networking.VirtualService {
+	leadingTo := map[string][]*networking.VirtualService{}
+	for _, virtualService := range snapshot.VirtualServices().All() {
+		named := map[string]bool{}
+		for _, rule := range virtualService.Spec.GetHttp() {
+			for _, route := range rule.GetRoute() {
+				host := mesh.ResolveHost(route.GetDestination().GetHost(), virtualService.Namespace)
+				if !named[host] {
+					named[host] = true
+					leadingTo[host] = append(leadingTo[host], virtualService)
+				}
+			}
+		}
+	}
+	return leadingTo
+}
+
+// path is what belongs to the path of one workload: single objects, namespaces whose policies count, and hosts of Services.
+type path struct {
+	snapshot   *mesh.Snapshot
+	leadingTo  map[string][]*networking.VirtualService
+	keys       map[mesh.Key]bool
+	namespaces map[string]bool
+	hosts      map[string]bool
 }
 
 func (p *path) add(object mesh.Object) { p.keys[mesh.KeyOf(object)] = true }
@@ -59,8 +106,8 @@ func (p *path) addWorkload(workload *mesh.Workload) {
 	for _, service := range p.snapshot.ServicesSelecting(workload) {
 		p.addService(service)
 	}
-	for _, virtualService := range p.snapshot.VirtualServices().All() {
-		if p.leadsHere(virtualService) {
+	for host := range p.hosts {
+		for _, virtualService := range p.leadingTo[host] {
 			p.addVirtualService(virtualService)
 		}
 	}
@@ -83,18 +130,6 @@ func (p *path) addService(service *core.Service) {
 			}
 		}
 	}
-}
-
-// leadsHere says that a rule of the VirtualService names one of the path's Services, whether or not a gateway serves it.
-func (p *path) leadsHere(virtualService *networking.VirtualService) bool {
-	for _, rule := range virtualService.Spec.GetHttp() {
-		for _, route := range rule.GetRoute() {
-			if p.hosts[mesh.ResolveHost(route.GetDestination().GetHost(), virtualService.Namespace)] {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 func (p *path) addVirtualService(virtualService *networking.VirtualService) {

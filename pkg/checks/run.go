@@ -16,6 +16,8 @@ type Options struct {
 	AllScopes bool
 	// Only, if set, keeps the findings whose object it accepts; see OnPathOf. What it refuses is in no part of the Report.
 	Only func(mesh.Object) bool
+	// Paths, if set, say which workloads each finding matters to.
+	Paths *Paths
 	// Ignore, if set, says why a finding is not to be shown; annotations on objects are heeded without it.
 	Ignore func(Finding) (reason string, ignored bool)
 }
@@ -93,6 +95,9 @@ func (r *Report) add(finding Finding, options Options) {
 	if silenced {
 		r.Suppressed = append(r.Suppressed, Suppressed{Finding: finding, Reason: reason})
 		return
+	}
+	if options.Paths != nil {
+		finding.Workloads = options.Paths.Of(finding.Object)
 	}
 	r.Findings = append(r.Findings, finding)
 }

@@ -111,10 +111,11 @@ func (o *lintOptions) kindsToRead() (list, named []mesh.Kind) {
 // secretsToRead are the Secrets that the target's Gateways name: where the gateways' pods are, and in the Gateway's own
 // namespace, where people put them by mistake.
 func secretsToRead(found *mesh.Snapshot, target lintTarget) []types.NamespacedName {
-	only, err := target.only(found)
+	paths, err := target.paths(found)
 	if err != nil {
 		return nil // said when everything is read: here too little is known
 	}
+	only := target.only(paths)
 	var wanted []types.NamespacedName
 	add := func(credential mesh.Credential) {
 		name := types.NamespacedName{Namespace: credential.Namespace, Name: credential.Name}

@@ -126,12 +126,12 @@ func (o *lintOptions) report(meshes []*lintMesh) (*report.LintReport, error) {
 }
 
 func (o *lintOptions) judge(m *lintMesh, snapshot *mesh.Snapshot, baseline lintBaseline) (checks.Report, error) {
-	only, err := m.target.only(snapshot)
+	paths, err := m.target.paths(snapshot)
 	if err != nil {
 		return checks.Report{}, err
 	}
 	return checks.Run(snapshot, checks.Options{
-		Checks: o.checks, AllScopes: o.allScopes, Only: only,
+		Checks: o.checks, AllScopes: o.allScopes, Only: m.target.only(paths), Paths: paths,
 		Ignore: func(finding checks.Finding) (string, bool) {
 			if reason, ignored := ignoredBy(o.ignores, finding, snapshot.Source(finding.Object).File); ignored {
 				return reason, true

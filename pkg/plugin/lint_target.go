@@ -70,30 +70,34 @@ func (f *lintFlags) misplaced(argument string) error {
 	return nil
 }
 
-// only accepts the objects that the report is about; nil accepts all.
-func (t lintTarget) only(snapshot *mesh.Snapshot) (func(mesh.Object) bool, error) {
-	if len(t.workloads) == 0 && t.all {
-		return nil, nil
-	}
-	var accept []func(mesh.Object) bool
-	if len(t.workloads) == 0 {
-		accept = append(accept, t.inNamespace)
-		for _, workload := range snapshot.WorkloadsIn(t.namespace) {
-			if len(snapshot.ExposedWorkloads()[workload]) > 0 {
-				accept = append(accept, checks.OnPathOf(snapshot, workload.Key))
-			}
-		}
-	}
+// paths are those to the workloads that the report is about: the ones named, or those of the target that serve gRPC.
+func (t lintTarget) paths(snapshot *mesh.Snapshot) (*checks.Paths, error) {
+	var keys []mesh.Key
 	for _, wanted := range t.workloads {
 		workload, err := t.find(snapshot, wanted)
 		if err != nil {
 			return nil, err
 		}
-		accept = append(accept, checks.OnPathOf(snapshot, workload.Key))
+		keys = append(keys, workload.Key)
+	}
+	if len(t.workloads) == 0 {
+		for _, workload := range snapshot.Workloads() {
+			if t.means(workload) && len(snapshot.ExposedWorkloads()[workload]) > 0 {
+				keys = append(keys, workload.Key)
+			}
+		}
+	}
+	return checks.PathsTo(snapshot, keys), nil
+}
+
+// only accepts the objects that the report is about: the paths, and what else is in the namespace. nil accepts all.
+func (t lintTarget) only(paths *checks.Paths) func(mesh.Object) bool {
+	if len(t.workloads) == 0 && t.all {
+		return nil
 	}
 	return func(object mesh.Object) bool {
-		return slices.ContainsFunc(accept, func(accepts func(mesh.Object) bool) bool { return accepts(object) })
-	}, nil
+		return len(paths.Of(object)) > 0 || len(t.workloads) == 0 && t.inNamespace(object)
+	}
 }
 
 // problem is that the namespace is not there: no finding in it would be no good news, but a slip of the pen.

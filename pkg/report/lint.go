@@ -57,6 +57,9 @@ type LintFinding struct {
 	// Symptom is what a gRPC client sees.
 	Symptom string  `json:"symptom"`
 	Fix     LintFix `json:"fix"`
+
+	// workloads are those on whose path the object is, as people name them.
+	workloads []string
 }
 
 // LintState is how a finding of files compares with the cluster as it is.
@@ -165,8 +168,13 @@ func lintFinding(finding checks.Finding, source mesh.Source) LintFinding {
 	if source.LineOf != nil {
 		line = source.LineOf(finding.Path)
 	}
+	var workloads []string
+	for _, workload := range finding.Workloads {
+		workloads = append(workloads, workload.String())
+	}
 	return LintFinding{
-		ID: finding.ID, Slug: finding.Slug, Level: finding.Level, Context: source.Context, Object: lintObject(finding.Object),
+		workloads: workloads,
+		ID:        finding.ID, Slug: finding.Slug, Level: finding.Level, Context: source.Context, Object: lintObject(finding.Object),
 		Path: finding.Path, File: source.File, Line: line, Message: finding.Message,
 		Evidence: append([]string{}, finding.Evidence...), Symptom: finding.Symptom, Fix: lintFix(finding.Fix),
 	}

@@ -22,30 +22,17 @@ func (t textLint) Print(w io.Writer, report *LintReport) error {
 }
 
 func (t textLint) findings(b *strings.Builder, report *LintReport) {
-	group, object := "", LintObject{}
-	for i, finding := range report.Findings {
-		if heading := groupOf(finding); i == 0 || heading != group {
-			fmt.Fprintf(b, "%s\n", paint(oneLine(heading), bold, t.Colour))
-			group, object = heading, LintObject{}
+	for _, section := range sectionsOf(report.Findings) {
+		fmt.Fprintf(b, "%s\n", paint(oneLine(section.heading), bold, t.Colour))
+		var object LintObject
+		for _, finding := range section.findings {
+			if finding.Object != object {
+				object = finding.Object
+				fmt.Fprintf(b, "  %s\n", paint(oneLine(object.String()), cyan, t.Colour))
+			}
+			t.finding(b, finding)
 		}
-		if finding.Object != object {
-			object = finding.Object
-			fmt.Fprintf(b, "  %s\n", paint(oneLine(object.Kind+" "+object.Name), cyan, t.Colour))
-		}
-		t.finding(b, finding)
 	}
-}
-
-// groupOf is the heading under which a finding stands.
-func groupOf(finding LintFinding) string {
-	heading := "Namespace " + finding.Object.Namespace
-	if finding.Object.Namespace == "" {
-		heading = "Whole cluster"
-	}
-	if finding.Context != "" {
-		heading = "Context " + finding.Context + ", " + lowerFirst(heading)
-	}
-	return heading
 }
 
 func lowerFirst(text string) string {
