@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	networking "istio.io/client-go/pkg/apis/networking/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
@@ -73,6 +74,9 @@ func (o *lintOptions) request(target lintTarget, name string) cluster.LoadReques
 		for _, kind := range later {
 			next.Kinds[kind] = namespaces
 		}
+		if slices.Contains(later, mesh.KindPod) && selectsNothingKnown(found, target) {
+			next.Kinds[mesh.KindPod] = nil
+		}
 		if !slices.Contains(named, mesh.KindConfigMap) {
 			next.ConfigMaps = nil
 		}
@@ -83,6 +87,15 @@ func (o *lintOptions) request(target lintTarget, name string) cluster.LoadReques
 		return next
 	}
 	return wanted
+}
+
+// selectsNothingKnown says that a Gateway of the target selects no workload that is known. Then it selects nothing, or pods of an
+// owner that is not read, in whatever namespace: which of the two only all pods can tell.
+func selectsNothingKnown(found *mesh.Snapshot, target lintTarget) bool {
+	only := target.onlyKnown(found)
+	return only != nil && slices.ContainsFunc(found.Gateways().All(), func(gateway *networking.Gateway) bool {
+		return only(gateway) && len(found.GatewayWorkloadsSelected(gateway)) == 0
+	})
 }
 
 // kindsToRead are the kinds that the selected checks ask about: those to list, and of those that are only read by name which.
@@ -111,11 +124,7 @@ func (o *lintOptions) kindsToRead() (list, named []mesh.Kind) {
 // secretsToRead are the Secrets that the target's Gateways name: where the gateways' pods are, and in the Gateway's own
 // namespace, where people put them by mistake.
 func secretsToRead(found *mesh.Snapshot, target lintTarget) []types.NamespacedName {
-	paths, err := target.paths(found)
-	if err != nil {
-		return nil // said when everything is read: here too little is known
-	}
-	only := target.only(paths)
+	only := target.onlyKnown(found)
 	var wanted []types.NamespacedName
 	add := func(credential mesh.Credential) {
 		name := types.NamespacedName{Namespace: credential.Namespace, Name: credential.Name}

@@ -100,6 +100,15 @@ func (t lintTarget) only(paths *checks.Paths) func(mesh.Object) bool {
 	}
 }
 
+// onlyKnown is only while a part of the cluster is read: what is not found is said when all of it is. nil accepts all.
+func (t lintTarget) onlyKnown(found *mesh.Snapshot) func(mesh.Object) bool {
+	paths, err := t.paths(found)
+	if err != nil {
+		return func(mesh.Object) bool { return false }
+	}
+	return t.only(paths)
+}
+
 // problem is that the namespace is not there: no finding in it would be no good news, but a slip of the pen.
 func (t lintTarget) problem(snapshot *mesh.Snapshot) error {
 	if _, there := snapshot.Namespaces().Get("", t.namespace); there || t.all {

@@ -12,7 +12,7 @@ type lintSection struct {
 	heading string
 	// cluster counts the contexts in their order, rank the sections of one.
 	cluster, rank int
-	findings []LintFinding
+	findings      []LintFinding
 }
 
 // What is on the way to one workload comes first, what several share follows, what is on no way comes last.

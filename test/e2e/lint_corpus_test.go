@@ -72,11 +72,13 @@ func (s *scene) judgeLive(c liveCase) {
 		defer func() { assert.NoError(s, client.Delete(cleanup, made.GetName(), metav1.DeleteOptions{})) }()
 	}
 	// No Service but the gateway's has an address here: GX415 is left out.
-	where := "--all-namespaces"
+	command := []string{"lint", "-o", "json", "--fail-on", "never", "--checks", "-GX415"}
 	if len(c.namespaces) == 1 {
-		where = "--namespace=" + slices.Collect(maps.Keys(c.namespaces))[0]
+		command = append(command, "--namespace", slices.Collect(maps.Keys(c.namespaces))[0])
+	} else {
+		command = append(command, "--all-namespaces")
 	}
-	result := s.runQuietly("lint", "-o", "json", "--fail-on", "never", "--checks", "-GX415", where).exits(0)
+	result := s.runQuietly(command...).exits(0)
 	found := []string{}
 	for _, finding := range decodeReport(s, result.stdout).Findings {
 		ours := c.namespaces[cmp.Or(finding.Object.Namespace, finding.Object.Name)]

@@ -118,3 +118,17 @@ func TestLintNothingThere(t *testing.T) {
 	s.run("lint", "deployment/server").exits(0)
 	s.golden()
 }
+
+// A Gateway's selector may mean pods of any namespace: where it means none that is known, lint of one namespace looks at all.
+func TestLintGatewayOfNobody(t *testing.T) {
+	s := on(t, onDefault)
+	s.kubectl("label", "namespace", "test", "istio-injection=enabled")
+	s.given(strings.NewReplacer("name: http", "name: grpc", "  type: NodePort\n", "", "timeout: 10s, ", "", "istio: ingressgateway", "istio: ingress").Replace(faulty))
+	for _, target := range [][]string{nil, {"deployment/server"}} {
+		report := s.lint(1, target...)
+		assert.Equal(t, []string{"GX401 Gateway/test/server"}, report.found())
+		assert.Empty(t, report.Skipped)
+	}
+	s.put("apiVersion: v1\nkind: Pod\nmetadata: {name: proxy, namespace: test, labels: {istio: ingress}, annotations: {inject.istio.io/templates: gateway}}\nspec: {containers: [{name: istio-proxy, image: auto}]}")
+	assert.NotContains(t, s.lint(1).found(), "GX401 Gateway/test/server")
+}
