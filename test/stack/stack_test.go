@@ -125,8 +125,11 @@ func testFailingPods(t *testing.T, s *Stack) {
 	for fail, expected := range tests {
 		require.NoError(t, s.Apply(t.Context(), server("fail-"+fail, "istio-injection: enabled", "annotations: {"+FailAnnotation+": "+fail+"}")))
 		assert.EventuallyWithT(t, func(c *assert.CollectT) {
-			assert.Equal(c, expected, s.kubectl(t, "get", "pods", "-n", "fail-"+fail, "-o",
-				"jsonpath={.items[0].status.phase}{range .items[0].status.containerStatuses[0]} {.state.waiting.reason} {.ready}{end}"), fail)
+			// Until the controller has made the pod there is no first item, which is an error to jsonpath.
+			printed, err := s.Kubectl(t.Context(), "get", "pods", "-n", "fail-"+fail, "-o",
+				"jsonpath={.items[0].status.phase}{range .items[0].status.containerStatuses[0]} {.state.waiting.reason} {.ready}{end}")
+			assert.NoError(c, err, fail)
+			assert.Equal(c, expected, strings.TrimSpace(printed), fail)
 		}, 20*time.Second, 100*time.Millisecond)
 	}
 }
