@@ -43,7 +43,7 @@ var ofPath = []string{"networking.istio.io", "security.istio.io", "gateway.netwo
 // TestLintCorpusLive has the corpus' cases judged in a cluster: the API server with its defaults, admission and controllers may
 // change nothing about what is found. The cases stand side by side, and meet the gateway one after the other.
 func TestLintCorpusLive(t *testing.T) {
-	s := on(t, onOrdinary)
+	s := on(t, onCorpus)
 	cases := liveCases(t)
 	require.Greater(t, len(cases), 80, "most cases can be had in a cluster")
 	var ground bytes.Buffer

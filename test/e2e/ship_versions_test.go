@@ -39,7 +39,7 @@ func TestVersionOfRevisions(t *testing.T) {
 }
 
 func TestVersionWithoutIstio(t *testing.T) {
-	s := on(t, onNone)
+	s := on(t, onBare)
 	s.run("version").exits(0).says("networking.istio.io        not installed", "warning: there is no istiod, and no webhook that leads to one")
 }
 

@@ -46,7 +46,12 @@ var (
 	// old Istio does; see ship_versions_test.go.
 	onOldKubernetes = &sharedStack{options: stack.Options{Flavour: stack.Default, EmulatedVersion: "1.35"}}
 
-	allStacks = []*sharedStack{onDefault, onRevisions, onNone, onOrdinary, onOldKubernetes}
+	// onCorpus is filled with the corpus, gateways of its own among it; onBare has no resource of Istio's at all, while tests
+	// on onNone bring some.
+	onCorpus = &sharedStack{options: stack.Options{Flavour: stack.Default, OrdinarySidecars: true}}
+	onBare   = &sharedStack{options: stack.Options{Flavour: stack.None}}
+
+	allStacks = []*sharedStack{onDefault, onRevisions, onNone, onOrdinary, onOldKubernetes, onCorpus, onBare}
 )
 
 // turns is how many tests work at a time, each on another stack.
