@@ -2,7 +2,6 @@ package expose
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/agext/levenshtein"
@@ -25,7 +24,7 @@ func (b *builder) findWorkload() error {
 	if b.intent.Inject == InjectNone {
 		return nil
 	}
-	if slices.Contains(ignoredNamespaces, workload.Namespace()) {
+	if mesh.InjectorIgnores(workload.Namespace()) {
 		return refuse("Move the workload to a namespace of its own, or leave its pods without a proxy with --inject=none (the gateway balances all the same)",
 			"%s cannot get a proxy: the injector leaves namespace %s alone", workload.Key, workload.Namespace())
 	}
@@ -35,9 +34,6 @@ func (b *builder) findWorkload() error {
 	}
 	return nil
 }
-
-// ignoredNamespaces are never injected. Source: Istio pkg/kube/inject/inject.go, IgnoredNamespaces.
-var ignoredNamespaces = []string{"kube-system", "kube-public", "kube-node-lease", "local-path-storage"}
 
 // FindWorkload is the Deployment, StatefulSet or DaemonSet of that name; with an empty kind the one that has it. The error
 // proposes names like it.

@@ -29,6 +29,9 @@ var ignoredNamespaces = []string{
 	metav1.NamespaceSystem, metav1.NamespacePublic, core.NamespaceNodeLease, "local-path-storage",
 }
 
+// InjectorIgnores says that pods of the namespace never get a proxy.
+func InjectorIgnores(namespace string) bool { return slices.Contains(ignoredNamespaces, namespace) }
+
 type injectorConfigMemory struct{ namespace, name string }
 
 // injectorConfig is the one of the control plane behind a webhook: the ConfigMap istio-sidecar-injector[-<revision>] beside
@@ -64,7 +67,7 @@ func (c *injectorConfig) leavesOut(namespace string, template *core.PodTemplateS
 	if template.Spec.HostNetwork {
 		return "its pods are on the host's network (hostNetwork: true), and those are never injected"
 	}
-	if slices.Contains(ignoredNamespaces, namespace) {
+	if InjectorIgnores(namespace) {
 		return fmt.Sprintf("the injector leaves out namespace %s", namespace)
 	}
 	choice, where := template.Annotations[LabelInject], "annotation"

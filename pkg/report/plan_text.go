@@ -8,6 +8,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
@@ -77,7 +78,7 @@ func editText(edit plan.Edit) string {
 	switch {
 	case strings.HasPrefix(last, "grpcexpose/"):
 		return ""
-	case last == "kubectl.kubernetes.io/restartedAt":
+	case last == mesh.RestartedAtAnnotation:
 		return "restart its pods"
 	case under("metadata", "labels"), under("spec", "template", "metadata", "labels"):
 		what := "label"
