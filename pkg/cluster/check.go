@@ -79,7 +79,7 @@ func upTo(changes []plan.Change, index int) (plan.Change, error) {
 	}
 	together := change
 	for _, earlier := range slices.Backward(changes[:index]) {
-		if !sameObject(earlier.Object, change.Object) {
+		if !plan.SameObject(earlier.Object, change.Object) {
 			continue
 		}
 		switch earlier.Action {
@@ -92,10 +92,6 @@ func upTo(changes []plan.Change, index int) (plan.Change, error) {
 		}
 	}
 	return together, nil
-}
-
-func sameObject(a, b *unstructured.Unstructured) bool {
-	return a.GroupVersionKind().GroupKind() == b.GroupVersionKind().GroupKind() && a.GetNamespace() == b.GetNamespace() && a.GetName() == b.GetName()
 }
 
 // check tries one change. Only errors that would meet every change alike are given back as such.

@@ -169,15 +169,10 @@ func (b *builder) changeOf(object mesh.Object) (*change, error) {
 		return nil, err
 	}
 	for i := range b.changes {
-		if sameObject(b.changes[i].Object, target) {
+		if plan.SameObject(b.changes[i].Object, target) {
 			return (*change)(&b.changes[i]), nil
 		}
 	}
 	b.changes = append(b.changes, plan.Change{Action: plan.Update, Object: target})
 	return (*change)(&b.changes[len(b.changes)-1]), nil
-}
-
-func sameObject(x, y *unstructured.Unstructured) bool {
-	return x.GroupVersionKind().GroupKind() == y.GroupVersionKind().GroupKind() &&
-		x.GetNamespace() == y.GetNamespace() && x.GetName() == y.GetName()
 }

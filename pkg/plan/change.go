@@ -169,3 +169,9 @@ func Name(object *unstructured.Unstructured) string {
 	}
 	return object.GetKind() + " " + object.GetNamespace() + "/" + object.GetName()
 }
+
+// SameObject says that two forms are of one object, in whatever version of its kind.
+func SameObject(a, b *unstructured.Unstructured) bool {
+	return a.GroupVersionKind().GroupKind() == b.GroupVersionKind().GroupKind() &&
+		a.GetNamespace() == b.GetNamespace() && a.GetName() == b.GetName()
+}
