@@ -19,6 +19,7 @@ type lintFlags struct {
 	selfContained bool
 	withCluster   bool
 	allNamespaces bool
+	selector      string
 	contexts      []string
 
 	checks        []string
@@ -77,7 +78,8 @@ const lintLong = `Find what keeps gRPC calls from being balanced per request, or
 in a cluster, in files, or in files as they would change a cluster.
 
 Without arguments the namespace is judged: its workloads, and what lies on the path to
-them. TYPE/NAME judges the path to that workload alone, -A the whole cluster. With -f or -k
+them. TYPE/NAME judges the path to that workload alone, -l the paths to those with such
+labels, -A the whole cluster. With -f or -k
 all objects of the files are judged, or with -n those of that namespace. References to
 objects that are not in the files are not judged, unless --self-contained says that the
 files are the whole cluster.
@@ -132,6 +134,7 @@ func (f *lintFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.selfContained, "self-contained", false, "With -f or -k: the files are the whole cluster, so what they do not have is missing")
 	flags.BoolVar(&f.withCluster, "with-cluster", false, "With -f or -k: judge the cluster as it would be with the files, and say which findings are new, fixed or unchanged; only new ones fail")
 	flags.BoolVarP(&f.allNamespaces, "all-namespaces", "A", false, "Judge all namespaces")
+	flags.StringVarP(&f.selector, "selector", "l", "", "Judge only the paths to workloads with such labels (KEY=VALUE, KEY!=VALUE, KEY in (A,B))")
 	flags.StringArrayVar(&f.contexts, "context", nil, "The kubeconfig context to use; may be repeated, for several clusters in one report")
 	flags.StringSliceVar(&f.checks, "checks", nil, "Checks to run: IDs, beginnings of IDs or names, with a dash in front those to leave out (GX3,-GX514)")
 	flags.StringVar(&f.scope, "scope", scopeGRPC, `"grpc": judge what lies on the way of gRPC calls; "all": every route, Gateway and policy`)

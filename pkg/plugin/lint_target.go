@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/labels"
+
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
@@ -18,7 +20,12 @@ type lintTarget struct {
 	namespace string
 	// workloads are those whose paths are meant; none for the namespace as a whole. Their kind may be empty.
 	workloads []mesh.Key
+	// selector means the paths to the workloads with such labels; nil for none.
+	selector labels.Selector
 }
+
+// isWhole says that everything in the namespace or the cluster is meant, not the paths to some workloads alone.
+func (t lintTarget) isWhole() bool { return len(t.workloads) == 0 && t.selector == nil }
 
 func (f *lintFlags) toTarget(clients *factory, namespaceGiven bool, arguments []string) (lintTarget, error) {
 	target := lintTarget{all: f.allNamespaces, namespace: "default"}
@@ -49,8 +56,17 @@ func (f *lintFlags) toTarget(clients *factory, namespaceGiven bool, arguments []
 		}
 		target.workloads = append(target.workloads, mesh.Key{Kind: kind, Namespace: target.namespace, Name: workload})
 	}
-	if len(arguments) > 0 && f.allNamespaces {
+	switch {
+	case len(arguments) > 0 && f.allNamespaces:
 		return target, usage("either workloads or --all-namespaces, not both")
+	case len(arguments) > 0 && f.selector != "":
+		return target, usage("either workloads or --selector, not both")
+	case f.selector != "":
+		selector, err := labels.Parse(f.selector)
+		if err != nil {
+			return target, usage("--selector: %v", err)
+		}
+		target.selector = selector
 	}
 	return target, nil
 }
@@ -82,21 +98,24 @@ func (t lintTarget) paths(snapshot *mesh.Snapshot) (*checks.Paths, error) {
 	}
 	if len(t.workloads) == 0 {
 		for _, workload := range snapshot.Workloads() {
-			if t.means(workload) && len(snapshot.ExposedWorkloads()[workload]) > 0 {
+			if t.means(workload) && (t.selector != nil || len(snapshot.ExposedWorkloads()[workload]) > 0) {
 				keys = append(keys, workload.Key)
 			}
 		}
+	}
+	if t.selector != nil && len(keys) == 0 {
+		return nil, t.noneSelected()
 	}
 	return checks.PathsTo(snapshot, keys), nil
 }
 
 // only accepts the objects that the report is about: the paths, and what else is in the namespace. nil accepts all.
 func (t lintTarget) only(paths *checks.Paths) func(mesh.Object) bool {
-	if len(t.workloads) == 0 && t.all {
+	if t.isWhole() && t.all {
 		return nil
 	}
 	return func(object mesh.Object) bool {
-		return len(paths.Of(object)) > 0 || len(t.workloads) == 0 && t.inNamespace(object)
+		return len(paths.Of(object)) > 0 || t.isWhole() && t.inNamespace(object)
 	}
 }
 
@@ -132,7 +151,7 @@ func (t lintTarget) silence(snapshot *mesh.Snapshot) string {
 	switch {
 	case len(t.workloads) == 1:
 		where = t.workloads[0].Name + " does not show"
-	case len(t.workloads) > 1:
+	case !t.isWhole():
 		where = "none of the workloads shows"
 	case t.all:
 		where = "no workload in the cluster shows"
@@ -143,7 +162,8 @@ func (t lintTarget) silence(snapshot *mesh.Snapshot) string {
 // means says that the target has the workload in it.
 func (t lintTarget) means(workload *mesh.Workload) bool {
 	if len(t.workloads) == 0 {
-		return t.all || workload.Namespace() == t.namespace
+		inScope := t.all || workload.Namespace() == t.namespace
+		return inScope && (t.selector == nil || t.selector.Matches(labels.Set(workload.Object.GetLabels())))
 	}
 	return slices.ContainsFunc(t.workloads, func(wanted mesh.Key) bool { return t.isCalled(workload, wanted) })
 }
@@ -179,6 +199,13 @@ func (t lintTarget) find(snapshot *mesh.Snapshot, wanted mesh.Key) (*mesh.Worklo
 		}
 		return nil, usage("%s may be %s: say which, as TYPE/NAME with -n", wanted.Name, strings.Join(keys, " or "))
 	}
+}
+
+func (t lintTarget) noneSelected() error {
+	if t.all {
+		return fmt.Errorf("no workload has labels that match %s", t.selector)
+	}
+	return fmt.Errorf("no workload in namespace %s has labels that match %s; name its namespace with -n, or look in all with -A", t.namespace, t.selector)
 }
 
 func (t lintTarget) notFound(snapshot *mesh.Snapshot, wanted mesh.Key) error {
