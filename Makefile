@@ -30,6 +30,7 @@ e2e: ## Run the tests on a real control plane (builds it the first time: 8 to 40
 lint-code: ## Check the code: go vet, golangci-lint with the import rules, and formatting
 	$(GO) vet ./...
 	$(GOLANGCI_LINT) run ./...
+	@unformatted=$$(gofmt -l .) && test -z "$$unformatted" || { echo "to be formatted with gofmt: $$unformatted"; exit 1; } # the modules under test/ too
 
 generate: ## Write the pages of docs/ and the parts of the READMEs that are made from the program
 	$(GO) run ./cmd/generate-docs .

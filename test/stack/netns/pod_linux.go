@@ -32,11 +32,17 @@ func JoinPod(pid int, address string) error {
 		return fmt.Errorf("make a link to the pod %s: %w", address, err)
 	}
 	for _, step := range []func() error{
-		func() error { return setUpLink(netlink.LinkByName, netlink.AddrAdd, netlink.LinkSetUp, outer, neighbour) },
+		func() error {
+			return setUpLink(netlink.LinkByName, netlink.AddrAdd, netlink.LinkSetUp, outer, neighbour)
+		},
 		func() error { return setUpLink(within.LinkByName, nil, within.LinkSetUp, "lo", "") },
 		func() error { return setUpLink(within.LinkByName, within.AddrAdd, within.LinkSetUp, "eth0", address) },
-		func() error { return route(netlink.RouteAdd, netlink.LinkByName, outer, address+"/32", unix.RT_TABLE_LOCAL) },
-		func() error { return route(within.RouteAdd, within.LinkByName, "eth0", "0.0.0.0/0", unix.RT_TABLE_MAIN) },
+		func() error {
+			return route(netlink.RouteAdd, netlink.LinkByName, outer, address+"/32", unix.RT_TABLE_LOCAL)
+		},
+		func() error {
+			return route(within.RouteAdd, within.LinkByName, "eth0", "0.0.0.0/0", unix.RT_TABLE_MAIN)
+		},
 	} {
 		if err := step(); err != nil {
 			return fmt.Errorf("set up the network of the pod %s: %w", address, err)
