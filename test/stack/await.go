@@ -52,7 +52,7 @@ func (s *Stack) await(ctx context.Context, process, does string, probe func(cont
 		case listError != nil:
 			return listError
 		case !now.Running:
-			return fmt.Errorf("waited until %s %s, but it has ended: %s%s", process, does, now.Exit, tail(now.Log))
+			return fmt.Errorf("waited until %s %s, but %s", process, does, ended(now))
 		}
 		select {
 		case <-ctx.Done():
@@ -77,6 +77,26 @@ func (s *Stack) process(name string) (supervise.Process, error) {
 		}
 	}
 	return supervise.Process{}, fmt.Errorf("%s was never started", name)
+}
+
+// ended says how the process has ended, with the tail of its log.
+func ended(process supervise.Process) string {
+	return fmt.Sprintf("%s has ended: %s%s", process.Name, process.Exit, tail(process.Log))
+}
+
+// withDeaths adds to an error which of the stack's processes have ended, and how, as far as it does not say so itself: a
+// request that breaks off does not tell that the API server is gone, nor why.
+func (s *Stack) withDeaths(err error) error {
+	list, listError := s.supervisor.List()
+	if listError != nil {
+		return errors.Join(err, fmt.Errorf("ask the supervisor which processes have ended: %w", listError))
+	}
+	for _, process := range list {
+		if !process.Running && !strings.Contains(err.Error(), ended(process)) {
+			err = errors.Join(err, errors.New(ended(process)))
+		}
+	}
+	return err
 }
 
 // log returns where progress goes. A stack that another process started has nowhere.

@@ -62,7 +62,7 @@ func launch(ctx context.Context, folder string, options Options) (*Stack, error)
 		return nil, errors.Join(err, os.RemoveAll(folder))
 	}
 	if err := s.bringUp(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("start stack %q: %w", options.Name, err), s.Stop())
+		return nil, errors.Join(fmt.Errorf("start stack %q: %w", options.Name, s.withDeaths(err)), s.Stop())
 	}
 	return s, nil
 }

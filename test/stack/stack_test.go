@@ -3,6 +3,7 @@ package stack
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -76,6 +77,12 @@ func TestNone(t *testing.T) {
 	_, err := s.Kubectl(t.Context(), "get", "pods", "-n", "plain", "--as=nobody")
 	require.ErrorContains(t, err, `User "nobody" cannot list resource "pods"`)
 	assert.Equal(t, "yes", s.kubectl(t, "auth", "can-i", "impersonate", "users"))
+
+	brokenOff := io.ErrUnexpectedEOF
+	assert.Equal(t, brokenOff, s.withDeaths(brokenOff))
+	_, err = s.supervisor.Stop("kube-scheduler")
+	require.NoError(t, err)
+	assert.Regexp(t, `^unexpected EOF\nkube-scheduler has ended: .*\nThe end of its log:\n`, s.withDeaths(brokenOff).Error())
 }
 
 func TestDefault(t *testing.T) {
@@ -226,7 +233,7 @@ func TestAStackThatDoesNotComeUpSaysWhyAndLeavesNothing(t *testing.T) {
 	t.Setenv(binaries.AssetsVariable, assets)
 	name := uniqueName()
 	_, err := Start(t.Context(), Options{Name: name, Flavour: None})
-	require.EqualError(t, err, fmt.Sprintf("start stack %q: waited until etcd is ready, but it has ended: exit status 4\n"+
+	require.EqualError(t, err, fmt.Sprintf("start stack %q: waited until etcd is ready, but etcd has ended: exit status 4\n"+
 		"The end of its log:\n  there is no room", name))
 	folder, err := stackFolder(name)
 	require.NoError(t, err)
