@@ -52,8 +52,8 @@ func newVerifyCommand(streams report.Streams, clients *factory, run func(context
 		Short: "Make real gRPC calls to a workload and show which pods answer",
 		Long: `Make real gRPC calls over one connection, and show which pods answered them.
 
-The calls go where status shows the way: to the gateway's address, or where it has
-none, through a port-forward to a gateway's pod. They are calls of the health service,
+The calls go where status shows the way: to the gateway's address, or where none can
+be reached from here, through a port-forward to a gateway's pod. They are calls of the health service,
 else of server reflection, else what --call says. Who answered is read from the
 gateway's own counters, through a port-forward; where that is not allowed, from those
 of the pods' proxies.

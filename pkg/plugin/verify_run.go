@@ -76,14 +76,14 @@ func (v *verifier) make(ctx context.Context) (*report.Verification, error) {
 	}
 	bounded, cancel := context.WithTimeout(ctx, v.trial.timeout)
 	defer cancel()
-	address, done, err := v.address(bounded, shown)
+	target, done, err := v.target(bounded, shown)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
 	watched := v.observe(bounded)
 	defer watched.close()
-	if err := v.calls(bounded, v.trial.target(v.entrance, address), watched, shown); err != nil {
+	if err := v.calls(bounded, target, watched, shown); err != nil {
 		return nil, err
 	}
 	if v.trial.compare {
@@ -94,27 +94,48 @@ func (v *verifier) make(ctx context.Context) (*report.Verification, error) {
 	return shown, ctx.Err()
 }
 
-// address is where to call: what the user says, the gateway's address, or a port-forward to one of its pods.
-func (v *verifier) address(ctx context.Context, shown *report.Verification) (address string, done func(), err error) {
+// target is where to call: what the user says, the gateway's address, or where it has none that can be reached from here, a
+// port-forward to one of its pods. done ends the port-forward.
+func (v *verifier) target(ctx context.Context, shown *report.Verification) (target traffic.Target, done func(), err error) {
 	done = func() {}
-	switch {
-	case v.trial.address != "":
-		address = v.trial.address
-	case len(v.entrance.Addresses) > 0:
-		address = v.entrance.Addresses[0]
-	case len(v.entrance.Gateway().Pods) == 0:
-		return "", nil, fmt.Errorf("%s has no address outside and no pod: there is nothing to call; name an address with --address", v.entrance.Gateway())
-	default:
-		pod := v.entrance.Gateway().Pods[0]
-		forward, err := v.client.PortForward(ctx, types.NamespacedName{Namespace: pod.Namespace, Name: pod.Name}, v.entrance.ListenerPort)
-		if err != nil {
-			return "", nil, fmt.Errorf("%s has no address outside, and %w", v.entrance.Gateway(), err)
-		}
-		shown.Address = fmt.Sprintf("port %d of %s by port-forward", v.entrance.ListenerPort, mesh.KeyOf(pod))
-		return forward.Address, forward.Close, nil
+	at := func(address string) traffic.Target {
+		shown.Address = address
+		return v.trial.target(v.entrance, address)
 	}
-	shown.Address = address
-	return address, done, nil
+	if v.trial.address != "" {
+		return at(v.trial.address), done, nil
+	}
+	outside := v.entrance.Addresses
+	opened, reached, unreachable := traffic.Open(ctx, outside)
+	switch {
+	case opened != nil:
+		target = at(reached)
+		target.Opened = opened
+		return target, done, nil
+	case len(outside) > 0 && v.entrance.Broken:
+		return at(outside[0]), done, nil // the calls are to show it
+	}
+	forward, err := v.forwardToGateway(ctx)
+	switch {
+	case err != nil && len(outside) > 0:
+		return at(outside[0]), done, nil
+	case err != nil:
+		return target, done, fmt.Errorf("%s has no address outside, and %w; name an address with --address", v.entrance.Gateway(), err)
+	case len(outside) > 0:
+		shown.Notes = append(shown.Notes, fmt.Sprintf("%s cannot be reached from here (%v): the calls went past it, to a pod of the gateway", outside[0], unreachable))
+	}
+	target = at(forward.Address)
+	shown.Address = fmt.Sprintf("port %d of %s by port-forward", v.entrance.ListenerPort, mesh.KeyOf(v.entrance.Gateway().Pods[0]))
+	return target, forward.Close, nil
+}
+
+// forwardToGateway leads a local port to the entrance's listener.
+func (v *verifier) forwardToGateway(ctx context.Context) (*cluster.PortForward, error) {
+	pods := v.entrance.Gateway().Pods
+	if len(pods) == 0 {
+		return nil, errors.New("no pod of it is known")
+	}
+	return v.client.PortForward(ctx, types.NamespacedName{Namespace: pods[0].Namespace, Name: pods[0].Name}, v.entrance.ListenerPort)
 }
 
 // calls makes the calls to a target and judges them.

@@ -1,6 +1,7 @@
 package traffic
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -21,12 +22,32 @@ const connectTimeout = 5 * time.Second
 type Connection struct {
 	client  *grpc.ClientConn
 	headers metadata.MD
+	opened  atomic.Pointer[net.Conn]
 	made    atomic.Int32
+}
+
+// Open makes a connection to the first of the addresses, host:port, that takes one. The error is that of the first address.
+func Open(ctx context.Context, addresses []string) (connection net.Conn, address string, err error) {
+	for _, address := range addresses {
+		opened, failure := dial(ctx, address)
+		if failure == nil {
+			return opened, address, nil
+		}
+		err = cmp.Or(err, failure)
+	}
+	return nil, "", err
+}
+
+func dial(ctx context.Context, address string) (net.Conn, error) {
+	return (&net.Dialer{Timeout: connectTimeout}).DialContext(ctx, "tcp", address)
 }
 
 // Connect prepares a connection; nothing is sent yet. The error is about an address that is none.
 func Connect(target Target) (*Connection, error) {
 	c := &Connection{headers: target.Headers}
+	if target.Opened != nil {
+		c.opened.Store(&target.Opened)
+	}
 	transport := insecure.NewCredentials()
 	if target.TLS != nil {
 		transport = credentials.NewTLS(target.TLS)
@@ -54,7 +75,11 @@ func Connect(target Target) (*Connection, error) {
 }
 
 func (c *Connection) dial(ctx context.Context, address string) (net.Conn, error) {
-	connection, err := (&net.Dialer{Timeout: connectTimeout}).DialContext(ctx, "tcp", address)
+	if opened := c.opened.Swap(nil); opened != nil {
+		c.made.Add(1)
+		return *opened, nil
+	}
+	connection, err := dial(ctx, address)
 	if err == nil {
 		c.made.Add(1)
 	}
@@ -65,7 +90,12 @@ func (c *Connection) dial(ctx context.Context, address string) (net.Conn, error)
 func (c *Connection) Made() int { return int(c.made.Load()) }
 
 // Close ends the connection.
-func (c *Connection) Close() { _ = c.client.Close() }
+func (c *Connection) Close() {
+	if unused := c.opened.Swap(nil); unused != nil {
+		_ = (*unused).Close()
+	}
+	_ = c.client.Close()
+}
 
 // withHeaders adds what each call carries.
 func (c *Connection) withHeaders(ctx context.Context) context.Context {

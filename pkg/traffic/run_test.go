@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -91,6 +92,27 @@ func withReflection(s *grpc.Server) { reflection.RegisterV1(s) }
 // withOldReflection has only the version before the first.
 func withOldReflection(s *grpc.Server) {
 	reflectionv1alpha.RegisterServerReflectionServer(s, reflection.NewServer(reflection.ServerOptions{Services: s}))
+}
+
+// TestOpen holds that an address that takes no connection is passed over, and that the calls use the one that was opened.
+func TestOpen(t *testing.T) {
+	nobody, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, nobody.Close())
+	s, other := serve(t, withHealth)
+	refused, served := nobody.Addr().String(), strings.TrimPrefix(other.client.Target(), "passthrough:///")
+	_, _, err = Open(t.Context(), []string{refused, "127.0.0.1:none"})
+	require.ErrorContains(t, err, refused)
+
+	opened, address, err := Open(t.Context(), []string{refused, served})
+	require.NoError(t, err)
+	assert.Equal(t, served, address)
+	connection, err := Connect(Target{Address: address, Opened: opened})
+	require.NoError(t, err)
+	t.Cleanup(connection.Close)
+	assert.Equal(t, 10, Run(t.Context(), connection, healthCall(), tenCalls).Made)
+	assert.Equal(t, 1, connection.Made())
+	assert.Equal(t, 1, s.connections)
 }
 
 var tenCalls = Options{Requests: 10, Concurrency: 1, CallTimeout: 5 * time.Second}

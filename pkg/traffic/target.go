@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 
 	"google.golang.org/grpc/metadata"
@@ -21,6 +22,8 @@ type Target struct {
 	Authority string
 	// Headers are sent with each call.
 	Headers metadata.MD
+	// Opened is a connection to the address that is there already, for the first calls; nil for none. See Open.
+	Opened net.Conn
 }
 
 // TLSOptions say how the other side is believed, and as whom this side speaks. All empty: by the system's authorities, as

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -89,7 +90,8 @@ subjects: [{kind: User, name: viewer}]
 	assert.Len(t, said.Notes, 1)
 }
 
-// TestVerifyWithoutAnAddress holds that the calls go through a port-forward to a gateway's pod where nothing else leads there.
+// TestVerifyWithoutAnAddress holds that the calls go through a port-forward to a gateway's pod where the gateway has no address,
+// or none that takes a connection.
 func TestVerifyWithoutAnAddress(t *testing.T) {
 	s := on(t)
 	s.create("--verify")
@@ -99,11 +101,17 @@ func TestVerifyWithoutAnAddress(t *testing.T) {
 			"-p", fmt.Sprintf(status, ingress))
 		require.NoError(t, err)
 	}
-	set("")
 	defer set(fmt.Sprintf(`{"ip": %q}`, s.GatewayAddress))
-	said := s.verify(0)
-	assert.Equal(t, "balanced per request", said.Verdict)
-	assert.Equal(t, "port 8000 of Pod istio-system/"+s.gatewayPod+" by port-forward", said.Address)
+	for ingress, note := range map[string]string{
+		"":                      "",
+		`{"ip": "127.255.0.1"}`: "127.255.0.1:8000 cannot be reached from here (dial tcp 127.255.0.1:8000: connect: connection refused): the calls went past it, to a pod of the gateway",
+	} {
+		set(ingress)
+		said := s.verify(0)
+		assert.Equal(t, "balanced per request", said.Verdict)
+		assert.Equal(t, "port 8000 of Pod istio-system/"+s.gatewayPod+" by port-forward", said.Address)
+		assert.Equal(t, note, strings.Join(said.Notes, "\n"))
+	}
 }
 
 // TestStreaming holds that streams of all kinds work through the gateway.
