@@ -52,7 +52,7 @@ func (s *Stack) await(ctx context.Context, process, does string, probe func(cont
 		case listError != nil:
 			return listError
 		case !now.Running:
-			return fmt.Errorf("waited until %s %s, but %s", process, does, ended(now))
+			return fmt.Errorf("waited until %s %s, but %w", process, does, deathOf(now))
 		}
 		select {
 		case <-ctx.Done():
@@ -79,10 +79,14 @@ func (s *Stack) process(name string) (supervise.Process, error) {
 	return supervise.Process{}, fmt.Errorf("%s was never started", name)
 }
 
-// ended says how the process has ended, with the tail of its log.
-func ended(process supervise.Process) string {
-	return fmt.Sprintf("%s has ended: %s%s", process.Name, process.Exit, tail(process.Log))
+// death is the error that a process has ended of itself: how, and the end of its log, which goes with the stack.
+type death string
+
+func deathOf(process supervise.Process) death {
+	return death(fmt.Sprintf("%s has ended: %s%s", process.Name, process.Exit, tail(process.Log)))
 }
+
+func (d death) Error() string { return string(d) }
 
 // withDeaths adds to an error which of the stack's processes have ended, and how, as far as it does not say so itself: a
 // request that breaks off does not tell that the API server is gone, nor why.
@@ -92,8 +96,8 @@ func (s *Stack) withDeaths(err error) error {
 		return errors.Join(err, fmt.Errorf("ask the supervisor which processes have ended: %w", listError))
 	}
 	for _, process := range list {
-		if !process.Running && !strings.Contains(err.Error(), ended(process)) {
-			err = errors.Join(err, errors.New(ended(process)))
+		if !process.Running && !strings.Contains(err.Error(), string(deathOf(process))) {
+			err = errors.Join(err, deathOf(process))
 		}
 	}
 	return err

@@ -44,12 +44,22 @@ func Build(ctx context.Context, options Options) error {
 func CacheFolder() (string, error) { return binaries.CacheFolder() }
 
 // launch starts a stack in the folder, which only the caller uses, and returns it when it works. It is tethered to this
-// process. A stack that does not come up leaves nothing.
+// process. A stack that does not come up leaves nothing. Where a process of it has died it is started once more: on a busy
+// machine even a good API server has been seen to.
 func launch(ctx context.Context, folder string, options Options) (*Stack, error) {
 	set, err := binaries.Ensure(ctx, options.Log, needs(options)...)
 	if err != nil {
 		return nil, err
 	}
+	s, err := launchOnce(ctx, folder, options, set)
+	if _, died := errors.AsType[death](err); died && ctx.Err() == nil {
+		fmt.Fprintf(options.Log, "once more, since the start of the stack failed: %v\n", err)
+		return launchOnce(ctx, folder, options, set)
+	}
+	return s, err
+}
+
+func launchOnce(ctx context.Context, folder string, options Options, set binaries.Set) (*Stack, error) {
 	// What a stack left that was killed together with its supervisor.
 	if err := os.RemoveAll(folder); err != nil {
 		return nil, fmt.Errorf("clear the stack's folder: %w", err)

@@ -14,11 +14,13 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/discovery/cached/memory"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/restmapper"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/util/retry"
 )
 
 // fieldManager owns what the stack applies.
@@ -81,12 +83,18 @@ func (c *Cluster) apply(ctx context.Context, object *unstructured.Unstructured) 
 		return fmt.Errorf("apply %s %s: %w", kind.Kind, object.GetName(), err)
 	}
 	resource := c.client.Resource(mapping.Resource).Namespace(object.GetNamespace())
-	_, err = resource.Apply(ctx, object.GetName(), object, metav1.ApplyOptions{FieldManager: fieldManager, Force: true})
+	err = retry.OnError(retry.DefaultBackoff, isBrokenOff, func() error {
+		_, err := resource.Apply(ctx, object.GetName(), object, metav1.ApplyOptions{FieldManager: fieldManager, Force: true})
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("apply %s %s: %w", kind.Kind, object.GetName(), err)
 	}
 	return nil
 }
+
+// isBrokenOff says that the connection ended before the answer. To apply again does no harm.
+func isBrokenOff(err error) bool { return utilnet.IsProbableEOF(err) || utilnet.IsConnectionReset(err) }
 
 // CreateNamespace creates the namespace, unless it is there.
 func (c *Cluster) CreateNamespace(ctx context.Context, name string) error {
