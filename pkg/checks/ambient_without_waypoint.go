@@ -16,7 +16,7 @@ var ambientWithoutWaypoint = &Check{
 	Levels: []Level{Warning},
 	Title:  "Calls to an ambient gRPC Service pass through no waypoint",
 	What: "A Service with an exposed gRPC port leads to pods in ambient mode, and no waypoint is in use for it or its namespace: there is no " +
-		"label istio.io/use-waypoint, it says none, or it names a Gateway that does not exist or does not take calls to this Service.",
+		"label istio.io/use-waypoint, it says none, or it names a Gateway that does not exist, is no waypoint or does not take calls to this Service.",
 	Why: "In ambient mode ztunnel forwards connections; it does not know of requests. Only a waypoint speaks HTTP/2 and picks a pod for " +
 		"every call.",
 	Client: "A client inside the mesh keeps its connection, and all its calls, on one pod. Calls from outside are balanced per request by " +
@@ -97,6 +97,9 @@ func waypointFault(use mesh.WaypointUse) string {
 
 // fixNoWaypoint names a waypoint of the Service's namespace, if there is one that takes its calls.
 func fixNoWaypoint(p *Pass, service *core.Service, use mesh.WaypointUse, object mesh.Object) Fix {
+	if use.Gateway != nil && mesh.WaypointPending(use.Gateway) {
+		return Fix{Text: fmt.Sprintf("Find out why the waypoint %s does not come up: the status of the Gateway and the events of its pods say it.", use.Named)}
+	}
 	for _, gateway := range p.KubernetesGateways().In(service.Namespace) {
 		if controller, ok := p.GatewayClassController(string(gateway.Spec.GatewayClassName)); !ok || controller != "istio.io/mesh-controller" {
 			continue

@@ -32,6 +32,8 @@ func TestWaypointOf(t *testing.T) {
 		shared  = "\n---\n{apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, metadata: {name: w, namespace: infra}, spec: {gatewayClassName: istio-waypoint, listeners: [{name: mesh, port: 15008, protocol: HBONE, allowedRoutes: {namespaces: {"
 		own     = "\n---\n{apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, metadata: {name: w, namespace: shop}, spec: {gatewayClassName: istio-waypoint}}"
 		pods    = "\n---\n{apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, metadata: {name: w, namespace: shop, labels: {istio.io/waypoint-for: workload}}, spec: {gatewayClassName: istio-waypoint}}"
+		ingress = "\n---\n{apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, metadata: {name: w, namespace: shop}, spec: {gatewayClassName: istio}}"
+		waiting = "\n---\n{apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, metadata: {name: w, namespace: shop}, spec: {gatewayClassName: istio-waypoint}, status: {conditions: [{type: Programmed, status: 'False'}]}}"
 		byClass = "\n---\n{apiVersion: gateway.networking.k8s.io/v1, kind: GatewayClass, metadata: {name: istio-waypoint, labels: {istio.io/waypoint-for: none}}, spec: {controllerName: istio.io/mesh-controller}}"
 	)
 	cases := []struct {
@@ -47,6 +49,8 @@ func TestWaypointOf(t *testing.T) {
 		{name: "namespace says none", namespace: "istio.io/use-waypoint: none", named: "/", use: WaypointUse{OptedOut: true}},
 		{name: "not there", namespace: "istio.io/use-waypoint: w", named: "shop/w"},
 		{name: "for pods only", namespace: "istio.io/use-waypoint: w", yaml: pods, named: "shop/w", use: WaypointUse{Refused: "it is a waypoint for workload traffic, not for Services"}},
+		{name: "an ingress gateway", namespace: "istio.io/use-waypoint: w", yaml: ingress, named: "shop/w", use: WaypointUse{Refused: "it is no waypoint: its class istio is one of ingress gateways"}},
+		{name: "without an address", namespace: "istio.io/use-waypoint: w", yaml: waiting, named: "shop/w", use: WaypointUse{Refused: "it has no address yet, because none of its pods is ready"}},
 		{name: "for nothing, by its class", namespace: "istio.io/use-waypoint: w", yaml: own + byClass, named: "shop/w", use: WaypointUse{Refused: "it is a waypoint for none traffic, not for Services"}},
 		{name: "elsewhere, open", namespace: "istio.io/use-waypoint: w, istio.io/use-waypoint-namespace: infra", yaml: shared + "from: All}}}]}}", inUse: true, named: "infra/w"},
 		{name: "elsewhere, by selector", namespace: "team: a, istio.io/use-waypoint: w, istio.io/use-waypoint-namespace: infra", yaml: shared + "from: Selector, selector: {matchLabels: {team: a}}}}}]}}", inUse: true, named: "infra/w"},

@@ -35,7 +35,7 @@ func (u WaypointUse) InUse() bool { return u.Gateway != nil && u.Refused == "" }
 // Source: Istio's pilot/pkg/serviceregistry/ambient/waypoints.go (fetchWaypointForService, GetUseWaypoint).
 func (s *Snapshot) WaypointOf(service *core.Service) WaypointUse {
 	use := waypointNamed(service.Labels, service.Namespace)
-	use.OnService = use.OptedOut || use.Named.Name != ""
+	_, use.OnService = service.Labels[LabelUseWaypoint]
 	if !use.OnService {
 		use = waypointNamed(s.NamespaceLabels(service.Namespace), service.Namespace)
 	}
@@ -60,10 +60,18 @@ func waypointNamed(objectLabels map[string]string, namespace string) WaypointUse
 	return WaypointUse{Named: types.NamespacedName{Namespace: namespace, Name: name}}
 }
 
-// WaypointRefuses says why a waypoint leaves calls to a Service alone: it is for workloads only, or its listener does not
-// let the Service's namespace in.
-// Source: Istio's pilot/pkg/serviceregistry/ambient/waypoints.go (gatewayToWaypointTransform, makeAllowedRoutes).
+// WaypointRefuses says why a waypoint leaves calls to a Service alone: it is an ingress gateway, its pods have not come up
+// yet, it is for workloads only, or its listener does not let the Service's namespace in. A Gateway without any status is a
+// manifest: it is taken to come up.
+// Source: Istio's pilot/pkg/serviceregistry/ambient/waypoints.go (gatewayToWaypointTransform, makeAllowedRoutes); for classes
+// pilot/pkg/config/kube/gatewaycommon/classinfo.go.
 func (s *Snapshot) WaypointRefuses(gateway *gatewayapi.Gateway, service *core.Service) string {
+	if s.IsIstioIngress(gateway) {
+		return "it is no waypoint: its class " + string(gateway.Spec.GatewayClassName) + " is one of ingress gateways"
+	}
+	if WaypointPending(gateway) {
+		return "it has no address yet, because none of its pods is ready"
+	}
 	traffic := "service"
 	if class, ok := s.GatewayClasses().Get("", string(gateway.Spec.GatewayClassName)); ok && class.Labels[LabelWaypointFor] != "" {
 		traffic = class.Labels[LabelWaypointFor]
@@ -78,6 +86,11 @@ func (s *Snapshot) WaypointRefuses(gateway *gatewayapi.Gateway, service *core.Se
 		return "its listener does not let in namespace " + service.Namespace
 	}
 	return ""
+}
+
+// WaypointPending says that a waypoint's controller has judged it and none of its pods was ready so far.
+func WaypointPending(gateway *gatewayapi.Gateway) bool {
+	return len(gateway.Status.Conditions) > 0 && len(gateway.Status.Addresses) == 0
 }
 
 func (s *Snapshot) waypointLetsIn(gateway *gatewayapi.Gateway, namespace string) bool {
