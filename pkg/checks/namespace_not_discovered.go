@@ -14,7 +14,7 @@ var namespaceNotDiscovered = &Check{
 	Levels: []Level{Error},
 	Title:  "The mesh does not look at a namespace on the way",
 	What: "The mesh config has discoverySelectors, and none of them matches the namespace of a workload that serves gRPC, or that of the " +
-		"gateway that leads to it.",
+		"gateway, the Gateway or the route that leads to it.",
 	Why: "istiod ignores everything in namespaces that its discoverySelectors leave out: Services, endpoints, Gateways and VirtualServices. " +
 		"Their pods may be injected all the same, since the webhooks do not know of it.",
 	Client: "The gateway has no route (UNIMPLEMENTED) or no endpoint (UNAVAILABLE) for the call.",
@@ -59,11 +59,15 @@ func runNamespaceNotDiscovered(p *Pass) {
 		found[namespace].ports = append(found[namespace].ports, port)
 	}
 	for _, port := range p.ExposedPorts() {
-		if port.Routed || slices.ContainsFunc(port.Workloads, func(w *mesh.Workload) bool { return p.InjectionOf(w).Injected }) {
+		if port.Routed || slices.ContainsFunc(port.Workloads, func(w *mesh.Workload) bool { return isInMesh(p, w) }) {
 			add(port.Service.Namespace, "serves gRPC", port)
 		}
 		for _, gateway := range p.GatewaysTo(port) {
 			add(gateway.Namespace, "has the gateway that leads to it", port)
+		}
+		for _, object := range routeObjectsTo(p, port) {
+			kind, _ := mesh.KindOfObject(object)
+			add(object.GetNamespace(), fmt.Sprintf("has %s %s, which leads to it", kind, object.GetName()), port)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(found)) {
@@ -71,6 +75,29 @@ func runNamespaceNotDiscovered(p *Pass) {
 			reportUndiscovered(p, name, found[name])
 		}
 	}
+}
+
+// isInMesh says that somebody wants the workload to be part of the mesh: its pods are injected, or in ambient mode.
+func isInMesh(p *Pass, w *mesh.Workload) bool {
+	return p.InjectionOf(w).Injected || p.AsksForAmbient(w.Namespace(), w.Template)
+}
+
+// routeObjectsTo are the Gateways and routes that lead to a port: where istiod does not look at one, it leads nowhere.
+func routeObjectsTo(p *Pass, port *mesh.ExposedPort) []mesh.Object {
+	var objects []mesh.Object
+	for _, route := range p.RoutesTo(port.Service, port.Port.Port) {
+		if route.Server != nil {
+			objects = append(objects, route.Server.Gateway)
+		}
+		objects = append(objects, route.VirtualService, route.Holder)
+	}
+	for _, backend := range p.RouteBackendsTo(port.Service, port.Port.Port) {
+		for _, gateway := range backend.Gateways {
+			objects = append(objects, gateway)
+		}
+		objects = append(objects, backend.Route)
+	}
+	return objects
 }
 
 func reportUndiscovered(p *Pass, name string, namespace *undiscovered) {
