@@ -34,41 +34,78 @@ webhooks: []
 	Run:      runNoInjector,
 }
 
+// wantingProxies is a namespace whose exposed workloads would have proxies if there were an injector, and why that is thought.
+type wantingProxies struct {
+	exposedNamespace
+	evidence, path string
+}
+
 func runNoInjector(p *Pass) {
 	if len(activeInjectors(p)) > 0 {
 		return
 	}
+	var asking, routed, others []wantingProxies
 	for _, namespace := range exposedNamespaces(p) {
-		wanting := slices.DeleteFunc(slices.Clone(namespace.Workloads), func(w exposedWorkload) bool {
+		namespace.Workloads = slices.DeleteFunc(slices.Clone(namespace.Workloads), func(w exposedWorkload) bool {
 			choice, _ := injectChoice(w)
 			return choice == "false" || knownAbsence(p, w) != noInjectorAtAll
 		})
-		if len(wanting) > 0 {
-			reportNoInjector(p, namespace, wanting)
+		if len(namespace.Workloads) == 0 {
+			continue
+		}
+		evidence, path := asksForInjection(namespace, namespace.Workloads)
+		wanting := wantingProxies{namespace, evidence, path}
+		switch {
+		case evidence != "":
+			asking = append(asking, wanting)
+		case namespace.Labels[mesh.LabelInjection] != "": // switched off, or a value without meaning
+		case slices.ContainsFunc(namespace.Workloads, exposedWorkload.routed):
+			routed = append(routed, wanting)
+		default:
+			others = append(others, wanting)
+		}
+	}
+	for _, wanting := range mostWanting(asking, routed, others) {
+		if wanting.evidence == "" {
+			wanting.evidence = routesOfIstio(p)
+		}
+		if wanting.evidence != "" {
+			reportNoInjector(p, wanting)
 		}
 	}
 }
 
-func reportNoInjector(p *Pass, namespace exposedNamespace, wanting []exposedWorkload) {
-	evidence, path := asksForInjection(namespace, wanting)
-	switch {
-	case evidence != "":
-	case namespace.Labels[mesh.LabelInjection] != "": // switched off, or a value without meaning
-		return
-	case len(p.VirtualServices().All()) > 0:
-		evidence = fmt.Sprintf("there are VirtualServices: %s", mesh.KeyOf(p.VirtualServices().All()[0]))
-	case len(p.Gateways().All()) > 0:
-		evidence = fmt.Sprintf("there are Gateways of Istio: %s", mesh.KeyOf(p.Gateways().All()[0]))
-	default:
-		return
+// mostWanting are the namespaces to speak of, for one fault of the cluster: those that ask for injection, else those that
+// routes lead into, else all.
+func mostWanting(byWant ...[]wantingProxies) []wantingProxies {
+	for _, namespaces := range byWant {
+		if len(namespaces) > 0 {
+			return namespaces
+		}
 	}
+	return nil
+}
+
+// routesOfIstio says what of Istio's routes the cluster has, as a clause; empty if nothing.
+func routesOfIstio(p *Pass) string {
+	switch {
+	case len(p.VirtualServices().All()) > 0:
+		return fmt.Sprintf("there are VirtualServices: %s", mesh.KeyOf(p.VirtualServices().All()[0]))
+	case len(p.Gateways().All()) > 0:
+		return fmt.Sprintf("there are Gateways of Istio: %s", mesh.KeyOf(p.Gateways().All()[0]))
+	default:
+		return ""
+	}
+}
+
+func reportNoInjector(p *Pass, namespace wantingProxies) {
 	p.Report(Finding{
 		Object: namespaceObject(p, namespace.Name),
-		Level:  errorUnlessAllWeak(wanting),
-		Path:   path,
+		Level:  errorUnlessAllWeak(namespace.Workloads),
+		Path:   namespace.path,
 		Message: fmt.Sprintf("No webhook in the cluster injects proxies, so the pods of namespace %s that serve gRPC have none.",
 			namespace.Name),
-		Evidence: append([]string{evidence, switchedOffText(p)}, servingEvidence(wanting)...),
+		Evidence: append([]string{namespace.evidence, switchedOffText(p)}, servingEvidence(namespace.Workloads)...),
 		Symptom:  "UNAVAILABLE where nothing of Istio is left; else " + inMeshSymptom,
 		Fix:      Fix{Text: "Install Istio's control plane (chart istio-discovery) with its sidecar injector, then restart the workloads."},
 	})
