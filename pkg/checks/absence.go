@@ -19,7 +19,7 @@ const (
 	injected absence = ""
 	// ambient workloads need no proxy of their own.
 	ambient absence = "ambient"
-	// leftOut: a webhook selects the pods, but the injector's own configuration leaves them out.
+	// leftOut: the injector leaves the pods out by its own configuration, or because of their namespace.
 	leftOut absence = "left out"
 	// outside: the mesh does not look at the namespace, and nothing leads into it.
 	outside absence = "outside"
@@ -47,6 +47,8 @@ func absenceOf(p *Pass, w exposedWorkload) absence {
 		return onHostNetwork
 	case p.IsAmbient(w.Namespace(), w.Template):
 		return ambient
+	case mesh.InjectorIgnores(w.Namespace()):
+		return leftOut
 	case len(activeInjectors(p)) == 0:
 		return noInjectorAtAll
 	case optOutDecides(p, w):
@@ -57,10 +59,10 @@ func absenceOf(p *Pass, w exposedWorkload) absence {
 		return outside
 	case hasBothLabels(namespaceLabels):
 		return labelsInConflict
-	case namesNoInjector(p, namespaceLabels):
-		return revisionMissing
 	case overriddenRevision(p, w):
 		return labelsInConflict
+	case namesNoInjector(p, namespaceLabels):
+		return revisionMissing
 	case templateNamesNoInjector(p, w):
 		return revisionMissing
 	case asksInVain(p, w):

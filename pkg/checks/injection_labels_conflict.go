@@ -37,7 +37,7 @@ func runInjectionLabelsConflict(p *Pass) {
 		}
 		for _, workload := range namespace.Workloads {
 			if cause := absenceOf(p, workload); cause == injected || cause == labelsInConflict {
-				reportOverriddenRevision(p, workload)
+				reportOverriddenRevision(p, namespace, workload)
 			}
 		}
 	}
@@ -103,7 +103,7 @@ func fixBothLabels(p *Pass, namespace exposedNamespace, w exposedWorkload) Fix {
 	return Fix{Text: fmt.Sprintf("Keep the one label on namespace %s that an injector webhook selects.", namespace.Name)}
 }
 
-func reportOverriddenRevision(p *Pass, w exposedWorkload) {
+func reportOverriddenRevision(p *Pass, namespace exposedNamespace, w exposedWorkload) {
 	if !overriddenRevision(p, w) {
 		return
 	}
@@ -112,7 +112,7 @@ func reportOverriddenRevision(p *Pass, w exposedWorkload) {
 	injection := p.InjectionOf(w.Workload)
 	finding := Finding{
 		Object: w.Object, Path: path.String(), Level: Warning,
-		Evidence: []string{namespaceLabelsText(exposedNamespace{Name: w.Namespace(), Labels: p.NamespaceLabels(w.Namespace())}), w.evidence()},
+		Evidence: []string{namespaceLabelsText(namespace), w.evidence()},
 	}
 	if injection.Injected {
 		finding.Message = fmt.Sprintf("%s: the pods get the proxy of revision %s.", wanted, injection.Revision)
@@ -123,7 +123,11 @@ func reportOverriddenRevision(p *Pass, w exposedWorkload) {
 		finding.Level = errorUnlessWeak(w.Ports...)
 		finding.Message = wanted + ": the pods get no proxy."
 		finding.Symptom = inMeshSymptom
-		finding.Fix = Fix{Text: fmt.Sprintf("Remove the injection label from namespace %s, or the label %s from the pod template.", w.Namespace(), mesh.LabelRevision)}
+		key := mesh.LabelInjection
+		if _, had := namespace.Labels[key]; !had {
+			key = mesh.LabelRevision
+		}
+		finding.Fix = dropNamespaceLabel(p, namespace, key, "it keeps the webhook from pods that ask for a revision themselves")
 	}
 	p.Report(finding)
 }

@@ -69,7 +69,14 @@ const restartTogether = 50
 
 // fixNamespaceNotInjected labels the namespace. Where somebody has said that there is to be no injection, that is asked for,
 // and where only the pods' own opt-out is in the way, it is left to the user. The workloads of a namespace share their fixes.
+// In an ambient namespace, which a label would take out of ambient mode, only the pods that left it are labelled.
 func fixNamespaceNotInjected(p *Pass, namespace exposedNamespace, w exposedWorkload, shared map[string]Fix) Fix {
+	if namespace.Labels[mesh.LabelDataplaneMode] == "ambient" {
+		if label, _, ok := chooseLabel(p, p.TemplateInjectionLabels(w.Workload), mesh.LabelInject); ok {
+			return labelTemplate(w, label, Ask)
+		}
+		return Fix{Text: fmt.Sprintf("Let the pods into ambient mode again: remove the label %s=none from the pod template of %s.", mesh.LabelDataplaneMode, w.Key)}
+	}
 	label, level, ok := chooseLabel(p, p.NamespaceInjectionLabels(w.Workload), mesh.LabelInjection)
 	if !ok {
 		return Fix{Text: fmt.Sprintf("Label namespace %s with what an injector webhook selects (istio-injection=enabled or istio.io/rev=<revision>); "+
