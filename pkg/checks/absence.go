@@ -21,6 +21,8 @@ const (
 	ambient absence = "ambient"
 	// leftOut: the injector leaves the pods out by its own configuration, or because of their namespace.
 	leftOut absence = "left out"
+	// byHand: the template has the proxy itself.
+	byHand absence = "by hand"
 	// outside: the mesh does not look at the namespace, and nothing leads into it.
 	outside absence = "outside"
 )
@@ -45,6 +47,8 @@ func absenceOf(p *Pass, w exposedWorkload) absence {
 		return injected
 	case w.Template.Spec.HostNetwork:
 		return onHostNetwork
+	case w.InjectedByHand():
+		return byHand
 	case p.IsAmbient(w.Namespace(), w.Template):
 		return ambient
 	case mesh.InjectorIgnores(w.Namespace()):
@@ -72,6 +76,11 @@ func absenceOf(p *Pass, w exposedWorkload) absence {
 	}
 }
 
+// getsProxy says that new pods of the workload have a proxy.
+func getsProxy(p *Pass, w *mesh.Workload) bool {
+	return p.InjectionOf(w).Injected || w.InjectedByHand()
+}
+
 // knownAbsence is absenceOf where it is known: the namespace's labels are, and there are no webhooks but those that were read.
 // Where it is not, the check is reported as skipped.
 func knownAbsence(p *Pass, w exposedWorkload) absence {
@@ -79,7 +88,11 @@ func knownAbsence(p *Pass, w exposedWorkload) absence {
 		return injected
 	}
 	cause := absenceOf(p, w)
-	if cause != injected && cause != ambient && !p.Missing(mesh.KindWebhook, "", "") {
+	switch cause {
+	case injected, ambient, byHand:
+		return cause
+	}
+	if !p.Missing(mesh.KindWebhook, "", "") {
 		return injected
 	}
 	return cause

@@ -73,7 +73,7 @@ func backendsOf(p *Pass, port *mesh.ExposedPort) []backend {
 // proxiesToBe says whether pods made now would have a proxy, or would have none; neither where the webhooks or the namespace's
 // labels are not known.
 func proxiesToBe(p *Pass, workload *mesh.Workload) (proxied, bare bool) {
-	if p.InjectionOf(workload).Injected {
+	if getsProxy(p, workload) {
 		return true, false
 	}
 	_, noWebhooks := p.Unknown(mesh.KindWebhook, "", "")

@@ -144,7 +144,7 @@ func hasProxies(p *Pass, namespace string) bool {
 		return true
 	}
 	return slices.ContainsFunc(p.WorkloadsIn(namespace), func(workload *mesh.Workload) bool {
-		return p.InjectionOf(workload).Injected
+		return getsProxy(p, workload)
 	})
 }
 

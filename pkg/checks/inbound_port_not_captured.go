@@ -59,7 +59,7 @@ func runInboundPortNotCaptured(p *Pass) {
 
 // failsWithMutualTLS says that a gateway speaks mutual TLS to the port of pods whose proxy does not take it.
 func failsWithMutualTLS(p *Pass, w exposedWorkload, port *mesh.ExposedPort, number int32) bool {
-	return port.Routed && !port.Weak() && p.InjectionOf(w.Workload).Injected &&
+	return port.Routed && !port.Weak() && getsProxy(p, w.Workload) &&
 		p.MutualTLSMode(w.Namespace(), w.Template.Labels, number) != mesh.MutualTLSDisable && gatewaySpeaksTLS(p, port)
 }
 

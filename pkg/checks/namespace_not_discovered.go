@@ -77,9 +77,9 @@ func runNamespaceNotDiscovered(p *Pass) {
 	}
 }
 
-// isInMesh says that somebody wants the workload to be part of the mesh: its pods are injected, or in ambient mode.
+// isInMesh says that somebody wants the workload to be part of the mesh: its pods have a proxy, or are in ambient mode.
 func isInMesh(p *Pass, w *mesh.Workload) bool {
-	return p.InjectionOf(w).Injected || p.AsksForAmbient(w.Namespace(), w.Template)
+	return getsProxy(p, w) || p.AsksForAmbient(w.Namespace(), w.Template)
 }
 
 // routeObjectsTo are the Gateways and routes that lead to a port: where istiod does not look at one, it leads nowhere.

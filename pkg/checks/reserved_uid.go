@@ -54,7 +54,7 @@ spec:
 
 func reportReservedUID(p *Pass, w *mesh.Workload, ports []*mesh.ExposedPort) {
 	container, path := containerOfUID(w, proxyUID)
-	if container == nil || !p.InjectionOf(w).Injected {
+	if container == nil || !getsProxy(p, w) {
 		return
 	}
 	p.Report(Finding{

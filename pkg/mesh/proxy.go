@@ -68,6 +68,15 @@ func proxyOf(pod *core.Pod, status *injectionStatus) (Proxy, bool) {
 	return Proxy{}, false
 }
 
+// InjectedByHand says that the workload's template itself has the proxy, as istioctl kube-inject writes it. A container that is
+// only there to be changed by the injector, whose image is "auto", is none.
+// Source: Istio's pkg/kube/inject/inject.go (IntoObject); for the image its chart istio-discovery, files/injection-template.yaml.
+func (w *Workload) InjectedByHand() bool {
+	return slices.ContainsFunc(servingContainers(&w.Template.Spec), func(container *core.Container) bool {
+		return isSidecar(*container) && len(container.Args) > 0 && container.Image != "auto"
+	})
+}
+
 // PassedInjector says that an injector has seen the pod, whatever its templates then put into it: those for gRPC without a
 // proxy add none.
 // Source: Istio's pkg/kube/inject/webhook.go (applyMetadata).

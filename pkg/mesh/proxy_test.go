@@ -35,6 +35,25 @@ func TestProxyOf(t *testing.T) {
 	}
 }
 
+func TestInjectedByHand(t *testing.T) {
+	for name, c := range map[string]struct {
+		container string
+		byHand    bool
+	}{
+		"no proxy":                         {"{name: other, image: x}", false},
+		"kube-inject":                      {"{name: istio-proxy, image: proxyv2, args: [proxy, sidecar]}", true},
+		"a gateway's":                      {"{name: istio-proxy, image: proxyv2, args: [proxy, router]}", false},
+		"to be completed by the injector":  {"{name: istio-proxy, image: auto}", false},
+		"the same, with arguments":         {"{name: istio-proxy, image: auto, args: [proxy, sidecar]}", false},
+		"resources only, in an old manner": {"{name: istio-proxy}", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := snapshot(t, "{apiVersion: apps/v1, kind: Deployment, metadata: {name: checkout, namespace: shop}, spec: {template: {spec: {containers: [{name: checkout}, "+c.container+"]}}}}")
+			assert.Equal(t, c.byHand, s.Workload(checkoutKey).InjectedByHand())
+		})
+	}
+}
+
 // istiodService is called by the webhooks of the default revision; without any endpoint in the snapshot it is taken to be up.
 const istiodService = "\n---\n{apiVersion: v1, kind: Service, metadata: {name: istiod, namespace: istio-system}, spec: {ports: [{port: 443}]}}"
 
