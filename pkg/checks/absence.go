@@ -88,14 +88,10 @@ func knownAbsence(p *Pass, w exposedWorkload) absence {
 		return injected
 	}
 	cause := absenceOf(p, w)
-	switch cause {
-	case injected, ambient, byHand:
+	if slices.Contains([]absence{injected, ambient, byHand}, cause) || p.Missing(mesh.KindWebhook, "", "") {
 		return cause
 	}
-	if !p.Missing(mesh.KindWebhook, "", "") {
-		return injected
-	}
-	return cause
+	return injected
 }
 
 func hasBothLabels(namespaceLabels map[string]string) bool {
