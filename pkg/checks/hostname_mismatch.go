@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	gatewayapi "sigs.k8s.io/gateway-api/apis/v1"
+
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
@@ -52,7 +54,7 @@ func runHostnameMismatch(p *Pass) {
 			}
 			var evidence []string
 			for _, match := range parent.Listeners {
-				evidence = append(evidence, fmt.Sprintf("%s has hostname %s", listenerText(parent.Gateway, match.Listener), *match.Listener.Hostname))
+				evidence = append(evidence, hostnameEvidence(parent.Gateway, match))
 			}
 			p.Report(Finding{
 				Level:  p.levelFor(of, Error),
@@ -68,10 +70,19 @@ func runHostnameMismatch(p *Pass) {
 	}
 }
 
-// onlyHostnamesDiffer says that all listeners that the reference names have other hostnames than the route.
+func hostnameEvidence(gateway *gatewayapi.Gateway, match mesh.ListenerMatch) string {
+	listener := listenerText(gateway, match.Listener)
+	if match.Attachment == mesh.HostnamesElsewhere {
+		return fmt.Sprintf("%s leaves them to a listener on port %d with a closer hostname", listener, match.Listener.Port)
+	}
+	return fmt.Sprintf("%s has hostname %s", listener, *match.Listener.Hostname)
+}
+
+// onlyHostnamesDiffer says that all listeners that the reference names have other hostnames than the route, or leave its own to
+// another listener.
 func onlyHostnamesDiffer(parent mesh.RouteParent) bool {
 	for _, match := range parent.Listeners {
-		if match.Attachment != mesh.HostnamesDoNotMeet {
+		if match.Attachment != mesh.HostnamesDoNotMeet && match.Attachment != mesh.HostnamesElsewhere {
 			return false
 		}
 	}

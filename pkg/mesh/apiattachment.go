@@ -1,6 +1,9 @@
 package mesh
 
 import (
+	"slices"
+	"strings"
+
 	"k8s.io/apimachinery/pkg/labels"
 	gatewayapi "sigs.k8s.io/gateway-api/apis/v1"
 )
@@ -14,6 +17,9 @@ const (
 	NamespaceShutOut   Attachment = "namespace" // the listener's allowedRoutes do not take routes of the namespace
 	KindShutOut        Attachment = "kind"      // … or of the kind
 	HostnamesDoNotMeet Attachment = "hostname"
+	// HostnamesElsewhere: the listener says that it takes the route, and another listener on its port has all of the route's
+	// hostnames more exactly. Calls for them go there, whether or not that one takes the route.
+	HostnamesElsewhere Attachment = "isolation"
 )
 
 // RouteParent is what one parentRef of a route leads to.
@@ -82,26 +88,55 @@ func (s *Snapshot) listenersNamed(route *APIRoute, reference gatewayapi.ParentRe
 
 func (s *Snapshot) attach(route *APIRoute, gateway *gatewayapi.Gateway, listener *gatewayapi.Listener) Attachment {
 	switch {
-	case !hostnamesMeet(route.Hostnames, listener.Hostname):
+	case !hostnamesMeet(route.Hostnames, hostnameOf(listener)):
 		return HostnamesDoNotMeet
 	case !s.takesNamespace(listener, gateway.Namespace, route.Key.Namespace):
 		return NamespaceShutOut
 	case !takesKind(listener, route.Key.Kind):
 		return KindShutOut
+	case !servesHostnames(route.Hostnames, gateway, listener):
+		return HostnamesElsewhere
 	}
 	return Attached
 }
 
-func hostnamesMeet(route []string, listener *gatewayapi.Hostname) bool {
-	if len(route) == 0 || listener == nil || *listener == "" {
+// servesHostnames says that calls for one of the route's hostnames come to the listener rather than to another of the same port
+// and protocol.
+// Source: Istio's pilot/pkg/config/kube/gateway/conversion.go (routeParentReference.hostnameAllowedByIsolation).
+func servesHostnames(hostnames []string, gateway *gatewayapi.Gateway, listener *gatewayapi.Listener) bool {
+	if len(hostnames) == 0 {
+		hostnames = []string{"*"}
+	}
+	return slices.ContainsFunc(hostnames, func(hostname string) bool { return servesHostname(hostname, gateway, listener) })
+}
+
+func servesHostname(hostname string, gateway *gatewayapi.Gateway, listener *gatewayapi.Listener) bool {
+	own := hostnameOf(listener)
+	if own != "" && !strings.HasPrefix(own, "*") {
 		return true
 	}
-	for _, hostname := range route {
-		if HostMatches(hostname, string(*listener)) {
-			return true
-		}
+	if own != "" && !HostMatches(hostname, own) {
+		return false
 	}
-	return false
+	return !slices.ContainsFunc(gateway.Spec.Listeners, func(other gatewayapi.Listener) bool {
+		theirs := hostnameOf(&other)
+		besides := other.Port == listener.Port && other.Protocol == listener.Protocol && theirs != own
+		return besides && len(own) <= len(theirs) && HostSubsetOf(hostname, theirs)
+	})
+}
+
+func hostnameOf(listener *gatewayapi.Listener) string {
+	if listener.Hostname == nil {
+		return ""
+	}
+	return string(*listener.Hostname)
+}
+
+func hostnamesMeet(route []string, listener string) bool {
+	if len(route) == 0 || listener == "" {
+		return true
+	}
+	return slices.ContainsFunc(route, func(hostname string) bool { return HostMatches(hostname, listener) })
 }
 
 // takesNamespace evaluates allowedRoutes.namespaces; the default is the Gateway's own namespace.

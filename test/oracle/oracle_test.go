@@ -24,11 +24,21 @@ func fromEnvironment(name string, otherwise uint64) uint64 {
 
 // TestRandomMeshes compares what istiod does with random meshes with what the model says.
 func TestRandomMeshes(t *testing.T) {
+	compare(t, NewMesh, *count, Question{Istiod: AskIstiod, Model: AskModel})
+}
+
+// TestGatewayAPI compares which listeners of the Gateway API's Gateways take which routes, and where those lead.
+func TestGatewayAPI(t *testing.T) {
+	compare(t, NewGatewayAPIMesh, max(40, *count/2), Question{Istiod: AskIstiodOfGatewayAPI, Model: AskModelOfGatewayAPI})
+}
+
+// compare asks istiod and the model about so many random meshes.
+func compare(t *testing.T, newMesh func(seed uint64) *Mesh, meshes uint64, question Question) {
 	started := time.Now()
 	differing := 0
-	for seed := *first; seed < *first+*count; seed++ {
-		m := NewMesh(seed)
-		differences, err := Differences(m)
+	for seed := *first; seed < *first+meshes; seed++ {
+		m := newMesh(seed)
+		differences, err := question.Differences(m)
 		if err != nil {
 			t.Fatalf("seed %d: %v\n%s", seed, err, m.YAML())
 		}
@@ -44,13 +54,13 @@ func TestRandomMeshes(t *testing.T) {
 			t.Errorf("seed %d differs: %v", seed, topics)
 			continue
 		}
-		smaller := Shrink(m, differences[0].topic)
-		differences, _ = Differences(smaller)
+		smaller := question.Shrink(m, differences[0].topic)
+		differences, _ = question.Differences(smaller)
 		var text []string
 		for _, difference := range differences {
 			text = append(text, difference.String())
 		}
 		t.Errorf("seed %d: istiod and the model differ\n%s\n\n%s", seed, strings.Join(text, "\n"), smaller.YAML())
 	}
-	t.Logf("%d of %d meshes differ; %v for each mesh", differing, *count, time.Since(started)/time.Duration(*count))
+	t.Logf("%d of %d meshes differ; %v for each mesh", differing, meshes, time.Since(started)/time.Duration(meshes))
 }

@@ -43,6 +43,7 @@ func NewMesh(seed uint64) *Mesh {
 	m.makeDestinationRules()
 	m.makeServiceEntries()
 	m.makePeerAuthentications()
+	m.makeSidecars()
 	return m.mesh
 }
 

@@ -128,3 +128,19 @@ func (m *maker) mutualTLS() *securityapi.PeerAuthentication_MutualTLS {
 		securityapi.PeerAuthentication_MutualTLS_DISABLE, securityapi.PeerAuthentication_MutualTLS_PERMISSIVE,
 		securityapi.PeerAuthentication_MutualTLS_STRICT)}
 }
+
+// makeSidecars makes what hides Services from proxies, though never from gateways.
+func (m *maker) makeSidecars() {
+	for _, namespace := range allNamespaces {
+		if !m.chance(10) {
+			continue
+		}
+		sidecar := &networking.Sidecar{ObjectMeta: m.meta(namespace, m.unique("sidecar"))}
+		if m.chance(30) {
+			sidecar.Spec.WorkloadSelector = &networkingapi.WorkloadSelector{Labels: map[string]string{"app": pick(m, serviceNames...)}}
+		}
+		hosts := pick(m, []string{"./*"}, []string{"~/*"}, []string{"shop/*", "istio-system/*"}, []string{"*/orders.shop.svc.cluster.local"})
+		sidecar.Spec.Egress = []*networkingapi.IstioEgressListener{{Hosts: hosts}}
+		m.add(sidecar)
+	}
+}

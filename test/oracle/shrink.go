@@ -7,30 +7,37 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
-// Differences are those between istiod and the model on a mesh.
-func Differences(m *Mesh) ([]Difference, error) {
-	istiod, err := AskIstiod(m)
+// Question is what istiod and the model are asked about a mesh.
+type Question struct {
+	Istiod func(*Mesh) (Facts, error)
+	Model  func(*Mesh) Facts
+}
+
+// Differences are those between the two answers.
+func (q Question) Differences(m *Mesh) ([]Difference, error) {
+	istiod, err := q.Istiod(m)
 	if err != nil {
 		return nil, err
 	}
-	return Compare(istiod, AskModel(m)), nil
+	return Compare(istiod, q.Model(m)), nil
 }
 
 // patience bounds the time that one mesh is made smaller for.
 const patience = 60 * time.Second
 
 // Shrink leaves out of a mesh what is not needed for a difference on the topic: objects first, then parts of objects.
-func Shrink(m *Mesh, topic string) *Mesh {
-	s := &shrinker{topic: topic, until: time.Now().Add(patience), best: m}
+func (q Question) Shrink(m *Mesh, topic string) *Mesh {
+	s := &shrinker{question: q, topic: topic, until: time.Now().Add(patience), best: m}
 	for s.smaller() {
 	}
 	return s.best
 }
 
 type shrinker struct {
-	topic string
-	until time.Time
-	best  *Mesh
+	question Question
+	topic    string
+	until    time.Time
+	best     *Mesh
 }
 
 // smaller tries to leave out each object and each part once; it says whether something could be left out.
@@ -51,7 +58,7 @@ func (s *shrinker) try(objects []mesh.Object) bool {
 		return false
 	}
 	candidate := &Mesh{Seed: s.best.Seed, Objects: objects}
-	differences, err := Differences(candidate)
+	differences, err := s.question.Differences(candidate)
 	if err != nil || !slices.ContainsFunc(differences, func(d Difference) bool { return d.topic == s.topic }) {
 		return false
 	}
