@@ -180,8 +180,14 @@ func userOf(container core.Container, pod *core.PodSecurityContext) (user string
 	}
 }
 
+// mayBindLowPorts says that the container is given the capability to; a privileged one has all of them.
 func mayBindLowPorts(security *core.SecurityContext) bool {
-	if security == nil || security.Capabilities == nil {
+	switch {
+	case security == nil:
+		return false
+	case security.Privileged != nil && *security.Privileged:
+		return true
+	case security.Capabilities == nil:
 		return false
 	}
 	return slices.ContainsFunc(security.Capabilities.Add, func(capability core.Capability) bool {
