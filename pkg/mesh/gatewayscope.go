@@ -17,7 +17,7 @@ func (s *Snapshot) GatewayInScope(gateway *networking.Gateway, w *GatewayWorkloa
 }
 
 // scopesGateways asks the control plane of the gateway's own revision; where the revision is not known, or no control plane
-// has it, any of them.
+// has it (it may be a tag), what they all say.
 func (s *Snapshot) scopesGateways(w *GatewayWorkload) bool {
 	return remember(s, scopeMemory{w}, func() bool {
 		controlPlanes := s.controlPlanes()
@@ -26,11 +26,14 @@ func (s *Snapshot) scopesGateways(w *GatewayWorkload) bool {
 			return environmentOf(plane.Template, "REVISION") != revision
 		})
 		if revision == "" || len(own) == 0 {
+			if _, unknown := s.Unknown(KindDeployment, "", ""); unknown {
+				return false // its own may be one that nobody has seen
+			}
 			own = controlPlanes
 		}
-		return slices.ContainsFunc(own, func(plane *Workload) bool {
+		return len(own) > 0 && !slices.ContainsFunc(own, func(plane *Workload) bool {
 			scoped, _ := strconv.ParseBool(environmentOf(plane.Template, "PILOT_SCOPE_GATEWAY_TO_NAMESPACE"))
-			return scoped
+			return !scoped
 		})
 	})
 }
