@@ -48,11 +48,46 @@ func (p *Pass) reportDropped(rules []mesh.Drop, field ...string) {
 				Fix:      Fix{Text: "Use another port or host, or bring both into one Gateway server."},
 			}
 			if on.Drop == mesh.DropSNI || on.Drop == mesh.DropMatchAll {
-				finding.Evidence = append(finding.Evidence, "Envoy refuses a listener with two filter chains that match the same")
-				finding.Symptom = "UNAVAILABLE: the proxy keeps the listener that it had before, or has none"
+				finding.Evidence = append(finding.Evidence, evidenceRefused)
+				finding.Symptom = symptomRefused
 			}
 			p.Report(finding)
 			break
 		}
+		p.reportRefused(server, rules)
+	}
+}
+
+const (
+	evidenceRefused = "Envoy refuses a listener with two filter chains that match the same"
+	symptomRefused  = "UNAVAILABLE: the proxy keeps the listener that it had before, or has none"
+)
+
+// reportRefused finds a server whose listener Envoy refuses for a younger one that is no matter of gRPC. Where the younger one
+// is, the finding is about that; where the server that it clashes with is, about that alone.
+func (p *Pass) reportRefused(server gatewayServer, rules []mesh.Drop) {
+	for _, on := range p.onWorkloads(server) {
+		younger := on.RefusedFor
+		if younger == nil || !slices.Contains(rules, younger.Drop) || p.SpeaksOfServer(younger.Gateway, younger.Spec) {
+			continue
+		}
+		older := younger.DroppedBy
+		if older != on && p.SpeaksOfServer(older.Gateway, older.Spec) {
+			continue
+		}
+		clash := gatewayServer{younger.Gateway, younger.Index, younger.Spec}
+		p.Report(Finding{
+			Object: server.gateway, Path: server.path("port"), Level: server.level(p, Error),
+			Message: fmt.Sprintf("Gateway %s: %s loses its listener to %s of Gateway %s/%s.",
+				server.gateway.Name, server.text(), clash.text(), clash.gateway.Namespace, clash.gateway.Name),
+			Evidence: []string{
+				younger.DropReason,
+				fmt.Sprintf("all listen on port %d of %s", on.ListenerPort, on.Workload),
+				evidenceRefused,
+			},
+			Symptom: symptomRefused,
+			Fix:     Fix{Text: "Use another port for one of the two, or other hosts."},
+		})
+		return
 	}
 }

@@ -12,18 +12,19 @@ import (
 // refuseListeners finds servers that istiod keeps side by side, but whose filter chains match the same connections: Envoy
 // then refuses the whole listener. The younger server is taken to be the one at fault.
 // Source: Istio pilot/pkg/networking/core/listener.go (toFilterChainMatch: a server for "*" has no server names to match),
-// gateway.go (buildGatewayTCPBasedFilterChains); Envoy rejects "multiple filter chains with the same matching rules".
+// gateway.go (buildGatewayTCPBasedFilterChains; getListenerName: servers of one address share a listener); Envoy rejects "multiple filter chains with the same matching rules".
 func (s *Snapshot) refuseListeners(servers []*Server) {
 	type listener struct {
 		port int32
 		bind string
 	}
 	chains := map[listener]map[string]*Server{}
+	refusedFor := map[listener]*Server{}
 	for _, server := range servers {
 		if !server.Lives() {
 			continue
 		}
-		at := listener{server.ListenerPort, server.Bind}
+		at := listener{server.ListenerPort, server.address()}
 		if chains[at] == nil {
 			chains[at] = map[string]*Server{}
 		}
@@ -35,10 +36,28 @@ func (s *Snapshot) refuseListeners(servers []*Server) {
 			}
 			if rule, reason := clash(older, server, name); rule != "" {
 				server.drop(rule, older, reason)
+				refusedFor[at] = server
 				break
 			}
 		}
 	}
+	for _, server := range servers {
+		if server.Lives() {
+			server.RefusedFor = refusedFor[listener{server.ListenerPort, server.address()}]
+		}
+	}
+}
+
+// ServersShareListener says that two servers live on one listener whichever is older: both are plaintext HTTP, or both take TLS
+// for different names.
+func ServersShareListener(a, b *networkingapi.Server) bool {
+	if ServerIsPlaintextHTTP(a) && ServerIsPlaintextHTTP(b) {
+		return true
+	}
+	one, other := &Server{Spec: a, Hosts: a.GetHosts()}, &Server{Spec: b, Hosts: b.GetHosts()}
+	names := serverNames(other)
+	return one.IsTLS() && other.IsTLS() &&
+		!slices.ContainsFunc(serverNames(one), func(name string) bool { return slices.Contains(names, name) })
 }
 
 // clash says by what rule a filter chain of a younger server, that matches the same name as an older one's, is too many.
@@ -51,7 +70,7 @@ func clash(older, server *Server, name string) (rule Drop, reason string) {
 			return "", ""
 		}
 		return DropMatchAll, "both take every plaintext connection, and istiod does not merge " + older.protocol() + " and " +
-			server.protocol() + " where a server with another bind comes between them"
+			server.protocol() + " where their bind differs, or that of a server between them"
 	case isAutoPassthrough(older) && isAutoPassthrough(server):
 		return DropSNI, "both hand on the Service with the server name " + name
 	case ServerIsPassthrough(older.Spec) && ServerIsPassthrough(server.Spec):

@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -24,6 +25,8 @@ type Server struct {
 	DropReason string
 	// Drop is the rule by which it does not live, empty if it does.
 	Drop Drop
+	// RefusedFor is a server that makes Envoy refuse the listener which this one, itself without fault, is on; nil if none does.
+	RefusedFor *Server
 	// LeftOut says why istiod makes no listener of it at all (a port below 1024 on an unprivileged pod), empty if it does.
 	LeftOut string
 
@@ -51,6 +54,10 @@ const (
 
 // Lives says that the proxy has the server.
 func (v *Server) Lives() bool { return v.Drop == "" && v.LeftOut == "" }
+
+// address is where the server listens: no bind is all of them, as 0.0.0.0 is.
+// Source: Istio pilot/pkg/networking/core/listener_address.go (getWildcardsAndLocalHost).
+func (v *Server) address() string { return cmp.Or(v.Bind, "0.0.0.0") }
 
 // IsHTTP says that istiod makes an HTTP connection manager of the server (plaintext HTTP-class, or terminating HTTPS).
 // Source: Istio pkg/config/gateway/gateway.go (IsHTTPServer).
