@@ -44,12 +44,43 @@ func runHTTPSRedirect(p *Pass) {
 			}
 		}
 	}
+	order = p.addDroppedRedirects(hosts, order)
 	for _, virtualService := range order {
 		// Whatever the scope: browsers follow a redirect.
 		if p.virtualServiceRelevance(virtualService) >= weak {
 			p.reportRedirects(virtualService, hosts[virtualService])
 		}
 	}
+}
+
+// addDroppedRedirects adds the hosts of redirecting servers that istiod leaves out because an older redirecting server has the
+// host: that one redirects the calls.
+func (p *Pass) addDroppedRedirects(
+	hosts map[*networking.VirtualService][]*mesh.VirtualHost, order []*networking.VirtualService,
+) []*networking.VirtualService {
+	for _, server := range p.gatewayServers() {
+		for _, on := range p.onWorkloads(server) {
+			if on.Drop != mesh.DropHost || on.IsTLS() || !server.spec.GetTls().GetHttpsRedirect() {
+				continue
+			}
+			for _, virtualService := range p.VirtualServicesForGateway(server.gateway, on.Workload.Namespace) {
+				for _, name := range virtualService.Spec.Hosts {
+					common, ok := mesh.ServerAccepts(server.gateway, server.spec, name, virtualService.Namespace)
+					known := slices.ContainsFunc(hosts[virtualService], func(host *mesh.VirtualHost) bool { return host.Host == common })
+					if !ok || known {
+						continue
+					}
+					if hosts[virtualService] == nil {
+						order = append(order, virtualService)
+					}
+					hosts[virtualService] = append(hosts[virtualService], &mesh.VirtualHost{
+						Workload: on.Workload, Servers: []*mesh.Server{on}, Host: common, RedirectsToHTTPS: true,
+					})
+				}
+			}
+		}
+	}
+	return order
 }
 
 // servingWorkloads are the gateway workloads that some Gateway selects, each once.
