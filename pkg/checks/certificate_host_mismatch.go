@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	networkingapi "istio.io/api/networking/v1alpha3"
+
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
@@ -16,7 +18,8 @@ var certificateHostMismatch = &Check{
 	Levels: []Level{Warning},
 	Title:  "The certificate is not for the server's host",
 	What: "Finds Gateway servers with a host that no subject alternative name of their certificates covers. A common name covers " +
-		"nothing, and a wildcard exactly one label. The host `*` says nothing about names and is left out.",
+		"nothing, and a wildcard exactly one label. Of a wildcard host the names count that routes are there for. The host `*` says " +
+		"nothing about names and is left out.",
 	Why: "Istio does not compare them; the client does, with the name that it calls.",
 	Client: "UNAVAILABLE: the client refuses the certificate, unless it is told another name to expect " +
 		"(`grpc.ssl_target_name_override`).",
@@ -37,23 +40,52 @@ func runCertificateHostMismatch(p *Pass) {
 }
 
 func (p *Pass) compareHosts(server tlsServer) {
-	certificates, names := p.certificatesOf(server)
+	certificates, evidence := p.certificatesOf(server)
 	if len(certificates) == 0 {
 		return
 	}
 	for index, host := range server.spec.GetHosts() {
-		name := host[strings.LastIndexByte(host, '/')+1:]
-		if slices.ContainsFunc(certificates, func(c *x509.Certificate) bool { return mesh.CertificateCovers(c, name) }) {
+		names := p.namesCalled(server, host)
+		uncovered := slices.IndexFunc(names, func(name string) bool {
+			return !slices.ContainsFunc(certificates, func(c *x509.Certificate) bool { return mesh.CertificateCovers(c, name) })
+		})
+		if uncovered < 0 {
 			continue
 		}
+		name := names[uncovered]
 		p.Report(Finding{
 			Object: server.gateway, Path: server.path("hosts", strconv.Itoa(index)),
 			Message:  fmt.Sprintf("Gateway %s takes calls for %s with a certificate that is not for that name.", server.gateway.Name, name),
-			Evidence: names,
+			Evidence: evidence,
 			Symptom:  "UNAVAILABLE: clients refuse the certificate",
 			Fix:      Fix{Text: fmt.Sprintf("Get a certificate with %s as subject alternative name.", name)},
 		})
 	}
+}
+
+// namesCalled are the names for which clients call one of the server's hosts: the host itself; of a wildcard those that routes
+// are there for, if there are any.
+func (p *Pass) namesCalled(server tlsServer, host string) []string {
+	name := host[strings.LastIndexByte(host, '/')+1:]
+	if name == "*" || !strings.HasPrefix(name, "*") {
+		return []string{name}
+	}
+	var names []string
+	alone := &networkingapi.Server{Hosts: []string{host}}
+	for _, virtualService := range p.VirtualServicesBoundTo(server.gateway) {
+		if !p.SpeaksOfVirtualService(virtualService) {
+			continue
+		}
+		for _, own := range virtualService.Spec.Hosts {
+			if common, ok := mesh.ServerAccepts(server.gateway, alone, own, virtualService.Namespace); ok && !slices.Contains(names, common) {
+				names = append(names, common)
+			}
+		}
+	}
+	if len(names) == 0 {
+		return []string{name}
+	}
+	return names
 }
 
 // certificatesOf are the certificates of a server, none if one of them is not known or cannot be used, and what each is for.

@@ -161,20 +161,16 @@ func Validity(certificate *x509.Certificate, now time.Time) string {
 	}
 }
 
-// CertificateCovers says whether a client that checks names takes the certificate for some name that the server's host
-// stands for. Only subject alternative names count, not the common name, and a wildcard covers exactly one label. The host
-// "*" says nothing about names: it is always covered.
+// CertificateCovers says whether a client that checks names takes the certificate for a host. Only subject alternative names
+// count, not the common name, and a wildcard covers exactly one label: the host "*.example.com" needs that very name, because
+// single ones leave out the others. The host "*" says nothing about names: it is always covered.
 // Source: RFC 6125, 6.4; RFC 9525, 6.3; crypto/x509 (Certificate.VerifyHostname).
 func CertificateCovers(certificate *x509.Certificate, host string) bool {
 	if host == "*" || host == "" {
 		return true
 	}
-	suffix, wildcard := strings.CutPrefix(strings.ToLower(host), "*")
-	if !wildcard {
+	if !strings.HasPrefix(host, "*") {
 		return certificate.VerifyHostname(host) == nil
 	}
-	// A name under the host's suffix: "*.apps.example.com" is any number of labels before it in Istio.
-	return slices.ContainsFunc(certificate.DNSNames, func(name string) bool {
-		return strings.HasSuffix(strings.ToLower(name), suffix)
-	})
+	return slices.ContainsFunc(certificate.DNSNames, func(name string) bool { return strings.EqualFold(name, host) })
 }

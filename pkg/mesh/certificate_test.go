@@ -108,8 +108,8 @@ func TestCertificateCovers(t *testing.T) {
 		"a wildcard and its own domain": {[]string{"*.example.com"}, "example.com", false},
 		"any host":                      {[]string{"a.example.com"}, "*", true},
 		"the same wildcard":             {[]string{"*.example.com"}, "*.example.com", true},
-		"a name under the wildcard":     {[]string{"a.example.com"}, "*.example.com", true},
-		"a wildcard under the wildcard": {[]string{"*.a.example.com"}, "*.example.com", true},
+		"a name under the wildcard":     {[]string{"a.example.com"}, "*.example.com", false},
+		"a wildcard under the wildcard": {[]string{"*.a.example.com"}, "*.example.com", false},
 		"a wildcard above the wildcard": {[]string{"*.example.com"}, "*.a.example.com", false},
 	} {
 		t.Run(name, func(t *testing.T) {
