@@ -3,6 +3,7 @@ package checks
 import (
 	"fmt"
 
+	"google.golang.org/protobuf/proto"
 	networkingapi "istio.io/api/networking/v1alpha3"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -15,8 +16,8 @@ var tlsOnPlaintextServer = &Check{
 	Slug:   "tls-on-plaintext-server",
 	Levels: []Level{Error, Warning},
 	Title:  "A plaintext server has TLS settings",
-	What: "Finds Gateway servers with protocol GRPC, HTTP, HTTP2 or GRPC-Web that have a TLS mode or certificate. `httpsRedirect` alone " +
-		"is fine.",
+	What: "Finds Gateway servers with protocol GRPC, HTTP, HTTP2 or GRPC-Web that have TLS settings. A redirect (`httpsRedirect`) without " +
+		"a mode is fine.",
 	Why: "The protocol of a server that ends TLS is HTTPS, for gRPC as well. istiod's webhook rejects a Gateway with TLS settings on a " +
 		"plaintext protocol; where it lets a credential without mode pass, it ignores it and the server stays plaintext.",
 	Client: "UNAVAILABLE: the Gateway never gets into the cluster, or the server does not answer the TLS handshake.",
@@ -58,6 +59,9 @@ func (p *Pass) httpsFix(server gatewayServer) Fix {
 		terminating.spec.Tls.Mode = networkingapi.ServerTLSSettings_SIMPLE
 	}
 	const text = "Give the server protocol HTTPS."
+	if !hasCertificate(terminating.spec.Tls) {
+		return Fix{Text: text + " It needs a certificate: tls mode SIMPLE with a credentialName."}
+	}
 	for _, on := range p.onWorkloads(server) {
 		credentials := mesh.Credentials(terminating.spec, on.Workload.Namespace)
 		trial := &Pass{Snapshot: p.Snapshot, AllScopes: p.AllScopes, check: p.check}
@@ -78,6 +82,12 @@ func (p *Pass) httpsFix(server gatewayServer) Fix {
 	}))
 }
 
+// hasCertificate says that TLS settings name a certificate, or need none.
+func hasCertificate(settings *networkingapi.ServerTLSSettings) bool {
+	return settings.GetMode() == networkingapi.ServerTLSSettings_ISTIO_MUTUAL || settings.GetCredentialName() != "" ||
+		len(settings.GetCredentialNames()) > 0 || settings.GetServerCertificate() != "" || len(settings.GetTlsCertificates()) > 0
+}
+
 // strayTLS says what istiod makes of the TLS settings of a plaintext server, empty where they are only a redirect.
 // Source: Istio pkg/config/validation/validation.go (validateServer).
 func strayTLS(settings *networkingapi.ServerTLSSettings) string {
@@ -88,8 +98,12 @@ func strayTLS(settings *networkingapi.ServerTLSSettings) string {
 		return ""
 	case !passthrough || settings.CaCertificates != "" || settings.PrivateKey != "" || settings.ServerCertificate != "":
 		return "istiod's webhook rejects TLS settings on plaintext ports"
+	case settings.HttpsRedirect:
+		return "" // a redirect is all that a call meets, whatever else there is
 	case settings.CredentialName != "" || len(settings.CredentialNames) > 0:
 		return "the credential has no effect on a plaintext port"
+	case !proto.Equal(settings, &networkingapi.ServerTLSSettings{}):
+		return "the TLS settings have no effect on a plaintext port"
 	default:
 		return ""
 	}
