@@ -14,7 +14,7 @@ var loadBalancerNotHTTP2 = &Check{
 	Levels: []Level{Warning},
 	Title:  "The load balancer in front of the gateway speaks HTTP/1.1, or does not follow the Service",
 	What: "Finds annotations on the gateway's Service that make the cloud's load balancer an HTTP/1.1 proxy for a port that gRPC calls " +
-		"come to (AWS, DigitalOcean, Alibaba Cloud, Tencent Cloud, Huawei Cloud, Hetzner, Linode, OCI, OpenStack, Vultr), and " +
+		"come to (AWS, DigitalOcean, Alibaba Cloud, Tencent Cloud, Huawei Cloud, Hetzner, Linode, OCI, OpenStack, Scaleway, Vultr), and " +
 		"TKE's `service.cloud.tencent.com/mode: skip`, which keeps the load balancer from following the Service's ports.",
 	Why: "gRPC needs HTTP/2 all the way to the gateway. A load balancer that passes TCP on is fine; one that reads HTTP/1.1 is not.",
 	Client: "UNAVAILABLE or UNKNOWN: the load balancer refuses HTTP/2, or strips the trailers; with `mode: skip`, UNAVAILABLE on ports " +

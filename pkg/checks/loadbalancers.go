@@ -15,9 +15,11 @@ type layer7 struct {
 	key   string
 	// applies says that the annotation's value means HTTP for one of the ports.
 	applies func(value string, ports []*core.ServicePort) bool
-	// unlessKey and unlessValues are the annotation of another kind of load balancer, which passes TCP on whatever key says.
+	// unlessKey and unlessValues are the annotation of another kind of load balancer, which passes TCP on whatever key says;
+	// unlessClass is the loadBalancerClass of one.
 	unlessKey    string
 	unlessValues []string
+	unlessClass  string
 }
 
 // layer7Annotations are those of the clouds' service controllers. Sources, each cloud's list of Service annotations:
@@ -25,13 +27,25 @@ type layer7 struct {
 // Alibaba Cloud ACK, "Use annotations to configure load balancing"; TKE, "Service Annotation" (457/51258); Huawei Cloud CCE,
 // "Configuring load balancing using annotations"; hcloud-cloud-controller-manager; linode-cloud-controller-manager;
 // oracle/oci-cloud-controller-manager docs/load-balancer-annotations.md; kubernetes/cloud-provider-openstack
-// docs/openstack-cloud-controller-manager (x-forwarded-for makes the listener HTTP); vultr-cloud-controller-manager.
+// docs/openstack-cloud-controller-manager (x-forwarded-for makes the listener HTTP); vultr-cloud-controller-manager;
+// scaleway-cloud-controller-manager docs/loadbalancer-annotations.md; for loadBalancerClass aws-load-balancer-controller
+// docs/guide/service/nlb.md.
 var layer7Annotations = []layer7{
 	{
 		cloud: "AWS", key: "service.beta.kubernetes.io/aws-load-balancer-backend-protocol", applies: isHTTPValue,
 		unlessKey: "service.beta.kubernetes.io/aws-load-balancer-type", unlessValues: []string{"nlb", "nlb-ip", "external"},
+		unlessClass: "service.k8s.aws/nlb",
 	},
-	{cloud: "DigitalOcean", key: "service.beta.kubernetes.io/do-loadbalancer-protocol", applies: isHTTPValue},
+	{
+		cloud: "DigitalOcean", key: "service.beta.kubernetes.io/do-loadbalancer-protocol", applies: isHTTPValue,
+		unlessKey: digitalOceanPassthrough, unlessValues: []string{"true"},
+	},
+	{cloud: "DigitalOcean", key: "service.beta.kubernetes.io/do-loadbalancer-http-ports", applies: listsPort},
+	{
+		cloud: "DigitalOcean", key: "service.beta.kubernetes.io/do-loadbalancer-tls-ports", applies: listsPort,
+		unlessKey: digitalOceanPassthrough, unlessValues: []string{"true"},
+	},
+	{cloud: "Scaleway", key: "service.beta.kubernetes.io/scw-loadbalancer-protocol-http", applies: isTrueOrListsPort},
 	{cloud: "Alibaba Cloud", key: "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-protocol-port", applies: listsHTTPPort},
 	{cloud: "Alibaba Cloud", key: "service.beta.kubernetes.io/alicloud-loadbalancer-protocol-port", applies: listsHTTPPort},
 	{cloud: "Tencent Cloud", key: "service.cloud.tencent.com/specify-protocol", applies: specifiesHTTP},
@@ -46,12 +60,17 @@ var layer7Annotations = []layer7{
 	{cloud: "Vultr", key: "service.beta.kubernetes.io/vultr-loadbalancer-protocol", applies: isHTTPValue},
 }
 
+// digitalOceanPassthrough has TLS passed on as it is.
+const digitalOceanPassthrough = "service.beta.kubernetes.io/do-loadbalancer-tls-passthrough"
+
 // layer7Annotation is the annotation by which the Service's load balancer reads HTTP/1.1 on one of the ports, and the cloud;
 // empty if there is none.
 func layer7Annotation(service *core.Service, ports []*core.ServicePort) (key, cloud string) {
 	for _, annotation := range layer7Annotations {
 		value, ok := service.Annotations[annotation.key]
-		if !ok || slices.Contains(annotation.unlessValues, service.Annotations[annotation.unlessKey]) {
+		class := service.Spec.LoadBalancerClass
+		if !ok || slices.Contains(annotation.unlessValues, service.Annotations[annotation.unlessKey]) ||
+			class != nil && *class == annotation.unlessClass {
 			continue
 		}
 		if annotation.applies(value, ports) {
@@ -71,6 +90,21 @@ func isHTTPValue(value string, _ []*core.ServicePort) bool { return isHTTP(value
 func isTrue(value string, _ []*core.ServicePort) bool {
 	on, err := strconv.ParseBool(value)
 	return err == nil && on
+}
+
+// isTrueOrListsPort reads "true", "*" and "80,443".
+func isTrueOrListsPort(value string, ports []*core.ServicePort) bool {
+	return value == "*" || isTrue(value, ports) || listsPort(value, ports)
+}
+
+// listsPort reads "80,443".
+func listsPort(value string, ports []*core.ServicePort) bool {
+	for number := range strings.SplitSeq(value, ",") {
+		if hasNumber(ports, strings.TrimSpace(number)) {
+			return true
+		}
+	}
+	return false
 }
 
 // listsHTTPPort reads "https:443,http:80".
