@@ -10,10 +10,10 @@ import (
 var gatewayNotReady = &Check{
 	ID:     "GX416",
 	Slug:   "gateway-not-ready",
-	Levels: []Level{Error},
+	Levels: []Level{Error, Warning},
 	Title:  "The gateway has no ready pod",
-	What: "Finds gateway workloads that gRPC calls come through and that have no ready replica, or are scaled to zero. One of several " +
-		"workloads behind the same Service may be without.",
+	What: "Finds gateway workloads that gRPC calls come through, by Istio's API or the Gateway API, and that have no ready replica, or are " +
+		"scaled to zero. One of several workloads behind the same Service may be without.",
 	Why:    "A Service leads only to ready pods.",
 	Client: "UNAVAILABLE: connection refused or timed out.",
 	Bad: exampleOrders + exampleEdgeScaledToZero +
@@ -36,7 +36,7 @@ func runGatewayNotReady(p *Pass) {
 			evidence, fix = "it wants 0 replicas", "Scale it up."
 		}
 		p.Report(Finding{
-			Object: workload.Object, Path: ".status.readyReplicas",
+			Object: workload.Object, Path: ".status.readyReplicas", Level: p.levelFor(gateway.relevance, Error),
 			Message:  fmt.Sprintf("The gateway %s has no ready pod.", gateway),
 			Evidence: []string{evidence},
 			Symptom:  "UNAVAILABLE: connection refused or timed out",

@@ -4,32 +4,66 @@ import (
 	"slices"
 
 	core "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	gatewayapi "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
-// usedGateway is a gateway workload that gRPC calls come through, and the listener ports that they come to.
+// usedGateway is a gateway workload that gRPC calls come through, the listener ports that they come to, and the best that is
+// known of the calls.
 type usedGateway struct {
 	*mesh.GatewayWorkload
-	ports []int32
+	ports     []int32
+	relevance relevance
 }
 
-// usedGateways are the gateway workloads with servers that are a matter of gRPC, each once, in the order of the Gateways.
+// usedGateways are the gateway workloads with servers or listeners that are a matter of gRPC, each once, in the order of the
+// Gateways, Istio's first.
 func (p *Pass) usedGateways() []*usedGateway {
 	var used []*usedGateway
 	known := map[*mesh.GatewayWorkload]*usedGateway{}
+	use := func(workload *mesh.GatewayWorkload, port int32, of relevance) {
+		gateway := known[workload]
+		if gateway == nil {
+			gateway = &usedGateway{GatewayWorkload: workload}
+			known[workload] = gateway
+			used = append(used, gateway)
+		}
+		gateway.relevance = max(gateway.relevance, of)
+		if !slices.Contains(gateway.ports, port) {
+			gateway.ports = append(gateway.ports, port)
+		}
+	}
 	for _, server := range p.gatewayServers() {
 		for _, on := range p.onWorkloads(server) {
-			if known[on.Workload] == nil {
-				known[on.Workload] = &usedGateway{GatewayWorkload: on.Workload}
-				used = append(used, known[on.Workload])
-			}
-			if !slices.Contains(known[on.Workload].ports, on.ListenerPort) {
-				known[on.Workload].ports = append(known[on.Workload].ports, on.ListenerPort)
+			use(on.Workload, on.ListenerPort, p.serverRelevance(server.gateway, server.spec))
+		}
+	}
+	relevances := gatewaysOfGRPC(p)
+	for _, gateway := range p.KubernetesGateways().All() {
+		of := relevances[gateway]
+		if !p.speaks(of) || !p.IsIstioIngress(gateway) || isRefusedByStatus(gateway) {
+			continue
+		}
+		for _, workload := range p.KubernetesGatewayWorkloads(gateway) {
+			for _, open := range p.OpenPorts(workload) {
+				if hasListenerOn(gateway, open.Port.Port) {
+					use(workload, open.TargetPort, of)
+				}
 			}
 		}
 	}
 	return used
+}
+
+// isRefusedByStatus says that the Gateway's own status says that it is not served, which is GX806's.
+func isRefusedByStatus(gateway *gatewayapi.Gateway) bool {
+	return slices.ContainsFunc(gateway.Status.Conditions, func(condition metav1.Condition) bool { return saysNo(condition, gateway) })
+}
+
+func hasListenerOn(gateway *gatewayapi.Gateway, port int32) bool {
+	return slices.ContainsFunc(gateway.Spec.Listeners, func(listener gatewayapi.Listener) bool { return listener.Port == port })
 }
 
 // servicesOf are the Services that lead to the gateway's used listeners, each with its ports that do.
