@@ -44,12 +44,12 @@ func runGatewaySelectsNothing(p *Pass) {
 			Message:  fmt.Sprintf("No gateway pod has the labels that Gateway %s selects (%s).", gateway.Name, selector),
 			Evidence: []string{"gateway workloads in the cluster: " + listWorkloads(there)},
 			Symptom:  symptomNoListener,
-			Fix:      selectorFix(gateway, there),
+			Fix:      p.selectorFix(gateway, there),
 		})
 	}
 }
 
-func selectorFix(gateway *networking.Gateway, there []*mesh.GatewayWorkload) Fix {
+func (p *Pass) selectorFix(gateway *networking.Gateway, there []*mesh.GatewayWorkload) Fix {
 	if len(there) != 1 {
 		return Fix{Text: "Select labels that the pods of your gateway have."}
 	}
@@ -61,7 +61,13 @@ func selectorFix(gateway *networking.Gateway, there []*mesh.GatewayWorkload) Fix
 	for key, label := range selector {
 		value[key] = label
 	}
-	return fixOf(Safe, fmt.Sprintf("Select %s, the labels of %s.", labels.Set(selector), there[0]),
+	text := fmt.Sprintf("Select %s, the labels of %s.", labels.Set(selector), there[0])
+	for index, spec := range gateway.Spec.GetServers() {
+		if !p.fitsOn(there[0], gatewayServer{gateway, index, spec}, spec.GetPort().GetNumber()) {
+			return Fix{Text: fmt.Sprintf("%s Port %d is not open there, or is taken by another server.", text, spec.GetPort().GetNumber())}
+		}
+	}
+	return fixOf(Safe, text,
 		setField(gateway, "the gateway pods carry these labels", value, "spec", "selector"))
 }
 

@@ -94,6 +94,19 @@ func (p *Pass) onWorkloads(server gatewayServer) []*mesh.Server {
 	})
 }
 
+// fitsOn says that the server, were it on that workload with that number, has an open listener and no other server in its way.
+func (p *Pass) fitsOn(workload *mesh.GatewayWorkload, server gatewayServer, number uint32) bool {
+	ports, open := p.ListenerPorts(workload, number)
+	if !open || workload.IsUnprivileged() && slices.ContainsFunc(ports, func(port int32) bool { return port < 1024 }) {
+		return false
+	}
+	return !slices.ContainsFunc(p.Servers(workload), func(other *mesh.Server) bool {
+		itself := other.Gateway == server.gateway && other.Index == server.index
+		return !itself && other.Bind == server.spec.GetBind() && slices.Contains(ports, other.ListenerPort) &&
+			!mesh.ServersShareListener(other.Spec, server.spec)
+	})
+}
+
 // missingWorkloads says whether gateway pods that are not in the snapshot are truly missing.
 func (p *Pass) missingWorkloads() bool {
 	return !slices.ContainsFunc(workloadKinds, func(kind mesh.Kind) bool { return !p.Missing(kind, "", "") })

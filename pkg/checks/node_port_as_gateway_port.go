@@ -2,6 +2,7 @@ package checks
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
@@ -30,17 +31,28 @@ func runNodePortAsGatewayPort(p *Pass) {
 			continue
 		}
 		number := server.spec.GetPort().GetNumber()
-		changes := setField(server.gateway, fmt.Sprintf("%d is the node port of port %d", number, open.Port.Port),
-			int64(open.Port.Port), server.steps("port", "number")...)
 		p.Report(Finding{
 			Object: server.gateway, Path: server.path("port", "number"), Level: server.level(p, Error),
 			Message: fmt.Sprintf("Gateway %s has a server on %d, which is the nodePort of port %d of Service %s/%s.",
 				server.gateway.Name, number, open.Port.Port, open.Service.Namespace, open.Service.Name),
 			Evidence: []string{fmt.Sprintf("no port of the Service has the number %d", number)},
 			Symptom:  symptomNoListener,
-			Fix:      fixOf(Safe, fmt.Sprintf("Use port %d; clients go on calling the node port.", open.Port.Port), changes),
+			Fix:      p.nodePortFix(server, open),
 		})
 	}
+}
+
+// nodePortFix gives the server the number of the node port's port, where it can be there.
+func (p *Pass) nodePortFix(server gatewayServer, open *mesh.OpenPort) Fix {
+	fits := open.Port.Port != mesh.StatusPort && slices.ContainsFunc(p.onWorkloads(server), func(on *mesh.Server) bool {
+		return p.fitsOn(on.Workload, server, uint32(open.Port.Port))
+	})
+	if !fits {
+		return Fix{Text: fmt.Sprintf("Use a port of the Service that is free for this server; %d is not.", open.Port.Port)}
+	}
+	changes := setField(server.gateway, fmt.Sprintf("%d is the node port of port %d", open.Port.NodePort, open.Port.Port),
+		int64(open.Port.Port), server.steps("port", "number")...)
+	return fixOf(Safe, fmt.Sprintf("Use port %d; clients go on calling the node port.", open.Port.Port), changes)
 }
 
 // nodePortOf is the port of a gateway's Service whose node port is the server's number, nil if there is none.

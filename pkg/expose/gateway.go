@@ -242,13 +242,10 @@ func (b *builder) portClosed(service *core.Service) error {
 		case port.NodePort == b.result.Port:
 			return refuse(fmt.Sprintf("Use --port %d; from outside it is reached through node port %d", port.Port, port.NodePort),
 				"%d is the node port of port %d of %s: a Gateway names the Service's port", b.result.Port, port.Port, mesh.KeyOf(service))
-		case port.Protocol == core.ProtocolTCP && port.Port != statusPort:
+		case port.Protocol == core.ProtocolTCP && port.Port != mesh.StatusPort:
 			open = append(open, fmt.Sprintf("--port %d%s", port.Port, nameInBrackets(port.Name)))
 		}
 	}
 	return refuse("Choose one of them, or have the port added with --open-gateway-port",
 		"the gateway's %s does not open port %d; open are:", mesh.KeyOf(service), b.result.Port).choices(open)
 }
-
-// statusPort is where gateways answer health checks of load balancers. Source: Istio's gateway chart.
-const statusPort = 15021

@@ -7,6 +7,9 @@ import (
 	core "k8s.io/api/core/v1"
 )
 
+// StatusPort is where gateways answer health checks of load balancers. Source: Istio's gateway chart.
+const StatusPort = 15021
+
 // OpenPort is a port of a gateway's Service.
 type OpenPort struct {
 	Service *core.Service
