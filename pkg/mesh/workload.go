@@ -103,7 +103,7 @@ func workloadOfDeployment(d *apps.Deployment) *Workload {
 	return &Workload{
 		Object: d, Key: KeyOf(d), Template: &d.Spec.Template, Selector: selectorOf(d.Spec.Selector),
 		Replicas: valueOr(d.Spec.Replicas, 1), ReadyReplicas: d.Status.ReadyReplicas,
-		HasStatus: d.Status.ObservedGeneration > 0 || d.Status.Replicas > 0, Paused: d.Spec.Paused,
+		HasStatus: d.Status.ObservedGeneration > 0 || d.Status.Replicas > 0 || d.Status.UnavailableReplicas > 0, Paused: d.Spec.Paused,
 	}
 }
 
@@ -119,7 +119,7 @@ func workloadOfDaemonSet(set *apps.DaemonSet) *Workload {
 	return &Workload{
 		Object: set, Key: KeyOf(set), Template: &set.Spec.Template, Selector: selectorOf(set.Spec.Selector),
 		Replicas: set.Status.DesiredNumberScheduled, ReadyReplicas: set.Status.NumberReady,
-		HasStatus: set.Status.ObservedGeneration > 0 || set.Status.DesiredNumberScheduled > 0,
+		HasStatus: set.Status.ObservedGeneration > 0 || set.Status.DesiredNumberScheduled > 0 || set.Status.NumberUnavailable > 0,
 	}
 }
 
