@@ -30,7 +30,7 @@ func hopsTo(p *Pass, port *mesh.ExposedPort) []hop {
 		hops = append(hops, hop{port: port, name: gatewayText(gateway), ProxyHop: mesh.ProxyHop{
 			Context: networkingapi.EnvoyFilter_GATEWAY, Namespace: gateway.Namespace, Labels: gateway.Labels,
 			ListenerPort: server.ListenerPort, RoutePort: int32(server.Spec.GetPort().GetNumber()),
-			Gateway: server.Gateway.Namespace + "/" + server.Gateway.Name, PortName: server.Spec.GetPort().GetName(), Host: route.Host,
+			RouteConfiguration: server.RouteConfiguration(), Host: route.Host, Routes: []string{route.Name()},
 		}})
 	}
 	for _, routed := range p.RouteBackendsTo(port.Service, port.Port.Port) {
@@ -47,7 +47,8 @@ func hopsTo(p *Pass, port *mesh.ExposedPort) []hop {
 		if backend.enforces() {
 			hops = append(hops, hop{port: port, name: fmt.Sprintf("the sidecars of %s", backend), ProxyHop: mesh.ProxyHop{
 				Context: networkingapi.EnvoyFilter_SIDECAR_INBOUND, Namespace: backend.namespace, Labels: backend.template.Labels,
-				ListenerPort: backend.port,
+				ListenerPort: backend.port, RoutePort: backend.port,
+				RouteConfiguration: fmt.Sprintf("inbound|%d||", backend.port), Routes: []string{"default"},
 			}})
 		}
 	}

@@ -3,6 +3,7 @@ package mesh
 import (
 	"encoding/json"
 	"fmt"
+	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -79,16 +80,18 @@ type ProxyHop struct {
 	ListenerPort int32
 	// RoutePort is the Gateway server's number, or the Service's port; 0 for not known.
 	RoutePort int32
-	// Gateway is the Istio Gateway, as namespace/name, and PortName the name of its server; empty at a sidecar.
-	Gateway, PortName string
+	// RouteConfiguration is the name of the routes that it goes by; empty for not known.
+	RouteConfiguration string
 	// Host is the one that the call is for; empty for not known.
 	Host string
+	// Routes are the names that its route may have ("" is that of a route without name); none for not known.
+	Routes []string
 }
 
 // AppliesTo says whether the patch changes what the call meets in that proxy, as far as the patch's own conditions on context,
-// listener, port and host say. Conditions on filters, routes and the proxy's version are taken as met.
+// listener, port, host and route say. Conditions on filters and the proxy's version are taken as met.
 // Source: Istio's pilot/pkg/networking/core/envoyfilter (listenerMatch, filterChainMatch, routeConfigurationMatch,
-// virtualHostMatch) and pilot/pkg/model/push_context.go (getMatchedEnvoyFilters).
+// virtualHostMatch, routeMatch) and pilot/pkg/model/push_context.go (getMatchedEnvoyFilters).
 func (s *Snapshot) AppliesTo(patch EnvoyPatch, hop ProxyHop) bool {
 	context := patch.Spec.GetMatch().GetContext()
 	if context != networkingapi.EnvoyFilter_ANY && context != hop.Context {
@@ -136,24 +139,47 @@ func listenerMatches(match *networkingapi.EnvoyFilter_ListenerMatch, hop ProxyHo
 }
 
 func routesMatch(match *networkingapi.EnvoyFilter_RouteConfigurationMatch, hop ProxyHop) bool {
-	switch {
-	case !portMatches(match.GetPortNumber(), hop.RoutePort):
-		return false
-	case match.GetGateway() != "" && hop.Gateway != "" && match.GetGateway() != hop.Gateway:
-		return false
-	case match.GetPortName() != "" && hop.PortName != "" && match.GetPortName() != hop.PortName:
+	if !portMatches(match.GetPortNumber(), hop.RoutePort) {
 		return false
 	}
-	host := match.GetVhost().GetDomainName()
-	if host == "" && hop.Context == networkingapi.EnvoyFilter_GATEWAY {
-		host = match.GetVhost().GetName()
+	if name := hop.RouteConfiguration; name != "" {
+		portName, gateway := partsOfRouteConfiguration(name)
+		isGateway := hop.Context == networkingapi.EnvoyFilter_GATEWAY
+		if !nameMatches(match.GetName(), name) || isGateway && !(nameMatches(match.GetPortName(), portName) && nameMatches(match.GetGateway(), gateway)) {
+			return false
+		}
 	}
-	if host == "" || hop.Host == "" {
-		return true
+	route := match.GetVhost().GetRoute().GetName()
+	if route != "" && len(hop.Routes) > 0 && !slices.Contains(hop.Routes, route) {
+		return false
 	}
-	bare, _, _ := strings.Cut(host, ":")
-	return slices.Contains([]string{host, bare}, hop.Host)
+	return hop.Host == "" || virtualHostMatches(match.GetVhost(), hop)
 }
+
+// virtualHostMatches: the virtual host is named host:port, after the Gateway server's number, and has the host as its domain.
+// Source: Istio's pilot/pkg/networking/core/gateway.go (buildGatewayHTTPRouteConfig).
+func virtualHostMatches(match *networkingapi.EnvoyFilter_RouteConfigurationMatch_VirtualHostMatch, hop ProxyHop) bool {
+	name := match.GetName()
+	if hop.RoutePort != 0 && hop.Context == networkingapi.EnvoyFilter_GATEWAY &&
+		!nameMatches(name, net.JoinHostPort(hop.Host, strconv.Itoa(int(hop.RoutePort)))) {
+		return false
+	}
+	return nameMatches(match.GetDomainName(), hop.Host)
+}
+
+// partsOfRouteConfiguration are the name of the server's port and the Gateway (namespace/name) in the name of a gateway's route
+// configuration; only that of an HTTPS server has them.
+// Source: Istio's pilot/pkg/model/gateway.go (ParseGatewayRDSRouteName).
+func partsOfRouteConfiguration(name string) (portName, gateway string) {
+	parts := strings.Split(name, ".")
+	if len(parts) != 5 || parts[0] != "https" {
+		return "", ""
+	}
+	return parts[2], parts[4] + "/" + parts[3]
+}
+
+// nameMatches holds a name that a patch asks for (empty for any) against that of what it would change.
+func nameMatches(wanted, name string) bool { return wanted == "" || wanted == name }
 
 // portMatches holds a port that a patch asks for (0 for any) against the hop's (0 for not known).
 func portMatches(wanted uint32, port int32) bool {

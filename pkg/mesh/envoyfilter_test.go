@@ -11,10 +11,14 @@ import (
 func TestEnvoyPatchAppliesTo(t *testing.T) {
 	gateway := ProxyHop{
 		Context: networkingapi.EnvoyFilter_GATEWAY, Namespace: "istio-system", Labels: map[string]string{"istio": "ingressgateway"},
-		ListenerPort: 8080, RoutePort: 80, Gateway: "shop/orders", PortName: "grpc", Host: "orders.example.com",
+		ListenerPort: 8080, RoutePort: 80, RouteConfiguration: "http.8080", Host: "orders.example.com", Routes: []string{"orders"},
+	}
+	secure := ProxyHop{
+		Context: networkingapi.EnvoyFilter_GATEWAY, Namespace: "istio-system", ListenerPort: 8443, RoutePort: 443,
+		RouteConfiguration: "https.443.grpc.orders.shop", Host: "orders.example.com", Routes: []string{""},
 	}
 	managed := ProxyHop{Context: networkingapi.EnvoyFilter_GATEWAY, Namespace: "shop", Labels: map[string]string{gatewayNameLabel: "edge"}}
-	sidecar := ProxyHop{Context: networkingapi.EnvoyFilter_SIDECAR_INBOUND, Namespace: "shop", Labels: map[string]string{"app": "orders"}, ListenerPort: 50051}
+	sidecar := ProxyHop{Context: networkingapi.EnvoyFilter_SIDECAR_INBOUND, Namespace: "shop", Labels: map[string]string{"app": "orders"}, ListenerPort: 50051, RoutePort: 50051, RouteConfiguration: "inbound|50051||"}
 	tests := []struct {
 		namespace, spec, match string
 		hop                    ProxyHop
@@ -45,10 +49,26 @@ func TestEnvoyPatchAppliesTo(t *testing.T) {
 		{"istio-system", "", "listener: {filterChain: {sni: www.example.com}}", gateway, false},
 		{"istio-system", "", "routeConfiguration: {portNumber: 80}", gateway, true},
 		{"istio-system", "", "routeConfiguration: {portNumber: 443}", gateway, false},
-		{"istio-system", "", "routeConfiguration: {gateway: shop/orders, portName: grpc}", gateway, true},
-		{"istio-system", "", "routeConfiguration: {gateway: shop/web}", gateway, false},
+		{"istio-system", "", "routeConfiguration: {gateway: shop/orders, portName: grpc}", secure, true},
+		{"istio-system", "", "routeConfiguration: {gateway: shop/web}", secure, false},
+		{"istio-system", "", "routeConfiguration: {portName: https}", secure, false},
+		{"istio-system", "", "routeConfiguration: {gateway: shop/orders}", gateway, false},
+		{"shop", "", "routeConfiguration: {gateway: shop/orders, name: http.80}", managed, true},
+		{"istio-system", "", "routeConfiguration: {name: http.8080}", gateway, true},
+		{"istio-system", "", "routeConfiguration: {name: http.80}", gateway, false},
+		{"istio-system", "", "routeConfiguration: {name: https.443.grpc.orders.shop}", secure, true},
+		{"istio-system", "", "routeConfiguration: {name: 'inbound|50051||'}", sidecar, true},
+		{"istio-system", "", "routeConfiguration: {name: 'inbound|9000||'}", sidecar, false},
+		{"istio-system", "", "routeConfiguration: {portNumber: 8000}", sidecar, false},
+		{"istio-system", "", "routeConfiguration: {vhost: {name: 'inbound|http|8000'}}", sidecar, true},
+		{"istio-system", "", "routeConfiguration: {vhost: {route: {name: orders}}}", gateway, true},
+		{"istio-system", "", "routeConfiguration: {vhost: {route: {name: web}}}", gateway, false},
+		{"istio-system", "", "routeConfiguration: {vhost: {route: {name: web}}}", secure, false},
+		{"istio-system", "", "routeConfiguration: {vhost: {route: {name: web}}}", sidecar, true},
 		{"istio-system", "", "routeConfiguration: {vhost: {name: 'orders.example.com:80'}}", gateway, true},
 		{"istio-system", "", "routeConfiguration: {vhost: {name: 'www.example.com:80'}}", gateway, false},
+		{"istio-system", "", "routeConfiguration: {vhost: {name: 'orders.example.com:443'}}", gateway, false},
+		{"istio-system", "", "routeConfiguration: {vhost: {domainName: orders.example.com}}", gateway, true},
 		{"istio-system", "", "routeConfiguration: {vhost: {domainName: www.example.com}}", gateway, false},
 	}
 	for _, test := range tests {

@@ -33,6 +33,16 @@ type GatewayRoute struct {
 	position int
 }
 
+// Name is the one that the proxy has it by, empty for a rule without name.
+// Source: Istio's pilot/pkg/networking/core/route/route.go (translateRoute).
+func (r *GatewayRoute) Name() string {
+	name := r.Spec.GetName()
+	if match := r.MatchSpec().GetName(); match != "" {
+		name += "." + match
+	}
+	return name
+}
+
 // MatchSpec is the match itself, nil where the rule has none.
 func (r *GatewayRoute) MatchSpec() *networkingapi.HTTPMatchRequest {
 	if r.Match < 0 {

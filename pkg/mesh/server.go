@@ -3,6 +3,7 @@ package mesh
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"strings"
 
 	networkingapi "istio.io/api/networking/v1alpha3"
@@ -62,6 +63,25 @@ func (v *Server) address() string { return cmp.Or(v.Bind, "0.0.0.0") }
 // IsHTTP says that istiod makes an HTTP connection manager of the server (plaintext HTTP-class, or terminating HTTPS).
 // Source: Istio pkg/config/gateway/gateway.go (IsHTTPServer).
 func (v *Server) IsHTTP() bool { return ServerIsHTTP(v.Spec) }
+
+// RouteConfiguration is the name of the routes that the proxy serves the server's calls by, empty for one that is not HTTP. The
+// plaintext servers of a port have one together.
+// Source: Istio pilot/pkg/model/gateway.go (gatewayRDSRouteName).
+func (v *Server) RouteConfiguration() string {
+	var parts []string
+	switch {
+	case ServerIsPlaintextHTTP(v.Spec):
+		parts = []string{"http", strconv.Itoa(int(v.ListenerPort))}
+	case v.IsHTTP():
+		parts = []string{"https", strconv.Itoa(int(v.Spec.GetPort().GetNumber())), v.Spec.GetPort().GetName(), v.Gateway.Name, v.Gateway.Namespace}
+	default:
+		return ""
+	}
+	if v.Bind != "" {
+		parts = append(parts, v.Bind)
+	}
+	return strings.Join(parts, ".")
+}
 
 // ServerIsHTTP is Server.IsHTTP for a server that is on no workload.
 func ServerIsHTTP(server *networkingapi.Server) bool {
