@@ -6,7 +6,7 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
-// caller is a proxy that calls an exposed port: a gateway with a route to it, or a sidecar in the Service's own namespace.
+// caller is a proxy that calls an exposed port: a gateway with a route to it, or a sidecar.
 type caller struct {
 	mesh.Client
 	// gateway is nil for a sidecar.
@@ -55,13 +55,16 @@ func judgedPorts(p *Pass) []*mesh.ExposedPort {
 	return ports
 }
 
-// callersOf are the gateways with a route to the port, and after them the sidecars beside it.
+// callersOf are the gateways with a route to the port, and after them the sidecars that may call it.
 func callersOf(p *Pass, port *mesh.ExposedPort) []caller {
 	var callers []caller
 	for _, gateway := range p.GatewaysTo(port) {
 		callers = append(callers, caller{Client: gateway.Client(), gateway: gateway})
 	}
-	return append(callers, caller{Client: mesh.Client{Namespace: port.Service.Namespace}})
+	for _, client := range p.SidecarClients(mesh.ServiceHost(port.Service), port.Service.Namespace) {
+		callers = append(callers, caller{Client: client})
+	}
+	return callers
 }
 
 // policyOf is what the DestinationRule that the caller uses says for the port, and for a subset of its host if that is named.

@@ -49,12 +49,9 @@ spec:
 }
 
 func runDestinationRuleIgnored(p *Pass) {
-	served, proxied := servedHosts(p), map[string]bool{}
+	served := servedHosts(p)
 	for _, rule := range p.DestinationRules().All() {
-		if _, judged := proxied[rule.Namespace]; !judged {
-			proxied[rule.Namespace] = hasProxies(p, rule.Namespace)
-		}
-		if proxied[rule.Namespace] {
+		if p.HasSidecars(mesh.Client{Namespace: rule.Namespace}) {
 			continue // its own proxies may be whom the rule is for
 		}
 		for _, service := range served.of(mesh.ResolveHost(rule.Spec.GetHost(), rule.Namespace)) {
@@ -133,19 +130,6 @@ func gatewaysOfService(p *Pass, service *core.Service) []*mesh.GatewayWorkload {
 		gateways = append(gateways, p.GatewaysTo(port)...)
 	}
 	return gateways
-}
-
-// hasProxies says that pods of the namespace have sidecars, or would get them.
-func hasProxies(p *Pass, namespace string) bool {
-	if slices.ContainsFunc(p.Pods().In(namespace), func(pod *core.Pod) bool {
-		_, proxied := p.ProxyOf(pod)
-		return proxied
-	}) {
-		return true
-	}
-	return slices.ContainsFunc(p.WorkloadsIn(namespace), func(workload *mesh.Workload) bool {
-		return getsProxy(p, workload)
-	})
 }
 
 // reportSecondRules reports the rules that lose something to an older one for the same host.

@@ -109,6 +109,37 @@ func (s *Snapshot) DestinationRulesFor(clientNamespace, host, serviceNamespace s
 	return nil
 }
 
+// SidecarClients are the sidecars of a Service's callers, one for each choice of rules: one of the Service's own namespace, one of
+// each namespace with sidecars that has rules of its own for the host, and those that a rule's workloadSelector is for.
+func (s *Snapshot) SidecarClients(host, serviceNamespace string) []Client {
+	var clients []Client
+	for _, namespace := range s.ruleNamespaces(host, serviceNamespace) {
+		all := Client{Namespace: namespace}
+		if namespace == serviceNamespace || s.HasSidecars(all) {
+			clients = append(clients, all)
+		}
+		for _, rule := range s.DestinationRulesFor(namespace, host, serviceNamespace) {
+			selected := Client{Namespace: namespace, Labels: rule.Selector()}
+			if len(selected.Labels) > 0 && rule.Rules[0].Namespace == namespace && s.HasSidecars(selected) {
+				clients = append(clients, selected)
+			}
+		}
+	}
+	return clients
+}
+
+// ruleNamespaces are a Service's own namespace and after it, by name, those that have rules for the host.
+func (s *Snapshot) ruleNamespaces(host, serviceNamespace string) []string {
+	namespaces := []string{serviceNamespace}
+	local := s.destinationRules().local
+	for _, namespace := range slices.Sorted(maps.Keys(local)) {
+		if namespace != serviceNamespace && len(local[namespace].mostSpecific(host)) > 0 {
+			namespaces = append(namespaces, namespace)
+		}
+	}
+	return namespaces
+}
+
 // hostRules are the rules of one namespace by host.
 type hostRules struct{ exact, wildcard map[string][]*HostRule }
 

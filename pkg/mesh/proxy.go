@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	core "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
 )
 
 // The names and annotations by which an injected pod is known.
@@ -74,6 +75,21 @@ func proxyOf(pod *core.Pod, status *injectionStatus) (Proxy, bool) {
 func (w *Workload) InjectedByHand() bool {
 	return slices.ContainsFunc(servingContainers(&w.Template.Spec), func(container *core.Container) bool {
 		return isSidecar(*container) && len(container.Args) > 0 && container.Image != "auto"
+	})
+}
+
+type hasSidecars struct{ namespace, labels string }
+
+// HasSidecars says that there are clients with sidecars in a namespace, all of whose labels are among theirs: pods that have one,
+// or that would get one.
+func (s *Snapshot) HasSidecars(client Client) bool {
+	return remember(s, hasSidecars{client.Namespace, labels.Set(client.Labels).String()}, func() bool {
+		return slices.ContainsFunc(s.Pods().In(client.Namespace), func(pod *core.Pod) bool {
+			_, proxied := s.ProxyOf(pod)
+			return proxied && isSubset(client.Labels, pod.Labels)
+		}) || slices.ContainsFunc(s.WorkloadsIn(client.Namespace), func(workload *Workload) bool {
+			return isSubset(client.Labels, workload.Template.Labels) && (s.InjectionOf(workload).Injected || workload.InjectedByHand())
+		})
 	})
 }
 
