@@ -68,8 +68,11 @@ func runSubsetSelectsNothing(p *Pass) {
 	for _, holder := range p.VirtualServices().All() {
 		for _, rule := range holder.Spec.GetHttp() {
 			for _, destination := range p.Destinations(rule, holder.Namespace) {
-				if service := destination.Service; service != nil && destination.Spec.GetSubset() != "" && p.SpeaksOfService(service) {
-					judgeSubset(p, holder, service, destination.Spec.GetSubset())
+				if destination.Service == nil || destination.Spec.GetSubset() == "" {
+					continue
+				}
+				if relevance := p.destinationRelevance(destination); p.speaks(relevance) {
+					judgeSubset(p, holder, destination, p.levelFor(relevance, Error))
 				}
 			}
 		}
@@ -77,7 +80,8 @@ func runSubsetSelectsNothing(p *Pass) {
 }
 
 // judgeSubset judges the subset as the gateways of the Service find it, and as a sidecar beside it does.
-func judgeSubset(p *Pass, holder *networking.VirtualService, service *core.Service, name string) {
+func judgeSubset(p *Pass, holder *networking.VirtualService, destination mesh.Destination, level Level) {
+	service := destination.Service
 	clients := []mesh.Client{}
 	for _, gateway := range gatewaysOfService(p, service) {
 		clients = append(clients, gateway.Client())
@@ -87,12 +91,12 @@ func judgeSubset(p *Pass, holder *networking.VirtualService, service *core.Servi
 	}
 	for _, client := range clients {
 		rule := p.DestinationRuleFor(client, mesh.ServiceHost(service), service.Namespace)
-		subset, ok := rule.Subset(name)
+		subset, ok := rule.Subset(destination.Spec.GetSubset())
 		if !ok || selectsPods(p, service, subset.Spec.GetLabels()) || !selectsPods(p, service, nil) {
 			continue
 		}
 		if p.wants(subset.From) && p.Missing(mesh.KindPod, service.Namespace, "") {
-			reportEmptySubset(p, holder, service, subset)
+			reportEmptySubset(p, holder, service, subset, level)
 		}
 	}
 }
@@ -109,9 +113,9 @@ func selectsPods(p *Pass, service *core.Service, wanted map[string]string) bool 
 	})
 }
 
-func reportEmptySubset(p *Pass, holder *networking.VirtualService, service *core.Service, subset mesh.HostSubset) {
+func reportEmptySubset(p *Pass, holder *networking.VirtualService, service *core.Service, subset mesh.HostSubset, level Level) {
 	p.Report(Finding{
-		Level:  errorUnlessWeak(p.ExposedPortsOf(service)...),
+		Level:  level,
 		Object: subset.From,
 		Path:   fieldPath("spec", "subsets", subset.Index, "labels"),
 		Message: fmt.Sprintf("No pod of Service %s/%s has the labels of subset %q (%s).",
