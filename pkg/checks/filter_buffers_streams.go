@@ -1,9 +1,9 @@
 package checks
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
@@ -82,7 +82,7 @@ func bufferingFilter(patch mesh.EnvoyPatch) string {
 		if !isMessage {
 			return
 		}
-		switch kind := lowerType(filter["@type"]); {
+		switch kind := filterType(filter); {
 		case kind == "buffer.v3.buffer" || kind == "buffer.v2.buffer":
 			found = "The buffer filter"
 		case kind == "file_system_buffer.v3.filesystembufferfilterconfig":
@@ -96,19 +96,32 @@ func bufferingFilter(patch mesh.EnvoyPatch) string {
 	return found
 }
 
-// isSwitchedOff says that another patch of the same EnvoyFilter switches the filter off on the routes of the hop.
+// isSwitchedOff says that another patch of the same EnvoyFilter switches the filter off on the routes of the hop, or that it is
+// off in general and none switches it on there.
+// Source: Envoy's envoy/extensions/filters/network/http_connection_manager/v3 (HttpFilter.disabled).
 func isSwitchedOff(p *Pass, patch mesh.EnvoyPatch, hop hop) bool {
 	patches, err := p.EnvoyPatches(patch.Filter)
-	return err == nil && slices.ContainsFunc(patches, func(other mesh.EnvoyPatch) bool {
-		disabled := false
-		walkValues(other.Value, nil, func(_ []string, value any) {
-			filter, isMessage := value.(map[string]any)
-			if isMessage && strings.HasSuffix(lowerType(filter["@type"]), "perroute") && filter["disabled"] == true {
-				disabled = true
+	if err != nil {
+		return false
+	}
+	isOff := patch.Value["disabled"] == true
+	for _, other := range patches {
+		if !p.AppliesTo(other, hop.ProxyHop) {
+			continue
+		}
+		walkValues(other.Value, nil, func(path []string, value any) {
+			if settings, isSettings := value.(map[string]any); isSettings && isForRoute(path, patch.Value["name"]) {
+				isOff = settings["disabled"] == true
 			}
 		})
-		return disabled && p.AppliesTo(other, hop.ProxyHop)
-	})
+	}
+	return isOff
+}
+
+// isForRoute says that a field holds what a route, virtual host or route configuration sets for the filter of that name.
+func isForRoute(path []string, name any) bool {
+	last := len(path) - 1
+	return last > 0 && path[last] == name && (path[last-1] == "typed_per_filter_config" || path[last-1] == "typedPerFilterConfig")
 }
 
 // isFilterNamed serves filters of Envoy's old API, which have a name and no type.
@@ -131,6 +144,16 @@ func readsBody(filter map[string]any) bool {
 		}
 	})
 	return reads
+}
+
+// filterType is lowerType of a filter's configuration, also of one that Envoy is to find the type of by itself.
+// Source: xds/type/v3/typed_struct.proto.
+func filterType(filter map[string]any) string {
+	kind := lowerType(filter["@type"])
+	if strings.HasSuffix(kind, ".typedstruct") {
+		return lowerType(cmp.Or(filter["type_url"], filter["typeUrl"]))
+	}
+	return kind
 }
 
 // lowerType is the last part of a message's @type, as "buffer.v3.buffer" of the buffer filter.
