@@ -116,13 +116,15 @@ func endsQuietStreams(path []string) bool {
 
 // judgeConnectionSettings judges the proxy config of each gateway on the way: an annotation of its pods, else the mesh config.
 func judgeConnectionSettings(p *Pass) {
+	seen := map[mesh.Key]bool{}
 	for _, port := range judgedPorts(p) {
 		for _, gateway := range p.GatewaysTo(port) {
 			settings, from := p.ConnectionSettingsOf(gateway)
 			timeout, why := streamIdleOf(settings)
-			if from == nil || timeout == 0 || timeout > shortIdle {
+			if from == nil || timeout == 0 || timeout > shortIdle || seen[mesh.KeyOf(from)] {
 				continue
 			}
+			seen[mesh.KeyOf(from)] = true
 			path := ".data.mesh"
 			if mesh.KeyOf(from).Kind != mesh.KindConfigMap {
 				path = ".spec.template.metadata.annotations['" + mesh.AnnotationProxyConfig + "']"
@@ -136,7 +138,6 @@ func judgeConnectionSettings(p *Pass) {
 				Symptom:  "UNAVAILABLE or DEADLINE_EXCEEDED in the middle of a quiet stream, and of a client's stream after 5 minutes",
 				Fix:      Fix{Text: "Set connectionSettings.httpStreamIdleTimeout and httpRequestTimeout to 0s beside the profile, or leave the profile out."},
 			})
-			return
 		}
 	}
 }
