@@ -73,10 +73,13 @@ func knownHosts(p *Pass) (all, wildcards []string) {
 	return all, wildcards
 }
 
+// apiServerHost is the Service that every cluster has, whether or not the objects at hand include it.
+const apiServerHost = "kubernetes.default.svc.cluster.local"
+
 // isKnownHost says that the host is that of a Service or ServiceEntry, or as a wildcard covers one, or that a wildcard of a
 // ServiceEntry covers it. Services of the multi-cluster API are not read.
 func isKnownHost(p *Pass, host string, known, wildcards []string) bool {
-	if strings.HasSuffix(host, ".svc.clusterset.local") || p.ServiceByHost(host) != nil || len(p.ServiceEntriesByHost(host)) > 0 {
+	if host == apiServerHost || strings.HasSuffix(host, ".svc.clusterset.local") || p.ServiceByHost(host) != nil || len(p.ServiceEntriesByHost(host)) > 0 {
 		return true
 	}
 	candidates := wildcards
