@@ -25,7 +25,7 @@ func accesses(p *Pass) []access {
 			if !backend.enforces() || backend.ambient {
 				continue
 			}
-			if policies := p.AuthorizationPoliciesFor(backend.namespace, backend.template.Labels); len(policies) > 0 {
+			if policies := p.AuthorizationPoliciesFor(backend.namespace, backend.labels); len(policies) > 0 {
 				found = append(found, access{port, backend, policies})
 			}
 		}
@@ -44,8 +44,12 @@ func (a access) of(action securityapi.AuthorizationPolicy_Action) []*security.Au
 // they find out.
 // Source: Istio's pilot/pkg/networking/networking.go (ModelProtocolToListenerProtocol).
 func (a access) isTCP() bool {
-	protocol := a.port.Protocol()
-	return protocol == mesh.ProtocolTCP || protocol == mesh.ProtocolTLS || protocol == mesh.ProtocolHTTPS
+	switch a.port.Protocol() {
+	case mesh.ProtocolTCP, mesh.ProtocolTLS, mesh.ProtocolHTTPS, mesh.ProtocolMongo, mesh.ProtocolRedis, mesh.ProtocolMySQL:
+		return true
+	default:
+		return false
+	}
 }
 
 // anyCall is calls of anyone.
@@ -56,7 +60,7 @@ func (a access) anyCall() mesh.Call {
 // callFrom is calls of a gateway, with what the pods' proxies can tell of it.
 func (a access) callFrom(p *Pass, gateway *mesh.GatewayWorkload) mesh.Call {
 	policy := policyOf(p, caller{Client: gateway.Client(), gateway: gateway}, a.port, "")
-	sends, known := p.SendsMutualTLS(policy, a.port.Service, a.backend.template.Labels, a.backend.port)
+	sends, known := p.SendsMutualTLS(policy, a.port.Service, a.backend.labels, a.backend.port)
 	call := a.anyCall()
 	if !known {
 		return call

@@ -1,6 +1,9 @@
 package checks
 
 import (
+	"maps"
+	"slices"
+
 	core "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -13,6 +16,8 @@ type backend struct {
 	// workload is nil where only pods are known.
 	workload *mesh.Workload
 	template *core.PodTemplateSpec
+	// labels are the template's, with what all of the pods have besides: the injector adds some.
+	labels map[string]string
 	// port is the one on the pods.
 	port int32
 	// proxied and bare say whether some of the pods have a proxy, and whether some have none.
@@ -48,9 +53,11 @@ func backendsOf(p *Pass, port *mesh.ExposedPort) []backend {
 			namespace: workload.Namespace(), workload: workload, template: workload.Template, port: number,
 			ambient: p.IsAmbient(workload.Namespace(), workload.Template),
 		}
-		for _, pod := range p.PodsOf(workload) {
+		pods := p.PodsOf(workload)
+		for _, pod := range pods {
 			found.addPod(p, pod)
 		}
+		found.labels = labelsWith(workload.Template.Labels, pods)
 		if !found.proxied && !found.bare {
 			found.proxied, found.bare = proxiesToBe(p, workload)
 		}
@@ -62,7 +69,7 @@ func backendsOf(p *Pass, port *mesh.ExposedPort) []backend {
 		}
 		template := &core.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: pod.Labels, Annotations: pod.Annotations}, Spec: pod.Spec}
 		if number, _, ok := mesh.TargetPort(port.Port, template); ok {
-			found := backend{namespace: pod.Namespace, template: template, port: number, ambient: p.IsAmbient(pod.Namespace, template)}
+			found := backend{namespace: pod.Namespace, template: template, labels: pod.Labels, port: number, ambient: p.IsAmbient(pod.Namespace, template)}
 			found.addPod(p, pod)
 			backends = append(backends, found)
 		}
@@ -82,6 +89,24 @@ func proxiesToBe(p *Pass, workload *mesh.Workload) (proxied, bare bool) {
 		return false, false
 	}
 	return false, true
+}
+
+// labelsWith are those of a template with what all of the pods have besides.
+func labelsWith(template map[string]string, pods []*core.Pod) map[string]string {
+	if len(pods) == 0 {
+		return template
+	}
+	all := maps.Clone(template)
+	if all == nil {
+		all = map[string]string{}
+	}
+	for key, value := range pods[0].Labels {
+		_, stated := template[key]
+		if !stated && !slices.ContainsFunc(pods, func(pod *core.Pod) bool { return !mesh.HasLabels(pod.Labels, map[string]string{key: value}) }) {
+			all[key] = value
+		}
+	}
+	return all
 }
 
 func hasNamespace(p *Pass, name string) bool {

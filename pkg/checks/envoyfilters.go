@@ -46,7 +46,7 @@ func hopsTo(p *Pass, port *mesh.ExposedPort) []hop {
 	for _, backend := range backendsOf(p, port) {
 		if backend.enforces() {
 			hops = append(hops, hop{port: port, name: fmt.Sprintf("the sidecars of %s", backend), ProxyHop: mesh.ProxyHop{
-				Context: networkingapi.EnvoyFilter_SIDECAR_INBOUND, Namespace: backend.namespace, Labels: backend.template.Labels,
+				Context: networkingapi.EnvoyFilter_SIDECAR_INBOUND, Namespace: backend.namespace, Labels: backend.labels,
 				ListenerPort: backend.port, RoutePort: backend.port,
 				RouteConfiguration: fmt.Sprintf("inbound|%d||", backend.port), Routes: []string{"default"},
 			}})

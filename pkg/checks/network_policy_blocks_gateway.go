@@ -51,7 +51,7 @@ func runNetworkPolicyBlocksGateway(p *Pass) {
 			continue
 		}
 		for _, backend := range backendsOf(p, port) {
-			policies := p.IngressPoliciesFor(backend.namespace, backend.template.Labels)
+			policies := p.IngressPoliciesFor(backend.namespace, backend.labels)
 			if len(policies) == 0 || backend.ambient || backend.template.Spec.HostNetwork {
 				continue
 			}

@@ -76,12 +76,12 @@ func runTLSModeConflict(p *Pass) {
 func isOfSubset(p *Pass, c caller, port *mesh.ExposedPort, name string, b backend) bool {
 	rule := p.DestinationRuleFor(c.Client, mesh.ServiceHost(port.Service), port.Service.Namespace)
 	subset, ok := rule.Subset(name)
-	return !ok || mesh.HasLabels(b.template.Labels, subset.Spec.GetLabels())
+	return !ok || mesh.HasLabels(b.labels, subset.Spec.GetLabels())
 }
 
 func reportTLSConflict(p *Pass, c caller, port *mesh.ExposedPort, b backend, policy mesh.TrafficPolicy) (reported bool) {
 	sent := policy.TLS.GetMode()
-	wanted, from := p.PeerAuthenticationFor(b.namespace, b.template.Labels, b.port)
+	wanted, from := p.PeerAuthenticationFor(b.namespace, b.labels, b.port)
 	var wrong string
 	switch {
 	case b.ambient:
