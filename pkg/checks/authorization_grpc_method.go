@@ -51,6 +51,7 @@ func runAuthorizationGRPCMethod(p *Pass) {
 	for _, policy := range p.AuthorizationPolicies().All() {
 		var names []string
 		var at string
+		movable := true
 		for i, rule := range policy.Spec.GetRules() {
 			for j, to := range rule.GetTo() {
 				operation := to.GetOperation()
@@ -61,9 +62,14 @@ func runAuthorizationGRPCMethod(p *Pass) {
 					at = fieldPath("spec", "rules", i, "to", j, "operation", methodsField(operation, found[0]))
 				}
 				names = append(names, found...)
+				movable = movable && !slices.ContainsFunc(found, func(name string) bool { return pathOfMethod(name) == "" })
 			}
 		}
 		if len(names) > 0 {
+			var changes []plan.Change
+			if movable {
+				changes = moveToPaths(policy, served[policy])
+			}
 			p.Report(Finding{
 				Object:   policy,
 				Path:     at,
@@ -73,7 +79,7 @@ func runAuthorizationGRPCMethod(p *Pass) {
 				Fix: Fix{
 					Text:    "Put the names into paths.",
 					Level:   Ask,
-					Changes: moveToPaths(policy, served[policy]),
+					Changes: changes,
 				},
 			})
 		}
@@ -100,32 +106,54 @@ func methodsField(operation *securityapi.Operation, name string) string {
 }
 
 var (
+	// dottedName is a service with its package, perhaps with a method: pkg.Service, pkg.Service.Method.
+	dottedName = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_]*\.)+([A-Z][A-Za-z0-9_]*\.)?[A-Z][A-Za-z0-9_]*$`)
+	// serviceName is a service, with its package or without.
+	serviceName = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_]*\.)*[A-Z][A-Za-z0-9_]*$`)
 	// methodName is a method without its service, in the way that gRPC's own style guide writes it.
 	methodName = regexp.MustCompile(`^[A-Z][A-Za-z0-9]*[a-z][A-Za-z0-9]*$`)
 	verbs      = []string{"get", "head", "post", "put", "patch", "delete", "options", "connect", "trace"}
 )
 
 // namesGRPC says that an entry of methods is a gRPC name: a path, or a package with its service; beside an exposed port also a
-// bare method name. HTTP verbs in the wrong case are not.
+// bare method name, or the beginning or end of one. HTTP verbs in the wrong case are not.
 func namesGRPC(entry string, exposed bool) bool {
+	name := strings.Trim(entry, "*")
 	switch {
 	case strings.Contains(entry, "/"):
 		return exposed || mesh.IsMethodPath(pathOfMethod(strings.TrimSuffix(entry, "*")))
-	case slices.Contains(verbs, strings.ToLower(entry)):
+	case strings.Contains(entry, "."):
+		return exposed || dottedName.MatchString(name)
+	case slices.Contains(verbs, strings.ToLower(name)):
 		return false
 	}
-	return exposed && methodName.MatchString(entry)
+	return exposed && methodName.MatchString(name)
 }
 
-// pathOfMethod is the path that a gRPC name stands for; a bare method is that method of any service.
+// pathOfMethod is the path that a gRPC name stands for; a bare method is that method of any service, and a service is all of its
+// methods. It is empty for what no path of an AuthorizationPolicy can say: the beginning of a method of any service.
 func pathOfMethod(name string) string {
-	switch {
-	case !strings.Contains(name, "/"):
-		return "*/" + name
+	switch service, method := splitLast(name); {
 	case strings.HasPrefix(name, "/") || strings.HasPrefix(name, "*"):
 		return name
+	case strings.Contains(name, "/"):
+		return "/" + name
+	case service == "" && strings.HasSuffix(name, "*"):
+		return ""
+	case service == "":
+		return "*/" + name
+	case serviceName.MatchString(service):
+		return "/" + service + "/" + method
+	case method == "*":
+		return "/" + name
 	}
-	return "/" + name
+	return "/" + name + "/*"
+}
+
+// splitLast takes a name apart at its last dot.
+func splitLast(name string) (before, after string) {
+	at := strings.LastIndexByte(name, '.')
+	return name[:max(at, 0)], name[at+1:]
 }
 
 func moveToPaths(policy *security.AuthorizationPolicy, exposed bool) []plan.Change {
