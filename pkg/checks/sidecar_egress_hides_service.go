@@ -3,6 +3,7 @@ package checks
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -111,10 +112,12 @@ var address = regexp.MustCompile(`[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]+)?`)
 func servicesNamed(p *Pass, workload *mesh.Workload) []naming {
 	var named []naming
 	for _, text := range configurationTexts(workload.Template) {
+		setting, value, _ := strings.Cut(text, "=")
 		for _, word := range address.FindAllString(text, -1) {
 			host, number, _ := strings.Cut(word, ":")
 			port, _ := strconv.ParseInt(number, 10, 32)
-			if service := p.serviceCalled(host, workload.Namespace(), port != 0); service != nil {
+			isAddress := port != 0 || word == value && namesAddress(setting)
+			if service := p.serviceCalled(host, workload.Namespace(), isAddress); service != nil {
 				for _, exposed := range p.ExposedPortsOf(service) {
 					if port == 0 || int32(port) == exposed.Port.Port {
 						named = append(named, naming{exposed, word})
@@ -128,28 +131,37 @@ func servicesNamed(p *Pass, workload *mesh.Workload) []naming {
 }
 
 // serviceCalled is the Service that a pod of the namespace reaches under a name, in any of the forms that the cluster's DNS
-// resolves. A bare word counts only with a port.
-func (p *Pass) serviceCalled(host, namespace string, hasPort bool) *core.Service {
+// resolves. A bare word counts only where it is surely an address.
+func (p *Pass) serviceCalled(host, namespace string, isAddress bool) *core.Service {
 	name, rest, qualified := strings.Cut(host, ".")
 	if qualified {
 		namespace, rest, _ = strings.Cut(rest, ".")
 		if rest != "" && rest != "svc" && rest != "svc.cluster" && rest != "svc.cluster.local" {
 			return nil
 		}
-	} else if !hasPort {
+	} else if !isAddress {
 		return nil
 	}
 	service, _ := p.Services().Get(namespace, name)
 	return service
 }
 
-// configurationTexts are the command lines and the environment of a template's containers.
+// addressWords are the last words of names of settings that hold an address, whose port may be another setting.
+var addressWords = []string{"host", "hostname", "addr", "address", "server", "endpoint", "target", "url", "uri", "upstream", "backend"}
+
+// namesAddress says so of the name of an environment variable or a flag: LEDGER_HOST, --ledger-host.
+func namesAddress(setting string) bool {
+	words := strings.FieldsFunc(strings.ToLower(setting), func(r rune) bool { return r == '_' || r == '-' || r == '.' })
+	return len(words) > 0 && slices.Contains(addressWords, words[len(words)-1])
+}
+
+// configurationTexts are the command lines and the environment (as NAME=value) of a template's containers.
 func configurationTexts(template *core.PodTemplateSpec) []string {
 	var texts []string
 	for _, container := range template.Spec.Containers {
 		texts = append(append(texts, container.Command...), container.Args...)
 		for _, variable := range container.Env {
-			texts = append(texts, variable.Value)
+			texts = append(texts, variable.Name+"="+variable.Value)
 		}
 	}
 	return texts

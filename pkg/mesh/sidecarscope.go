@@ -59,7 +59,7 @@ func EgressIncludes(sidecar *networking.Sidecar, clientNamespace string, service
 	}
 	return slices.ContainsFunc(sidecar.Spec.GetEgress(), func(listener *networkingapi.IstioEgressListener) bool {
 		number := listener.GetPort().GetNumber()
-		isProxyPort := listener.GetPort().GetProtocol() == "HTTP_PROXY"
+		isProxyPort := ParseProtocol(listener.GetPort().GetProtocol()) == ProtocolHTTPProxy
 		if number != 0 && !isProxyPort && number != uint32(port) {
 			return false
 		}
@@ -77,7 +77,7 @@ func egressHostsInclude(hosts []string, clientNamespace string, service *core.Se
 		}
 		namespace, excludes := strings.CutPrefix(namespace, "~")
 		switch {
-		case namespace == "." && !excludes:
+		case namespace == ".":
 			namespace = clientNamespace
 		case namespace == "" && excludes:
 			namespace = "*"
