@@ -1,8 +1,10 @@
 package checks
 
 import (
+	"slices"
 	"strings"
 
+	securityapi "istio.io/api/security/v1beta1"
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 	security "istio.io/client-go/pkg/apis/security/v1"
 	core "k8s.io/api/core/v1"
@@ -80,21 +82,28 @@ func sameDestination(_ *mesh.Snapshot, finding Finding) keys {
 	}
 }
 
-// sameWorkload: policies of one namespace that apply to a common workload. One without selector applies to all.
+// sameWorkload: policies of one namespace that apply to a common workload. One without selector applies to all. What a DENY policy
+// does, only its own fault explains.
 func sameWorkload(snapshot *mesh.Snapshot, finding Finding) keys {
 	policy, ok := finding.Object.(*security.AuthorizationPolicy)
 	if !ok {
 		return keys{}
 	}
 	wide, narrow := "wide policy in "+policy.Namespace, "narrow policy in "+policy.Namespace
+	object := "policy " + mesh.KeyOf(policy).String()
+	explained := func(keys ...string) []string {
+		if policy.Spec.GetAction() == securityapi.AuthorizationPolicy_DENY {
+			return []string{object}
+		}
+		return append(keys, object)
+	}
 	selector := policy.Spec.GetSelector().GetMatchLabels()
 	if len(selector) == 0 {
-		return keys{explains: []string{wide, narrow}, explained: []string{wide}}
+		return keys{explains: []string{wide, narrow, object}, explained: explained(wide)}
 	}
 	var workloads []string
 	for _, workload := range snapshot.WorkloadsSelected(policy.Namespace, selector) {
 		workloads = append(workloads, workload.Key.String())
 	}
-	object := "policy " + mesh.KeyOf(policy).String()
-	return keys{explains: append(workloads, wide, object), explained: append(workloads, narrow, object)}
+	return keys{explains: append(slices.Clone(workloads), wide, object), explained: explained(append(workloads, narrow)...)}
 }
