@@ -134,7 +134,10 @@ func gatewaysOfService(p *Pass, service *core.Service) []*mesh.GatewayWorkload {
 
 // reportSecondRules reports the rules that lose something to an older one for the same host.
 func reportSecondRules(p *Pass, service *core.Service) {
-	clients := []string{service.Namespace}
+	var clients []string
+	for _, client := range p.SidecarClients(mesh.ServiceHost(service), service.Namespace) {
+		clients = append(clients, client.Namespace)
+	}
 	for _, gateway := range gatewaysOfService(p, service) {
 		clients = append(clients, gateway.Namespace)
 	}
