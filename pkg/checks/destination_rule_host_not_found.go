@@ -3,6 +3,7 @@ package checks
 import (
 	"fmt"
 	"strings"
+	"sync"
 
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 
@@ -34,17 +35,22 @@ spec:
   trafficPolicy:
     loadBalancer: {simple: ROUND_ROBIN}
 `,
-	Reads: []mesh.Kind{mesh.KindDestinationRule, mesh.KindService, mesh.KindServiceEntry},
-	Since: "v0.1.0",
-	Run:   runDestinationRuleHostNotFound,
+	Reads:    []mesh.Kind{mesh.KindDestinationRule, mesh.KindService, mesh.KindServiceEntry},
+	Consults: withoutKinds(routeConsults, mesh.KindServiceEntry),
+	Since:    "v0.1.0",
+	Run:      runDestinationRuleHostNotFound,
 }
 
 func runDestinationRuleHostNotFound(p *Pass) {
 	known, wildcards := knownHosts(p)
+	called := sync.OnceValue(func() map[string]relevance { return hostsCalled(p) })
 	for _, rule := range p.DestinationRules().All() {
 		host := mesh.ResolveHost(rule.Spec.GetHost(), rule.Namespace)
-		if host == "" || isKnownHost(p, host, known, wildcards) || !missingHost(p, host) {
+		if host == "" || isKnownHost(p, host, known, wildcards) {
 			continue
+		}
+		if of, routed := called()[host]; routed && !p.speaksOfLost(of) || !missingHost(p, host) {
+			continue // its routes are for plain HTTP
 		}
 		p.Report(Finding{
 			Object:   rule,
@@ -55,6 +61,20 @@ func runDestinationRuleHostNotFound(p *Pass) {
 			Fix:      Fix{Text: "Name the Service by its full name (name.namespace.svc.cluster.local), or delete the rule."},
 		})
 	}
+}
+
+// hostsCalled are the hosts that routes lead to, with what the routes have to do with gRPC.
+func hostsCalled(p *Pass) map[string]relevance {
+	called := map[string]relevance{}
+	for _, vs := range p.VirtualServices().All() {
+		for _, rule := range p.HTTPRules(vs) {
+			of := p.ruleRelevance(rule)
+			for _, destination := range p.Destinations(rule.Spec, rule.Holder.Namespace) {
+				called[destination.Host] = max(called[destination.Host], of)
+			}
+		}
+	}
+	return called
 }
 
 // knownHosts are the hosts of Services and ServiceEntries, and those among them that are wildcards.
