@@ -59,9 +59,8 @@ func (a access) anyCall() mesh.Call {
 
 // callFrom is calls of a gateway, with what the pods' proxies can tell of it.
 func (a access) callFrom(p *Pass, gateway *mesh.GatewayWorkload) mesh.Call {
-	policy := policyOf(p, caller{Client: gateway.Client(), gateway: gateway}, a.port, "")
-	sends, known := p.SendsMutualTLS(policy, a.port.Service, a.backend.labels, a.backend.port)
 	call := a.anyCall()
+	sends, known := a.sendsMutualTLS(p, caller{Client: gateway.Client(), gateway: gateway})
 	if !known {
 		return call
 	}
@@ -69,6 +68,22 @@ func (a access) callFrom(p *Pass, gateway *mesh.GatewayWorkload) mesh.Call {
 	call.AnyCaller, call.MutualTLS = false, sends
 	call.Namespace, call.ServiceAccount, call.Addresses = gateway.Namespace, account, gateway.Peer().Addresses
 	return call
+}
+
+// sendsMutualTLS says whether the gateway shows its certificate to the pods, through all subsets that it calls them by; known is
+// false where these differ.
+func (a access) sendsMutualTLS(p *Pass, gateway caller) (sends, known bool) {
+	for _, subset := range subsetsCalled(p, a.port) {
+		if !isOfSubset(p, gateway, a.port, subset, a.backend) {
+			continue
+		}
+		through, sure := p.SendsMutualTLS(policyOf(p, gateway, a.port, subset), a.port.Service, a.backend.labels, a.backend.port)
+		if !sure || known && through != sends {
+			return false, false
+		}
+		sends, known = through, true
+	}
+	return sends, known
 }
 
 // identityText says as whom a gateway's calls come.
