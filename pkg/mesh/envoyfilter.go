@@ -142,18 +142,26 @@ func routesMatch(match *networkingapi.EnvoyFilter_RouteConfigurationMatch, hop P
 	if !portMatches(match.GetPortNumber(), hop.RoutePort) {
 		return false
 	}
-	if name := hop.RouteConfiguration; name != "" {
-		portName, gateway := partsOfRouteConfiguration(name)
-		isGateway := hop.Context == networkingapi.EnvoyFilter_GATEWAY
-		if !nameMatches(match.GetName(), name) || isGateway && !(nameMatches(match.GetPortName(), portName) && nameMatches(match.GetGateway(), gateway)) {
-			return false
-		}
+	if hop.RouteConfiguration != "" && !routeConfigurationMatches(match, hop) {
+		return false
 	}
 	route := match.GetVhost().GetRoute().GetName()
 	if route != "" && len(hop.Routes) > 0 && !slices.Contains(hop.Routes, route) {
 		return false
 	}
 	return hop.Host == "" || virtualHostMatches(match.GetVhost(), hop)
+}
+
+// routeConfigurationMatches judges by the name; a sidecar's is of no Gateway, and conditions on one are no matter there.
+func routeConfigurationMatches(match *networkingapi.EnvoyFilter_RouteConfigurationMatch, hop ProxyHop) bool {
+	if !nameMatches(match.GetName(), hop.RouteConfiguration) {
+		return false
+	}
+	if hop.Context != networkingapi.EnvoyFilter_GATEWAY {
+		return true
+	}
+	portName, gateway := partsOfRouteConfiguration(hop.RouteConfiguration)
+	return nameMatches(match.GetPortName(), portName) && nameMatches(match.GetGateway(), gateway)
 }
 
 // virtualHostMatches: the virtual host is named host:port, after the Gateway server's number, and has the host as its domain.
