@@ -2,6 +2,7 @@ package checks
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	core "k8s.io/api/core/v1"
@@ -15,10 +16,11 @@ var backendNotFound = &Check{
 	Levels: []Level{Error, Warning},
 	Title:  "A route's backend Service or port does not exist",
 	What: "A `backendRef` of a GRPCRoute (or of an HTTPRoute that may lead to gRPC) names a Service that does not exist, or a port that the " +
-		"Service does not have.",
+		"Service does not have; or a GRPCRoute mirrors calls to a Service that does not exist. Backends of weight 0 take no calls.",
 	Why: "A backendRef takes the Service's own name, not a DNS name, and the number of a Service port, not of a container port. For calls that " +
 		"would go to a backend that is not found the gateway answers 500.",
-	Client: "UNKNOWN (500), or UNAVAILABLE where the Service is there and the port is not.",
+	Client: "UNKNOWN (500); UNIMPLEMENTED (404) where istiod leaves the whole route out: for a reference without port or with a DNS name, and for a " +
+		"mirror of a GRPCRoute.",
 	Bad: exampleShopServer + exampleShopAPIGateway + `apiVersion: gateway.networking.k8s.io/v1
 kind: GRPCRoute
 metadata: {name: orders, namespace: shop}
@@ -47,12 +49,9 @@ func runBackendNotFound(p *Pass) {
 		if !p.speaksOfLost(of) {
 			continue
 		}
-		for _, backend := range route.Backends {
-			if !backend.IsService() {
-				continue
-			}
+		for _, backend := range slices.Concat(route.Backends, route.Mirrors) {
 			service, _, ok := p.BackendService(route, backend)
-			if ok {
+			if ok || !backend.IsService() || backend.Mirror && service != nil {
 				continue
 			}
 			if finding, missing := judgeBackend(p, route, backend, service); missing {
@@ -67,9 +66,14 @@ func runBackendNotFound(p *Pass) {
 func judgeBackend(p *Pass, route *mesh.APIRoute, backend mesh.APIBackend, service *core.Service) (finding Finding, missing bool) {
 	name, namespace := string(backend.Reference.Name), backend.Namespace(route)
 	finding = Finding{Object: route.Object, Path: backendField(backend, "name"), Symptom: "UNKNOWN: the gateway answers 500"}
+	if backend.Mirror {
+		finding.Symptom = routeNotServed
+		finding.Evidence = []string{"calls are mirrored to it, and istiod leaves the whole GRPCRoute out where a mirror is not found"}
+	}
 	switch {
 	case backend.Reference.Port == nil:
-		finding.Path = fieldPath("spec", "rules", backend.Rule, "backendRefs", backend.Index)
+		finding.Path = backendField(backend)
+		finding.Symptom = routeNotServed
 		finding.Message = fmt.Sprintf("The reference to Service %s/%s has no port.", namespace, name)
 		finding.Fix.Text = "Name a port of the Service."
 	case service != nil:
@@ -78,6 +82,7 @@ func judgeBackend(p *Pass, route *mesh.APIRoute, backend mesh.APIBackend, servic
 		finding.Evidence = portsEvidence(service, *backend.Reference.Port)
 		finding.Fix.Text = "Name a port of the Service, not of its containers."
 	case strings.Contains(name, "."):
+		finding.Symptom = routeNotServed
 		finding.Message = fmt.Sprintf("%q is no name of a Service: a backendRef takes the name alone, and the namespace beside it.", name)
 		finding.Fix.Text = "Write the Service's name in name and its namespace in namespace."
 	default:

@@ -54,12 +54,12 @@ func runGatewayClassNotFound(p *Pass) {
 	relevances := gatewaysOfGRPC(p)
 	for _, gateway := range p.KubernetesGateways().All() {
 		of, judged := relevances[gateway]
-		if !judged || !p.speaksOfLost(of) {
+		if !judged || !p.speaksOfLost(of.all) {
 			continue
 		}
 		name := string(gateway.Spec.GatewayClassName)
 		finding := Finding{
-			Level: p.levelFor(of, Error), Object: gateway, Path: ".spec.gatewayClassName",
+			Level: p.levelFor(of.all, Error), Object: gateway, Path: ".spec.gatewayClassName",
 			Symptom: "UNAVAILABLE: nothing listens", Fix: Fix{Text: "Name a class that a controller serves; Istio's is istio."},
 		}
 		class, found := p.GatewayClasses().Get("", name)

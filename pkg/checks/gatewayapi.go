@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 
-	"k8s.io/apimachinery/pkg/types"
 	gatewayapi "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
@@ -24,6 +23,9 @@ func (p *Pass) apiRouteRelevance(route *mesh.APIRoute) relevance {
 		most, lost := plain, len(route.Backends) > 0
 		for _, backend := range route.Backends {
 			found := p.backendRelevance(route, backend)
+			if found == unclear && isHTTP && matchesOnlyPlainHTTP(&http.Spec.Rules[backend.Rule]) {
+				found = plain
+			}
 			lost = lost && found == unclear
 			most = max(most, found)
 		}
@@ -45,6 +47,17 @@ func matchesMethods(route *gatewayapi.HTTPRoute) bool {
 	return false
 }
 
+// matchesOnlyPlainHTTP is matchesPlainHTTP for a rule of an HTTPRoute.
+func matchesOnlyPlainHTTP(rule *gatewayapi.HTTPRouteRule) bool {
+	return len(rule.Matches) > 0 && !slices.ContainsFunc(rule.Matches, func(match gatewayapi.HTTPRouteMatch) bool {
+		path := ""
+		if match.Path != nil && match.Path.Value != nil && (match.Path.Type == nil || *match.Path.Type != gatewayapi.PathMatchRegularExpression) {
+			path = *match.Path.Value
+		}
+		return (match.Method == nil || *match.Method == gatewayapi.HTTPMethodPost) && mayNameService(path)
+	})
+}
+
 // backendRelevance judges where a backendRef leads; a port that the Service does not have is taken for any of its.
 func (p *Pass) backendRelevance(route *mesh.APIRoute, backend mesh.APIBackend) relevance {
 	service, port, _ := p.BackendService(route, backend)
@@ -64,37 +77,71 @@ func (p *Pass) backendRelevance(route *mesh.APIRoute, backend mesh.APIBackend) r
 	return most
 }
 
-// routesByGateway are the routes that name a Gateway, whether or not it takes them.
-func routesByGateway(p *Pass) map[types.NamespacedName][]*mesh.APIRoute {
-	routes := map[types.NamespacedName][]*mesh.APIRoute{}
-	for _, route := range p.APIRoutes() {
-		for _, parent := range p.GatewayParents(route) {
-			name := types.NamespacedName{Namespace: parent.Namespace, Name: parent.Name}
-			routes[name] = append(routes[name], route)
-		}
-	}
-	return routes
+// gatewayRelevance is what a Gateway of the Gateway API has to do with gRPC.
+type gatewayRelevance struct {
+	// all is the greatest of the routes that name the Gateway, whether or not it takes them; unclear where none does.
+	all relevance
+	// byListener are the listeners that take routes: the greatest of theirs.
+	byListener map[gatewayapi.SectionName]relevance
 }
 
-// gatewaysOfGRPC are the Gateways of the Gateway API on the way of gRPC calls, with the best that is known of each: what their
-// routes are, and unclear where none names them. Waypoints are for callers in the mesh.
-func gatewaysOfGRPC(p *Pass) map[*gatewayapi.Gateway]relevance {
-	found, routes := map[*gatewayapi.Gateway]relevance{}, routesByGateway(p)
+// ofListener is that of a listener, and of the Gateway as a whole where it takes no route.
+func (r gatewayRelevance) ofListener(name gatewayapi.SectionName) relevance {
+	if of, taken := r.byListener[name]; taken {
+		return of
+	}
+	return r.all
+}
+
+// gatewaysOfGRPC are the Gateways of the Gateway API on the way of gRPC calls, with the best that is known of each. A waypoint
+// is on the way of callers in the mesh to the Services that use it.
+func gatewaysOfGRPC(p *Pass) map[*gatewayapi.Gateway]gatewayRelevance {
+	found := map[*gatewayapi.Gateway]gatewayRelevance{}
+	named := map[*gatewayapi.Gateway]bool{}
+	for _, route := range p.APIRoutes() {
+		for _, parent := range p.GatewayParents(route) {
+			if parent.Gateway == nil {
+				continue
+			}
+			of, routeOf := found[parent.Gateway], p.apiRouteRelevance(route)
+			if !named[parent.Gateway] {
+				named[parent.Gateway] = true
+				of.byListener = map[gatewayapi.SectionName]relevance{}
+			}
+			of.all = max(of.all, routeOf)
+			for _, match := range parent.Listeners {
+				if match.Attachment == mesh.Attached {
+					of.byListener[match.Listener.Name] = max(of.byListener[match.Listener.Name], routeOf)
+				}
+			}
+			found[parent.Gateway] = of
+		}
+	}
 	for _, gateway := range p.KubernetesGateways().All() {
-		if isWaypoint(gateway) {
-			continue
+		switch {
+		case isWaypoint(gateway):
+			delete(found, gateway)
+		case !named[gateway] && routesHTTP(gateway):
+			found[gateway] = gatewayRelevance{all: unclear}
 		}
-		naming := routes[types.NamespacedName{Namespace: gateway.Namespace, Name: gateway.Name}]
-		most := plain
-		if len(naming) == 0 {
-			most = unclear
+	}
+	for _, port := range p.ExposedPorts() {
+		if use := p.WaypointOf(port.Service); use.Gateway != nil && isWaypoint(use.Gateway) {
+			of := weak
+			if !port.Weak() {
+				of = certain
+			}
+			found[use.Gateway] = gatewayRelevance{all: max(found[use.Gateway].all, of)}
 		}
-		for _, route := range naming {
-			most = max(most, p.apiRouteRelevance(route))
-		}
-		found[gateway] = most
 	}
 	return found
+}
+
+// routesHTTP says that one of the listeners takes GRPCRoutes or HTTPRoutes; those of protocol TCP and TLS do not.
+func routesHTTP(gateway *gatewayapi.Gateway) bool {
+	return slices.ContainsFunc(gateway.Spec.Listeners, func(listener gatewayapi.Listener) bool {
+		return listener.Protocol == gatewayapi.HTTPProtocolType || listener.Protocol == gatewayapi.HTTPSProtocolType
+	})
 }
 
 // isWaypoint says that a Gateway is for the traffic between workloads: its listeners speak HBONE.
@@ -112,9 +159,13 @@ func parentField(parent mesh.RouteParent, field string) string {
 	return fieldPath("spec", "parentRefs", parent.Index, field)
 }
 
-// backendField is the path of a field of a route's backendRef.
-func backendField(backend mesh.APIBackend, field string) string {
-	return fieldPath("spec", "rules", backend.Rule, "backendRefs", backend.Index, field)
+// backendField is the path of a field of a route's backendRef; without a field, of the backendRef itself.
+func backendField(backend mesh.APIBackend, field ...any) string {
+	steps := []any{"spec", "rules", backend.Rule, "backendRefs", backend.Index}
+	if backend.Mirror {
+		steps = []any{"spec", "rules", backend.Rule, "filters", backend.Index, "requestMirror", "backendRef"}
+	}
+	return fieldPath(append(steps, field...)...)
 }
 
 // listenerText names a listener in a message.

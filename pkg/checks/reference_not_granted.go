@@ -2,6 +2,7 @@ package checks
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -50,37 +51,42 @@ spec:
 func runReferenceNotGranted(p *Pass) {
 	for _, route := range p.APIRoutes() {
 		of := p.apiRouteRelevance(route)
-		if !p.speaksOfLost(of) {
+		if !route.ForGateways() || !p.speaksOfLost(of) {
 			continue
 		}
-		for _, backend := range route.Backends {
+		for _, backend := range slices.Concat(route.Backends, route.Mirrors) {
+			symptom := "UNKNOWN: the gateway answers 500"
+			if backend.Mirror {
+				symptom = routeNotServed
+			}
 			reference := mesh.BackendReference(route, backend)
 			if backend.IsService() && isRefused(p, reference) {
 				reportRefused(p, reference, Finding{
-					Object: route.Object, Path: backendField(backend, "namespace"), Level: p.levelFor(of, Error),
-					Symptom: "UNKNOWN: the gateway answers 500",
+					Object: route.Object, Path: backendField(backend, "namespace"), Level: p.levelFor(of, Error), Symptom: symptom,
 				})
 			}
 		}
 	}
 	gateways := gatewaysOfGRPC(p)
 	for _, gateway := range p.KubernetesGateways().All() {
-		if of, judged := gateways[gateway]; judged && p.speaksOfLost(of) {
-			judgeCertificateReferences(p, gateway, p.levelFor(of, Error))
+		if of, judged := gateways[gateway]; judged {
+			judgeCertificateReferences(p, gateway, of)
 		}
 	}
 }
 
-func judgeCertificateReferences(p *Pass, gateway *gatewayapi.Gateway, level Level) {
+func judgeCertificateReferences(p *Pass, gateway *gatewayapi.Gateway, gatewayOf gatewayRelevance) {
 	for i, listener := range gateway.Spec.Listeners {
-		if listener.TLS == nil {
+		of := gatewayOf.ofListener(listener.Name)
+		if listener.TLS == nil || !p.speaksOfLost(of) {
 			continue
 		}
 		for j := range listener.TLS.CertificateRefs {
 			reference, ok := mesh.CertificateReference(gateway, listener.TLS.CertificateRefs[j])
 			if ok && isRefused(p, reference) {
 				reportRefused(p, reference, Finding{
-					Object: gateway, Path: fieldPath("spec", "listeners", i, "tls", "certificateRefs", j, "namespace"), Level: level,
+					Object: gateway, Path: fieldPath("spec", "listeners", i, "tls", "certificateRefs", j, "namespace"),
+					Level:   p.levelFor(of, Error),
 					Symptom: "UNAVAILABLE: the listener is not programmed",
 				})
 			}

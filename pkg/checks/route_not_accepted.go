@@ -15,7 +15,7 @@ var routeNotAccepted = &Check{
 	Slug:   "route-not-accepted",
 	Levels: []Level{Error, Warning},
 	Title:  "The controller's own status says that it does not serve the object",
-	What: "The status of a GRPCRoute, of an HTTPRoute that may lead to gRPC, or of their Gateway has Accepted, ResolvedRefs or Programmed false, " +
+	What: "The status of a GRPCRoute, of an HTTPRoute that may lead to gRPC, or of their Gateway or waypoint has Accepted, ResolvedRefs or Programmed false, " +
 		"and no other check explains it.",
 	Why: "Controllers of the Gateway API write into the status what they make of an object. A route that is not accepted is not served; one whose " +
 		"references are not resolved answers 500 for them; a Gateway or listener that is not programmed does not listen.",
@@ -48,8 +48,8 @@ func runRouteNotAccepted(p *Pass) {
 	}
 	relevances := gatewaysOfGRPC(p)
 	for _, gateway := range p.KubernetesGateways().All() {
-		if of, judged := relevances[gateway]; judged && p.speaksOfLost(of) {
-			judgeGatewayStatus(p, gateway, p.levelFor(of, Error))
+		if of, judged := relevances[gateway]; judged {
+			judgeGatewayStatus(p, gateway, of)
 		}
 	}
 }
@@ -84,25 +84,23 @@ func saysNo(condition metav1.Condition, object mesh.Object) bool {
 // explainsRoute says that the condition is about what other checks judge by the objects themselves: whether the parent takes the
 // route (GX801 to GX803), and whether its backends are there and granted (GX804, GX805).
 func explainsRoute(p *Pass, route *mesh.APIRoute, status gatewayapi.RouteParentStatus, condition metav1.Condition) bool {
+	references := slices.Concat(route.Backends, route.Mirrors)
 	switch gatewayapi.RouteConditionReason(condition.Reason) {
-	case gatewayapi.RouteReasonNoMatchingParent, gatewayapi.RouteReasonNotAllowedByListeners, gatewayapi.RouteReasonNoMatchingListenerHostname:
-		return judgedParent(p, route, status.ParentRef)
-	case gatewayapi.RouteReasonRefNotPermitted, gatewayapi.RouteReasonBackendNotFound:
-		return !hasOtherReferences(route)
+	case gatewayapi.RouteReasonRefNotPermitted:
+		// One that is granted by now counts as well: the controller has not yet looked again.
+		return slices.ContainsFunc(references, func(backend mesh.APIBackend) bool {
+			return backend.IsService() && backend.Namespace(route) != route.Key.Namespace
+		})
+	case gatewayapi.RouteReasonBackendNotFound:
+		return slices.ContainsFunc(references, func(backend mesh.APIBackend) bool {
+			_, _, ok := p.BackendService(route, backend)
+			return !ok && backend.IsService()
+		})
 	}
-	for _, parent := range p.GatewayParents(route) {
-		if isSameParent(parent, route, status.ParentRef) && (parent.Gateway == nil || !parent.Attached()) {
-			return condition.Type == string(gatewayapi.RouteConditionAccepted)
-		}
-	}
-	return false
-}
-
-// judgedParent says that the reference is one to a Gateway that is known.
-func judgedParent(p *Pass, route *mesh.APIRoute, reference gatewayapi.ParentReference) bool {
-	return slices.ContainsFunc(p.GatewayParents(route), func(parent mesh.RouteParent) bool {
-		return isSameParent(parent, route, reference)
-	})
+	return condition.Type == string(gatewayapi.RouteConditionAccepted) &&
+		slices.ContainsFunc(p.GatewayParents(route), func(parent mesh.RouteParent) bool {
+			return isSameParent(parent, route, status.ParentRef) && !parent.Attached()
+		})
 }
 
 func isSameParent(parent mesh.RouteParent, route *mesh.APIRoute, reference gatewayapi.ParentReference) bool {
@@ -110,24 +108,15 @@ func isSameParent(parent mesh.RouteParent, route *mesh.APIRoute, reference gatew
 	if reference.Namespace != nil {
 		namespace = string(*reference.Namespace)
 	}
-	return parent.Name == string(reference.Name) && parent.Namespace == namespace
+	return parent.Name == string(reference.Name) && parent.Namespace == namespace &&
+		isSame(parent.Reference.SectionName, reference.SectionName) && isSame(parent.Reference.Port, reference.Port)
 }
 
-// hasOtherReferences says that a route refers to what is not judged here: backends of other kinds than Service, or filters.
-func hasOtherReferences(route *mesh.APIRoute) bool {
-	if slices.ContainsFunc(route.Backends, func(backend mesh.APIBackend) bool { return !backend.IsService() }) {
-		return true
-	}
-	switch typed := route.Object.(type) {
-	case *gatewayapi.GRPCRoute:
-		return slices.ContainsFunc(typed.Spec.Rules, func(rule gatewayapi.GRPCRouteRule) bool { return len(rule.Filters) > 0 })
-	case *gatewayapi.HTTPRoute:
-		return slices.ContainsFunc(typed.Spec.Rules, func(rule gatewayapi.HTTPRouteRule) bool { return len(rule.Filters) > 0 })
-	}
-	return false
+func isSame[T comparable](a, b *T) bool {
+	return a == b || a != nil && b != nil && *a == *b
 }
 
-func judgeGatewayStatus(p *Pass, gateway *gatewayapi.Gateway, level Level) {
+func judgeGatewayStatus(p *Pass, gateway *gatewayapi.Gateway, gatewayOf gatewayRelevance) {
 	name := string(gateway.Spec.GatewayClassName)
 	_, served := p.GatewayClassController(name)
 	if class, found := p.GatewayClasses().Get("", name); !served || found && isRefusedClass(class) {
@@ -139,9 +128,13 @@ func judgeGatewayStatus(p *Pass, gateway *gatewayapi.Gateway, level Level) {
 			explained = true // GX805
 			continue
 		}
+		of := gatewayOf.ofListener(listener.Name)
+		if !p.speaksOfLost(of) {
+			continue
+		}
 		for j, condition := range listener.Conditions {
 			if saysNo(condition, gateway) {
-				finding := statusFinding(gateway, level, fieldPath("status", "listeners", i, "conditions", j), "its controller", condition,
+				finding := statusFinding(gateway, p.levelFor(of, Error), fieldPath("status", "listeners", i, "conditions", j), "its controller", condition,
 					"UNAVAILABLE: the listener is not there")
 				finding.Evidence = append(finding.Evidence, fmt.Sprintf("this is the status of listener %q", listener.Name))
 				p.Report(finding)
@@ -150,8 +143,8 @@ func judgeGatewayStatus(p *Pass, gateway *gatewayapi.Gateway, level Level) {
 		}
 	}
 	for i, condition := range gateway.Status.Conditions {
-		if saysNo(condition, gateway) && !explained {
-			p.Report(statusFinding(gateway, level, fieldPath("status", "conditions", i), "its controller", condition,
+		if saysNo(condition, gateway) && !explained && p.speaksOfLost(gatewayOf.all) {
+			p.Report(statusFinding(gateway, p.levelFor(gatewayOf.all, Error), fieldPath("status", "conditions", i), "its controller", condition,
 				"UNAVAILABLE: the gateway does not listen"))
 			return
 		}

@@ -205,13 +205,17 @@ func hasPort(service *core.Service, number int32) bool {
 func matchesPlainHTTP(rule *networkingapi.HTTPRoute) bool {
 	for _, match := range rule.Match {
 		method := match.GetMethod().GetExact()
-		path, _, _ := strings.Cut(strings.TrimPrefix(match.GetUri().GetExact()+match.GetUri().GetPrefix(), "/"), "/")
-		namesService := path == "" || strings.Contains(path, ".") || path[0] >= 'A' && path[0] <= 'Z'
-		if (method == "" || method == "POST") && namesService {
+		if (method == "" || method == "POST") && mayNameService(match.GetUri().GetExact()+match.GetUri().GetPrefix()) {
 			return false
 		}
 	}
 	return len(rule.Match) > 0
+}
+
+// mayNameService says that a path, or the prefix of one, may begin with the name of a gRPC service.
+func mayNameService(path string) bool {
+	service, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	return service == "" || strings.Contains(service, ".") || service[0] >= 'A' && service[0] <= 'Z'
 }
 
 // onlyPlainServers says that all servers that take the VirtualService's hosts have protocol HTTP and no other sign of gRPC.

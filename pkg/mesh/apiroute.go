@@ -1,6 +1,8 @@
 package mesh
 
 import (
+	"slices"
+
 	gatewayapi "sigs.k8s.io/gateway-api/apis/v1"
 )
 
@@ -12,14 +14,21 @@ type APIRoute struct {
 	// Hostnames are the route's own; none means any.
 	Hostnames []string
 	Parents   []gatewayapi.ParentReference
-	Backends  []APIBackend
+	// Backends are those that take calls, and StandBy the ones of weight 0, which istiod leaves out.
+	Backends, StandBy []APIBackend
+	// Mirrors are where filters copy calls to. A GRPCRoute of which one is not found is not served at all, while an HTTPRoute
+	// does without: its are left out.
+	// Source: Istio's pilot/pkg/config/kube/gateway/conversion.go (convertGRPCRoute, convertHTTPRoute).
+	Mirrors []APIBackend
 	// Status is what controllers said of it, by parent.
 	Status []gatewayapi.RouteParentStatus
 }
 
-// APIBackend is a backendRef and where it stands: spec.rules[Rule].backendRefs[Index].
+// APIBackend is a backendRef and where it stands: spec.rules[Rule].backendRefs[Index], or, of a mirror,
+// spec.rules[Rule].filters[Index].requestMirror.backendRef.
 type APIBackend struct {
 	Rule, Index int
+	Mirror      bool
 	Reference   gatewayapi.BackendObjectReference
 }
 
@@ -38,6 +47,13 @@ func (b APIBackend) Namespace(route *APIRoute) string {
 
 // GRPC says that the route is a GRPCRoute.
 func (r *APIRoute) GRPC() bool { return r.Key.Kind == KindGRPCRoute }
+
+// ForGateways says that one of the parents is no Service or ServiceEntry: those are of routes for callers in the mesh.
+func (r *APIRoute) ForGateways() bool {
+	return slices.ContainsFunc(r.Parents, func(parent gatewayapi.ParentReference) bool {
+		return parent.Kind == nil || *parent.Kind != "Service" && *parent.Kind != "ServiceEntry"
+	})
+}
 
 type apiRoutesMemory struct{}
 
@@ -64,7 +80,12 @@ func apiRouteOfGRPC(route *gatewayapi.GRPCRoute) *APIRoute {
 	}
 	for i, rule := range route.Spec.Rules {
 		for j, backend := range rule.BackendRefs {
-			r.Backends = append(r.Backends, APIBackend{Rule: i, Index: j, Reference: backend.BackendObjectReference})
+			r.addBackend(i, j, backend.BackendRef)
+		}
+		for j, filter := range rule.Filters {
+			if filter.Type == gatewayapi.GRPCRouteFilterRequestMirror && filter.RequestMirror != nil {
+				r.Mirrors = append(r.Mirrors, APIBackend{Rule: i, Index: j, Mirror: true, Reference: filter.RequestMirror.BackendRef})
+			}
 		}
 	}
 	return r
@@ -77,10 +98,20 @@ func apiRouteOfHTTP(route *gatewayapi.HTTPRoute) *APIRoute {
 	}
 	for i, rule := range route.Spec.Rules {
 		for j, backend := range rule.BackendRefs {
-			r.Backends = append(r.Backends, APIBackend{Rule: i, Index: j, Reference: backend.BackendObjectReference})
+			r.addBackend(i, j, backend.BackendRef)
 		}
 	}
 	return r
+}
+
+// Source: Istio's pilot/pkg/config/kube/gateway/conversion.go (buildGRPCDestination, buildHTTPDestination), for the weight.
+func (r *APIRoute) addBackend(rule, index int, backend gatewayapi.BackendRef) {
+	found := APIBackend{Rule: rule, Index: index, Reference: backend.BackendObjectReference}
+	if backend.Weight != nil && *backend.Weight == 0 {
+		r.StandBy = append(r.StandBy, found)
+	} else {
+		r.Backends = append(r.Backends, found)
+	}
 }
 
 func hostnames(names []gatewayapi.Hostname) []string {
