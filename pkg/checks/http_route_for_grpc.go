@@ -11,7 +11,7 @@ var httpRouteForGRPC = &Check{
 	Slug:   "http-route-for-grpc",
 	Levels: []Level{Info},
 	Title:  "An HTTPRoute leads to a gRPC port",
-	What:   "An HTTPRoute that a Gateway takes leads to an exposed port.",
+	What:   "An HTTPRoute leads to an exposed port.",
 	Why: "It works: the gateway speaks to the port as its name or appProtocol says. A GRPCRoute says what is meant, matches by service and " +
 		"method, and has no rewrites or redirects that break gRPC calls.",
 	Client: "Nothing.",
@@ -32,16 +32,10 @@ spec:
 }
 
 func runHTTPRouteForGRPC(p *Pass) {
-	seen := map[mesh.Key]bool{}
-	for _, port := range p.ExposedPorts() {
-		for _, backend := range p.RouteBackendsTo(port.Service, port.Port.Port) {
-			key := mesh.KeyOf(backend.Route)
-			if backend.GRPC || port.Weak() || seen[key] {
-				continue
-			}
-			seen[key] = true
+	for _, route := range p.APIRoutes() {
+		if port := exposedBackend(p, route); port != nil && !route.GRPC() {
 			p.Report(Finding{
-				Object:   backend.Route,
+				Object:   route.Object,
 				Path:     ".spec.rules",
 				Message:  fmt.Sprintf("The HTTPRoute leads to %s of Service %s/%s, which is gRPC.", portText(port), port.Service.Namespace, port.Service.Name),
 				Evidence: evidenceOf(port),
@@ -50,4 +44,20 @@ func runHTTPRouteForGRPC(p *Pass) {
 			})
 		}
 	}
+}
+
+// exposedBackend is the first exposed port that the route leads to.
+func exposedBackend(p *Pass, route *mesh.APIRoute) *mesh.ExposedPort {
+	for _, backend := range route.Backends {
+		service, port, ok := p.BackendService(route, backend)
+		if !ok {
+			continue
+		}
+		for _, exposed := range p.ExposedPortsOf(service) {
+			if exposed.Port.Port == port.Port {
+				return exposed
+			}
+		}
+	}
+	return nil
 }
