@@ -42,14 +42,19 @@ func (p *Pass) usedGateways() []*usedGateway {
 	}
 	relevances := gatewaysOfGRPC(p)
 	for _, gateway := range p.KubernetesGateways().All() {
-		of := relevances[gateway]
-		if !p.speaks(of) || !p.IsIstioIngress(gateway) || isRefusedByStatus(gateway) {
+		if !p.IsIstioIngress(gateway) || isRefusedByStatus(gateway) {
 			continue
 		}
-		for _, workload := range p.KubernetesGatewayWorkloads(gateway) {
-			for _, open := range p.OpenPorts(workload) {
-				if hasListenerOn(gateway, open.Port.Port) {
-					use(workload, open.TargetPort, of)
+		for _, listener := range gateway.Spec.Listeners {
+			of := relevances[gateway].ofListener(listener.Name)
+			if !p.speaks(of) {
+				continue
+			}
+			for _, workload := range p.KubernetesGatewayWorkloads(gateway) {
+				for _, open := range p.OpenPorts(workload) {
+					if open.Port.Port == listener.Port {
+						use(workload, open.TargetPort, of)
+					}
 				}
 			}
 		}
@@ -60,10 +65,6 @@ func (p *Pass) usedGateways() []*usedGateway {
 // isRefusedByStatus says that the Gateway's own status says that it is not served, which is GX806's.
 func isRefusedByStatus(gateway *gatewayapi.Gateway) bool {
 	return slices.ContainsFunc(gateway.Status.Conditions, func(condition metav1.Condition) bool { return saysNo(condition, gateway) })
-}
-
-func hasListenerOn(gateway *gatewayapi.Gateway, port int32) bool {
-	return slices.ContainsFunc(gateway.Spec.Listeners, func(listener gatewayapi.Listener) bool { return listener.Port == port })
 }
 
 // servicesOf are the Services that lead to the gateway's used listeners, each with its ports that do.
