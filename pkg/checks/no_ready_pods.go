@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	core "k8s.io/api/core/v1"
+
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
@@ -12,8 +14,8 @@ var noReadyPods = &Check{
 	Slug:   "no-ready-pods",
 	Levels: []Level{Error, Warning},
 	Title:  "No pod is ready to take calls",
-	What: "A workload behind an exposed port has no ready replica, or is scaled to zero, and no other workload behind the same " +
-		"port takes the calls.",
+	What: "A workload behind an exposed port has no ready replica, or is scaled to zero, and no other workload or pod behind the same " +
+		"port takes the calls. A canary to which routes give weight 0 may be scaled to zero.",
 	Why:    "Only ready pods are endpoints of a Service; the gateway has nowhere to send the calls.",
 	Client: "`UNAVAILABLE`, with the message `no healthy upstream`.",
 	Bad: greeterNamespace + `---
@@ -51,8 +53,10 @@ func reportNoReadyPods(p *Pass, w *mesh.Workload, ports []*mesh.ExposedPort) {
 	if why == "" {
 		return
 	}
-	// The idle side of a blue-green deployment is scaled to zero on purpose.
-	if !slices.ContainsFunc(ports, func(port *mesh.ExposedPort) bool { return !servedByAnother(port, w) }) {
+	// The idle side of a blue-green deployment, and a canary between two releases, are scaled to zero on purpose.
+	if !slices.ContainsFunc(ports, func(port *mesh.ExposedPort) bool {
+		return !servedByAnother(port, w) && !servedByPods(p, port, w) && !standsBy(p, port)
+	}) {
 		return
 	}
 	text := fmt.Sprintf("Find out why the pods of %s are not ready: kubectl describe pod -n %s.", w.Key, w.Namespace())
@@ -88,4 +92,50 @@ func servedByAnother(port *mesh.ExposedPort, w *mesh.Workload) bool {
 		why, _ := notServing(other)
 		return other != w && why == "" && !targetIn(port.Port, other).lacks()
 	})
+}
+
+// servedByPods says that pods of another controller, of a kind that is not read, take the port's calls: an Argo Rollout scales
+// the Deployment down from which it takes the template.
+func servedByPods(p *Pass, port *mesh.ExposedPort, w *mesh.Workload) bool {
+	return slices.ContainsFunc(p.PodsSelected(port.Service.Namespace, port.Service.Spec.Selector), func(pod *core.Pod) bool {
+		controller, known := mesh.ControllerOf(pod)
+		return known && controller != w.Key && isReady(pod)
+	})
+}
+
+func isReady(pod *core.Pod) bool {
+	return slices.ContainsFunc(pod.Status.Conditions, func(condition core.PodCondition) bool {
+		return condition.Type == core.PodReady && condition.Status == core.ConditionTrue
+	})
+}
+
+// standsBy says that routes lead to the port's Service with weight 0 only, as to a canary between two releases.
+func standsBy(p *Pass, port *mesh.ExposedPort) bool {
+	waits := false
+	for _, virtualService := range p.VirtualServices().All() {
+		for _, rule := range virtualService.Spec.GetHttp() {
+			for _, route := range rule.GetRoute() {
+				if mesh.ResolveHost(route.GetDestination().GetHost(), virtualService.Namespace) != mesh.ServiceHost(port.Service) {
+					continue
+				}
+				if route.Weight != 0 || len(rule.Route) == 1 {
+					return false
+				}
+				waits = true
+			}
+		}
+	}
+	leadsThere := func(route *mesh.APIRoute) func(mesh.APIBackend) bool {
+		return func(backend mesh.APIBackend) bool {
+			service, _, _ := p.BackendService(route, backend)
+			return service == port.Service
+		}
+	}
+	for _, route := range p.APIRoutes() {
+		if slices.ContainsFunc(route.Backends, leadsThere(route)) {
+			return false
+		}
+		waits = waits || slices.ContainsFunc(route.StandBy, leadsThere(route))
+	}
+	return waits
 }

@@ -175,19 +175,27 @@ func (s *Snapshot) podOwners() *podOwners {
 }
 
 func (s *Snapshot) ownerByReference(pod *core.Pod) *Workload {
-	index := s.workloads()
-	controller := metav1.GetControllerOf(pod)
-	if controller != nil {
-		kind, name := Kind(controller.Kind), controller.Name
-		if controller.Kind == "ReplicaSet" {
-			kind = KindDeployment
-			name = strings.TrimSuffix(controller.Name, "-"+pod.Labels[apps.DefaultDeploymentUniqueLabelKey])
-		}
-		if workload := index.byKey[Key{Kind: kind, Namespace: pod.Namespace, Name: name}]; workload != nil {
+	if key, ok := ControllerOf(pod); ok {
+		if workload := s.workloads().byKey[key]; workload != nil {
 			return workload
 		}
 	}
 	return s.selectorIndex().first(pod.Namespace, pod.Labels)
+}
+
+// ControllerOf is what the pod's controller reference says of its workload, which may be of a kind that is not read; ok is false
+// where it says nothing.
+func ControllerOf(pod *core.Pod) (key Key, ok bool) {
+	controller := metav1.GetControllerOf(pod)
+	if controller == nil {
+		return Key{}, false
+	}
+	key = Key{Kind: Kind(controller.Kind), Namespace: pod.Namespace, Name: controller.Name}
+	if controller.Kind == "ReplicaSet" {
+		key.Kind = KindDeployment
+		key.Name = strings.TrimSuffix(controller.Name, "-"+pod.Labels[apps.DefaultDeploymentUniqueLabelKey])
+	}
+	return key, true
 }
 
 // MatchLabels are the labels that a workload's own selector asks for, nil where it has none or asks for more than labels.
