@@ -46,7 +46,7 @@ func runAmbientWithoutWaypoint(p *Pass) {
 	for _, port := range p.ExposedPorts() {
 		service := port.Service
 		first := slices.IndexFunc(port.Workloads, func(w *mesh.Workload) bool { return p.IsAmbient(w.Namespace(), w.Template) })
-		if first < 0 || !knowsNamespace(p, service.Namespace) {
+		if first < 0 || !knowsNamespace(p, service.Namespace) || mayGetSidecar(p, port.Workloads[first]) {
 			continue
 		}
 		use := p.WaypointOf(service)
@@ -62,6 +62,13 @@ func runAmbientWithoutWaypoint(p *Pass) {
 			reportNoWaypoint(p, port, port.Workloads[first], use, place)
 		}
 	}
+}
+
+// mayGetSidecar says that the labels ask for a sidecar, and that webhooks which are not known may heed them.
+func mayGetSidecar(p *Pass, w *mesh.Workload) bool {
+	_, asks := w.Template.Labels[mesh.LabelInject]
+	_, revision := w.Template.Labels[mesh.LabelRevision]
+	return (asks || revision || labelledForInjection(p.NamespaceLabels(w.Namespace()))) && !p.Missing(mesh.KindWebhook, "", "")
 }
 
 func reportNoWaypoint(p *Pass, port *mesh.ExposedPort, w *mesh.Workload, use mesh.WaypointUse, place string) {

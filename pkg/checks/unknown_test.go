@@ -34,3 +34,14 @@ func foundOrExplained(finding, other Finding) bool {
 		return rule.explained == finding.ID && slices.Contains(rule.by, other.ID)
 	})
 }
+
+// TestAmbientIsUnknownWithoutWebhooks judges a namespace with both labels: where no webhook is known, its pods may have sidecars,
+// and then need no waypoint.
+func TestAmbientIsUnknownWithoutWebhooks(t *testing.T) {
+	cases := corpusCases(t)
+	c := cases[slices.IndexFunc(cases, func(c corpusCase) bool { return c.name == "gx114-mixed-dataplane-modes" })]
+	gaps := []mesh.Gap{{Reason: "the files are not the whole cluster"}}
+	for _, finding := range Run(mesh.New(c.objects, mesh.Options{Now: corpusNow, Gaps: gaps}), Options{}).Findings {
+		assert.NotEqual(t, "GX113", finding.ID, finding.Message)
+	}
+}
