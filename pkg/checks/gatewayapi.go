@@ -127,11 +127,7 @@ func gatewaysOfGRPC(p *Pass) map[*gatewayapi.Gateway]gatewayRelevance {
 	}
 	for _, port := range p.ExposedPorts() {
 		if use := p.WaypointOf(port.Service); use.Gateway != nil && isWaypoint(use.Gateway) {
-			of := weak
-			if !port.Weak() {
-				of = certain
-			}
-			found[use.Gateway] = gatewayRelevance{all: max(found[use.Gateway].all, of)}
+			found[use.Gateway] = gatewayRelevance{all: max(found[use.Gateway].all, relevanceOf(port))}
 		}
 	}
 	return found

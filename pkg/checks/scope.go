@@ -24,6 +24,14 @@ const (
 	certain
 )
 
+// relevanceOf is that of what leads to an exposed port.
+func relevanceOf(port *mesh.ExposedPort) relevance {
+	if port.Weak() {
+		return weak
+	}
+	return certain
+}
+
 // speaks says whether lint has anything to say about what has this relevance.
 func (p *Pass) speaks(of relevance) bool { return p.AllScopes || of >= weak }
 
