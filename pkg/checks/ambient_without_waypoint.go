@@ -50,6 +50,9 @@ func runAmbientWithoutWaypoint(p *Pass) {
 			continue
 		}
 		use := p.WaypointOf(service)
+		if use.Gateway != nil && isRefusedByStatus(use.Gateway) {
+			continue // GX806 speaks of the waypoint itself
+		}
 		if use.InUse() || use.Named.Name != "" && use.Gateway == nil && !p.Missing(mesh.KindKubernetesGateway, use.Named.Namespace, use.Named.Name) {
 			continue
 		}
