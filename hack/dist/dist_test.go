@@ -111,6 +111,8 @@ func TestManifest(t *testing.T) {
 	filled, err := fillManifest(string(template), r.version, sums)
 	require.NoError(t, err)
 	assert.NotContains(t, string(filled), "{{")
+	assert.True(t, strings.HasPrefix(string(filled), "apiVersion:"), "what explains the template is not in the manifest")
+	assert.NotContains(t, string(filled), "#")
 
 	var m manifest
 	require.NoError(t, yaml.UnmarshalStrict(filled, &struct {
@@ -152,6 +154,7 @@ func TestGoreleaserMakesTheSame(t *testing.T) {
 			Main, Binary        string
 			Env, Flags, Ldflags []string
 			Goos, Goarch        []string
+			Goamd64, Goarm64    []string
 			Ignore              []map[string]string
 			ModTimestamp        string `json:"mod_timestamp"`
 		}
@@ -163,6 +166,13 @@ func TestGoreleaserMakesTheSame(t *testing.T) {
 				Formats []string
 			} `json:"format_overrides"`
 		}
+		Checksum struct {
+			NameTemplate string `json:"name_template"`
+		}
+		Sboms []struct {
+			Artifacts       string
+			Documents, Args []string
+		}
 	}
 	require.NoError(t, yaml.Unmarshal(text, &config))
 	require.Len(t, config.Builds, 1)
@@ -171,6 +181,8 @@ func TestGoreleaserMakesTheSame(t *testing.T) {
 	assert.Equal(t, program, build.Binary)
 	assert.Contains(t, build.Env, "CGO_ENABLED=0")
 	assert.Contains(t, build.Flags, "-trimpath")
+	assert.Equal(t, []string{"v1"}, build.Goamd64)
+	assert.Equal(t, []string{"v8.0"}, build.Goarm64)
 	assert.Equal(t, []string{"-s -w -X " + versionVariable + "={{ .Tag }}"}, build.Ldflags)
 	var built []string
 	for _, os := range build.Goos {
@@ -190,6 +202,10 @@ func TestGoreleaserMakesTheSame(t *testing.T) {
 	require.Len(t, archive.FormatOverrides, 1)
 	assert.Equal(t, "windows", archive.FormatOverrides[0].Goos)
 	assert.Equal(t, []string{"zip"}, archive.FormatOverrides[0].Formats)
+	assert.Equal(t, "checksums.txt", config.Checksum.NameTemplate)
+	require.Len(t, config.Sboms, 1)
+	assert.Equal(t, []string{"{{ .ArtifactName }}.spdx.json"}, config.Sboms[0].Documents)
+	assert.Contains(t, config.Sboms[0].Args, "spdx-json=$document")
 }
 
 // The test's own binary stands for the program; it has no modules noted in it, for which see the test of a real archive.

@@ -52,8 +52,7 @@ func (r release) writeManifest(sums checksums) error {
 // tag is what a template knows.
 type tag struct{ TagName string }
 
-// fillManifest does what krew-release-bot does for a release, with the checksums of files that are here. The first comment,
-// which explains the template, is left out.
+// fillManifest does what krew-release-bot does for a release, with the checksums of files that are here.
 // Source: krew-release-bot's pkg/source/template.go (addURIAndSha).
 func fillManifest(text, version string, sums checksums) ([]byte, error) {
 	fill := func(text string, functions template.FuncMap) (string, error) {
@@ -76,9 +75,5 @@ func fillManifest(text, version string, sums checksums) ([]byte, error) {
 		}
 		return "uri: " + uri + "\n    sha256: " + sum, nil
 	}})
-	if err != nil {
-		return nil, err
-	}
-	begin := strings.Index(filled, "apiVersion:")
-	return []byte(filled[max(begin, 0):]), nil
+	return []byte(filled), err
 }

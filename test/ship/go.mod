@@ -7,10 +7,7 @@ tool (
 	sigs.k8s.io/krew/cmd/validate-krew-manifest
 )
 
-require (
-	github.com/stretchr/testify v1.12.1
-	sigs.k8s.io/yaml v1.6.0
-)
+require github.com/stretchr/testify v1.12.1
 
 require (
 	github.com/fatih/color v1.18.0 // indirect
@@ -43,4 +40,5 @@ require (
 	sigs.k8s.io/krew v0.5.0 // indirect
 	sigs.k8s.io/randfill v1.0.0 // indirect
 	sigs.k8s.io/structured-merge-diff/v6 v6.3.0 // indirect
+	sigs.k8s.io/yaml v1.6.0 // indirect
 )

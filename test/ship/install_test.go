@@ -11,11 +11,11 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"text/template"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"sigs.k8s.io/yaml"
 )
 
 const (
@@ -109,29 +109,26 @@ func install(t *testing.T, folder string) (root string, environment []string) {
 	return root, environment
 }
 
-// manifestFor is the template, filled in with the real checksum of this platform's archive and made-up ones for the others.
+// manifestFor is the template, filled in as krew-release-bot does it, with the real checksum of this platform's archive and
+// made-up ones for the others.
 func manifestFor(t *testing.T, folder string) (path string) {
 	t.Helper()
-	template, err := os.ReadFile(filepath.Join(repository, "krew/grpcexpose.yaml"))
-	require.NoError(t, err)
 	sums, err := os.ReadFile(filepath.Join(folder, "checksums.txt"))
 	require.NoError(t, err)
-	var manifest map[string]any
-	require.NoError(t, yaml.Unmarshal(template, &manifest))
-	spec := manifest["spec"].(map[string]any)
-	spec["version"] = version
-	for _, entry := range spec["platforms"].([]any) {
-		platform := entry.(map[string]any)
-		platform["uri"], platform["sha256"] = "https://example.com/other.tar.gz", strings.Repeat("0", 64)
-		labels := platform["selector"].(map[string]any)["matchLabels"].(map[string]any)
-		if labels["os"] == runtime.GOOS && labels["arch"] == runtime.GOARCH {
-			platform["sha256"] = checksum(t, string(sums))
+	fill := template.FuncMap{"addURIAndSha": func(address, tag string) string {
+		uri, sum := strings.ReplaceAll(address, "{{ .TagName }}", tag), strings.Repeat("0", 64)
+		if strings.HasSuffix(uri, archiveName()) {
+			sum = checksum(t, string(sums))
 		}
-	}
-	text, err := yaml.Marshal(manifest)
+		return "uri: " + uri + "\n    sha256: " + sum
+	}}
+	parsed, err := template.New("grpcexpose.yaml").Funcs(fill).ParseFiles(filepath.Join(repository, "krew/grpcexpose.yaml"))
 	require.NoError(t, err)
 	path = filepath.Join(t.TempDir(), "grpcexpose.yaml")
-	require.NoError(t, os.WriteFile(path, text, 0o644))
+	file, err := os.Create(path)
+	require.NoError(t, err)
+	require.NoError(t, parsed.Execute(file, struct{ TagName string }{version}))
+	require.NoError(t, file.Close())
 	return path
 }
 
