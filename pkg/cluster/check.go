@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -114,7 +115,7 @@ func (c *Client) check(ctx context.Context, change plan.Change, options WriteOpt
 	if err != nil {
 		return split(ctx, err)
 	}
-	return Checked{Stored: result.stored, Notes: slices.Concat(result.notes, revertNotes(change))}, nil
+	return Checked{Stored: result.stored, Notes: slices.Concat(result.notes, revertNotes(change, options.manager()))}, nil
 }
 
 // before is the object that an update starts from. The plan's is as good as the server's if it came from there, and saves a
@@ -130,14 +131,22 @@ func (w *writer) before(ctx context.Context) (*unstructured.Unstructured, error)
 	}
 }
 
-// revertNotes name the tool that deploys the object and may set it back. A restart is left out: the tools leave the
-// annotation alone, and its work is done once the pods are new.
-func revertNotes(change plan.Change) []string {
+// revertNotes name the tool that deploys the object and may set it back. A restart is told of only where the tool removes the
+// annotation that was its means, which is one more restart: else its work is done once the pods are new.
+func revertNotes(change plan.Change, manager string) []string {
 	marked := deployerOf(change.Object)
-	if marked.name == "" || change.Action == plan.Create || change.Action == plan.Restart {
+	undone := marked.undoesKubectl && strings.HasPrefix(manager, "kubectl")
+	switch {
+	case marked.name == "" || change.Action == plan.Create || change.Action == plan.Restart && !undone:
 		return nil
+	case change.Action == plan.Restart:
+		return []string{fmt.Sprintf("%s is deployed by %s, which removes the annotation of the restart at its next reconciliation and so makes the pods anew once more; "+
+			"--field-manager with a name that does not begin with kubectl avoids it", plan.Name(change.Object), marked)}
+	case undone:
+		return []string{fmt.Sprintf("%s is deployed by %s, which undoes what kubectl and its plugins set at its next reconciliation: make the same change there", plan.Name(change.Object), marked)}
+	default:
+		return []string{fmt.Sprintf("%s is deployed by %s, which may set it back: make the same change there", plan.Name(change.Object), marked)}
 	}
-	return []string{fmt.Sprintf("%s is deployed by %s, which may set it back: make the same change there", plan.Name(change.Object), marked)}
 }
 
 // split tells an error of one change from one that ends the whole check.

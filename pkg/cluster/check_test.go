@@ -149,6 +149,39 @@ func TestCheckJudgesOwners(t *testing.T) {
 	}
 }
 
+func TestWhatTheDeployerSetsBack(t *testing.T) {
+	const (
+		kustomization = "Service test/server is deployed by Flux (Kustomization apps/shop), "
+		kubectl       = "kubectl-grpcexpose"
+	)
+	flux := map[string]string{"kustomize.toolkit.fluxcd.io/name": "shop", "kustomize.toolkit.fluxcd.io/namespace": "apps"}
+	for name, test := range map[string]struct {
+		action      plan.Action
+		manager     string
+		annotations map[string]string
+		want        string
+	}{
+		"a change": {plan.Update, kubectl, nil, kustomization + "which undoes what kubectl and its plugins set at its next reconciliation: make the same change there"},
+		"a restart": {plan.Restart, kubectl, nil, kustomization + "which removes the annotation of the restart at its next reconciliation and so makes the pods anew once more; " +
+			"--field-manager with a name that does not begin with kubectl avoids it"},
+		"a change under another name":  {plan.Update, "team", nil, kustomization + "which may set it back: make the same change there"},
+		"a restart under another name": {plan.Restart, "team", nil, ""},
+		"a change where Flux merges":   {plan.Update, kubectl, map[string]string{"kustomize.toolkit.fluxcd.io/ssa": "Merge"}, kustomization + "which may set it back: make the same change there"},
+		"a new object":                 {plan.Create, kubectl, nil, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			service := parse(t, serviceYAML)
+			service.SetLabels(flux)
+			service.SetAnnotations(test.annotations)
+			var want []string
+			if test.want != "" {
+				want = []string{test.want}
+			}
+			assert.Equal(t, want, revertNotes(plan.Change{Action: test.action, Object: service}, test.manager))
+		})
+	}
+}
+
 func TestCheckJudgesOwnersOfWhatIsPatched(t *testing.T) {
 	f := newFakeServer(t)
 	var patch string

@@ -11,6 +11,9 @@ import (
 type deployer struct {
 	// name is the tool's, what the thing of it that holds the object: "application payments"; both empty if there is none.
 	name, what string
+	// undoesKubectl says that it takes away the fields that it does not know and that were set under a field manager whose name
+	// begins with "kubectl".
+	undoesKubectl bool
 }
 
 func (d deployer) String() string {
@@ -21,23 +24,27 @@ func (d deployer) String() string {
 }
 
 // deployerOf reads the marks that the tools leave on what they deploy. Sources: Argo CD, docs/user-guide/resource_tracking.md;
-// Flux, kustomize-controller and helm-controller's owner labels; Helm, pkg/action/validate.go.
+// Flux, kustomize-controller and helm-controller's owner labels, and what kustomize-controller's apply cleans up; Helm,
+// pkg/action/validate.go.
 func deployerOf(object *unstructured.Unstructured) deployer {
 	labels, annotations := object.GetLabels(), object.GetAnnotations()
 	if application, _, _ := strings.Cut(annotations["argocd.argoproj.io/tracking-id"], ":"); application != "" {
-		return deployer{"Argo CD", "application " + application}
+		return deployer{name: "Argo CD", what: "application " + application}
 	}
 	if application := labels["argocd.argoproj.io/instance"]; application != "" {
-		return deployer{"Argo CD", "application " + application}
+		return deployer{name: "Argo CD", what: "application " + application}
 	}
 	if name := labels["kustomize.toolkit.fluxcd.io/name"]; name != "" {
-		return deployer{"Flux", "Kustomization " + labels["kustomize.toolkit.fluxcd.io/namespace"] + "/" + name}
+		return deployer{
+			name: "Flux", what: "Kustomization " + labels["kustomize.toolkit.fluxcd.io/namespace"] + "/" + name,
+			undoesKubectl: !strings.EqualFold(annotations["kustomize.toolkit.fluxcd.io/ssa"], "Merge"),
+		}
 	}
 	if name := labels["helm.toolkit.fluxcd.io/name"]; name != "" {
-		return deployer{"Flux", "HelmRelease " + labels["helm.toolkit.fluxcd.io/namespace"] + "/" + name}
+		return deployer{name: "Flux", what: "HelmRelease " + labels["helm.toolkit.fluxcd.io/namespace"] + "/" + name}
 	}
 	if release := annotations["meta.helm.sh/release-name"]; release != "" {
-		return deployer{"Helm", "release " + release}
+		return deployer{name: "Helm", what: "release " + release}
 	}
 	return deployer{}
 }

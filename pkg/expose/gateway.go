@@ -122,6 +122,22 @@ func gatewayChoices(workloads []*mesh.GatewayWorkload) []string {
 	return choices
 }
 
+// GatewaySelector is what chooses one of several gateways.
+type GatewaySelector struct {
+	Labels   labels.Set
+	Workload *mesh.GatewayWorkload
+}
+
+// GatewaySelectors are labels that tell the ingress gateways of the mesh apart, by namespace and name of the gateway.
+func GatewaySelectors(snapshot *mesh.Snapshot) []GatewaySelector {
+	gateways := snapshot.GatewayWorkloads()
+	var selectors []GatewaySelector
+	for _, gateway := range gateways {
+		selectors = append(selectors, GatewaySelector{Labels: selectorFor(gateway, gateways), Workload: gateway})
+	}
+	return selectors
+}
+
 // selectorFor are labels that select these proxies and no other gateway's: the label "istio" alone where that does it,
 // which is what people know it by, else "app", else all labels that its own workload selects by.
 func selectorFor(gateway *mesh.GatewayWorkload, all []*mesh.GatewayWorkload) map[string]string {

@@ -38,6 +38,7 @@ func addCompletion(root *cobra.Command, clients *factory) {
 		case "create":
 			complete(command, "service", c.services)
 			complete(command, "gateway", c.gateways)
+			complete(command, "gateway-selector", c.gatewaySelectors)
 			complete(command, "revision", c.revisions)
 			complete(command, "target-port", c.containerPorts)
 			command.ValidArgsFunction = onlyWords(c.workload)

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	clientcmd "k8s.io/client-go/tools/clientcmd/api"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
@@ -98,6 +99,19 @@ func (c *completer) gateways(command *cobra.Command, _ []string, _ string) []cob
 	var candidates []cobra.Completion
 	for _, gateway := range c.everywhere(command, mesh.KindGateway).Gateways().All() {
 		candidates = append(candidates, gateway.Namespace+"/"+gateway.Name)
+	}
+	return candidates
+}
+
+// gatewaySelectors are labels of the ingress gateways' pods.
+func (c *completer) gatewaySelectors(command *cobra.Command, _ []string, _ string) []cobra.Completion {
+	wanted := map[mesh.Kind][]string{}
+	for _, kind := range workloadOrder {
+		wanted[kind] = nil
+	}
+	var candidates []cobra.Completion
+	for _, selector := range expose.GatewaySelectors(c.load(command.Context(), wanted)) {
+		candidates = append(candidates, selector.Labels.String()+"\t"+selector.Workload.String())
 	}
 	return candidates
 }

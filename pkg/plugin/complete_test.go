@@ -46,7 +46,12 @@ func completionServer(t *testing.T) (url string) {
 		"/apis/apps/v1/namespaces/shop/daemonsets":   workload("DaemonSet", "agent"),
 		"/api/v1/namespaces":                         `{apiVersion: v1, kind: NamespaceList, items: [{metadata: {name: shop}}, {metadata: {name: default}}]}`,
 		"/api/v1/namespaces/shop/services":           `{apiVersion: v1, kind: ServiceList, items: [{metadata: {name: orders, namespace: shop}}]}`,
-		"/apis":                                      current,
+		"/apis/apps/v1/deployments": `{apiVersion: apps/v1, kind: DeploymentList, items: [
+  {metadata: {name: public, namespace: edge}, spec: {selector: {matchLabels: {istio: public}}, template: {metadata: {labels: {istio: public}}, spec: {containers: [{name: istio-proxy, args: [proxy, router]}]}}}},
+  {metadata: {name: orders, namespace: shop}, spec: {selector: {matchLabels: {app: a}}, template: {metadata: {labels: {app: a}}, spec: {containers: [{name: main}]}}}}]}`,
+		"/apis/apps/v1/statefulsets": `{apiVersion: apps/v1, kind: StatefulSetList}`,
+		"/apis/apps/v1/daemonsets":   `{apiVersion: apps/v1, kind: DaemonSetList}`,
+		"/apis":                      current,
 		"/apis/networking.istio.io/v1/gateways":      `{apiVersion: networking.istio.io/v1, kind: GatewayList, items: [{apiVersion: networking.istio.io/v1, kind: Gateway, metadata: {name: public, namespace: istio-system}}]}`,
 		webhooksPath: `
 apiVersion: admissionregistration.k8s.io/v1
@@ -75,6 +80,7 @@ func TestCompletionFromTheCluster(t *testing.T) {
 		"namespaces":                {[]string{"lint", "-n", ""}, []string{"default", "shop"}},
 		"Services":                  {[]string{"create", "-n", "shop", "--service", ""}, []string{"orders"}},
 		"Gateways":                  {[]string{"create", "--gateway", ""}, []string{"istio-system/public"}},
+		"gateways' labels":          {[]string{"create", "--gateway-selector", ""}, []string{"istio=public"}},
 		"revisions and tags":        {[]string{"create", "--revision", ""}, []string{"1-27", "stable"}},
 		"ports of the workload":     {[]string{"create", "-n", "shop", "deployment/orders", "--target-port", ""}, []string{"50051", "grpc", "8080"}},
 		"ports of no workload":      {[]string{"create", "-n", "shop", "--target-port", ""}, nil},
@@ -175,7 +181,7 @@ func TestCompletionDoesNotWait(t *testing.T) {
 
 func TestCompletionScripts(t *testing.T) {
 	for shell, sign := range map[string]string{
-		"kubectl": `exec kubectl-grpcexpose __complete "$@"`, "bash": "complete -o default -F __start_kubectl-grpcexpose kubectl-grpcexpose",
+		"kubectl": "exec kubectl-grpcexpose __complete \"$@\" 2>/dev/null\n", "bash": "complete -o default -F __start_kubectl-grpcexpose kubectl-grpcexpose",
 		"zsh": "#compdef kubectl-grpcexpose", "fish": "complete -c kubectl-grpcexpose", "powershell": "Register-ArgumentCompleter -CommandName 'kubectl-grpcexpose'",
 	} {
 		stdout, stderr, code := run(t, "completion", shell)

@@ -12,12 +12,13 @@ import (
 // program is the file's name, by which kubectl finds it and shells complete it.
 const program = "kubectl-grpcexpose"
 
-// kubectlScript is what kubectl calls with the words typed so far; it takes cobra's own answers.
+// kubectlScript is what kubectl calls with the words typed so far; it takes cobra's own answers. What is said on standard error
+// would get to the terminal, through kubectl.
 // Source: k8s.io/kubectl's pkg/cmd/plugin/plugin_completion.go.
 const kubectlScript = `#!/bin/sh
 # Completion of "kubectl grpcexpose". Put this file on the PATH as kubectl_complete-grpcexpose and make it executable;
 # kubectl's own completion (kubectl completion --help) must be on.
-exec ` + program + ` __complete "$@"
+exec ` + program + ` __complete "$@" 2>/dev/null
 `
 
 // completionScripts write the script for each shell. Those of the shells complete the program under its file's name.

@@ -65,7 +65,7 @@ func newCreateCommand(streams report.Streams, clients *factory, run func(context
 		run = func(ctx context.Context, options *createOptions) error { return options.run(ctx) }
 	}
 	command := &cobra.Command{
-		Use:   "create TYPE/NAME",
+		Use:   "create {TYPE/NAME | -f FILE}",
 		Short: "Expose a gRPC workload at the mesh's gateway",
 		Long: `Expose the gRPC port of a Deployment, StatefulSet or DaemonSet at the gateway of
 an Istio mesh, so that each call, not each connection, is balanced over its pods.
@@ -75,7 +75,10 @@ this mesh's injector selects, new pods where they predate it, a Service port tha
 Istio knows as gRPC, a Gateway with a listener, a VirtualService, and (with
 --open-gateway-port) the port of the gateway's Service. Nothing is written before
 permissions, conflicts and a server-side dry run of every change have passed.
-Running it again changes nothing; "delete" gives back what it changed.`,
+Running it again changes nothing; "delete" gives back what it changed.
+
+With -f or -k no cluster is asked, and the complete manifests are printed; the name may
+be left out where the files have one workload.`,
 		Example: example(`
 			# Show what would be done, and how the objects would change
 			` + name + ` create deployment/server -n test --port 8000 --target-port 50051 --dry-run --diff

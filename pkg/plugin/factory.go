@@ -29,7 +29,7 @@ func (f *factory) client() (*cluster.Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the kubeconfig cannot be used: %w", err)
 	}
-	return cluster.New(config, cluster.Options{Version: version})
+	return cluster.New(config, cluster.Options{Version: programVersion()})
 }
 
 // nowhere says that neither a kubeconfig nor a flag nor a pod's own service account says where the cluster is. client-go would

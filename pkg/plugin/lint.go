@@ -79,10 +79,9 @@ in a cluster, in files, or in files as they would change a cluster.
 
 Without arguments the namespace is judged: its workloads, and what lies on the path to
 them. TYPE/NAME judges the path to that workload alone, -l the paths to those with such
-labels, -A the whole cluster. With -f or -k
-all objects of the files are judged, or with -n those of that namespace. References to
-objects that are not in the files are not judged, unless --self-contained says that the
-files are the whole cluster.
+labels, -A the whole cluster. With -f or -k all objects of the files are judged, or with
+-n those of that namespace. References to objects that are not in the files are not
+judged, unless --self-contained says that the files are the whole cluster.
 
 Findings are silenced by the annotation grpcexpose/ignore: "GX308: the reason" on the
 object, by .grpcexpose.yaml in the working tree, or by --baseline.

@@ -45,7 +45,7 @@ func (f *lintFlags) toOptions(streams report.Streams, clients *factory, command 
 	if options.checks, err = checks.Select(f.checks); err != nil {
 		return nil, usage("--checks: %v", err)
 	}
-	options.printer, err = report.LintPrinterFor(f.output, report.PrintOptions{Colour: streams.OutColour, Width: streams.Width, Version: version})
+	options.printer, err = report.LintPrinterFor(f.output, report.PrintOptions{Colour: streams.OutColour, Width: streams.Width, Version: programVersion()})
 	if err != nil {
 		return nil, usage("--output: %v", err)
 	}

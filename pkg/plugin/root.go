@@ -69,7 +69,9 @@ connections, are balanced over its pods; and find what is wrong where they are n
 func example(text string) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	for i := range lines {
-		lines[i] = "  " + strings.TrimSpace(lines[i])
+		if lines[i] = strings.TrimSpace(lines[i]); lines[i] != "" {
+			lines[i] = "  " + lines[i]
+		}
 	}
 	return strings.Join(lines, "\n")
 }

@@ -51,7 +51,7 @@ Exits with 1 if the workload is not exposed, or an error is on the way.`,
 			})
 		},
 	}
-	command.Flags().StringVarP(&output, "output", "o", "", "json for machines")
+	command.Flags().StringVarP(&output, "output", "o", "", "Format of the output: json (default: text for people)")
 	return command
 }
 

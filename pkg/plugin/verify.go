@@ -102,7 +102,7 @@ func (f *verifyFlags) add(command *cobra.Command) {
 	flags.StringVar(&f.tlsFiles.Key, "key", "", "PEM file of the client's key")
 	flags.StringVar(&f.authority, "authority", "", "The :authority of the calls (default: one that the route takes)")
 	flags.StringArrayVar(&f.headers, "header", nil, "Header of the calls, as 'NAME: VALUE'; may be repeated")
-	flags.StringVarP(&f.output, "output", "o", "", "json for machines")
+	flags.StringVarP(&f.output, "output", "o", "", "Format of the output: json (default: text for people)")
 }
 
 func (f *verifyFlags) toOptions(streams report.Streams, clients *factory, command *cobra.Command, arguments []string) (*verifyOptions, error) {

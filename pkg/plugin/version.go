@@ -11,8 +11,20 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
 
+// unreleased is the version of a build to which nobody gave one.
+const unreleased = "v0.1.0-dev"
+
 // version is set by the linker for a release.
-var version = "v0.1.0-dev"
+var version = unreleased
+
+// programVersion is the linker's, or the module's where "go install MODULE@VERSION" has built the program.
+func programVersion() string {
+	build, ok := debug.ReadBuildInfo()
+	if ok && version == unreleased && build.Main.Sum != "" {
+		return build.Main.Version
+	}
+	return version
+}
 
 type versionOptions struct {
 	streams    report.Streams
@@ -46,7 +58,7 @@ Istio and the Gateway API are served. What is older than what is tested is said.
 		},
 	}
 	command.Flags().BoolVar(&options.clientOnly, "client", false, "Only this program's version; no cluster is asked")
-	command.Flags().StringVarP(&options.output, "output", "o", "", "json for machines")
+	command.Flags().StringVarP(&options.output, "output", "o", "", "Format of the output: json (default: text for people)")
 	return command
 }
 
@@ -90,7 +102,7 @@ func (o *versionOptions) print(versions report.Versions) error {
 
 // clientVersion is this program's, with what the Go toolchain has noted of the build.
 func clientVersion() report.ClientVersion {
-	client := report.ClientVersion{Version: version, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	client := report.ClientVersion{Version: programVersion(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 	build, ok := debug.ReadBuildInfo()
 	if !ok {
 		return client
