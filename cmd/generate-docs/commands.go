@@ -88,16 +88,39 @@ func commandIndex(root *cobra.Command) string {
 	var b strings.Builder
 	b.WriteString(notice)
 	b.WriteString("# Commands\n\n")
-	commandTable(&b, root, "")
+	commandTable(&b, root, "", inEnglish)
 	b.WriteString("\nAll take kubectl's [connection flags](" + connectionPage + "), and exit with 0 (fine), 1 (the answer is bad) or 2 (it could not be done).\n\n[README](../../README.md)\n")
 	return b.String()
 }
 
+// wording is what a table of commands says in a language.
+type wording struct {
+	heading string
+	short   func(*cobra.Command) string
+}
+
+var (
+	inEnglish = wording{"| command | what it does |", func(command *cobra.Command) string { return command.Short }}
+	inChinese = wording{"| 命令 | 作用 |", func(command *cobra.Command) string { return chineseShort[command.Name()] }}
+)
+
+// chineseShort says in Chinese what a command's Short says.
+var chineseShort = map[string]string{
+	"completion": "输出命令补全脚本",
+	"create":     "把一个 gRPC 工作负载暴露到网格的网关上",
+	"delete":     "撤回 create 为一个工作负载所做的改动",
+	"explain":    "解释 lint 的一项检查",
+	"lint":       "找出 gRPC 调用的路径上有什么问题",
+	"status":     "逐跳展示 gRPC 调用到达工作负载的路径",
+	"verify":     "向工作负载发出真实的 gRPC 调用，并显示是哪些 Pod 应答",
+	"version":    "输出本程序、API server 和 Istio 的版本",
+}
+
 // commandTable lists the commands; folder is where their pages are, seen from the page that has the table.
-func commandTable(b *strings.Builder, root *cobra.Command, folder string) {
-	b.WriteString("| command | what it does |\n|--|--|\n")
+func commandTable(b *strings.Builder, root *cobra.Command, folder string, in wording) {
+	b.WriteString(in.heading + "\n|--|--|\n")
 	for _, command := range listed(root) {
-		fmt.Fprintf(b, "| [%s](%s) | %s |\n", command.Name(), path.Join(folder, path.Base(commandPath(command))), cell(command.Short))
+		fmt.Fprintf(b, "| [%s](%s) | %s |\n", command.Name(), path.Join(folder, path.Base(commandPath(command))), cell(in.short(command)))
 	}
 }
 

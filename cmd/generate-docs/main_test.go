@@ -9,6 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plugin"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
 
 const repository = "../.."
@@ -33,6 +35,15 @@ func TestEveryCheckIsInAGroup(t *testing.T) {
 		members += len(group.of(checks.All()))
 	}
 	assert.Equal(t, len(checks.All()), members)
+}
+
+func TestEveryCommandHasItsChinese(t *testing.T) {
+	streams, _, _ := report.FakeStreams("")
+	commands := listed(plugin.NewCommand(streams))
+	assert.Len(t, chineseShort, len(commands))
+	for _, command := range commands {
+		assert.NotEmpty(t, chineseShort[command.Name()], command.Name())
+	}
 }
 
 func TestGenerateRemovesWhatIsNoMore(t *testing.T) {

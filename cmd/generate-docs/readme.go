@@ -12,17 +12,17 @@ import (
 // readmeParts are the generated parts of each README, by name.
 func readmeParts(root *cobra.Command, all []*checks.Check) map[string]map[string]string {
 	return map[string]map[string]string{
-		"README.md":       {"commands": commandList(root), "checks": checkCounts(all, "hop", "checks", group.english)},
-		"README.zh-CN.md": {"checks": checkCounts(all, "环节", "检查", group.inChinese)},
+		"README.md":       {"commands": commandList(root, inEnglish), "checks": checkCounts(all, "hop", "checks", group.englishTitle)},
+		"README.zh-CN.md": {"commands": commandList(root, inChinese), "checks": checkCounts(all, "环节", "检查", group.chineseTitle)},
 	}
 }
 
-func (g group) english() string   { return g.title }
-func (g group) inChinese() string { return g.chinese }
+func (g group) englishTitle() string { return g.title }
+func (g group) chineseTitle() string { return g.chinese }
 
-func commandList(root *cobra.Command) string {
+func commandList(root *cobra.Command, in wording) string {
 	var b strings.Builder
-	commandTable(&b, root, commandsFolder)
+	commandTable(&b, root, commandsFolder, in)
 	return b.String()
 }
 

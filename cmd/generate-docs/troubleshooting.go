@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
@@ -21,7 +22,7 @@ var symptoms = []symptom{
 		"UNAVAILABLE",
 		"No connection, a connection that ends before the answer, or a proxy that has nobody to send the call to (503). " +
 			"The message tells more: `connection refused` or a timeout is before the gateway's listener, `no healthy upstream` behind it, " +
-			"`upstream connect error or disconnect/reset before headers` between the gateway and the pods.",
+			"`upstream connect error or disconnect/reset before headers` between the gateway and the pods. The tables follow the call hop by hop.",
 		regexp.MustCompile(`\bUNAVAILABLE\b`),
 	},
 	{
@@ -61,6 +62,16 @@ var symptoms = []symptom{
 	},
 }
 
+// longTable is from how many rows on a symptom has a table for each hop.
+const longTable = 20
+
+func symptomTable(b *strings.Builder, explaining []*checks.Check) {
+	b.WriteString("\n| check | what is wrong | what the client sees |\n|--|--|--|\n")
+	for _, check := range explaining {
+		fmt.Fprintf(b, "| [%s](%s) | %s | %s |\n", check.ID, path.Join("checks", path.Base(checkPath(check))), cell(check.Title), cell(check.Client))
+	}
+}
+
 // troubleshooting leads from what a client sees to the checks that explain it.
 func troubleshooting(all []*checks.Check) string {
 	var b strings.Builder
@@ -78,10 +89,16 @@ kubectl grpcexpose lint deployment/server -n test
 The tables below go the other way round: from the status code that the client reports to the checks that explain it.
 `)
 	for _, symptom := range symptoms {
-		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n| check | what is wrong | what the client sees |\n|--|--|--|\n", symptom.title, symptom.text)
-		for _, check := range all {
-			if symptom.sign.MatchString(check.Client) {
-				fmt.Fprintf(&b, "| [%s](%s) | %s | %s |\n", check.ID, path.Join("checks", path.Base(checkPath(check))), cell(check.Title), cell(check.Client))
+		fmt.Fprintf(&b, "\n## %s\n\n%s\n", symptom.title, symptom.text)
+		explaining := slices.DeleteFunc(slices.Clone(all), func(check *checks.Check) bool { return !symptom.sign.MatchString(check.Client) })
+		if len(explaining) <= longTable {
+			symptomTable(&b, explaining)
+			continue
+		}
+		for _, group := range groups {
+			if members := group.of(explaining); len(members) > 0 {
+				fmt.Fprintf(&b, "\n### %s\n", group.title)
+				symptomTable(&b, members)
 			}
 		}
 	}
