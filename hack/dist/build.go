@@ -11,7 +11,8 @@ import (
 const versionVariable = "github.com/grpcexpose/kubectl-grpcexpose/pkg/plugin.version"
 
 // build compiles the program for a platform and gives its bytes. Nothing of the machine gets into it: no C library, no paths,
-// no instructions that only its processor has. The commit does, where there is one.
+// no instructions that only its processor has, and nothing of how the sources came here: a clone, a work tree of one and an
+// unpacked archive would have Go note three different things.
 func (r release) build(ctx context.Context, p platform) ([]byte, error) {
 	folder, err := os.MkdirTemp("", "grpcexpose-dist-")
 	if err != nil {
@@ -19,7 +20,7 @@ func (r release) build(ctx context.Context, p platform) ([]byte, error) {
 	}
 	defer os.RemoveAll(folder)
 	path := filepath.Join(folder, p.binary())
-	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=auto", "-ldflags", "-s -w -X "+versionVariable+"="+r.version, "-o", path, "./cmd/"+program)
+	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -X "+versionVariable+"="+r.version, "-o", path, "./cmd/"+program)
 	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOEXPERIMENT=", "GOAMD64=v1", "GOARM64=v8.0", "GOOS="+p.os, "GOARCH="+p.arch)
 	if output, err := command.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("%s/%s: %w\n%s", p.os, p.arch, err, output)

@@ -180,7 +180,7 @@ func TestGoreleaserMakesTheSame(t *testing.T) {
 	assert.Equal(t, "./cmd/"+program, build.Main)
 	assert.Equal(t, program, build.Binary)
 	assert.Contains(t, build.Env, "CGO_ENABLED=0")
-	assert.Contains(t, build.Flags, "-trimpath")
+	assert.Equal(t, []string{"-trimpath", "-buildvcs=false"}, build.Flags)
 	assert.Equal(t, []string{"v1"}, build.Goamd64)
 	assert.Equal(t, []string{"v8.0"}, build.Goarm64)
 	assert.Equal(t, []string{"-s -w -X " + versionVariable + "={{ .Tag }}"}, build.Ldflags)

@@ -1,5 +1,5 @@
 // Command dist builds what a release has: an archive for each platform, its SBOM, checksums, and the manifest for krew. It is
-// run in the repository's folder, by "make dist". The same sources and the same Go give the same bytes, wherever they are.
+// run in the repository's folder, by "make dist". The same sources, version, time and Go give the same bytes, wherever they are.
 package main
 
 import (
