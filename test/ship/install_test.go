@@ -119,7 +119,7 @@ func manifestFor(t *testing.T, folder string) (path string) {
 	sums, err := os.ReadFile(filepath.Join(folder, "checksums.txt"))
 	require.NoError(t, err)
 	fill := template.FuncMap{"addURIAndSha": func(address, tag string) string {
-		uri, sum := strings.ReplaceAll(address, "{{ .TagName }}", tag), strings.Repeat("0", 64)
+		uri, sum := strings.ReplaceAll(address, "{{ .TagName }}", tag), strings.Repeat("f", 64)
 		if strings.HasSuffix(uri, archiveName()) {
 			sum = checksum(t, string(sums))
 		}
