@@ -49,10 +49,10 @@ func completionServer(t *testing.T) (url string) {
 		"/apis/apps/v1/deployments": `{apiVersion: apps/v1, kind: DeploymentList, items: [
   {metadata: {name: public, namespace: edge}, spec: {selector: {matchLabels: {istio: public}}, template: {metadata: {labels: {istio: public}}, spec: {containers: [{name: istio-proxy, args: [proxy, router]}]}}}},
   {metadata: {name: orders, namespace: shop}, spec: {selector: {matchLabels: {app: a}}, template: {metadata: {labels: {app: a}}, spec: {containers: [{name: main}]}}}}]}`,
-		"/apis/apps/v1/statefulsets": `{apiVersion: apps/v1, kind: StatefulSetList}`,
-		"/apis/apps/v1/daemonsets":   `{apiVersion: apps/v1, kind: DaemonSetList}`,
-		"/apis":                      current,
-		"/apis/networking.istio.io/v1/gateways":      `{apiVersion: networking.istio.io/v1, kind: GatewayList, items: [{apiVersion: networking.istio.io/v1, kind: Gateway, metadata: {name: public, namespace: istio-system}}]}`,
+		"/apis/apps/v1/statefulsets":            `{apiVersion: apps/v1, kind: StatefulSetList}`,
+		"/apis/apps/v1/daemonsets":              `{apiVersion: apps/v1, kind: DaemonSetList}`,
+		"/apis":                                 current,
+		"/apis/networking.istio.io/v1/gateways": `{apiVersion: networking.istio.io/v1, kind: GatewayList, items: [{apiVersion: networking.istio.io/v1, kind: Gateway, metadata: {name: public, namespace: istio-system}}]}`,
 		webhooksPath: `
 apiVersion: admissionregistration.k8s.io/v1
 kind: MutatingWebhookConfigurationList
