@@ -140,10 +140,10 @@ func revertNotes(change plan.Change, manager string) []string {
 	case marked.name == "" || change.Action == plan.Create || change.Action == plan.Restart && !undone:
 		return nil
 	case change.Action == plan.Restart:
-		return []string{fmt.Sprintf("%s is deployed by %s, which removes the annotation of the restart at its next reconciliation and so makes the pods anew once more; "+
+		return []string{fmt.Sprintf("%s is deployed by %s, which at its next reconciliation removes the annotation of the restart and so makes the pods anew once more; "+
 			"--field-manager with a name that does not begin with kubectl avoids it", plan.Name(change.Object), marked)}
 	case undone:
-		return []string{fmt.Sprintf("%s is deployed by %s, which undoes what kubectl and its plugins set at its next reconciliation: make the same change there", plan.Name(change.Object), marked)}
+		return []string{fmt.Sprintf("%s is deployed by %s, which at its next reconciliation undoes what kubectl and its plugins set: make the same change there", plan.Name(change.Object), marked)}
 	default:
 		return []string{fmt.Sprintf("%s is deployed by %s, which may set it back: make the same change there", plan.Name(change.Object), marked)}
 	}

@@ -161,8 +161,8 @@ func TestWhatTheDeployerSetsBack(t *testing.T) {
 		annotations map[string]string
 		want        string
 	}{
-		"a change": {plan.Update, kubectl, nil, kustomization + "which undoes what kubectl and its plugins set at its next reconciliation: make the same change there"},
-		"a restart": {plan.Restart, kubectl, nil, kustomization + "which removes the annotation of the restart at its next reconciliation and so makes the pods anew once more; " +
+		"a change": {plan.Update, kubectl, nil, kustomization + "which at its next reconciliation undoes what kubectl and its plugins set: make the same change there"},
+		"a restart": {plan.Restart, kubectl, nil, kustomization + "which at its next reconciliation removes the annotation of the restart and so makes the pods anew once more; " +
 			"--field-manager with a name that does not begin with kubectl avoids it"},
 		"a change under another name":  {plan.Update, "team", nil, kustomization + "which may set it back: make the same change there"},
 		"a restart under another name": {plan.Restart, "team", nil, ""},
