@@ -12,8 +12,13 @@ import (
 // a gateway port that somebody else's controller opens.
 func After(snapshot *mesh.Snapshot, result *Result) (*mesh.Snapshot, error) {
 	after, err := projection.Of(snapshot, result.Plan.Changes)
-	if err != nil || result.AwaitPort == nil {
-		return after, err
+	if err != nil {
+		return nil, err
+	}
+	// Some rollouts are under way already, and no change of the plan's begins them.
+	after = after.With(mesh.Change{Restarted: result.Rollouts})
+	if result.AwaitPort == nil {
+		return after, nil
 	}
 	service, ok := after.Services().Get(result.AwaitPort.Namespace, result.AwaitPort.Name)
 	if !ok {

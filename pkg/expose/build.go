@@ -1,6 +1,7 @@
 package expose
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -70,6 +71,12 @@ type builder struct {
 
 	workload *mesh.Workload
 	user     string
+	// beforeGateway is the snapshot as it is before the Gateway and the route are seen to.
+	beforeGateway *mesh.Snapshot
+	// injected: new pods get the right proxy without a change.
+	injected bool
+	// hasHeadless: a headless Service leads to the target port.
+	hasHeadless bool
 	// gatewayAssumed: the snapshot has a gateway that the files do not.
 	gatewayAssumed bool
 }
@@ -139,26 +146,27 @@ func (b *builder) rely(object mesh.Object, paths ...plan.Path) error {
 		if err != nil {
 			return err
 		}
-		change.Reason = "this workload rests on it too"
+		change.Reason = cmp.Or(change.Reason, "this workload rests on it too")
 		change.Edits = append(change.Edits, plan.Set(change.Object, strings.Join(append(users, b.user), ","), "metadata", "annotations", ForAnnotation))
 		return nil
 	}
-	target, err := mesh.ToUnstructured(object)
-	if err != nil {
-		return err
-	}
-	entries, err := undoEntries(target)
-	if err != nil {
-		return err
-	}
-	if !share(entries, b.user, paths...) {
+	if object.GetAnnotations()[UndoAnnotation] == "" {
 		return nil
 	}
+	begun := len(b.changes)
 	change, err := b.changeOf(object)
 	if err != nil {
 		return err
 	}
-	change.Reason = "this workload rests on it too"
+	entries, err := undoEntriesAfter(change)
+	if err != nil {
+		return err
+	}
+	if !share(entries, b.user, paths...) {
+		b.changes = b.changes[:begun]
+		return nil
+	}
+	change.Reason = cmp.Or(change.Reason, "this workload rests on it too")
 	return change.setUndo(entries)
 }
 

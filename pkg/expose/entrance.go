@@ -73,21 +73,36 @@ func entranceOf(snapshot *mesh.Snapshot, route *mesh.GatewayRoute, service *core
 		MutualTLS: mode == networkingapi.ServerTLSSettings_MUTUAL || mode == networkingapi.ServerTLSSettings_OPTIONAL_MUTUAL,
 		Authority: concreteHost([]string{route.Host}),
 	}
-	outside, open := outsidePort(snapshot, server)
-	for _, address := range snapshot.Addresses(server.Workload) {
-		entrance.Addresses = append(entrance.Addresses, net.JoinHostPort(address, strconv.Itoa(int(outside))))
-	}
+	var open bool
+	entrance.Addresses, open = addressesOutside(snapshot, server)
 	entrance.Broken = !open || !server.Lives() || route.Shadowed != nil
 	return entrance
 }
 
-// outsidePort is the port of the gateway's Services that leads to a server's listener, or where none does the server's own
-// number, at which clients will try.
-func outsidePort(snapshot *mesh.Snapshot, server *mesh.Server) (port int32, open bool) {
-	for _, candidate := range snapshot.OpenPorts(server.Workload) {
-		if candidate.TargetPort == server.ListenerPort {
-			return candidate.Port.Port, true
+// addressesOutside are the addresses of the Services that open a way to a server's listener, with the port that does. Where
+// none does they are those at which clients will try, with the server's own number.
+func addressesOutside(snapshot *mesh.Snapshot, server *mesh.Server) (addresses []string, open bool) {
+	number := int32(server.Spec.GetPort().GetNumber())
+	add := func(hosts []string, port int32) {
+		for _, host := range hosts {
+			if address := net.JoinHostPort(host, strconv.Itoa(int(port))); !slices.Contains(addresses, address) {
+				addresses = append(addresses, address)
+			}
 		}
 	}
-	return int32(server.Spec.GetPort().GetNumber()), false
+	ways := map[*core.Service]int32{}
+	for _, way := range snapshot.OpenPorts(server.Workload) {
+		if _, found := ways[way.Service]; way.TargetPort == server.ListenerPort && (!found || way.Port.Port == number) {
+			ways[way.Service] = way.Port.Port
+		}
+	}
+	for _, service := range server.Workload.Services {
+		if port, found := ways[service]; found {
+			add(mesh.ServiceAddresses(service), port)
+		}
+	}
+	if len(ways) == 0 {
+		add(snapshot.Addresses(server.Workload), number)
+	}
+	return addresses, len(ways) > 0
 }

@@ -3,8 +3,11 @@ package expose
 import (
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
+
+	core "k8s.io/api/core/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
@@ -26,17 +29,44 @@ type Exposure struct {
 func ExposureOf(result *Result, snapshot *mesh.Snapshot) Exposure {
 	exposure := Exposure{Hosts: result.Hosts, TLS: result.TLS, Addresses: []string{}}
 	gateway := sameGateway(snapshot, result.Gateway)
-	for _, address := range snapshot.Addresses(gateway) {
+	services := servicesWithPort(gateway, result.Port)
+	for _, address := range addressesOf(services) {
 		exposure.Addresses = append(exposure.Addresses, net.JoinHostPort(address, strconv.Itoa(int(result.Port))))
 	}
 	target := "localhost:" + strconv.Itoa(int(result.Port))
 	if len(exposure.Addresses) > 0 {
 		target = exposure.Addresses[0]
-	} else if len(gateway.Services) > 0 {
-		exposure.Forward = fmt.Sprintf("kubectl port-forward -n %s service/%s %d", gateway.Namespace, mainService(gateway).Name, result.Port)
+	} else if len(services) > 0 {
+		exposure.Forward = fmt.Sprintf("kubectl port-forward -n %s service/%s %d", gateway.Namespace, mainService(services).Name, result.Port)
 	}
 	exposure.Command = grpcurl(result, target)
 	return exposure
+}
+
+// servicesWithPort are those of the gateway's Services that open the port; all of them where none does yet.
+func servicesWithPort(gateway *mesh.GatewayWorkload, port int32) []*core.Service {
+	var open []*core.Service
+	for _, service := range gateway.Services {
+		if hasTCPPort(service, port) {
+			open = append(open, service)
+		}
+	}
+	if len(open) == 0 {
+		return gateway.Services
+	}
+	return open
+}
+
+func addressesOf(services []*core.Service) []string {
+	var addresses []string
+	for _, service := range services {
+		for _, address := range mesh.ServiceAddresses(service) {
+			if !slices.Contains(addresses, address) {
+				addresses = append(addresses, address)
+			}
+		}
+	}
+	return addresses
 }
 
 // grpcurl is a ready line for the tool of that name: it lists the server's services by reflection.

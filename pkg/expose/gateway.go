@@ -2,6 +2,7 @@ package expose
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -57,11 +58,15 @@ func (b *builder) findGateway() error {
 // Which ports it opens is not known, so openPort leaves it alone.
 func (b *builder) assumeGateway() error {
 	selector := b.intent.GatewaySelector
-	if len(selector) == 0 {
+	if gateway := b.gatewayInFiles(); len(selector) == 0 && gateway != nil {
+		selector = gateway.Spec.GetSelector()
+		b.note("The files hold no gateway workload: took the one that Gateway %s/%s selects, --gateway-selector %s",
+			gateway.Namespace, gateway.Name, labels.Set(selector))
+	} else if len(selector) == 0 {
 		selector = defaultGatewaySelector
 		b.note("The files hold no gateway workload: took Istio's default, --gateway-selector %s", labels.Set(selector))
 	}
-	b.gatewayAssumed = true
+	b.gatewayAssumed, b.intent.GatewaySelector = true, selector
 	proxies := &apps.Deployment{
 		ObjectMeta: metav1.ObjectMeta{Namespace: defaultGatewayNamespace, Name: "assumed-gateway"},
 		Spec: apps.DeploymentSpec{
@@ -79,6 +84,21 @@ func (b *builder) assumeGateway() error {
 		}
 	}
 	return nil
+}
+
+// gatewayInFiles is the Gateway of --gateway, else one of those in the files if all select the same; nil if there is none.
+func (b *builder) gatewayInFiles() *networking.Gateway {
+	if b.intent.Gateway != "" {
+		gateway, _ := b.namedGateway()
+		return gateway
+	}
+	gateways := b.snapshot.Gateways().All()
+	if len(gateways) == 0 || len(gateways[0].Spec.GetSelector()) == 0 || slices.ContainsFunc(gateways, func(other *networking.Gateway) bool {
+		return !maps.Equal(other.Spec.GetSelector(), gateways[0].Spec.GetSelector())
+	}) {
+		return nil
+	}
+	return gateways[0]
 }
 
 // gatewayCandidates are the proxies that the Gateway of --gateway selects, else all ingress gateways.
@@ -162,7 +182,11 @@ func selectorFor(gateway *mesh.GatewayWorkload, all []*mesh.GatewayWorkload) map
 // openPort sees to it that the gateway's Service leads the port to the proxies.
 func (b *builder) openPort() error {
 	gateway := b.result.Gateway
+	if slices.Contains(gatewaysOwnPorts, b.result.Port) {
+		return refuse("Choose another one with --port", "port %d is the gateway's own: its proxies answer health checks and the like there", b.result.Port)
+	}
 	if b.gatewayAssumed {
+		b.note("The files do not say which ports the gateway's Service opens: port %d must be among them", b.result.Port)
 		return nil
 	}
 	if b.isOpen(gateway) {
@@ -171,7 +195,7 @@ func (b *builder) openPort() error {
 	if len(gateway.Services) == 0 {
 		return refuse("Make a Service for it, with a port "+fmt.Sprint(b.result.Port), "no Service selects the pods of the gateway %s", gateway)
 	}
-	service := mainService(gateway)
+	service := mainService(gateway.Services)
 	if why, synced := b.snapshot.PortsAreSynced(gateway); synced {
 		key := mesh.KeyOf(service)
 		b.result.AwaitPort = &key
@@ -202,13 +226,13 @@ func (b *builder) waysTo(gateway *mesh.GatewayWorkload, listeners []int32) []mes
 }
 
 // mainService is the Service through which calls from outside come: a load balancer's before the others.
-func mainService(gateway *mesh.GatewayWorkload) *core.Service {
-	for _, service := range gateway.Services {
+func mainService(services []*core.Service) *core.Service {
+	for _, service := range services {
 		if service.Spec.Type == core.ServiceTypeLoadBalancer {
 			return service
 		}
 	}
-	return gateway.Services[0]
+	return services[0]
 }
 
 // relyOnOpenPort notes that this workload needs a gateway port that an earlier create opened.
@@ -238,7 +262,7 @@ func (b *builder) addGatewayPort(service *core.Service) error {
 		target += 8000
 	}
 	port := map[string]any{
-		"name": gatewayPortName(b.result.Port), "port": int64(b.result.Port), "protocol": "TCP", "targetPort": int64(target),
+		"name": freePortName(service, gatewayPortName(b.result.Port)), "port": int64(b.result.Port), "protocol": "TCP", "targetPort": int64(target),
 	}
 	return b.update(plan.Update, service, fmt.Sprintf("the gateway's Service does not open port %d", b.result.Port),
 		plan.Set(object, port, gatewayPortPath(b.result.Port)...))
@@ -265,3 +289,7 @@ func (b *builder) portClosed(service *core.Service) error {
 	return refuse("Choose one of them, or have the port added with --open-gateway-port",
 		"the gateway's %s does not open port %d; open are:", mesh.KeyOf(service), b.result.Port).choices(open)
 }
+
+// gatewaysOwnPorts are those on which every proxy listens itself: administration, debugging, merged metrics, status, Envoy's
+// metrics. Source: Istio's documentation, "Ports used by Istio sidecar".
+var gatewaysOwnPorts = []int32{15000, 15004, 15020, mesh.StatusPort, 15090}

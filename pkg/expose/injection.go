@@ -2,6 +2,7 @@ package expose
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -22,11 +23,12 @@ func (b *builder) prepareInjection() error {
 		b.note("Namespace %s is in ambient mode: no sidecars are injected, and the gateway balances", b.workload.Namespace())
 		return nil
 	}
-	if b.wantsOtherRevision() || !b.snapshot.InjectionOf(b.workload).Injected {
-		if err := b.labelForInjection(); err != nil {
-			return err
-		}
-	} else if err := b.relyOnNamespaceLabel(); err != nil {
+	b.injected = b.snapshot.InjectionOf(b.workload).Injected && !b.wantsOtherRevision()
+	see := b.labelForInjection
+	if b.injected {
+		see = b.relyOnNamespaceLabel
+	}
+	if err := see(); err != nil {
 		return err
 	}
 	return b.planRestarts()
@@ -78,8 +80,7 @@ func (b *builder) labelNamespace() error {
 			"namespace %s cannot be read, so nobody can tell whether its pods are injected", name)
 	}
 	if namespace.Labels[mesh.LabelInjection] == "disabled" {
-		return refuse("Remove that label if it is out of date, label the workload alone with --inject=workload where the mesh allows it, or go on without proxies with --inject=none (the gateway balances all the same)",
-			"somebody has switched injection off for namespace %s: label istio-injection=disabled", name)
+		return b.injectionDisabled()
 	}
 	label, err := b.chooseLabel(b.snapshot.NamespaceInjectionLabels(b.workload))
 	if err != nil {
@@ -89,12 +90,7 @@ func (b *builder) labelNamespace() error {
 	if err != nil {
 		return err
 	}
-	edits := []plan.Edit{plan.Set(object, label.Value, "metadata", "labels", label.Key)}
-	for _, other := range []string{mesh.LabelInjection, mesh.LabelRevision} {
-		if _, there := namespace.Labels[other]; there && other != label.Key {
-			edits = append(edits, plan.Set(object, nil, "metadata", "labels", other))
-		}
-	}
+	edits := onlyLabel(object, plan.Path{"metadata", "labels"}, namespace.Labels, label.Key, label.Value, mesh.LabelInjection, mesh.LabelRevision)
 	before := b.snapshot
 	if err := b.update(plan.Update, namespace, "the injector of "+label.Revision+" selects this label", edits...); err != nil {
 		return err
@@ -104,6 +100,11 @@ func (b *builder) labelNamespace() error {
 	}
 	b.noteOthersReached(before)
 	return nil
+}
+
+func (b *builder) injectionDisabled() error {
+	return refuse("Remove that label if it is out of date, label the workload alone with --inject=workload where the mesh allows it, or go on without proxies with --inject=none (the gateway balances all the same)",
+		"somebody has switched injection off for namespace %s: label istio-injection=disabled", b.workload.Namespace())
 }
 
 // noteOthersReached says which other workloads' future pods the namespace's label reaches.
@@ -121,12 +122,13 @@ func (b *builder) noteOthersReached(before *mesh.Snapshot) {
 	if len(others) == 0 {
 		return
 	}
-	what := "is not restarted, but its next pods"
+	are, its := "is", "its"
 	if len(others) > 1 {
-		what = "are not restarted, but their next pods"
+		are, its = "are", "their"
 	}
+	what := fmt.Sprintf("%s not restarted, but %s next pods", are, its)
 	if b.intent.Restart == RestartNamespace {
-		what = "will be restarted, and their pods"
+		what = fmt.Sprintf("will be restarted, and %s pods", its)
 	}
 	b.note("The label reaches other workloads of namespace %s too: %s %s get a proxy as well", b.workload.Namespace(), listOf(others, 8), what)
 }
@@ -147,30 +149,53 @@ func (b *builder) labelTemplate() error {
 	if err != nil {
 		return err
 	}
-	if err := b.refuseRollout(); err != nil {
-		return err
-	}
-	edits := []plan.Edit{plan.Set(object, label.Value, "spec", "template", "metadata", "labels", label.Key)}
-	for _, other := range []string{mesh.LabelInject, mesh.LabelRevision} {
-		if _, there := b.workload.Template.Labels[other]; there && other != label.Key {
-			edits = append(edits, plan.Set(object, nil, "spec", "template", "metadata", "labels", other))
-		}
-	}
+	edits := onlyLabel(object, templateLabels, b.workload.Template.Labels, label.Key, label.Value, mesh.LabelInject, mesh.LabelRevision)
 	err = b.update(plan.Update, b.workload.Object, "the injector of "+label.Revision+" selects this label of the pods; the change makes them anew", edits...)
 	if err != nil {
 		return err
 	}
-	b.result.Rollouts = append(b.result.Rollouts, b.workload.Key)
-	return b.project()
+	if err := b.project(); err != nil {
+		return err
+	}
+	return b.rollOutTemplate()
 }
 
-// chooseLabel takes the one that --revision names, else istio-injection=enabled if a webhook selects it, else the only
-// revision there is.
-// planRestarts plans to make pods anew that have no proxy, or one of another revision, though new ones would get it.
-// stalePods says whether pods of the workload should be made anew, and why.
-// refuseRollout refuses to change a pod template whose pods would not be made anew by that.
+// rollOutTemplate sees to the pods that a change of the template makes anew.
+func (b *builder) rollOutTemplate() error {
+	switch {
+	case b.intent.Restart == RestartNone && !b.workload.RollsOut():
+		return nil
+	case b.intent.Restart == RestartNone:
+		return refuse("Leave --restart=none out, or leave injection as it is with --inject=none (the gateway balances all the same)",
+			"--restart=none cannot be kept: the label goes to the pod template of %s, and a change of that makes its pods anew", b.workload.Key)
+	}
+	if err := b.refuseRollout(); err != nil {
+		return err
+	}
+	if unavailable, err := b.injectorUnavailable(b.workload, "leave injection as it is: --inject=none"); unavailable {
+		return err
+	}
+	b.result.Rollouts = append(b.result.Rollouts, b.workload.Key)
+	return nil
+}
+
 // labelOffline plans the namespace's label without a cluster that could tell which one its injector selects.
 func (b *builder) labelOffline() error {
+	if b.workload.Template.Annotations[mesh.LabelInject] == "false" ||
+		b.workload.Template.Labels[mesh.LabelInject] == "false" && b.intent.Inject != InjectWorkload {
+		return refuse("Change that in the workload, or go on without a proxy in the pods with --inject=none (the gateway balances all the same)",
+			"no label makes an injector select the pods of %s: its pod template has %s=false", b.workload.Key, mesh.LabelInject)
+	}
+	name := b.workload.Namespace()
+	namespace, ok := b.snapshot.Namespaces().Get("", name)
+	if ok && b.intent.Inject != InjectWorkload {
+		if namespace.Labels[mesh.LabelInjection] == "disabled" {
+			return b.injectionDisabled()
+		}
+		if b.intent.Revision == "" && (namespace.Labels[mesh.LabelInjection] == "enabled" || namespace.Labels[mesh.LabelRevision] != "") {
+			return nil // its label is taken to be the right one
+		}
+	}
 	key, value := mesh.LabelInjection, "enabled"
 	if b.intent.Revision != "" {
 		key, value = mesh.LabelRevision, b.intent.Revision
@@ -180,9 +205,7 @@ func (b *builder) labelOffline() error {
 	if b.intent.Inject == InjectWorkload {
 		return b.labelTemplateOffline(value)
 	}
-	name := b.workload.Namespace()
 	reason := "the injector selects namespaces with this label"
-	namespace, ok := b.snapshot.Namespaces().Get("", name)
 	if !ok {
 		b.changes = append(b.changes, plan.Change{Action: plan.Create, Reason: reason, Object: &unstructured.Unstructured{Object: map[string]any{
 			"apiVersion": "v1", "kind": "Namespace",
@@ -194,7 +217,19 @@ func (b *builder) labelOffline() error {
 	if err != nil {
 		return err
 	}
-	return b.update(plan.Update, namespace, reason, plan.Set(object, value, "metadata", "labels", key))
+	return b.update(plan.Update, namespace, reason, onlyLabel(object, plan.Path{"metadata", "labels"}, namespace.Labels,
+		key, value, mesh.LabelInjection, mesh.LabelRevision)...)
+}
+
+// onlyLabel sets one injection label and removes the other ones.
+func onlyLabel(object *unstructured.Unstructured, at plan.Path, now map[string]string, key, value string, all ...string) []plan.Edit {
+	edits := []plan.Edit{plan.Set(object, value, append(slices.Clone(at), key)...)}
+	for _, other := range all {
+		if _, there := now[other]; there && other != key {
+			edits = append(edits, plan.Set(object, nil, append(slices.Clone(at), other)...))
+		}
+	}
+	return edits
 }
 
 func (b *builder) labelTemplateOffline(revision string) error {
@@ -207,5 +242,7 @@ func (b *builder) labelTemplateOffline(revision string) error {
 		return err
 	}
 	return b.update(plan.Update, b.workload.Object, "the injector selects pods with this label",
-		plan.Set(object, value, "spec", "template", "metadata", "labels", key))
+		onlyLabel(object, templateLabels, b.workload.Template.Labels, key, value, mesh.LabelInject, mesh.LabelRevision)...)
 }
+
+var templateLabels = plan.Path{"spec", "template", "metadata", "labels"}

@@ -2,6 +2,7 @@ package expose
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	networking "istio.io/client-go/pkg/apis/networking/v1"
@@ -12,6 +13,7 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
+// planGateway plans a Gateway beside the workload, or brings the one of an earlier create up to date.
 func (b *builder) planGateway() error {
 	server := map[string]any{
 		"port": map[string]any{
@@ -48,11 +50,40 @@ func (b *builder) planGateway() error {
 	if err != nil {
 		return err
 	}
+	if err := b.keepForOthers(own, server); err != nil {
+		return err
+	}
 	return b.update(plan.Update, own, "it was made for other hosts or another port",
 		plan.Set(object, withServer(object, server), "spec", "servers"),
 		plan.Set(object, anyMap(b.gatewaySelector()), "spec", "selector"))
 }
 
+// keepForOthers leaves the hosts of a server that others rest on too in it.
+func (b *builder) keepForOthers(own mesh.Object, server map[string]any) error {
+	others := slices.DeleteFunc(usersOf(own), func(user string) bool { return user == b.user })
+	if len(others) == 0 && !b.intent.Offline {
+		return nil
+	}
+	for _, existing := range own.(*networking.Gateway).Spec.GetServers() {
+		if existing.GetPort().GetNumber() != uint32(b.result.Port) {
+			continue
+		}
+		if len(others) > 0 && (mesh.ServerIsTLS(existing) != b.result.TLS || !b.sameTLS(existing)) {
+			return refuse("Choose another port with --port", "port %d of Gateway %s has another kind of TLS, and %s rests on it too",
+				b.result.Port, b.result.GatewayObject, strings.Join(others, ", "))
+		}
+		hosts := slices.Clone(existing.GetHosts())
+		for _, host := range server["hosts"].([]any) {
+			if !slices.Contains(hosts, host.(string)) {
+				hosts = append(hosts, host.(string))
+			}
+		}
+		server["hosts"] = anyList(hosts)
+	}
+	return nil
+}
+
+// gatewayNamespace is the workload's, unless the mesh takes Gateways only from the namespace of the gateway's pods.
 func (b *builder) gatewayNamespace() string {
 	beside := &networking.Gateway{ObjectMeta: metav1.ObjectMeta{Namespace: b.workload.Namespace()}}
 	if b.snapshot.GatewayInScope(beside, b.result.Gateway) {
@@ -61,6 +92,7 @@ func (b *builder) gatewayNamespace() string {
 	return b.result.Gateway.Namespace
 }
 
+// hostsOfNamespace are the hosts in the form that takes them from VirtualServices of the workload's namespace alone.
 func (b *builder) hostsOfNamespace() []string {
 	hosts := make([]string, len(b.result.Hosts))
 	for i, host := range b.result.Hosts {
@@ -69,6 +101,7 @@ func (b *builder) hostsOfNamespace() []string {
 	return hosts
 }
 
+// withServer are a Gateway's servers with this one in the place of the one on the same port, or at the end.
 func withServer(gateway *unstructured.Unstructured, server map[string]any) []any {
 	existing, _, _ := unstructured.NestedSlice(gateway.Object, "spec", "servers")
 	number := server["port"].(map[string]any)["number"]

@@ -2,7 +2,6 @@ package expose
 
 import (
 	"fmt"
-	"strings"
 
 	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -40,10 +39,5 @@ func (b *builder) findTargetPort() error {
 	}
 }
 
-func evidenceText(evidence []mesh.Evidence) string {
-	texts := make([]string, len(evidence))
-	for i := range evidence {
-		texts[i] = evidence[i].Text
-	}
-	return strings.Join(texts, ", ")
-}
+// evidenceText is the strongest evidence, which says enough.
+func evidenceText(evidence []mesh.Evidence) string { return evidence[0].Text }

@@ -32,7 +32,7 @@ var KindsWithMarks = []mesh.Kind{
 // values unless somebody changed them since, objects of our own go when no other workload uses them. The workload itself
 // need not be there any more. The way outside goes last, so that calls are answered for as long as possible.
 func Remove(key mesh.Key, snapshot *mesh.Snapshot) (*Removal, error) {
-	r := &remover{user: fmt.Sprintf("%s/%s/%s", key.Kind, key.Namespace, key.Name)}
+	r := &remover{user: fmt.Sprintf("%s/%s/%s", key.Kind, key.Namespace, key.Name), snapshot: snapshot}
 	for _, kind := range KindsWithMarks {
 		for _, object := range snapshot.Objects(kind) {
 			if err := r.visit(object); err != nil {
@@ -58,8 +58,9 @@ func removalRank(change plan.Change) int {
 }
 
 type remover struct {
-	user    string
-	removal Removal
+	user     string
+	snapshot *mesh.Snapshot
+	removal  Removal
 }
 
 func (r *remover) visit(object mesh.Object) error {
@@ -131,20 +132,47 @@ func (r *remover) restore(object mesh.Object) error {
 	}
 	if projection.ChangesTemplate(plan.Change(restoring)) {
 		restoring.Action = plan.Restart
-		r.removal.Rollouts = append(r.removal.Rollouts, mesh.KeyOf(object))
+		r.rollOut(object)
 	}
 	r.add(plan.Change(restoring))
 	return nil
+}
+
+// rollOut has the workload's pods waited for, unless they are not made anew by themselves.
+func (r *remover) rollOut(object mesh.Object) {
+	workload := r.snapshot.Workload(mesh.KeyOf(object))
+	switch {
+	case workload == nil:
+	case workload.Paused:
+		r.note("%s is paused: its pods stay as they are until it is resumed (kubectl rollout resume %s -n %s)",
+			workload.Key, argumentOf(workload), workload.Namespace())
+	case workload.UpdatesOnDelete():
+		r.note("The pods of %s stay as they are until you delete them, one by one: its update strategy is OnDelete", workload.Key)
+	default:
+		r.removal.Rollouts = append(r.removal.Rollouts, workload.Key)
+	}
+}
+
+func (r *remover) note(format string, arguments ...any) {
+	r.removal.Plan.Notes = append(r.removal.Plan.Notes, fmt.Sprintf(format, arguments...))
 }
 
 // giveBack plans the field's former value, unless the field is no longer what create made of it.
 func (r *remover) giveBack(restoring *change, target *unstructured.Unstructured, entry undoEntry) {
 	path := plan.Path(entry.Path)
 	now, _ := path.Get(target.Object)
-	if !stillOurs(now, entry.New) {
-		r.removal.Plan.Notes = append(r.removal.Plan.Notes, fmt.Sprintf(
-			"%s of %s is left as it is: create set it to %s, somebody has made it %s since, and before it was %s",
-			path, plan.Name(target), valueText(entry.New), valueText(now), valueText(entry.Old)))
+	switch {
+	case equality.Semantic.DeepEqual(normal(now), normal(entry.Old)):
+		return // somebody has given it back
+	case stillOurs(now, entry.New):
+	case slices.Equal(path, restartedAtPath):
+		name := strings.ToLower(target.GetKind()) + "/" + target.GetName()
+		r.note("Somebody has restarted %s since: its pods keep their proxies until they are made anew (kubectl rollout restart %s -n %s)",
+			plan.Name(target), name, target.GetNamespace())
+		return
+	default:
+		r.note("%s of %s is left as it is: create set it to %s, somebody has made it %s since, and before it was %s",
+			path, plan.Name(target), valueText(entry.New), valueText(now), valueText(entry.Old))
 		return
 	}
 	restoring.Edits = append(restoring.Edits, plan.Edit{Path: path, Old: now, New: entry.Old})

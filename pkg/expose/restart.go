@@ -3,6 +3,7 @@ package expose
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	apps "k8s.io/api/apps/v1"
 	core "k8s.io/api/core/v1"
@@ -14,6 +15,7 @@ import (
 // RestartedAtAnnotation on a pod template is what kubectl rollout restart sets, too.
 const RestartedAtAnnotation = mesh.RestartedAtAnnotation
 
+// planRestarts plans to make pods anew that have no proxy, or one of another revision, though new ones would get it.
 func (b *builder) planRestarts() error {
 	if b.intent.Restart == RestartNone {
 		return nil
@@ -23,17 +25,68 @@ func (b *builder) planRestarts() error {
 		workloads = b.snapshot.WorkloadsIn(b.workload.Namespace())
 	}
 	for _, workload := range workloads {
-		reason, stale := b.stalePods(workload)
-		if !stale || slices.Contains(b.result.Rollouts, workload.Key) || b.snapshot.IsInfrastructure(workload) {
+		if slices.Contains(b.result.Rollouts, workload.Key) || b.snapshot.IsInfrastructure(workload) {
 			continue
 		}
-		if err := b.planRestart(workload, reason); err != nil {
+		reason, stale := b.stalePods(workload)
+		if stale && b.restarting(workload) {
+			b.note("The pods of %s are being made anew already, which is waited for", argumentOf(workload))
+			b.result.Rollouts = append(b.result.Rollouts, workload.Key)
+			stale = false
+		}
+		var err error
+		if stale {
+			err = b.planRestart(workload, reason)
+		} else if workload.Key == b.workload.Key {
+			err = b.rely(workload.Object, restartedAtPath)
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+var restartedAtPath = plan.Path{"spec", "template", "metadata", "annotations", RestartedAtAnnotation}
+
+// restarting says that a rollout is under way, and that all pods which should be made anew are from before the last restart:
+// the controller is about to replace them, and another restart would only make it begin once more.
+func (b *builder) restarting(workload *mesh.Workload) bool {
+	restarted, err := time.Parse(time.RFC3339, workload.Template.Annotations[RestartedAtAnnotation])
+	if err != nil || !b.injected || !rollingOut(workload.Object) || !workload.RollsOut() {
+		return false
+	}
+	injection := b.snapshot.InjectionOf(workload)
+	return !slices.ContainsFunc(b.snapshot.PodsOf(workload), func(pod *core.Pod) bool {
+		stale := isWithoutProxy(pod) || isOutdated(pod, injection)
+		return stale && (pod.CreationTimestamp.IsZero() || !pod.CreationTimestamp.Time.Before(restarted))
+	})
+}
+
+func rollingOut(workload mesh.Object) bool {
+	switch object := workload.(type) {
+	case *apps.Deployment:
+		return object.Generation > object.Status.ObservedGeneration || object.Status.UpdatedReplicas < object.Status.Replicas
+	case *apps.StatefulSet:
+		return object.Generation > object.Status.ObservedGeneration || object.Status.UpdatedReplicas < object.Status.Replicas
+	case *apps.DaemonSet:
+		return object.Generation > object.Status.ObservedGeneration || object.Status.UpdatedNumberScheduled < object.Status.DesiredNumberScheduled
+	default:
+		return false
+	}
+}
+
+func isWithoutProxy(pod *core.Pod) bool {
+	_, has := mesh.ProxyOf(pod)
+	return !has
+}
+
+func isOutdated(pod *core.Pod, injection mesh.Injection) bool {
+	proxy, has := mesh.ProxyOf(pod)
+	return has && proxy.Revision != "" && proxy.Revision != injection.Revision
+}
+
+// stalePods says whether pods of the workload should be made anew, and why.
 func (b *builder) stalePods(workload *mesh.Workload) (reason string, stale bool) {
 	injection := b.snapshot.InjectionOf(workload)
 	if !injection.Injected {
@@ -42,11 +95,10 @@ func (b *builder) stalePods(workload *mesh.Workload) (reason string, stale bool)
 	without, outdated := 0, 0
 	pods := b.snapshot.PodsOf(workload)
 	for _, pod := range pods {
-		proxy, has := mesh.ProxyOf(pod)
 		switch {
-		case !has:
+		case isWithoutProxy(pod):
 			without++
-		case proxy.Revision != "" && proxy.Revision != injection.Revision:
+		case isOutdated(pod, injection):
 			outdated++
 		}
 	}
@@ -72,11 +124,11 @@ func (b *builder) planRestart(workload *mesh.Workload, reason string) error {
 		if err := b.refuseRollout(); err != nil {
 			return err
 		}
-	} else if paused(workload) || updatesOnDelete(workload) {
+	} else if !workload.RollsOut() {
 		b.note("%s is left alone: it is paused, or its pods are made anew only when somebody deletes them", argumentOf(workload))
 		return nil
 	}
-	if unavailable, err := b.injectorUnavailable(workload); unavailable {
+	if unavailable, err := b.injectorUnavailable(workload, "go on without a restart: --restart=none"); unavailable {
 		return err
 	}
 	object, err := mesh.ToUnstructured(workload.Object)
@@ -84,11 +136,11 @@ func (b *builder) planRestart(workload *mesh.Workload, reason string) error {
 		return err
 	}
 	b.result.Rollouts = append(b.result.Rollouts, workload.Key)
-	return b.update(plan.Restart, workload.Object, reason,
-		plan.Set(object, workload.RestartedAt(b.snapshot.Now()), "spec", "template", "metadata", "annotations", RestartedAtAnnotation))
+	return b.update(plan.Restart, workload.Object, reason, plan.Set(object, workload.RestartedAt(b.snapshot.Now()), restartedAtPath...))
 }
 
-func (b *builder) injectorUnavailable(workload *mesh.Workload) (bool, error) {
+// injectorUnavailable refuses to make pods anew that the injector would not let be made; otherwise is another way.
+func (b *builder) injectorUnavailable(workload *mesh.Workload, otherwise string) (bool, error) {
 	injection := b.snapshot.InjectionOf(workload)
 	if injection.By == nil {
 		return false, nil
@@ -97,34 +149,20 @@ func (b *builder) injectorUnavailable(workload *mesh.Workload) (bool, error) {
 	if !unavailable {
 		return false, nil
 	}
-	return true, refuse("Bring the control plane back first; or go on without a restart: --restart=none",
+	return true, refuse("Bring the control plane back first; or "+otherwise,
 		"the injector is down (%s): a restart of %s would leave no pods", reason, workload.Key)
 }
 
+// refuseRollout refuses to change a pod template whose pods would not be made anew by that.
 func (b *builder) refuseRollout() error {
-	if paused(b.workload) {
+	if b.workload.Paused {
 		return refuse(fmt.Sprintf("Resume it (kubectl rollout resume %s -n %s), or go on without a restart: --restart=none",
 			argumentOf(b.workload), b.workload.Namespace()),
 			"%s is paused: its pods need to be made anew to get a proxy, and a paused Deployment makes none", b.workload.Key)
 	}
-	if updatesOnDelete(b.workload) {
+	if b.workload.UpdatesOnDelete() {
 		return refuse("Go on with --restart=none and delete the pods one by one, or set its update strategy to RollingUpdate",
 			"the pods of %s are made anew only when somebody deletes them: its update strategy is OnDelete", b.workload.Key)
 	}
 	return nil
-}
-
-// paused says that a Deployment's changes wait for a resume.
-func paused(w *mesh.Workload) bool { return w.Paused }
-
-// updatesOnDelete says that a StatefulSet's or DaemonSet's pods are only made anew when somebody deletes them.
-func updatesOnDelete(w *mesh.Workload) bool {
-	switch object := w.Object.(type) {
-	case *apps.StatefulSet:
-		return object.Spec.UpdateStrategy.Type == apps.OnDeleteStatefulSetStrategyType
-	case *apps.DaemonSet:
-		return object.Spec.UpdateStrategy.Type == apps.OnDeleteDaemonSetStrategyType
-	default:
-		return false
-	}
 }

@@ -7,6 +7,8 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
+// chooseLabel takes the one that --revision names, else istio-injection=enabled if a webhook selects it, else the only
+// revision there is.
 func (b *builder) chooseLabel(labels []mesh.InjectionLabel) (mesh.InjectionLabel, error) {
 	if b.intent.Revision != "" {
 		for _, label := range labels {

@@ -15,6 +15,10 @@ func (b *builder) prepareRoute() error {
 	if err := b.project(); err != nil {
 		return err
 	}
+	if b.result.VirtualService != "" {
+		b.note("VirtualService %s leads there already", b.result.VirtualService)
+		return nil
+	}
 	name, own, err := b.ownName(mesh.KindVirtualService, b.workload.Namespace())
 	if err != nil {
 		return err
@@ -32,11 +36,6 @@ func (b *builder) prepareRoute() error {
 		}
 		return b.update(plan.Update, own, "it was made for other hosts, calls or another Gateway", edits...)
 	}
-	if virtualService := b.routedBySomebody(); virtualService != "" {
-		b.result.VirtualService = virtualService
-		b.note("VirtualService %s leads there already", virtualService)
-		return nil
-	}
 	b.create(mesh.KindVirtualService, b.workload.Namespace(), name, "no route of the gateway leads to the Service", spec)
 	return nil
 }
@@ -48,7 +47,8 @@ func (b *builder) destinationHost() string {
 // routeSpec is one rule for every call, or one for each gRPC service, whose calls have paths like /package.Service/Method.
 func (b *builder) routeSpec() map[string]any {
 	gateway := b.result.GatewayObject
-	if namespace, name, _ := strings.Cut(gateway, "/"); namespace == b.workload.Namespace() {
+	// A name with dots alone would be taken for the full name of a Service.
+	if namespace, name, _ := strings.Cut(gateway, "/"); namespace == b.workload.Namespace() && !strings.Contains(name, ".") {
 		gateway = name
 	}
 	route := []any{map[string]any{"destination": map[string]any{
@@ -67,56 +67,55 @@ func (b *builder) routeSpec() map[string]any {
 	return map[string]any{"hosts": anyList(b.result.Hosts), "gateways": []any{gateway}, "http": rules}
 }
 
-// routedBySomebody is a VirtualService, not of our own making, that leads every call asked for to the Service port.
+// routedBySomebody is a route, not of our own making, that leads every call asked for to the Service port, of each host.
 // Without --host any host that it serves will do.
-func (b *builder) routedBySomebody() string {
+func (b *builder) routedBySomebody() *mesh.GatewayRoute {
 	service := b.snapshot.ServiceByHost(b.destinationHost())
 	if service == nil {
-		return ""
+		return nil
 	}
 	onPort := b.serversOnPort()
-	served := map[string]string{}
+	leading := map[string][]*mesh.GatewayRoute{}
 	for _, route := range b.snapshot.RoutesTo(service, b.result.ServicePort) {
-		if route.Shadowed == nil && slices.Contains(onPort, route.Server) && b.takesCalls(route) {
-			served[route.Host] = route.VirtualService.Namespace + "/" + route.VirtualService.Name
+		if route.Shadowed == nil && slices.Contains(onPort, route.Server) && b.sameTLS(route.Server.Spec) && !redirects(route.Server) {
+			leading[route.Host] = append(leading[route.Host], route)
 		}
 	}
 	hosts := b.intent.Hosts
 	if len(hosts) == 0 {
-		hosts = slices.Sorted(maps.Keys(served))
+		hosts = slices.Sorted(maps.Keys(leading))
+		hosts = slices.DeleteFunc(hosts, func(host string) bool { return b.takingCalls(leading[host]) == nil })
 	}
-	virtualService := ""
+	var taking *mesh.GatewayRoute
 	for _, host := range hosts {
-		if virtualService = served[host]; virtualService == "" {
-			return ""
+		if taking = b.takingCalls(leading[host]); taking == nil {
+			return nil
 		}
 	}
-	if virtualService != "" {
+	if taking != nil {
 		b.result.Hosts = hosts
-		b.dropPlannedGateway()
 	}
-	return virtualService
+	return taking
 }
 
-// takesCalls says that the route takes all calls that are asked for: those of every --grpc-service, or all there are.
-func (b *builder) takesCalls(route *mesh.GatewayRoute) bool {
-	prefix := route.MatchSpec().GetUri().GetPrefix()
-	if route.MatchSpec() == nil || prefix == "/" {
-		return true
+// takingCalls is one of the routes if together they take all calls that are asked for: those of every --grpc-service, or all
+// there are.
+func (b *builder) takingCalls(routes []*mesh.GatewayRoute) (taking *mesh.GatewayRoute) {
+	prefixes := []string{"/"}
+	if len(b.intent.GRPCServices) > 0 {
+		prefixes = nil
+		for _, service := range b.intent.GRPCServices {
+			prefixes = append(prefixes, "/"+service+"/")
+		}
 	}
-	if prefix == "" || len(b.intent.GRPCServices) == 0 {
-		return false
+	for _, prefix := range prefixes {
+		at := slices.IndexFunc(routes, func(route *mesh.GatewayRoute) bool { return route.TakesPrefix(prefix) })
+		if at < 0 {
+			return nil
+		}
+		taking = routes[at]
 	}
-	return !slices.ContainsFunc(b.intent.GRPCServices, func(service string) bool {
-		return !strings.HasPrefix("/"+service+"/", prefix)
-	})
-}
-
-// dropPlannedGateway takes back a Gateway that was planned before it turned out that routes are there.
-func (b *builder) dropPlannedGateway() {
-	b.changes = slices.DeleteFunc(b.changes, func(c plan.Change) bool {
-		return c.Action == plan.Create && c.Object.GetKind() == "Gateway"
-	})
+	return taking
 }
 
 // prove looks at the snapshot as the plan leaves it: istiod must make the listener, and the route must get its calls
@@ -127,6 +126,9 @@ func (b *builder) prove() error {
 		return err
 	}
 	if err := b.proveServer(); err != nil {
+		return err
+	}
+	if err := b.refuseLoss(); err != nil {
 		return err
 	}
 	lost := map[string]bool{}
@@ -144,6 +146,26 @@ func (b *builder) prove() error {
 			}
 			if err := b.refuseShadow(route); err != nil {
 				return err
+			}
+		}
+	}
+	return nil
+}
+
+// refuseLoss refuses a plan after which a route of somebody else's is no longer there: a Gateway of our own has lost its host.
+func (b *builder) refuseLoss() error {
+	there := map[string]bool{}
+	for _, host := range b.snapshot.VirtualHosts(b.result.Gateway) {
+		for _, route := range host.Routes {
+			there[routeID(route)] = true
+		}
+	}
+	for _, host := range b.beforeGateway.VirtualHosts(sameGateway(b.beforeGateway, b.result.Gateway)) {
+		for _, route := range host.Routes {
+			if !there[routeID(route)] && !b.isOurRoute(route) {
+				return refuse("Choose another port with --port",
+					"Gateway %s would no longer take the calls of VirtualService %s/%s for host %q on port %d",
+					b.result.GatewayObject, route.VirtualService.Namespace, route.VirtualService.Name, route.Host, b.result.Port)
 			}
 		}
 	}

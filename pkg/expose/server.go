@@ -23,6 +23,10 @@ func (b *builder) prepareServer() error {
 	if err := b.checkSecret(); err != nil {
 		return err
 	}
+	b.beforeGateway = b.snapshot
+	if b.usesRouteOfSomebody() {
+		return nil
+	}
 	if b.intent.Gateway != "" {
 		return b.useNamedGateway()
 	}
@@ -38,6 +42,22 @@ func (b *builder) prepareServer() error {
 		}
 	}
 	return b.planGateway()
+}
+
+// usesRouteOfSomebody takes a route that leads there already, with its Gateway, unless an earlier create made one.
+func (b *builder) usesRouteOfSomebody() bool {
+	if b.hasOwnRoute() {
+		return false
+	}
+	route := b.routedBySomebody()
+	if route == nil {
+		return false
+	}
+	server := route.Server
+	b.result.VirtualService = route.VirtualService.Namespace + "/" + route.VirtualService.Name
+	b.result.GatewayObject = server.Gateway.Namespace + "/" + server.Gateway.Name
+	b.setTLS(server.Spec)
+	return true
 }
 
 // serversOnPort are the servers of living listeners on the port.
@@ -87,7 +107,7 @@ func (b *builder) accepts(gateway *networking.Gateway, hosts []string) bool {
 
 func (b *builder) serverFor(gateway *networking.Gateway, host string) *mesh.Server {
 	for _, server := range b.serversOnPort() {
-		if server.Gateway != gateway || !server.IsHTTP() || server.Spec.GetTls().GetHttpsRedirect() || !b.sameTLS(server.Spec) {
+		if server.Gateway != gateway || !server.IsHTTP() || redirects(server) || !b.sameTLS(server.Spec) {
 			continue
 		}
 		common, ok := mesh.ServerAccepts(gateway, server.Spec, host, b.workload.Namespace())
@@ -97,6 +117,8 @@ func (b *builder) serverFor(gateway *networking.Gateway, host string) *mesh.Serv
 	}
 	return nil
 }
+
+func redirects(server *mesh.Server) bool { return server.Spec.GetTls().GetHttpsRedirect() }
 
 func (b *builder) sameTLS(server *networkingapi.Server) bool {
 	if b.intent.TLSSecret == "" {
@@ -166,10 +188,15 @@ func (b *builder) hostsOf(gateway *networking.Gateway) []string {
 func (b *builder) useGateway(gateway *networking.Gateway) error {
 	b.result.GatewayObject = gateway.Namespace + "/" + gateway.Name
 	if server := b.serverFor(gateway, b.result.Hosts[0]); server != nil {
-		b.result.TLS = server.IsTLS()
-		b.result.TLSMutual = server.Spec.GetTls().GetMode() == networkingapi.ServerTLSSettings_MUTUAL
+		b.setTLS(server.Spec)
 	}
 	return b.rely(gateway)
+}
+
+// setTLS notes what clients of a server that is there need.
+func (b *builder) setTLS(server *networkingapi.Server) {
+	b.result.TLS = mesh.ServerIsTLS(server)
+	b.result.TLSMutual = server.GetTls().GetMode() == networkingapi.ServerTLSSettings_MUTUAL
 }
 
 // refuseOtherClass refuses a port on which something other than HTTP listens: istiod keeps the older server and drops ours.
@@ -190,11 +217,3 @@ func (b *builder) protocol() string {
 	}
 	return "GRPC"
 }
-
-// planGateway plans a Gateway beside the workload, or brings the one of an earlier create up to date.
-// gatewayNamespace is the workload's, unless the mesh takes Gateways only from the namespace of the gateway's pods.
-// hostsOfNamespace are the hosts in the form that takes them from VirtualServices of the workload's namespace alone.
-// withServer are a Gateway's servers with this one in the place of the one on the same port, or at the end.
-// ownName is the name for an object of our own: the one that an earlier create made for this workload (own), or a free name.
-// isOurs says that create made the object for this workload. Files carry no marks: there the name alone says so.
-// servesSamePort says that an object of our own is for the same port of the workload. Gateways are for all of its ports.

@@ -2,10 +2,12 @@ package expose
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	core "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
@@ -64,38 +66,43 @@ func (b *builder) findServicePort() (*servicePort, error) {
 			found = append(found, port)
 		}
 	}
-	if len(found) > 1 {
-		found = withoutHeadless(found)
+	if b.intent.Service == "" {
+		// Callers in the mesh resolve a headless name to one pod and stay there (check GX305): a ClusterIP Service goes beside it.
+		var err error
+		if found, err = b.withoutHeadless(found); err != nil {
+			return nil, err
+		}
 	}
-	switch {
-	case len(found) == 0:
+	switch len(found) {
+	case 0:
 		return nil, nil
-	case len(found) > 1:
+	case 1:
+		return &found[0], nil
+	default:
 		var choices []string
 		for _, port := range found {
 			choices = append(choices, port.String())
 		}
 		return nil, refuse("Say which one the calls shall take", "several Services lead to port %d of %s:", b.result.TargetPort, b.workload.Key).choices(choices)
-	case headless(found[0].service) && b.intent.Service == "":
-		// Callers in the mesh resolve a headless name to one pod and stay there (check GX305): a ClusterIP Service goes beside it.
-		return nil, nil
 	}
-	return &found[0], nil
 }
 
 func headless(service *core.Service) bool { return service.Spec.ClusterIP == core.ClusterIPNone }
 
-func withoutHeadless(ports []servicePort) []servicePort {
-	var kept []servicePort
+// withoutHeadless leaves out the ports of headless Services. They are made gRPC all the same: the oldest Service with the
+// target decides what Istio takes it for (check GX307).
+func (b *builder) withoutHeadless(ports []servicePort) (kept []servicePort, err error) {
 	for _, port := range ports {
 		if !headless(port.service) {
 			kept = append(kept, port)
+			continue
+		}
+		b.hasHeadless = true
+		if err := b.fixProtocol(port); err != nil {
+			return nil, err
 		}
 	}
-	if len(kept) == 0 {
-		return ports
-	}
-	return kept
+	return kept, nil
 }
 
 // bestPort is the Service's port that leads to the target port: of several the one with the number asked for, then one that
@@ -103,6 +110,8 @@ func withoutHeadless(ports []servicePort) []servicePort {
 func (b *builder) bestPort(service *core.Service) (best servicePort, found bool) {
 	score := func(port *core.ServicePort) int {
 		switch {
+		case port.Protocol != core.ProtocolTCP:
+			return 0
 		case port.Port == b.intent.Port:
 			return 3
 		case mesh.ServicePortProtocol(port).IsHTTP2():
@@ -114,8 +123,8 @@ func (b *builder) bestPort(service *core.Service) (best servicePort, found bool)
 	for i := range service.Spec.Ports {
 		port := &service.Spec.Ports[i]
 		number, _, ok := mesh.TargetPort(port, b.workload.Template)
-		if !ok || number != b.result.TargetPort {
-			continue
+		if !ok || number != b.result.TargetPort || port.Protocol != core.ProtocolTCP && hasTCPPort(service, port.Port) {
+			continue // a UDP port beside a TCP one of its number cannot become TCP
 		}
 		if !found || score(port) > score(best.port()) {
 			best, found = servicePort{service, i}, true
@@ -151,6 +160,10 @@ func (b *builder) fixProtocol(p servicePort) error {
 		return refuse("Use --port-fix=app-protocol, or remove appProtocol",
 			"renaming port %d of Service %s/%s does not help: its appProtocol %q wins over the name",
 			port.Port, p.service.Namespace, p.service.Name, *port.AppProtocol)
+	case b.intent.PortFix == PortFixName && mesh.GRPCPortName(p.service, port) == "":
+		return refuse("Use --port-fix=app-protocol, or rename one of those ports",
+			"port %d of Service %s/%s cannot be renamed: the names grpc and grpc-%s are those of other ports",
+			port.Port, p.service.Namespace, p.service.Name, port.Name)
 	case b.intent.PortFix == PortFixName && fix.Field != "name":
 		b.note("Service %s/%s: %s; --port-fix=name renames the port all the same", p.service.Namespace, p.service.Name, fix.Reason)
 		fix = mesh.PortFix{Field: "name", Value: mesh.GRPCPortName(p.service, port), Reason: "asked for by --port-fix"}
@@ -186,7 +199,11 @@ func (b *builder) planServicePort() error {
 	if existing != nil {
 		return b.addServicePort(existing, port)
 	}
-	reason := fmt.Sprintf("no Service leads to port %d of %s", b.result.TargetPort, argumentOf(b.workload))
+	none := "no Service leads"
+	if b.hasHeadless {
+		none = "none but a headless Service leads"
+	}
+	reason := fmt.Sprintf("%s to port %d of %s", none, b.result.TargetPort, argumentOf(b.workload))
 	b.create(mesh.KindService, b.workload.Namespace(), name, reason, map[string]any{
 		"type":     string(core.ServiceTypeClusterIP),
 		"selector": anyMap(b.podSelector()),
@@ -197,7 +214,7 @@ func (b *builder) planServicePort() error {
 
 // serviceToMake is the name of a Service that is free, or an existing one that selects the pods and can take a port more.
 func (b *builder) serviceToMake() (name string, existing *core.Service, err error) {
-	names := []string{b.workload.Name(), b.workload.Name() + "-grpc"}
+	names := serviceNames(b.workload.Name())
 	if b.intent.Service != "" {
 		names = []string{b.intent.Service}
 	}
@@ -208,9 +225,15 @@ func (b *builder) serviceToMake() (name string, existing *core.Service, err erro
 			return name, nil, nil
 		}
 		for _, candidate := range selecting {
-			if candidate == service && (!headless(service) || b.intent.Service != "") {
-				return name, service, nil
+			if candidate != service || b.intent.Service == "" && (headless(service) || !b.takesAnotherPort(service)) {
+				continue
 			}
+			if !b.takesAnotherPort(service) {
+				return "", nil, refuse("Name its port first, or have a Service made beside it: --service with a new name",
+					"Service %s/%s cannot take port %d beside the one that it has: that one has no name, and of several ports each needs one",
+					service.Namespace, name, b.result.ServicePort)
+			}
+			return name, service, nil
 		}
 	}
 	if b.intent.Service != "" {
@@ -228,12 +251,8 @@ func (b *builder) addServicePort(service *core.Service, port map[string]any) err
 	if err != nil {
 		return err
 	}
-	name := "grpc"
 	for i := range service.Spec.Ports {
 		existing := &service.Spec.Ports[i]
-		if existing.Name == name {
-			name = "grpc-" + strconv.Itoa(int(b.result.ServicePort))
-		}
 		if existing.Port != b.result.ServicePort || existing.Protocol != core.ProtocolTCP {
 			continue
 		}
@@ -249,9 +268,49 @@ func (b *builder) addServicePort(service *core.Service, port map[string]any) err
 		}
 		return b.fixProtocol(broken)
 	}
-	port["name"] = name
+	port["name"] = freePortName(service, "grpc", fmt.Sprintf("grpc-%d", b.result.ServicePort))
 	return b.update(plan.Update, service, fmt.Sprintf("it has no port that leads to %d", b.result.TargetPort),
 		plan.Set(object, port, "spec", "ports", fmt.Sprintf("port=%d,protocol=TCP", b.result.ServicePort)))
+}
+
+// takesAnotherPort says that a Service can have the port: it is one of those that it has, or all of those have names.
+func (b *builder) takesAnotherPort(service *core.Service) bool {
+	return hasTCPPort(service, b.result.ServicePort) ||
+		!slices.ContainsFunc(service.Spec.Ports, func(port core.ServicePort) bool { return port.Name == "" })
+}
+
+func hasTCPPort(service *core.Service, number int32) bool {
+	return slices.ContainsFunc(service.Spec.Ports, func(port core.ServicePort) bool {
+		return port.Port == number && port.Protocol == core.ProtocolTCP
+	})
+}
+
+// freePortName is the first of the names that no port of the Service has, else the last one with a number behind it.
+func freePortName(service *core.Service, names ...string) string {
+	taken := func(name string) bool {
+		return slices.ContainsFunc(service.Spec.Ports, func(port core.ServicePort) bool { return port.Name == name })
+	}
+	last := names[len(names)-1]
+	for number := 2; ; number++ {
+		for _, name := range names {
+			if !taken(name) {
+				return name
+			}
+		}
+		names = []string{fmt.Sprintf("%s-%d", last, number)}
+	}
+}
+
+// serviceNames are the names for a Service of the workload, the best first. A workload's name may have dots, begin with a
+// digit or be longer than a Service's may.
+func serviceNames(workload string) []string {
+	name := strings.ReplaceAll(workload, ".", "-")
+	if name[0] >= '0' && name[0] <= '9' {
+		name = "grpc-" + name
+	}
+	cut := func(most int) string { return strings.TrimRight(name[:min(len(name), most)], "-") }
+	const suffix = "-grpc"
+	return []string{cut(validation.DNS1035LabelMaxLength), cut(validation.DNS1035LabelMaxLength-len(suffix)) + suffix}
 }
 
 // podSelector is what a new Service selects: the workload's own selector, which no other workload may share.

@@ -143,7 +143,7 @@ func (t *tracer) gatewayPort(server *mesh.Server, listener *Hop) *Hop {
 	}
 	closed := &Hop{Object: server.Gateway, Next: []*Hop{listener}, Text: fmt.Sprintf("port %d", number), Broken: "no Service of the gateway opens the port"}
 	if len(server.Workload.Services) > 0 {
-		closed.Object = mainService(server.Workload)
+		closed.Object = mainService(server.Workload.Services)
 	}
 	return closed
 }

@@ -12,12 +12,12 @@ import (
 // podsMadeAnew are the pods that replace those of the workloads: template labels and annotations, with a proxy
 // (status annotation, container) where an injector would add one now. They keep the names and addresses of the pods that
 // they replace, so that the endpoints of Services stay true. Pods that an unavailable injector would keep from being made
-// are left as they are: the rollout gets no further.
+// are left as they are: the rollout gets no further. So are those of a workload whose changes wait for somebody.
 func (s *Snapshot) podsMadeAnew(workloads []Key) []Sourced {
 	var made []Sourced
 	for _, key := range workloads {
 		workload := s.Workload(key)
-		if workload == nil || s.BlockedBy(s.InjectionOf(workload)) != nil {
+		if workload == nil || !workload.RollsOut() || s.BlockedBy(s.InjectionOf(workload)) != nil {
 			continue
 		}
 		injection := s.InjectionOf(workload)

@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"slices"
+	"strings"
 
 	networkingapi "istio.io/api/networking/v1alpha3"
 	networking "istio.io/client-go/pkg/apis/networking/v1"
@@ -56,6 +57,12 @@ func (r *GatewayRoute) HTTPRule() *HTTPRule { return r.rule }
 
 // CatchesAll says that the route takes every call of its host that no other route takes: istiod tries it last.
 func (r *GatewayRoute) CatchesAll() bool { return r.match.isCatchAll() }
+
+// TakesPrefix says that the route takes every gRPC call whose path begins so, as far as no route ahead of it does.
+func (r *GatewayRoute) TakesPrefix(prefix string) bool {
+	taken, ok := r.match.takenPrefix()
+	return ok && len(r.match.narrowing()) == 0 && !r.match.fold && strings.HasPrefix(prefix, taken)
+}
 
 // PortOf is the Service port number that a destination of the route leads to: its own, or that of the Gateway server.
 func (r *GatewayRoute) PortOf(destination Destination) int32 {

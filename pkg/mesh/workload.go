@@ -43,6 +43,21 @@ func (w *Workload) RestartedAt(now time.Time) string {
 	return value
 }
 
+// UpdatesOnDelete says that a StatefulSet's or DaemonSet's pods are only made anew when somebody deletes them.
+func (w *Workload) UpdatesOnDelete() bool {
+	switch object := w.Object.(type) {
+	case *apps.StatefulSet:
+		return object.Spec.UpdateStrategy.Type == apps.OnDeleteStatefulSetStrategyType
+	case *apps.DaemonSet:
+		return object.Spec.UpdateStrategy.Type == apps.OnDeleteDaemonSetStrategyType
+	default:
+		return false
+	}
+}
+
+// RollsOut says that a change of the template makes the pods anew by itself.
+func (w *Workload) RollsOut() bool { return !w.Paused && !w.UpdatesOnDelete() }
+
 // Namespace is the workload's.
 func (w *Workload) Namespace() string { return w.Key.Namespace }
 

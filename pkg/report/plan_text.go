@@ -90,6 +90,12 @@ func editText(edit plan.Edit) string {
 		return keyedText("annotation", last, edit)
 	case len(path) >= 3 && path[0] == "spec" && path[1] == "ports":
 		return portText(edit)
+	case slices.Equal(path, plan.Path{"spec", "servers"}):
+		servers, _ := edit.New.([]any)
+		return "servers on " + serversText(servers)
+	case slices.Equal(path, plan.Path{"spec", "http"}):
+		rules, _ := edit.New.([]any)
+		return rulesText(rules)
 	case edit.New == nil:
 		return fmt.Sprintf("remove %s", path)
 	default:
@@ -188,6 +194,10 @@ func servicePortText(port map[string]any) string {
 func gatewayText(object *unstructured.Unstructured) string {
 	selector, _, _ := unstructured.NestedStringMap(object.Object, "spec", "selector")
 	servers, _, _ := unstructured.NestedSlice(object.Object, "spec", "servers")
+	return serversText(servers) + ", on pods " + keyValues(selector)
+}
+
+func serversText(servers []any) string {
 	texts := make([]string, 0, len(servers))
 	for _, server := range servers {
 		fields, _ := server.(map[string]any)
@@ -198,18 +208,22 @@ func gatewayText(object *unstructured.Unstructured) string {
 		}
 		texts = append(texts, text)
 	}
-	return strings.Join(texts, "; ") + ", on pods " + keyValues(selector)
+	return strings.Join(texts, "; ")
 }
 
 func virtualServiceText(object *unstructured.Unstructured) string {
 	hosts, _, _ := unstructured.NestedStringSlice(object.Object, "spec", "hosts")
 	rules, _, _ := unstructured.NestedSlice(object.Object, "spec", "http")
+	return fmt.Sprintf("hosts %s, %s", strings.Join(hosts, ", "), rulesText(rules))
+}
+
+func rulesText(rules []any) string {
 	targets := make([]string, 0, len(rules))
 	for _, rule := range rules {
 		fields, _ := rule.(map[string]any)
 		targets = append(targets, ruleText(fields))
 	}
-	return fmt.Sprintf("hosts %s, %s", strings.Join(hosts, ", "), strings.Join(targets, "; "))
+	return strings.Join(targets, "; ")
 }
 
 func ruleText(rule map[string]any) string {
