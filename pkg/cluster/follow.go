@@ -17,7 +17,8 @@ import (
 const watchPause = time.Second
 
 // follow calls judge with an object of a built-in kind as it is now and after each change, until judge says that it is done,
-// or gives an error, or the context ends. Watches that the server closes, as it does from time to time, are begun again.
+// or gives an error, or the context ends. Watches that the server closes, as it does from time to time, are begun again; where
+// the user may not watch, the object is read each second.
 func (c *Client) follow(ctx context.Context, kind mesh.Kind, name types.NamespacedName, judge func(mesh.Object) (done bool, err error)) error {
 	for {
 		begun := time.Now()
@@ -43,9 +44,11 @@ func (c *Client) follow(ctx context.Context, kind mesh.Kind, name types.Namespac
 			}
 			return err
 		})
+		_, forbidden := errors.AsType[*Forbidden](err)
 		switch {
 		case errors.Is(err, errDone):
 			return nil
+		case forbidden: // who may read it may look again
 		case !errors.Is(err, errWatchEnded) && !errors.Is(err, errWatchExpired):
 			return err
 		}

@@ -219,6 +219,21 @@ func TestWaitPortOpen(t *testing.T) {
 	assert.EqualError(t, f.client.WaitPortOpen(ctx, name, 9000), "the time limit was reached while waiting for port 9000 of Service test/server to be opened")
 }
 
+// Who may read the Service and not watch it waits all the same.
+func TestWaitPortOpenWithoutWatch(t *testing.T) {
+	f := newFakeServer(t)
+	looks := 0
+	f.on("GET "+servicePath, func(w http.ResponseWriter, r *http.Request) {
+		ports := "{port: 80}"
+		if looks++; looks > 1 {
+			ports = "{port: 8000}"
+		}
+		reply(`{apiVersion: v1, kind: Service, metadata: {name: server, namespace: test, resourceVersion: "1"}, spec: {ports: [`+ports+`]}}`)(w, r)
+	})
+	f.on("GET /api/v1/namespaces/test/services", mayNotDo("watch", "services", ""))
+	require.NoError(t, f.client.WaitPortOpen(t.Context(), types.NamespacedName{Namespace: "test", Name: "server"}, 8000))
+}
+
 func TestRecordEvent(t *testing.T) {
 	f := newFakeServer(t)
 	object := &apps.Deployment{ObjectMeta: metav1.ObjectMeta{Name: "server", Namespace: "test", UID: "u"}}

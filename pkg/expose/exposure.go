@@ -36,11 +36,23 @@ func ExposureOf(result *Result, snapshot *mesh.Snapshot) Exposure {
 	target := "localhost:" + strconv.Itoa(int(result.Port))
 	if len(exposure.Addresses) > 0 {
 		target = exposure.Addresses[0]
-	} else if len(services) > 0 {
-		exposure.Forward = fmt.Sprintf("kubectl port-forward -n %s service/%s %d", gateway.Namespace, mainService(services).Name, result.Port)
+	} else if len(gateway.Services) > 0 || gateway.Template.Spec.HostNetwork {
+		exposure.Forward = fmt.Sprintf("kubectl port-forward -n %s %s %d", gateway.Namespace, forwardTo(gateway, services), result.Port)
 	}
 	exposure.Command = grpcurl(result, target)
 	return exposure
+}
+
+// forwardTo is what leads to the gateway's pods: a Service, or where there is none their workload.
+func forwardTo(gateway *mesh.GatewayWorkload, services []*core.Service) string {
+	switch {
+	case len(services) > 0:
+		return "service/" + mainService(services).Name
+	case gateway.Workload != nil:
+		return strings.ToLower(string(gateway.Workload.Key.Kind)) + "/" + gateway.Name()
+	default:
+		return "pod/" + gateway.Name()
+	}
 }
 
 // servicesWithPort are those of the gateway's Services that open the port; all of them where none does yet.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
@@ -50,7 +51,13 @@ func (b *builder) relyOnNamespaceLabel() error {
 // labelForInjection plans the label, on the namespace or on the pod template, that an existing webhook selects.
 func (b *builder) labelForInjection() error {
 	if len(b.snapshot.Injectors()) == 0 {
-		if reason, unknown := b.snapshot.Unknown(mesh.KindWebhook, "", ""); unknown {
+		reason, unknown := b.snapshot.Unknown(mesh.KindWebhook, "", "")
+		if unknown && b.allHaveProxies() {
+			b.note("Which pods this mesh's injector selects cannot be seen (%s); those of %s all have a proxy, and are taken to get one again",
+				reason, argumentOf(b.workload))
+			return nil
+		}
+		if unknown {
 			return refuse("Ask for that permission, or say the label that your mesh wants: label the namespace yourself, then use --inject=none",
 				"which label this mesh's injector selects cannot be seen: %s", reason)
 		}
@@ -61,6 +68,15 @@ func (b *builder) labelForInjection() error {
 		return b.labelTemplate()
 	}
 	return b.labelNamespace()
+}
+
+// allHaveProxies says that the workload has pods, all with a proxy of the revision asked for.
+func (b *builder) allHaveProxies() bool {
+	pods := b.snapshot.PodsOf(b.workload)
+	return len(pods) > 0 && !slices.ContainsFunc(pods, func(pod *core.Pod) bool {
+		proxy, has := mesh.ProxyOf(pod)
+		return !has || b.intent.Revision != "" && proxy.Revision != b.intent.Revision
+	})
 }
 
 // asksByTemplate says that the workload asks for a proxy by labels of its own, with values that no webhook selects: there

@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
@@ -55,13 +56,22 @@ func (e *editing) fileChanges() ([]FileChange, error) {
 }
 
 // Render is everything that the files hold as one YAML stream, with the plan's changes made and the objects that it creates at
-// the end. Comments are kept. Files of a directory that are no manifests are left out.
+// the end, but new Namespaces at the beginning: what is applied after them is in them. Comments are kept. Files of a directory
+// that are no manifests are left out.
 func (m *Manifests) Render(p plan.Plan) ([]byte, error) {
 	e, err := m.edit(p.Changes)
 	if err != nil {
 		return nil, err
 	}
 	var stream []byte
+	var created []creation
+	for _, creation := range e.created {
+		if creation.object.GetKind() == string(mesh.KindNamespace) {
+			stream = appendDocument(stream, documentOf(creation.object, creation.beside))
+		} else {
+			created = append(created, creation)
+		}
+	}
 	for _, f := range m.files {
 		if f.passedOver {
 			continue
@@ -70,7 +80,7 @@ func (m *Manifests) Render(p plan.Plan) ([]byte, error) {
 			stream = appendToStream(stream, e.text(d))
 		}
 	}
-	for _, creation := range e.created {
+	for _, creation := range created {
 		stream = appendDocument(stream, documentOf(creation.object, creation.beside))
 	}
 	return stream, nil

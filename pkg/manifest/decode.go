@@ -23,6 +23,8 @@ type object struct {
 	key   mesh.Key
 	typed mesh.Object
 	line  int
+	// namespaceGiven says that the manifest does not say its namespace.
+	namespaceGiven bool
 }
 
 // notKubernetes is said of YAML that is something else: the values of a chart, a workflow.
@@ -126,6 +128,7 @@ func (d *document) identify(found object, typed mesh.Object, node *yaml.Node, me
 	case kind.Info().ClusterScoped:
 		typed.SetNamespace("")
 	case typed.GetNamespace() == "":
+		found.namespaceGiven = true
 		typed.SetNamespace(namespace)
 	}
 	found.key, found.typed = mesh.KeyOf(typed), typed

@@ -35,6 +35,9 @@ func (m *Manifests) Has(change plan.Change) bool {
 	return there
 }
 
+// SaysNamespace says whether the object's manifest says its namespace, which else is the one that Load was given.
+func (m *Manifests) SaysNamespace(key mesh.Key) bool { return !m.places[key].namespaceGiven }
+
 func keyOf(u *unstructured.Unstructured) mesh.Key {
 	kind, _ := mesh.KindOf(u.GroupVersionKind().GroupKind())
 	return mesh.Key{Kind: kind, Namespace: u.GetNamespace(), Name: u.GetName()}

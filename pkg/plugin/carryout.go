@@ -68,16 +68,24 @@ func (c *carryOut) rehearse(ctx context.Context) (cluster.CheckResult, error) {
 }
 
 // ask shows nothing itself: the plan has been shown. It is an error to answer anything but yes.
-func (c *carryOut) ask() error {
+func (c *carryOut) ask(ctx context.Context) error {
 	if !c.write.interactive {
 		return nil
 	}
 	fmt.Fprint(c.streams.Err, "Go ahead? [y/N] ")
-	answer, _ := bufio.NewReader(c.streams.In).ReadString('\n')
-	switch strings.ToLower(strings.TrimSpace(answer)) {
-	case "y", "yes":
-		return nil
-	default:
+	answer := make(chan string, 1)
+	go func() {
+		line, _ := bufio.NewReader(c.streams.In).ReadString('\n')
+		answer <- strings.ToLower(strings.TrimSpace(line))
+	}()
+	select {
+	case <-ctx.Done():
+		fmt.Fprintln(c.streams.Err)
+		return ctx.Err()
+	case given := <-answer:
+		if given == "y" || given == "yes" {
+			return nil
+		}
 		return errors.New("not confirmed: nothing was written")
 	}
 }
@@ -139,8 +147,9 @@ func (c *carryOut) progress(event cluster.Event) {
 // gateway's port.
 func (c *carryOut) await(ctx context.Context, stage []plan.Change) error {
 	for _, workload := range c.rollouts {
-		if !slices.ContainsFunc(stage, func(change plan.Change) bool { return isFor(change, workload) }) {
-			continue
+		begins := func(change plan.Change) bool { return isFor(change, workload) }
+		if slices.ContainsFunc(c.plan.Changes, begins) && !slices.ContainsFunc(stage, begins) {
+			continue // another stage begins it; a rollout that none begins is under way
 		}
 		options := cluster.RolloutOptions{
 			Progress: func(line string) { fmt.Fprintf(c.streams.Err, "%s: %s\n", workload, line) },

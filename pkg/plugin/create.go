@@ -160,7 +160,7 @@ func (f *createFlags) toOptions(streams report.Streams, clients *factory, comman
 func (f *createFlags) toIntent(command *cobra.Command, arguments []string, offline bool) (expose.Intent, error) {
 	intent := expose.Intent{
 		Service: f.service, PortFix: expose.PortFix(f.portFix), Inject: expose.Inject(f.inject), Restart: expose.Restart(f.restart),
-		Revision: f.revision, Gateway: f.gateway, OpenGatewayPort: f.openGatewayPort, Hosts: f.hosts, GRPCServices: f.grpcServices,
+		Revision: f.revision, Gateway: f.gateway, OpenGatewayPort: f.openGatewayPort, Hosts: eachOnce(f.hosts), GRPCServices: eachOnce(f.grpcServices),
 		TLSSecret: f.tlsSecret, TLSMutual: f.tlsMutual, Port: f.port, Offline: offline,
 	}
 	var err error

@@ -1,9 +1,15 @@
 package plugin
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/yaml"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest"
@@ -27,7 +33,10 @@ func (o *createOptions) runOnFiles() error {
 	if err != nil {
 		return err
 	}
-	warnings, err := review(snapshot, result)
+	if !manifests.SaysNamespace(result.Workload.Key) && o.clients.connection.overrides.Context.Namespace == "" {
+		fmt.Fprintf(o.streams.Err, "note: The files do not say a namespace: took %s; -n says another one\n", o.intent.Namespace)
+	}
+	warnings, err := o.review(snapshot, result)
 	if err != nil {
 		return err
 	}
@@ -54,15 +63,47 @@ func (o *createOptions) printFiles(manifests *manifest.Manifests, result *expose
 		return report.Diff(o.streams.Out, differences, o.streams.OutColour)
 	case o.write.output == "plan":
 		return report.PlanJSON(o.streams.Out, report.PlanReport{Plan: result.Plan, DryRun: true})
-	case o.write.output == "" || o.write.output == "yaml":
-		text, err := manifests.Render(result.Plan)
-		if err != nil {
-			return err
-		}
+	}
+	text, err := manifests.Render(result.Plan)
+	if err != nil {
+		return err
+	}
+	if o.write.output == "" || o.write.output == "yaml" {
 		_, err = o.streams.Out.Write(text)
 		return err
-	default:
-		return report.PlanManifests(o.streams.Out, result.Plan, o.write.output)
+	}
+	objects, err := objectsOf(text)
+	if err != nil {
+		return err
+	}
+	return report.Objects(o.streams.Out, objects, o.write.output)
+}
+
+// objectsOf are the objects of a YAML stream, those of lists too.
+func objectsOf(stream []byte) ([]*unstructured.Unstructured, error) {
+	var objects []*unstructured.Unstructured
+	decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(stream), len(stream)+1)
+	for {
+		object := &unstructured.Unstructured{}
+		err := decoder.Decode(&object.Object)
+		switch {
+		case errors.Is(err, io.EOF):
+			return objects, nil
+		case err != nil:
+			return nil, err
+		case len(object.Object) == 0:
+			continue
+		case !object.IsList():
+			objects = append(objects, object)
+			continue
+		}
+		err = object.EachListItem(func(item runtime.Object) error {
+			objects = append(objects, item.(*unstructured.Unstructured))
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"fmt"
+	"io"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -27,12 +28,9 @@ func afterOf(differences []report.Difference) []*unstructured.Unstructured {
 
 // printResult says how things stand after create: the address, a line to try, and what is still wrong on the path.
 func (o *createOptions) printResult(snapshot *mesh.Snapshot, result *expose.Result, exposure expose.Exposure, findings []checks.Finding) error {
-	switch o.write.output {
-	case "":
-	case "plan":
-		return report.PlanJSON(o.streams.Out, report.PlanReport{Plan: result.Plan, Exposure: exposure})
-	default:
-		return report.PlanManifests(o.streams.Out, result.Plan, o.write.output)
+	if o.write.output != "" {
+		printFindings(o.streams.Err, findings)
+		return o.printPlan(result, exposure)
 	}
 	w := o.streams.Out
 	fmt.Fprintf(w, "%s is exposed: %s\n\n", result.Workload.Key, podsText(snapshot, result.Workload.Key))
@@ -44,6 +42,24 @@ func (o *createOptions) printResult(snapshot *mesh.Snapshot, result *expose.Resu
 	fmt.Fprintf(w, "  host     %s\n", hostsLine(exposure.Hosts))
 	fmt.Fprintf(w, "  try      %s\n", exposure.Command)
 	fmt.Fprintf(w, "  undo     %s\n", undoCommand(result.Workload))
+	printFindings(w, findings)
+	return nil
+}
+
+// printPlan prints what was done, for machines; nothing without -o.
+func (o *createOptions) printPlan(result *expose.Result, exposure any) error {
+	switch o.write.output {
+	case "":
+		return nil
+	case "plan":
+		return report.PlanJSON(o.streams.Out, report.PlanReport{Plan: result.Plan, Exposure: exposure})
+	default:
+		return report.PlanManifests(o.streams.Out, result.Plan, o.write.output)
+	}
+}
+
+// printFindings prints what is wrong on the path: errors and warnings.
+func printFindings(w io.Writer, findings []checks.Finding) {
 	printed := false
 	for _, finding := range findings {
 		if !finding.Level.AtLeast(checks.Warning) {
@@ -55,7 +71,6 @@ func (o *createOptions) printResult(snapshot *mesh.Snapshot, result *expose.Resu
 		}
 		fmt.Fprintf(w, "  %s %s\n", finding.Level, findingText(finding))
 	}
-	return nil
 }
 
 func hostsLine(hosts []string) string {

@@ -42,14 +42,14 @@ func (o *createOptions) run(ctx context.Context) error {
 	if err != nil {
 		return withGaps(err, loaded)
 	}
-	warnings, err := review(loaded.Snapshot, result)
+	warnings, err := o.review(loaded.Snapshot, result)
 	if err != nil {
 		return err
 	}
 	if len(loaded.Gaps) > 0 {
 		result.Plan.Notes = append(result.Plan.Notes, gapsText(loaded.Gaps))
 	}
-	for _, warning := range o.withoutAsked(warnings) {
+	for _, warning := range warnings {
 		result.Plan.Notes = append(result.Plan.Notes, "still, afterwards: "+findingText(warning))
 	}
 	rights, err := (<-access)()
@@ -80,7 +80,7 @@ func (o *createOptions) carryOut(ctx context.Context, client *cluster.Client, ri
 		}
 		return o.dryRunAnswer(result)
 	}
-	if err := doing.ask(); err != nil {
+	if err := doing.ask(ctx); err != nil {
 		return err
 	}
 	if err := doing.apply(ctx); err != nil {
@@ -192,7 +192,7 @@ func (o *createOptions) dryRunAnswer(result *expose.Result) error {
 func (o *createOptions) confirm(ctx context.Context, client *cluster.Client, result *expose.Result) error {
 	if !o.write.wait {
 		fmt.Fprintf(o.streams.Err, "not waited for, and not confirmed: see %s status %s\n", name, argumentOf(result.Workload.Key))
-		return nil
+		return o.printPlan(result, nil)
 	}
 	loaded, err := loadPath(ctx, client, result.Workload.Namespace())
 	switch {

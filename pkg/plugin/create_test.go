@@ -84,6 +84,10 @@ func TestCreateOptions(t *testing.T) {
 				i.Hosts, i.GRPCServices = []string{"a.example.com", "*.b.example.com"}, []string{"shop.v1.Orders", "Echo"}
 			}),
 		},
+		"hosts and services twice": {
+			[]string{"deployment/server", "--host", "a.example.com", "--host", "a.example.com", "--grpc-service", "Echo", "--grpc-service", "Echo"},
+			with(func(i *expose.Intent) { i.Hosts, i.GRPCServices = []string{"a.example.com"}, []string{"Echo"} }),
+		},
 		"tls": {
 			[]string{"deployment/server", "--tls-secret", "cert", "--tls-mutual"},
 			with(func(i *expose.Intent) { i.TLSSecret, i.TLSMutual = "cert", true }),
@@ -167,6 +171,7 @@ func TestCreateRefusesFlags(t *testing.T) {
 		{[]string{"server", "--exit-code"}, "--exit-code goes with --dry-run"},
 		{[]string{"server", "--verify", "--dry-run"}, "--verify calls what has been exposed: not with --dry-run, --wait=false, --output or -f"},
 		{[]string{"server", "--interactive"}, "--interactive needs a terminal to ask on"},
+		{[]string{"-f", "a.yaml", "--interactive"}, "--interactive asks before anything is written, and with files nothing is"},
 		{[]string{"server", "--interactive", "--dry-run"}, "either --interactive or --dry-run, not both"},
 		{[]string{"server", "--timeout", "0s"}, "--timeout=0s: must be more than nothing, as 5m"},
 		{[]string{"server", "--field-manager", ""}, `--field-manager="" is not a name for a field manager`},

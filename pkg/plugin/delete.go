@@ -110,14 +110,25 @@ func (o *deleteOptions) run(ctx context.Context) error {
 		return err
 	}
 	if removal.Plan.Empty() {
-		fmt.Fprintf(o.streams.Out, "%s: nothing to take back\n", o.workload)
-		printNotes(o.streams, removal.Plan.Notes)
-		if len(loaded.Gaps) > 0 {
-			fmt.Fprintln(o.streams.Err, gapsText(loaded.Gaps))
-		}
-		return nil
+		return o.nothingToTakeBack(loaded, removal)
 	}
 	return o.carryOut(ctx, client, rights, loaded.Snapshot, removal)
+}
+
+// nothingToTakeBack says so; a workload that is not there is more likely a slip.
+func (o *deleteOptions) nothingToTakeBack(loaded *cluster.Loaded, removal *expose.Removal) error {
+	if _, err := expose.FindWorkload(loaded.Snapshot, o.workload.Kind, o.workload.Namespace, o.workload.Name); err != nil {
+		return withGaps(err, loaded)
+	}
+	if len(loaded.Gaps) > 0 {
+		fmt.Fprintln(o.streams.Err, gapsText(loaded.Gaps))
+	}
+	if o.write.output != "" {
+		return o.printPlan(removal)
+	}
+	fmt.Fprintf(o.streams.Out, "%s: nothing to take back\n", o.workload)
+	printNotes(o.streams, removal.Plan.Notes)
+	return nil
 }
 
 // load reads what may carry a mark of create.
@@ -171,7 +182,7 @@ func (o *deleteOptions) carryOut(ctx context.Context, client *cluster.Client, ri
 	if o.write.dryRun == dryRunServer {
 		return o.dryRunAnswer()
 	}
-	if err := doing.ask(); err != nil {
+	if err := doing.ask(ctx); err != nil {
 		return err
 	}
 	if err := doing.apply(ctx); err != nil {
@@ -182,10 +193,22 @@ func (o *deleteOptions) carryOut(ctx context.Context, client *cluster.Client, ri
 			fmt.Fprintln(o.streams.Err, "note: "+note)
 		}
 	}
-	if o.write.output == "" {
-		fmt.Fprintln(o.streams.Out, takenBack(o.workload, removal))
+	if o.write.output != "" {
+		return o.printPlan(removal)
 	}
+	fmt.Fprintln(o.streams.Out, takenBack(o.workload, removal))
 	return nil
+}
+
+// printPlan prints for machines what is, or was, taken back.
+func (o *deleteOptions) printPlan(removal *expose.Removal) error {
+	if o.write.output == "plan" {
+		return report.PlanJSON(o.streams.Out, report.PlanReport{Plan: removal.Plan, DryRun: o.write.dryRun != dryRunNone})
+	}
+	if o.write.dryRun != dryRunNone {
+		printNotes(o.streams, removal.Plan.Notes)
+	}
+	return report.PlanManifests(o.streams.Out, removal.Plan, o.write.output)
 }
 
 // takenBack is what a delete that went through leaves.
@@ -201,13 +224,13 @@ func takenBack(workload mesh.Key, removal *expose.Removal) string {
 }
 
 func (o *deleteOptions) show(removal *expose.Removal) error {
-	switch o.write.output {
-	case "plan":
-		return report.PlanJSON(o.streams.Out, report.PlanReport{Plan: removal.Plan, DryRun: o.write.dryRun != dryRunNone})
-	case "":
-	default:
+	switch {
+	case o.write.output == "":
+	case o.write.dryRun == dryRunNone:
 		printNotes(o.streams, removal.Plan.Notes)
-		return report.PlanManifests(o.streams.Out, removal.Plan, o.write.output)
+		return nil
+	default:
+		return o.printPlan(removal)
 	}
 	fmt.Fprintf(o.streams.Out, "To take back what create did for %s:\n\n", o.workload)
 	if err := report.PlanText(o.streams.Out, removal.Plan, o.streams.OutColour); err != nil {

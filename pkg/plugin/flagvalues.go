@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -82,6 +83,17 @@ func hostFlags(hosts []string) error {
 		}
 	}
 	return nil
+}
+
+// eachOnce leaves out what is there twice; nil stays nil.
+func eachOnce(values []string) []string {
+	var once []string
+	for _, value := range values {
+		if !slices.Contains(once, value) {
+			once = append(once, value)
+		}
+	}
+	return once
 }
 
 // grpcServiceName is package.Service as the path of a call has it, without the slashes around it.

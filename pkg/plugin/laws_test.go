@@ -88,7 +88,7 @@ func TestCreateTrustsTheController(t *testing.T) {
 	result, err := expose.Build(intent, snapshot)
 	require.NoError(t, err)
 	assert.Equal(t, &mesh.Key{Kind: mesh.KindService, Namespace: "istio-system", Name: "istio-ingressgateway"}, result.AwaitPort)
-	warnings, err := review(snapshot, result)
+	warnings, err := (&createOptions{intent: intent}).review(snapshot, result)
 	require.NoError(t, err)
 	assert.Empty(t, warnings)
 }
@@ -106,7 +106,7 @@ func createOn(t *testing.T, name string, snapshot *mesh.Snapshot, workload *mesh
 	if err != nil {
 		return "refused: " + firstLine(err)
 	}
-	warnings, err := review(snapshot, result)
+	warnings, err := (&createOptions{intent: intent}).review(snapshot, result)
 	if err != nil {
 		return "refused: " + strings.ReplaceAll(strings.Join(ids(err), " "), "\n", " ")
 	}

@@ -15,7 +15,7 @@ var passingStates = []string{"GX110", "GX202", "GX416", "GX806"}
 
 // review judges the mesh as the plan leaves it. An error on the way of the calls refuses the plan, because they would not
 // arrive: it is something that create does not change, as a policy that keeps the gateway out. Warnings are told.
-func review(snapshot *mesh.Snapshot, result *expose.Result) (warnings []checks.Finding, err error) {
+func (o *createOptions) review(snapshot *mesh.Snapshot, result *expose.Result) (warnings []checks.Finding, err error) {
 	after, err := expose.After(snapshot, result)
 	if err != nil {
 		return nil, err
@@ -25,7 +25,7 @@ func review(snapshot *mesh.Snapshot, result *expose.Result) (warnings []checks.F
 		Next: "Put this right first (kubectl grpcexpose lint explains and fixes much of it), or silence a finding that you know better about" +
 			" with the annotation " + checks.IgnoreAnnotation + " on its object",
 	}
-	for _, finding := range onExposedPath(after, result) {
+	for _, finding := range o.withoutAsked(onExposedPath(after, result)) {
 		switch {
 		case finding.Level == checks.Error && !slices.Contains(passingStates, finding.ID):
 			refusal.Choices = append(refusal.Choices, findingText(finding))

@@ -68,6 +68,8 @@ func (f *writeFlags) toOptions(streams report.Streams, offline bool) (writeOptio
 		return options, usage("either --diff or --output, not both")
 	case f.interactive && f.dryRun != dryRunNone:
 		return options, usage("either --interactive or --dry-run, not both")
+	case f.interactive && offline:
+		return options, usage("--interactive asks before anything is written, and with files nothing is")
 	case f.interactive && !streams.InTerminal:
 		return options, usage("--interactive needs a terminal to ask on")
 	case offline && f.dryRun == dryRunServer:
