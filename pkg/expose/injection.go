@@ -199,8 +199,7 @@ func (b *builder) rollOutTemplate() error {
 func (b *builder) labelOffline() error {
 	if b.workload.Template.Annotations[mesh.LabelInject] == "false" ||
 		b.workload.Template.Labels[mesh.LabelInject] == "false" && b.intent.Inject != InjectWorkload {
-		return refuse("Change that in the workload, or go on without a proxy in the pods with --inject=none (the gateway balances all the same)",
-			"no label makes an injector select the pods of %s: its pod template has %s=false", b.workload.Key, mesh.LabelInject)
+		return b.notInjectable(fmt.Sprintf("the annotation %s of its pod template is \"false\"", mesh.LabelInject))
 	}
 	name := b.workload.Namespace()
 	namespace, ok := b.snapshot.Namespaces().Get("", name)

@@ -20,13 +20,20 @@ func (b *builder) chooseLabel(labels []mesh.InjectionLabel) (mesh.InjectionLabel
 	}
 	switch {
 	case len(labels) == 0:
-		injection := b.snapshot.InjectionOf(b.workload)
-		return mesh.InjectionLabel{}, refuse("Change that in the workload, or go on without a proxy in the pods with --inject=none (the gateway balances all the same)",
-			"no label makes an injector select the pods of %s: %s", b.workload.Key, injection.Reason)
+		return mesh.InjectionLabel{}, b.notInjectable(b.snapshot.InjectionOf(b.workload).Reason)
 	case labels[0].Key != mesh.LabelRevision || sameRevision(labels):
 		return labels[0], nil
 	}
 	return mesh.InjectionLabel{}, refuse("Say which one: --revision NAME", "the mesh has several revisions that could inject %s:", b.workload.Key).choices(revisionChoices(labels))
+}
+
+// notInjectable refuses a workload that no label gets a proxy; reason says why, where the workload itself does not ask for none.
+func (b *builder) notInjectable(reason string) error {
+	if b.workload.Template.Labels[mesh.LabelInject] == "false" {
+		reason = fmt.Sprintf("its pod template has the label %s=false", mesh.LabelInject)
+	}
+	return refuse("Change that in the workload, or go on without a proxy in the pods with --inject=none (the gateway balances all the same)",
+		"no label makes an injector select the pods of %s: %s", b.workload.Key, reason)
 }
 
 func sameRevision(labels []mesh.InjectionLabel) bool {

@@ -154,8 +154,20 @@ func (b *builder) useNamedGateway() error {
 		servers = append(servers, line)
 	}
 	return refuse("Choose --port and --host to fit one of its servers, or leave --gateway out to get a Gateway of its own",
-		"Gateway %s/%s has no HTTP server on port %d that takes %s from namespace %s; it has:", gateway.Namespace, gateway.Name,
-		b.result.Port, hostsText(b.result.Hosts), b.workload.Namespace()).choices(servers)
+		"Gateway %s/%s has no %s on port %d that takes %s from namespace %s; it has:", gateway.Namespace, gateway.Name,
+		b.serverText(), b.result.Port, hostsText(b.result.Hosts), b.workload.Namespace()).choices(servers)
+}
+
+// serverText is the kind of server that is asked for.
+func (b *builder) serverText() string {
+	switch {
+	case b.intent.TLSSecret == "":
+		return "HTTP server"
+	case b.intent.TLSMutual:
+		return "HTTPS server of mode MUTUAL with Secret " + b.intent.TLSSecret
+	default:
+		return "HTTPS server of mode SIMPLE with Secret " + b.intent.TLSSecret
+	}
 }
 
 func hostsText(hosts []string) string {
