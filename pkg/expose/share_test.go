@@ -126,3 +126,43 @@ func TestRestartedSince(t *testing.T) {
 	s.snapshot = s.snapshot.With(mesh.Change{Put: []mesh.Object{deployment}})
 	assert.Contains(t, strings.Join(s.delete("server").Plan.Notes, "\n"), "kubectl rollout restart deployment/server -n test")
 }
+
+// What somebody has given back since is left as it is, without a word.
+func TestGivenBackSince(t *testing.T) {
+	s := newSharing(t)
+	before := withoutPods(t, s.snapshot)
+	s.create("server", nil)
+	namespace, _ := s.snapshot.Namespaces().Get("", "test")
+	namespace = namespace.DeepCopy()
+	delete(namespace.Labels, mesh.LabelInjection)
+	s.snapshot = s.snapshot.With(mesh.Change{Put: []mesh.Object{namespace}})
+	assert.Empty(t, s.delete("server").Plan.Notes)
+	assert.Equal(t, before, withoutPods(t, s.snapshot))
+}
+
+// The pods of a workload that was paused since are not waited for.
+func TestDeleteOfPausedWorkload(t *testing.T) {
+	s := newSharing(t)
+	s.create("server", nil)
+	deployment, _ := s.snapshot.Deployments().Get("test", "server")
+	deployment = deployment.DeepCopy()
+	deployment.Spec.Paused = true
+	s.snapshot = s.snapshot.With(mesh.Change{Put: []mesh.Object{deployment}})
+	removal := s.delete("server")
+	assert.Empty(t, removal.Rollouts)
+	assert.Contains(t, strings.Join(removal.Plan.Notes, "\n"), "Deployment test/server is paused: its pods stay as they are until it is resumed")
+}
+
+// While the injector is down no pods are made anew, whether by a restart or by a label of their template.
+func TestInjectorDown(t *testing.T) {
+	s := newSharing(t)
+	for _, slice := range s.snapshot.EndpointSlices().In("istio-system") {
+		slice = slice.DeepCopy()
+		for i := range slice.Endpoints {
+			slice.Endpoints[i].Conditions.Ready = new(bool)
+		}
+		s.snapshot = s.snapshot.With(mesh.Change{Put: []mesh.Object{slice}})
+	}
+	s.refuses("server", nil, "go on without a restart: --restart=none")
+	s.refuses("server", func(intent *expose.Intent) { intent.Inject = expose.InjectWorkload }, "leave injection as it is: --inject=none")
+}
