@@ -75,7 +75,30 @@ func isForMeshOnly(p *Pass, vs *networking.VirtualService, host string) bool {
 		return false
 	}
 	full := mesh.ResolveHost(host, vs.Namespace)
-	return strings.HasPrefix(full, "*") || !isHostMissing(p, full)
+	if strings.HasPrefix(full, "*") {
+		return mayCoverMeshHost(p, full)
+	}
+	return !isHostMissing(p, full)
+}
+
+// mayCoverMeshHost says that a wildcard covers a Service or a host of a ServiceEntry, or could cover one unseen.
+// Source: Istio's pilot/pkg/model/virtualservice.go (SelectVirtualServices): a sidecar takes the VirtualServices whose hosts
+// match those of its services.
+func mayCoverMeshHost(p *Pass, wildcard string) bool {
+	for _, service := range p.Services().All() {
+		if mesh.HostMatches(wildcard, mesh.ServiceHost(service)) {
+			return true
+		}
+	}
+	for _, entry := range p.ServiceEntries().All() {
+		if slices.ContainsFunc(entry.Spec.Hosts, func(host string) bool { return mesh.HostMatches(wildcard, host) }) {
+			return true
+		}
+	}
+	if mesh.HostMatches(wildcard, "*.svc.cluster.local") && !p.Missing(mesh.KindService, "", "") {
+		return true
+	}
+	return !p.Missing(mesh.KindServiceEntry, "", "")
 }
 
 // isHostMissing says that a full host name is neither a Service nor a ServiceEntry, and could not be one unseen.
