@@ -123,14 +123,20 @@ func (m routeMatch) narrowing() []string {
 	return conditions
 }
 
-// takenPrefix is a prefix all of whose paths the match takes; ok is false for an exact path, and for a regular expression
-// that is more than a literal beginning and ".*".
+// takenPrefix is a prefix all of whose gRPC calls the match takes; ok is false for an exact path, and for a regular expression
+// that is more than a literal beginning and ".*", or ".+" behind a slash or dot, with which no path of a call ends. Envoy matches
+// the whole path, so that "^" and "$" add nothing.
 func (m routeMatch) takenPrefix() (prefix string, ok bool) {
 	switch m.kind {
 	case pathPrefix:
 		return m.path, true
 	case pathRegex:
-		beginning, open := strings.CutSuffix(m.path, ".*")
+		whole := strings.TrimSuffix(strings.TrimPrefix(m.path, "^"), "$")
+		beginning, open := strings.CutSuffix(whole, ".*")
+		if !open {
+			beginning, open = strings.CutSuffix(whole, ".+")
+			open = open && (strings.HasSuffix(beginning, "/") || strings.HasSuffix(beginning, "."))
+		}
 		// An unescaped dot takes any character, so also the dot.
 		literal := strings.ReplaceAll(beginning, `\.`, ".")
 		if open && regexp.QuoteMeta(literal) == strings.ReplaceAll(literal, ".", `\.`) {
@@ -145,7 +151,7 @@ func (m routeMatch) literalBeginning() string {
 	if m.kind != pathRegex {
 		return m.path
 	}
-	expression, err := regexp.Compile(m.path)
+	expression, err := regexp.Compile(strings.TrimPrefix(m.path, "^"))
 	if err != nil {
 		return ""
 	}
