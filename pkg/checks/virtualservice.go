@@ -77,12 +77,12 @@ func (x *subsetIndex) defining(host, subset string) []*networking.DestinationRul
 }
 
 // hiddenFrom are those of the rules that a gateway's namespace would use, were they exported to it: they stand in the
-// Service's namespace or the root namespace.
+// Service's namespace or the root namespace. A rule with a workloadSelector is for its own namespace, whatever its exportTo.
 func hiddenFrom(p *Pass, gatewayNamespace, serviceNamespace string, rules []*networking.DestinationRule) []*networking.DestinationRule {
 	var hidden []*networking.DestinationRule
 	for _, rule := range rules {
 		looked := rule.Namespace == serviceNamespace || rule.Namespace == p.RootNamespace()
-		if looked && !p.DestinationRuleVisibleTo(rule, gatewayNamespace) {
+		if looked && rule.Spec.GetWorkloadSelector() == nil && !p.DestinationRuleVisibleTo(rule, gatewayNamespace) {
 			hidden = append(hidden, rule)
 		}
 	}
