@@ -16,58 +16,107 @@ type UnreachableRule struct {
 	By *HTTPRule
 }
 
-// UnreachableRules are those of one VirtualService, whichever gateway it is bound to: a rule that is only for some gateways,
-// ports or callers hides no rule that is for others.
+// UnreachableRules are those of one VirtualService, wherever its calls come from: a rule that is only for some gateways, ports
+// or callers hides no rule that is for others.
 // Source: Istio's pilot/pkg/networking/core/route/route.go (BuildHTTPRoutesForVirtualService): rules keep their order, and
 // Envoy takes the first route that matches.
 func (s *Snapshot) UnreachableRules(vs *networking.VirtualService) []UnreachableRule {
+	rules := s.HTTPRules(vs)
+	reached, by := map[*HTTPRule]bool{}, map[*HTTPRule]*HTTPRule{}
+	for _, from := range s.arrivals(vs) {
+		from.reach(rules, reached, by)
+	}
 	var unreachable []UnreachableRule
-	ahead, position := newCoverage(), 0
-	for _, rule := range s.HTTPRules(vs) {
-		var by *HTTPRule
-		reached := false
-		for _, place := range matchPlaces(rule.Spec) {
-			route := &GatewayRoute{Holder: rule.Holder, Match: place, Spec: rule.Spec, rule: rule, position: position}
-			route.match = routeMatchOf(route.MatchSpec())
-			route.match.conditions = append(route.match.conditions, audienceOf(route.MatchSpec(), rule.Holder.Namespace)...)
-			if cover := ahead.covering(route.match); cover != nil && cover.rule != rule {
-				if by == nil {
-					by = cover.rule
-				}
-				continue
-			}
-			reached = true
-			ahead.add(route)
-			position++
-		}
-		if !reached && by != nil {
-			unreachable = append(unreachable, UnreachableRule{Rule: rule, By: by})
+	for _, rule := range rules {
+		if !reached[rule] && by[rule] != nil {
+			unreachable = append(unreachable, UnreachableRule{Rule: rule, By: by[rule]})
 		}
 	}
 	return unreachable
 }
 
-// audienceOf is what decides whether a proxy gets a match at all, as conditions.
+// arrival is where calls come to the rules of a VirtualService.
+type arrival struct {
+	// gateway is the resolved name of a Gateway, or MeshGateway.
+	gateway string
+	// number is that of the Gateway's server, 0 where any number may be.
+	number uint32
+}
+
+// arrivals are the HTTP servers that take the VirtualService's hosts, and the sidecars.
+func (s *Snapshot) arrivals(vs *networking.VirtualService) []arrival {
+	var arrivals []arrival
+	for _, name := range gatewayNamesOf(vs) {
+		found := false
+		if gateway := s.GatewayByName(name, vs.Namespace); name != MeshGateway && gateway != nil {
+			for _, server := range gateway.Spec.Servers {
+				if ServerIsHTTP(server) && serverTakesSome(gateway, server, vs) {
+					arrivals = append(arrivals, arrival{name, server.GetPort().GetNumber()})
+					found = true
+				}
+			}
+		}
+		if !found {
+			arrivals = append(arrivals, arrival{gateway: name})
+		}
+	}
+	return arrivals
+}
+
+func serverTakesSome(gateway *networking.Gateway, server *networkingapi.Server, vs *networking.VirtualService) bool {
+	return slices.ContainsFunc(vs.Spec.Hosts, func(host string) bool {
+		_, taken := ServerAccepts(gateway, server, host, vs.Namespace)
+		return taken
+	})
+}
+
+// reach enters the rules that calls from there come to, and for those that they do not, the first rule ahead.
+func (a arrival) reach(rules []*HTTPRule, reached map[*HTTPRule]bool, by map[*HTTPRule]*HTTPRule) {
+	ahead, position := newCoverage(), 0
+	for _, rule := range rules {
+		for _, place := range matchPlaces(rule.Spec) {
+			route := &GatewayRoute{Holder: rule.Holder, Match: place, Spec: rule.Spec, rule: rule, position: position}
+			conditions, served := a.audience(route.MatchSpec(), rule.Holder.Namespace)
+			if !served {
+				continue
+			}
+			route.match = routeMatchOf(route.MatchSpec())
+			route.match.conditions = append(route.match.conditions, conditions...)
+			if cover := ahead.covering(route.match); cover != nil && cover.rule != rule {
+				if by[rule] == nil {
+					by[rule] = cover.rule
+				}
+				continue
+			}
+			reached[rule] = true
+			ahead.add(route)
+			position++
+		}
+	}
+}
+
+// audience is what decides whether proxies get a match at all: those from there do not, or only under some conditions.
 // Source: Istio's pilot/pkg/networking/core/route/route.go (TranslateRoute, sourceMatchHTTP).
-func audienceOf(match *networkingapi.HTTPMatchRequest, namespace string) []string {
-	var audience []string
-	if match.GetPort() != 0 {
-		audience = append(audience, fmt.Sprintf("for port %d", match.GetPort()))
+func (a arrival) audience(match *networkingapi.HTTPMatchRequest, namespace string) (conditions []string, served bool) {
+	if port := match.GetPort(); port != 0 {
+		if a.number != 0 && a.number != port {
+			return nil, false
+		}
+		if a.number == 0 {
+			conditions = append(conditions, fmt.Sprintf("for port %d", port))
+		}
 	}
-	var gateways []string
-	for _, name := range match.GetGateways() {
-		gateways = append(gateways, ResolveGatewayName(name, namespace))
+	if names := match.GetGateways(); len(names) > 0 {
+		return conditions, slices.ContainsFunc(names, func(name string) bool {
+			return ResolveGatewayName(name, namespace) == a.gateway
+		})
 	}
-	switch {
-	case len(gateways) > 0:
-		slices.Sort(gateways)
-		audience = append(audience, fmt.Sprint("for gateways ", gateways))
-	case match.GetSourceNamespace() != "":
-		audience = append(audience, "from namespace "+match.GetSourceNamespace())
+	if from := match.GetSourceNamespace(); from != "" {
+		conditions = append(conditions, "from namespace "+from)
 	}
 	for key, value := range match.GetSourceLabels() {
-		audience = append(audience, "from label "+key+"="+value)
+		conditions = append(conditions, "from label "+key+"="+value)
 	}
-	slices.Sort(audience)
-	return audience
+	slices.Sort(conditions)
+	return conditions, true
 }
