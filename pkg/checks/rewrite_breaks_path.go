@@ -3,6 +3,7 @@ package checks
 import (
 	"fmt"
 	"regexp"
+	"strings"
 
 	networkingapi "istio.io/api/networking/v1alpha3"
 
@@ -73,21 +74,34 @@ func rewrittenField(rule *networkingapi.HTTPRoute) string {
 		return "uriRegexRewrite"
 	}
 	uri := rewrite.GetUri()
-	if uri == "" || methodPrefix.MatchString(uri) {
+	if uri == "" {
 		return ""
 	}
-	if len(rule.Match) == 0 && uri == "/" {
-		return ""
+	matches := rule.Match
+	if len(matches) == 0 {
+		matches = []*networkingapi.HTTPMatchRequest{nil}
 	}
-	for _, match := range rule.Match {
-		if replacedPart(match) != uri {
+	for _, match := range matches {
+		if !keepsMethod(replacedPart(match), uri) {
 			return "uri"
 		}
 	}
-	if len(rule.Match) == 0 {
-		return "uri"
-	}
 	return ""
+}
+
+// keepsMethod says that a path is still that of a gRPC call when a part of it is replaced: by itself, or by a gRPC service. What
+// is written before all paths makes them longer.
+func keepsMethod(part, uri string) bool {
+	switch {
+	case part == uri:
+		return true
+	case part == "/":
+		return false
+	case strings.HasSuffix(part, "/"), part == "":
+		return methodPrefix.MatchString(uri)
+	default:
+		return methodPrefix.MatchString(uri + "/") // the rest of the path begins with the slash
+	}
 }
 
 // replacedPart is what a rewrite.uri takes the place of: the matched prefix, or the whole exact path.
