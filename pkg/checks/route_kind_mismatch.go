@@ -15,8 +15,9 @@ var routeKindMismatch = &Check{
 	Slug:   "route-kind-mismatch",
 	Levels: []Level{Error, Warning},
 	Title:  "The kind of the routes does not fit the Gateway's server",
-	What: "Finds VirtualServices of which no route fits a server that takes its hosts: `tcp` or `tls` routes on an HTTP server (HTTP, " +
-		"HTTP2, GRPC, HTTPS that is terminated), `http` routes on a TCP server, a `TLS` server or one that passes TLS through.",
+	What: "Finds VirtualServices that name a Gateway of which no server that takes their hosts fits their routes: `tcp` or `tls` routes " +
+		"on an HTTP server (HTTP, HTTP2, GRPC, HTTPS that is terminated), `http` routes on a TCP server, a `TLS` server or one that passes " +
+		"TLS through.",
 	Why: "istiod looks only for `http` routes for an HTTP server, for `tcp` routes for a TCP server and for `tls` routes where TLS is passed " +
 		"through. A TCP or TLS server without fitting routes gets no listener.",
 	Client: "On an HTTP server UNIMPLEMENTED, because there is no route; on a TCP or TLS server UNAVAILABLE, because nothing listens.",
@@ -33,16 +34,17 @@ var routeKindMismatch = &Check{
 			if !p.speaks(of) {
 				continue
 			}
-			kinds, servers := routeKinds(vs), boundServers(p.Snapshot, vs)
-			if len(kinds) == 0 || len(servers) == 0 || slices.ContainsFunc(servers, func(s boundServer) bool { return fits(kinds, s) }) {
+			kinds := routeKinds(vs)
+			servers := withoutFit(kinds, boundServers(p.Snapshot, vs))
+			if len(kinds) == 0 || len(servers) == 0 {
 				continue
 			}
 			p.Report(Finding{
 				Level:  p.levelFor(of, Error),
 				Object: vs,
 				Path:   ".spec." + kinds[0],
-				Message: fmt.Sprintf("%s has %s routes only, and no server that takes its hosts is for such routes.",
-					mesh.KeyOf(vs), strings.Join(kinds, " and ")),
+				Message: fmt.Sprintf("%s has %s routes only, and no server of %s that takes its hosts is for such routes.",
+					mesh.KeyOf(vs), strings.Join(kinds, " and "), gatewaysText(gatewaysWith(servers))),
 				Evidence: serverEvidence(servers),
 				Symptom:  kindSymptom(servers),
 				Fix:      Fix{Text: "Give the server protocol GRPC (or HTTPS with TLS ended at the gateway) and the VirtualService http routes: only then are calls balanced one by one."},
@@ -64,6 +66,23 @@ func routeKinds(vs *networking.VirtualService) []string {
 		kinds = append(kinds, "tcp")
 	}
 	return kinds
+}
+
+func gatewaysWith(servers []boundServer) []*networking.Gateway {
+	var gateways []*networking.Gateway
+	for _, bound := range servers {
+		if !slices.Contains(gateways, bound.Gateway) {
+			gateways = append(gateways, bound.Gateway)
+		}
+	}
+	return gateways
+}
+
+// withoutFit are the servers of those Gateways of which none fits: the VirtualService names a Gateway for nothing.
+func withoutFit(kinds []string, servers []boundServer) []boundServer {
+	return slices.DeleteFunc(slices.Clone(servers), func(of boundServer) bool {
+		return slices.ContainsFunc(servers, func(s boundServer) bool { return s.Gateway == of.Gateway && fits(kinds, s) })
+	})
 }
 
 func fits(kinds []string, bound boundServer) bool { return slices.Contains(kinds, kindOf(bound)) }
