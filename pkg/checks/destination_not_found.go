@@ -30,10 +30,6 @@ var destinationNotFound = &Check{
 	Consults: routeConsults,
 	Since:    "v0.1.0",
 	Run: func(p *Pass) {
-		byName := map[string][]*core.Service{}
-		for _, service := range p.Services().All() {
-			byName[service.Name] = append(byName[service.Name], service)
-		}
 		p.eachRoute(func(rule *mesh.HTTPRule) {
 			of := p.ruleRelevance(rule)
 			if !p.speaksOfLost(of) {
@@ -41,14 +37,14 @@ var destinationNotFound = &Check{
 			}
 			for _, destination := range p.Destinations(rule.Spec, rule.Holder.Namespace) {
 				if destination.Service == nil && isHostMissing(p, destination.Host) {
-					p.Report(destinationFinding(p, rule, destination, of, byName))
+					p.Report(destinationFinding(p, rule, destination, of))
 				}
 			}
 		})
 	},
 }
 
-func destinationFinding(p *Pass, rule *mesh.HTTPRule, destination mesh.Destination, of relevance, byName map[string][]*core.Service) Finding {
+func destinationFinding(p *Pass, rule *mesh.HTTPRule, destination mesh.Destination, of relevance) Finding {
 	finding := Finding{
 		Level:  p.levelFor(of, Error),
 		Object: rule.Holder,
@@ -65,7 +61,7 @@ func destinationFinding(p *Pass, rule *mesh.HTTPRule, destination mesh.Destinati
 	case written == destination.Host:
 		finding.Evidence = append(finding.Evidence, fmt.Sprintf("%s has a dot, so it is taken as a full name", written))
 	}
-	candidates := meantServices(p, written, byName)
+	candidates := meantServices(p, written)
 	for _, service := range candidates {
 		finding.Evidence = append(finding.Evidence, "there is "+mesh.KeyOf(service).String())
 	}
@@ -75,14 +71,14 @@ func destinationFinding(p *Pass, rule *mesh.HTTPRule, destination mesh.Destinati
 
 // meantServices are the Services that a wrong host may mean: of its first two labels, read as name.namespace, else of its
 // first label in any namespace.
-func meantServices(p *Pass, host string, byName map[string][]*core.Service) []*core.Service {
+func meantServices(p *Pass, host string) []*core.Service {
 	labels := strings.Split(host, ".")
 	if len(labels) > 1 {
 		if service, ok := p.Services().Get(labels[1], labels[0]); ok {
 			return []*core.Service{service}
 		}
 	}
-	return byName[labels[0]]
+	return p.ServicesNamed(labels[0])
 }
 
 // destinationFix names the one Service that can be meant. It is safe where that Service has the route's port.

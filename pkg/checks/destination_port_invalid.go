@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	core "k8s.io/api/core/v1"
-
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
@@ -81,44 +79,37 @@ func reportWrongPort(p *Pass, rule *mesh.HTTPRule, destination mesh.Destination,
 		ruleText(rule.Holder, rule.Index), destination.Port, destination.Host)
 	finding.Evidence = []string{"its ports are " + numbersText(ports)}
 	finding.Symptom = symptomNoCluster
-	finding.Fix = Fix{Text: "Name one of the ports: " + numbersText(ports) + "."}
+	finding.Fix = portNumberFix(p, rule, destination)
 	if service := destination.Service; service != nil {
 		for _, port := range service.Spec.Ports {
 			if port.TargetPort.IntVal == destination.Port {
 				finding.Evidence = append(finding.Evidence, fmt.Sprintf("%d is the targetPort of port %d", destination.Port, port.Port))
 			}
 		}
-		finding.Fix = portNumberFix(p, rule, destination)
 	}
 	p.Report(finding)
 }
 
 // reportNoPort judges a destination without a number, of a Service with several ports: a gateway takes the number of its server.
 func reportNoPort(p *Pass, rule *mesh.HTTPRule, destination mesh.Destination, of relevance) {
-	service := destination.Service
-	if service == nil {
-		return
-	}
-	exposed := p.ExposedPortsOf(service)
+	exposed, all := gRPCPorts(p, destination), destinationPorts(p, destination)
 	var right, wrong, absent []string
-	for _, bound := range boundServers(p.Snapshot, rule.Root) {
-		number := int32(bound.Server.GetPort().GetNumber())
-		isThis := func(port *mesh.ExposedPort) bool { return port.Port.Port == number }
-		clause := fmt.Sprintf("the server of %s has number %d", mesh.KeyOf(bound.Gateway), number)
+	for _, on := range whereListening(p, rule.Root).forRule(rule) {
+		number := int32(on.number)
+		clause := fmt.Sprintf("the server of Gateway %s has number %d", on.gateway, number)
 		switch {
-		case !mesh.ServerIsHTTP(bound.Server), bound.Server.GetTls().GetHttpsRedirect():
-		case slices.ContainsFunc(exposed, isThis):
+		case slices.Contains(exposed, number):
 			right = append(right, clause+", which happens to be that of the gRPC port")
-		case hasPort(service, number):
-			wrong = append(wrong, clause+", which is another port of the Service")
+		case slices.Contains(all, number):
+			wrong = append(wrong, clause+", which is another of its ports")
 		default:
-			absent = append(absent, clause+", which the Service does not have")
+			absent = append(absent, clause+", which is none of its ports")
 		}
 	}
 	finding := portFinding(rule, destination)
 	finding.Evidence = slices.Concat(absent, wrong, right)
 	finding.Message = fmt.Sprintf("%s names no port of %s, which has several; the gateway takes the number of its own server.",
-		ruleText(rule.Holder, rule.Index), mesh.KeyOf(service))
+		ruleText(rule.Holder, rule.Index), destination.Host)
 	finding.Fix = portNumberFix(p, rule, destination)
 	switch {
 	case len(absent) > 0:
@@ -133,30 +124,41 @@ func reportNoPort(p *Pass, rule *mesh.HTTPRule, destination mesh.Destination, of
 	p.Report(finding)
 }
 
+// gRPCPorts are the numbers of the exposed ports, or of those that the ServiceEntries with the host declare as gRPC.
+func gRPCPorts(p *Pass, destination mesh.Destination) []int32 {
+	var numbers []int32
+	if destination.Service != nil {
+		for _, exposed := range p.ExposedPortsOf(destination.Service) {
+			numbers = append(numbers, exposed.Port.Port)
+		}
+		return numbers
+	}
+	for _, entry := range p.ServiceEntriesByHost(destination.Host) {
+		for _, port := range entry.Spec.Ports {
+			if mesh.ParseProtocol(port.GetProtocol()).IsGRPC() {
+				numbers = append(numbers, int32(port.GetNumber()))
+			}
+		}
+	}
+	return numbers
+}
+
 // portNumberFix writes the number of the exposed port; safe if there is only one.
 func portNumberFix(p *Pass, rule *mesh.HTTPRule, destination mesh.Destination) Fix {
-	exposed := p.ExposedPortsOf(destination.Service)
-	if len(exposed) != 1 {
-		return Fix{Text: "Name the Service port that serves gRPC: one of " + numbersText(portNumbers(destination.Service)) + "."}
+	numbers := gRPCPorts(p, destination)
+	if len(numbers) != 1 {
+		return Fix{Text: "Name the port that serves gRPC: one of " + numbersText(destinationPorts(p, destination)) + "."}
 	}
-	number, level := exposed[0].Port.Port, Safe
-	if exposed[0].Weak() {
+	number, level := numbers[0], Safe
+	if service := destination.Service; service != nil && p.ExposedPortsOf(service)[0].Weak() {
 		level = Ask
 	}
 	return Fix{
 		Text:  fmt.Sprintf("Name port %d.", number),
 		Level: level,
-		Changes: setField(rule.Holder, fmt.Sprintf("port %d is the Service's gRPC port", number), int64(number),
+		Changes: setField(rule.Holder, fmt.Sprintf("port %d is the gRPC port of %s", number, destination.Host), int64(number),
 			"spec", "http", fmt.Sprint(rule.Index), "route", fmt.Sprint(destination.Index), "destination", "port", "number"),
 	}
-}
-
-func portNumbers(service *core.Service) []int32 {
-	numbers := make([]int32, 0, len(service.Spec.Ports))
-	for _, port := range service.Spec.Ports {
-		numbers = append(numbers, port.Port)
-	}
-	return numbers
 }
 
 func numbersText(numbers []int32) string {

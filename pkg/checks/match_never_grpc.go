@@ -65,12 +65,12 @@ func judgeMatches(p *Pass, vs *networking.VirtualService) {
 		}
 		for i, match := range rule.Spec.Match {
 			found := judgedMatch{rule: rule, place: i, targets: targets}
-			found.field, found.reason = neverMet(match, listening, web)
+			found.field, found.reason = neverMet(match, rule.Holder.Namespace, listening, web)
 			judged = append(judged, found)
 		}
 	}
 	for _, match := range judged {
-		if match.reason != "" && !arrivesOtherwise(match, judged) {
+		if match.reason != "" && !arrivesOtherwise(match, judged, listening) {
 			reportNeverMet(p, match)
 		}
 	}
@@ -86,21 +86,43 @@ func ruleTargets(p *Pass, rule *mesh.HTTPRule) []string {
 }
 
 // arrivesOtherwise says that another match brings calls to the same destinations, so that the one that is never met is of no
-// harm. A path that is meant to be a gRPC service's is missed all the same, unless the other match takes every path.
-func arrivesOtherwise(match judgedMatch, judged []judgedMatch) bool {
-	meant := meantMethod(match.path())
+// harm. One that is meant for gRPC calls is missed all the same, unless the other match takes every call from the same servers.
+func arrivesOtherwise(match judgedMatch, judged []judgedMatch, listening listening) bool {
+	meant := match.isMeant()
 	return slices.ContainsFunc(judged, func(other judgedMatch) bool {
 		sameTargets := slices.Equal(other.targets, match.targets)
-		return other.reason == "" && sameTargets && (!meant || other.path() == "" || other.path() == "/")
+		return other.reason == "" && sameTargets && (!meant || other.takesAllOf(match, listening))
 	})
+}
+
+// isMeant says that the match is meant for gRPC calls: by its path, or because it is for other servers than there are.
+func (m judgedMatch) isMeant() bool {
+	return meantMethod(m.path()) || m.path() == "" && (m.field == "scheme" || m.field == "port")
+}
+
+// takesAllOf says that the match takes every call from where the other one's could come.
+func (m judgedMatch) takesAllOf(other judgedMatch, listening listening) bool {
+	spec, namespace := m.spec(), m.rule.Holder.Namespace
+	if path := m.path(); path != "" && path != "/" || len(spec.GetHeaders())+len(spec.GetWithoutHeaders()) > 0 || spec.GetAuthority() != nil {
+		return false
+	}
+	mine, theirs := listening.forMatch(spec, namespace), listening.forMatch(other.spec(), other.rule.Holder.Namespace)
+	return (mine.mesh || !theirs.mesh) && !slices.ContainsFunc(theirs.servers, func(on listener) bool {
+		return !slices.Contains(mine.servers, on) || !on.meets(spec)
+	})
+}
+
+// spec is the match itself, nil where the rule has none.
+func (m judgedMatch) spec() *networkingapi.HTTPMatchRequest {
+	if m.place < 0 {
+		return nil
+	}
+	return m.rule.Spec.Match[m.place]
 }
 
 // path is the exact path or prefix that the match asks for, empty for any.
 func (m judgedMatch) path() string {
-	if m.place < 0 {
-		return ""
-	}
-	uri := m.rule.Spec.Match[m.place].GetUri()
+	uri := m.spec().GetUri()
 	return uri.GetExact() + uri.GetPrefix() + uri.GetRegex()
 }
 
@@ -126,48 +148,123 @@ func reportNeverMet(p *Pass, match judgedMatch) {
 		Message:  fmt.Sprintf("No gRPC call meets match %d of %s: %s.", match.place+1, ruleText(vs, index), match.reason),
 		Evidence: behindEvidence(ports),
 		Symptom:  symptomNoRoute,
-		Fix:      Fix{Text: "Match uri prefix /package.Service/, or delete the match."},
+		Fix:      Fix{Text: matchFix(match.field)},
 	})
 }
 
-// listening is what the servers are that take the VirtualService's hosts.
+func matchFix(field string) string {
+	if strings.HasPrefix(field, "uri.") {
+		return "Match uri prefix /package.Service/, or delete the match."
+	}
+	return fmt.Sprintf("Take %s out of the match, or match what the calls have.", field)
+}
+
+// listening is where the calls come from that a VirtualService or a match of it is for.
 type listening struct {
-	// known says that there are servers, and that sidecars do not serve the VirtualService too.
-	known   bool
-	schemes []string
-	numbers []uint32
+	// servers are those that take the VirtualService's hosts.
+	servers []listener
+	// mesh says that sidecars serve it too: their calls are plaintext, on whatever port the Service has.
+	mesh bool
+	// known says that none of its Gateways is missing.
+	known bool
+}
+
+// listener is a server as a match sees it; gateway is its Gateway's "namespace/name".
+type listener struct {
+	gateway, scheme string
+	number          uint32
+}
+
+// meets says that the scheme and the number are those that a match asks for.
+func (l listener) meets(match *networkingapi.HTTPMatchRequest) bool {
+	return canBe(match.GetScheme(), l.scheme) && (match.GetPort() == 0 || match.GetPort() == l.number)
 }
 
 func whereListening(p *Pass, vs *networking.VirtualService) listening {
-	var found listening
+	_, missing := p.GatewaysOf(vs)
+	found := listening{mesh: mesh.BoundToMesh(vs), known: len(missing) == 0}
 	for _, bound := range boundServers(p.Snapshot, vs) {
 		if !mesh.ServerIsHTTP(bound.Server) || bound.Server.GetTls().GetHttpsRedirect() {
 			continue
 		}
-		scheme := "http"
+		on := listener{bound.Gateway.Namespace + "/" + bound.Gateway.Name, "http", bound.Server.GetPort().GetNumber()}
 		if mesh.ServerIsTLS(bound.Server) {
-			scheme = "https"
+			on.scheme = "https"
 		}
-		found.schemes = append(found.schemes, scheme)
-		found.numbers = append(found.numbers, bound.Server.GetPort().GetNumber())
+		found.servers = append(found.servers, on)
 	}
-	_, missing := p.GatewaysOf(vs)
-	found.known = len(found.numbers) > 0 && len(missing) == 0 && !mesh.BoundToMesh(vs)
 	return found
 }
 
-// neverMet gives the field of a match that no gRPC call meets, and why.
-func neverMet(match *networkingapi.HTTPMatchRequest, on listening, web bool) (field, reason string) {
-	uri := match.GetUri()
+// forMatch is where the calls come from that reach a match in an object of that namespace: it may name some of the gateways.
+// Source: Istio's pilot/pkg/networking/core/route/route.go (sourceMatchHTTP).
+func (l listening) forMatch(match *networkingapi.HTTPMatchRequest, namespace string) listening {
+	if len(match.GetGateways()) == 0 {
+		return l
+	}
+	var names []string
+	for _, name := range match.GetGateways() {
+		names = append(names, mesh.ResolveGatewayName(name, namespace))
+	}
+	narrowed := listening{mesh: l.mesh && slices.Contains(names, mesh.MeshGateway), known: l.known}
+	for _, on := range l.servers {
+		if slices.Contains(names, on.gateway) {
+			narrowed.servers = append(narrowed.servers, on)
+		}
+	}
+	return narrowed
+}
+
+// forRule are the servers whose calls can come to a rule, by their scheme and number and the gateways that its matches name.
+func (l listening) forRule(rule *mesh.HTTPRule) []listener {
+	matches := rule.Spec.Match
+	if len(matches) == 0 {
+		matches = []*networkingapi.HTTPMatchRequest{nil}
+	}
+	var servers []listener
+	for _, match := range matches {
+		for _, on := range l.forMatch(match, rule.Holder.Namespace).servers {
+			if on.meets(match) && !slices.Contains(servers, on) {
+				servers = append(servers, on)
+			}
+		}
+	}
+	return servers
+}
+
+// isKnown says that there is something to compare a match with, and all of it.
+func (l listening) isKnown() bool { return l.known && (l.mesh || len(l.servers) > 0) }
+
+// schemes are those that calls have.
+func (l listening) schemes() []string {
+	var schemes []string
+	if l.mesh {
+		schemes = append(schemes, "http")
+	}
+	for _, on := range l.servers {
+		if !slices.Contains(schemes, on.scheme) {
+			schemes = append(schemes, on.scheme)
+		}
+	}
+	return schemes
+}
+
+func (l listening) hasPort(number uint32) bool {
+	return number == 0 || l.mesh || slices.ContainsFunc(l.servers, func(on listener) bool { return on.number == number })
+}
+
+// neverMet gives the field of a match, in an object of that namespace, that no gRPC call meets, and why.
+func neverMet(match *networkingapi.HTTPMatchRequest, namespace string, listening listening, web bool) (field, reason string) {
+	uri, on := match.GetUri(), listening.forMatch(match, namespace)
 	switch {
 	case !canBe(match.GetMethod(), "POST") && (!web || !canBe(match.GetMethod(), "OPTIONS")):
 		return "method", "gRPC calls are POST"
 	case len(match.GetQueryParams()) > 0:
 		return "queryParams", "the path of a gRPC call has no query"
-	case on.known && !slices.ContainsFunc(on.schemes, func(scheme string) bool { return canBe(match.GetScheme(), scheme) }):
-		return "scheme", "the servers that take the host are all " + on.schemes[0]
-	case on.known && match.GetPort() != 0 && !slices.Contains(on.numbers, match.GetPort()):
-		return "port", fmt.Sprintf("the Gateway server's number is %d, not %d", on.numbers[0], match.GetPort())
+	case on.isKnown() && !slices.ContainsFunc(on.schemes(), func(scheme string) bool { return canBe(match.GetScheme(), scheme) }):
+		return "scheme", "the scheme of the calls that come there is " + strings.Join(on.schemes(), " or ")
+	case on.isKnown() && !on.hasPort(match.GetPort()):
+		return "port", fmt.Sprintf("the Gateway server's number is %d, not %d", on.servers[0].number, match.GetPort())
 	case isExact(uri) && !isMethodForm(uri.GetExact()):
 		return "uri.exact", fmt.Sprintf("%s is not of the form /package.Service/Method", uri.GetExact())
 	case uri.GetPrefix() != "" && !strings.HasPrefix(uri.GetPrefix(), "/"):

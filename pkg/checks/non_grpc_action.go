@@ -2,6 +2,7 @@ package checks
 
 import (
 	"fmt"
+	"slices"
 
 	networkingapi "istio.io/api/networking/v1alpha3"
 	networking "istio.io/client-go/pkg/apis/networking/v1"
@@ -15,7 +16,8 @@ var nonGRPCAction = &Check{
 	Levels: []Level{Warning},
 	Title:  "A rule answers gRPC calls in the manner of HTTP",
 	What: "Finds `redirect` and `directResponse` on rules that gRPC calls come to, and `fault.abort` with `httpStatus` on rules that lead to " +
-		"an exposed port. A rule for another path or method is none of them, nor is a last rule for what nothing else took.",
+		"an exposed port. A rule for another path or method is none of them, nor is a last rule for what nothing else took, or a redirect of " +
+		"plaintext calls to the server that takes the host with TLS.",
 	Why: "gRPC clients follow no redirects and read no status but that of gRPC, which they guess from the HTTP status where it is missing. " +
 		"`fault.abort.grpcStatus` says what is meant.",
 	Client: "UNKNOWN for a redirect; for a status the code that gRPC maps it to, as UNAVAILABLE for 503.",
@@ -85,7 +87,7 @@ func takesGRPC(rule *mesh.HTTPRule, on listening, all bool) bool {
 		return all
 	}
 	for _, match := range rule.Spec.Match {
-		if _, reason := neverMet(match, on, false); reason != "" {
+		if _, reason := neverMet(match, rule.Holder.Namespace, on, false); reason != "" || sendsToTLS(rule, match, on) {
 			continue
 		}
 		path := match.GetUri().GetExact() + match.GetUri().GetPrefix() + match.GetUri().GetRegex()
@@ -95,6 +97,19 @@ func takesGRPC(rule *mesh.HTTPRule, on listening, all bool) bool {
 		}
 	}
 	return false
+}
+
+// sendsToTLS says that a match is for plaintext calls only, and the rule sends them to the server that takes the host with TLS:
+// the same as httpsRedirect, of which GX409 speaks where there is no such server.
+func sendsToTLS(rule *mesh.HTTPRule, match *networkingapi.HTTPMatchRequest, on listening) bool {
+	secure := func(l listener) bool { return l.scheme == "https" }
+	if rule.Spec.GetRedirect().GetScheme() != "https" || !slices.ContainsFunc(on.servers, secure) {
+		return false
+	}
+	reaching := on.forMatch(match, rule.Holder.Namespace)
+	return !reaching.mesh && !slices.ContainsFunc(reaching.servers, func(l listener) bool {
+		return l.meets(match) && secure(l)
+	})
 }
 
 func reportAction(p *Pass, rule *mesh.HTTPRule, action, field string) {

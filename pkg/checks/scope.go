@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"slices"
 	"strings"
 
 	networkingapi "istio.io/api/networking/v1alpha3"
@@ -153,10 +154,86 @@ func (p *Pass) ruleRelevance(rule *mesh.HTTPRule) relevance {
 		for _, destination := range p.Destinations(rule.Spec, rule.Holder.Namespace) {
 			most = max(most, p.destinationRelevance(destination))
 		}
-		if most == unclear && (matchesPlainHTTP(rule.Spec) || p.onlyPlainServers(rule.Root)) {
+		switch {
+		case most == unclear && matchesPlainHTTP(rule.Spec):
 			return plain
+		case most == unclear:
+			if meant := p.meantRelevance(rule); meant > unclear {
+				return meant
+			}
+			if p.onlyPlainServers(rule.Root) || p.besidesPlainHTTP(rule) {
+				return plain
+			}
+		case most == plain && p.missesPort(rule) && p.onGRPCServer(rule.Root):
+			return certain
 		}
 		return most
+	})
+}
+
+// besidesPlainHTTP says that other destinations of the rule, or the Services whose callers in the mesh it is for, are known to
+// be plain HTTP, while none is known to be gRPC.
+func (p *Pass) besidesPlainHTTP(rule *mesh.HTTPRule) bool {
+	destinations := p.Destinations(rule.Spec, rule.Holder.Namespace)
+	if mesh.BoundToMesh(rule.Root) {
+		for _, host := range rule.Root.Spec.Hosts {
+			destinations = append(destinations, mesh.Destination{Service: p.ServiceByHost(mesh.ResolveHost(host, rule.Root.Namespace))})
+		}
+	}
+	found := false
+	for _, destination := range destinations {
+		if destination.Service == nil || destination.Service.Spec.Type == core.ServiceTypeExternalName {
+			continue
+		}
+		if len(p.ExposedPortsOf(destination.Service)) > 0 {
+			return false
+		}
+		for _, port := range destination.Service.Spec.Ports {
+			if destination.Port != 0 && destination.Port != port.Port {
+				continue
+			}
+			if mesh.ServicePortProtocol(&port) != mesh.ProtocolHTTP {
+				return false
+			}
+			found = true
+		}
+	}
+	return found
+}
+
+// meantRelevance judges the destinations that are not found by the Services that their names may mean: gRPC, where that is the
+// only one.
+func (p *Pass) meantRelevance(rule *mesh.HTTPRule) relevance {
+	most := plain
+	for _, destination := range p.Destinations(rule.Spec, rule.Holder.Namespace) {
+		if !isLost(p, destination) {
+			continue
+		}
+		if meant := meantServices(p, destination.Spec.Host); len(meant) == 1 {
+			destination.Service = meant[0]
+			most = max(most, p.destinationRelevance(destination))
+		}
+	}
+	return most
+}
+
+// missesPort says that a destination has a number that is not one of its Service's ports, one of which may be gRPC: none says
+// that it is something else.
+func (p *Pass) missesPort(rule *mesh.HTTPRule) bool {
+	return slices.ContainsFunc(p.Destinations(rule.Spec, rule.Holder.Namespace), func(destination mesh.Destination) bool {
+		service, number := destination.Service, destination.Port
+		return service != nil && number != 0 && !hasPort(service, number) &&
+			slices.ContainsFunc(service.Spec.Ports, func(port core.ServicePort) bool {
+				protocol := mesh.ServicePortProtocol(&port)
+				return protocol == mesh.ProtocolUnsupported || protocol.IsHTTP2()
+			})
+	})
+}
+
+// onGRPCServer says that one of the servers that take the VirtualService's hosts has protocol GRPC.
+func (p *Pass) onGRPCServer(vs *networking.VirtualService) bool {
+	return slices.ContainsFunc(boundServers(p.Snapshot, vs), func(bound boundServer) bool {
+		return mesh.ParseProtocol(bound.Server.GetPort().GetProtocol()) == mesh.ProtocolGRPC
 	})
 }
 
@@ -184,14 +261,16 @@ func (p *Pass) destinationRelevance(destination mesh.Destination) relevance {
 	return most
 }
 
+// entryRelevance judges a destination that is no Service, in the same way.
 func (p *Pass) entryRelevance(destination mesh.Destination) relevance {
 	entries := p.ServiceEntriesByHost(destination.Host)
 	if len(entries) == 0 {
 		return unclear
 	}
+	known := slices.Contains(destinationPorts(p, destination), destination.Port)
 	for _, entry := range entries {
 		for _, port := range entry.Spec.Ports {
-			if (destination.Port == 0 || destination.Port == int32(port.GetNumber())) && mesh.ParseProtocol(port.GetProtocol()).IsGRPC() {
+			if (!known || destination.Port == int32(port.GetNumber())) && mesh.ParseProtocol(port.GetProtocol()).IsGRPC() {
 				return certain
 			}
 		}

@@ -51,6 +51,20 @@ func (s *Snapshot) ServiceByHost(fqdn string) *core.Service {
 	return service
 }
 
+type servicesByNameMemory struct{}
+
+// ServicesNamed are the Services of that name in all namespaces.
+func (s *Snapshot) ServicesNamed(name string) []*core.Service {
+	s.read(KindService)
+	return remember(s, servicesByNameMemory{}, func() map[string][]*core.Service {
+		byName := map[string][]*core.Service{}
+		for _, service := range s.Services().All() {
+			byName[service.Name] = append(byName[service.Name], service)
+		}
+		return byName
+	})[name]
+}
+
 type serviceEntriesMemory struct{}
 
 // ServiceEntriesByHost are the ServiceEntries that have exactly this host, by namespace and name. A destination is never
