@@ -67,7 +67,7 @@ spec:
 func runSubsetSelectsNothing(p *Pass) {
 	for _, holder := range p.VirtualServices().All() {
 		for _, rule := range holder.Spec.GetHttp() {
-			for _, destination := range p.Destinations(rule, holder.Namespace) {
+			for _, destination := range p.ServiceDestinations(rule, holder.Namespace) {
 				if destination.Service == nil || destination.Spec.GetSubset() == "" {
 					continue
 				}

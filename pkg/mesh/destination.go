@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	networkingapi "istio.io/api/networking/v1alpha3"
@@ -101,6 +102,18 @@ type Destination struct {
 // are those of the rule's holder.
 // Source: Istio's pilot/pkg/networking/core/route/route.go (applyHTTPRouteDestination, GetDestinationCluster).
 func (s *Snapshot) Destinations(rule *networkingapi.HTTPRoute, namespace string) []Destination {
+	return destinationsOf(rule, namespace, s.Destination)
+}
+
+// ServiceDestinations are Destinations for which only Kubernetes Services matter: ServiceEntries are not looked at.
+func (s *Snapshot) ServiceDestinations(rule *networkingapi.HTTPRoute, namespace string) []Destination {
+	destinations := destinationsOf(rule, namespace, s.serviceDestination)
+	return slices.DeleteFunc(destinations, func(destination Destination) bool { return destination.Service == nil })
+}
+
+func destinationsOf(
+	rule *networkingapi.HTTPRoute, namespace string, of func(*networkingapi.Destination, string) Destination,
+) []Destination {
 	if rule.GetRedirect() != nil || rule.GetDirectResponse() != nil {
 		return nil
 	}
@@ -109,7 +122,7 @@ func (s *Snapshot) Destinations(rule *networkingapi.HTTPRoute, namespace string)
 		if weighted.GetDestination() == nil || weighted.Weight == 0 && len(rule.Route) > 1 {
 			continue
 		}
-		destination := s.Destination(weighted.Destination, namespace)
+		destination := of(weighted.Destination, namespace)
 		destination.Index = i
 		destinations = append(destinations, destination)
 	}
@@ -120,6 +133,14 @@ func (s *Snapshot) Destinations(rule *networkingapi.HTTPRoute, namespace string)
 // Source: Istio's pilot/pkg/networking/core/route/route.go (GetDestinationCluster): the port that is left out is the only one of
 // what has the name, which for an ExternalName Service is that Service itself.
 func (s *Snapshot) Destination(spec *networkingapi.Destination, namespace string) Destination {
+	destination := s.serviceDestination(spec, namespace)
+	if spec.GetPort() == nil && s.ServiceByHost(destination.Host) == nil {
+		destination.Port = s.onlyEntryPort(destination.Host, namespace)
+	}
+	return destination
+}
+
+func (s *Snapshot) serviceDestination(spec *networkingapi.Destination, namespace string) Destination {
 	host := ResolveHost(spec.GetHost(), namespace)
 	named := s.ServiceByHost(host)
 	destination := Destination{Spec: spec, Host: host, Service: named}
@@ -133,8 +154,6 @@ func (s *Snapshot) Destination(spec *networkingapi.Destination, namespace string
 		destination.Port = int32(spec.Port.Number)
 	case named != nil && len(named.Spec.Ports) == 1:
 		destination.Port = named.Spec.Ports[0].Port
-	case named == nil:
-		destination.Port = s.onlyEntryPort(host, namespace)
 	}
 	return destination
 }

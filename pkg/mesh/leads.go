@@ -132,9 +132,6 @@ func (s *Snapshot) portsBehind(server *Server) int {
 		counts := map[*networkingapi.Server]int{}
 		seen := map[arrival]bool{}
 		s.eachDestination(func(route *GatewayRoute, destination Destination) {
-			if destination.Service == nil {
-				return
-			}
 			reached := arrival{route.Server.Spec, servicePort{KeyOf(destination.Service), route.PortOf(destination)}}
 			if !seen[reached] {
 				seen[reached] = true
@@ -145,11 +142,11 @@ func (s *Snapshot) portsBehind(server *Server) int {
 	})[server.Spec]
 }
 
-// eachDestination goes through all destinations of all gateway routes.
+// eachDestination goes through all destinations of all gateway routes that are Services.
 func (s *Snapshot) eachDestination(visit func(*GatewayRoute, Destination)) {
 	for _, host := range s.AllVirtualHosts() {
 		for _, route := range host.Routes {
-			for _, destination := range s.Destinations(route.Spec, route.Holder.Namespace) {
+			for _, destination := range s.ServiceDestinations(route.Spec, route.Holder.Namespace) {
 				visit(route, destination)
 			}
 		}

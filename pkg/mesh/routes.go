@@ -109,10 +109,7 @@ func (s *Snapshot) RoutesTo(service *core.Service, port int32) []*GatewayRoute {
 }
 
 func (s *Snapshot) addDestinations(routes map[servicePort][]*GatewayRoute, route *GatewayRoute) {
-	for _, destination := range s.Destinations(route.Spec, route.Holder.Namespace) {
-		if destination.Service == nil {
-			continue
-		}
+	for _, destination := range s.ServiceDestinations(route.Spec, route.Holder.Namespace) {
 		key := servicePort{KeyOf(destination.Service), route.PortOf(destination)}
 		if !slices.Contains(routes[key][max(0, len(routes[key])-1):], route) {
 			routes[key] = append(routes[key], route)

@@ -23,7 +23,7 @@ type UnreachableRule struct {
 func (s *Snapshot) UnreachableRules(vs *networking.VirtualService) []UnreachableRule {
 	rules := s.HTTPRules(vs)
 	reached, by := map[*HTTPRule]bool{}, map[*HTTPRule]*HTTPRule{}
-	for _, from := range s.arrivals(vs) {
+	for _, from := range s.arrivals(vs, slices.ContainsFunc(rules, asksForPort)) {
 		from.reach(rules, reached, by)
 	}
 	var unreachable []UnreachableRule
@@ -43,12 +43,16 @@ type arrival struct {
 	number uint32
 }
 
-// arrivals are the HTTP servers that take the VirtualService's hosts, and the sidecars.
-func (s *Snapshot) arrivals(vs *networking.VirtualService) []arrival {
+func asksForPort(rule *HTTPRule) bool {
+	return slices.ContainsFunc(rule.Spec.Match, func(match *networkingapi.HTTPMatchRequest) bool { return match.GetPort() != 0 })
+}
+
+// arrivals are the Gateways and the sidecars; where ports count, the HTTP servers that take the VirtualService's hosts.
+func (s *Snapshot) arrivals(vs *networking.VirtualService, byPort bool) []arrival {
 	var arrivals []arrival
 	for _, name := range gatewayNamesOf(vs) {
 		found := false
-		if gateway := s.GatewayByName(name, vs.Namespace); name != MeshGateway && gateway != nil {
+		if gateway := s.GatewayByName(name, vs.Namespace); byPort && name != MeshGateway && gateway != nil {
 			for _, server := range gateway.Spec.Servers {
 				if ServerIsHTTP(server) && serverTakesSome(gateway, server, vs) {
 					arrivals = append(arrivals, arrival{name, server.GetPort().GetNumber()})
