@@ -18,8 +18,10 @@ func TestEnvoyPatchAppliesTo(t *testing.T) {
 		RouteConfiguration: "https.443.grpc.orders.shop", Host: "orders.example.com", Routes: []string{""},
 	}
 	managed := ProxyHop{Context: networkingapi.EnvoyFilter_GATEWAY, Namespace: "shop", Labels: map[string]string{gatewayNameLabel: "edge"}}
-	sidecar := ProxyHop{Context: networkingapi.EnvoyFilter_SIDECAR_INBOUND, Namespace: "shop", Labels: map[string]string{"app": "orders"}, ListenerPort: 50051,
-		RoutePort: 50051, RouteConfiguration: "inbound|50051||"}
+	sidecar := ProxyHop{
+		Context: networkingapi.EnvoyFilter_SIDECAR_INBOUND, Namespace: "shop", Labels: map[string]string{"app": "orders"}, ListenerPort: 50051,
+		RoutePort: 50051, RouteConfiguration: "inbound|50051||",
+	}
 	tests := []struct {
 		namespace, spec, match string
 		hop                    ProxyHop
