@@ -2,6 +2,7 @@ package checks
 
 import (
 	"fmt"
+	"slices"
 
 	core "k8s.io/api/core/v1"
 
@@ -19,19 +20,43 @@ func notHTTP2(p *Pass, port *mesh.ExposedPort) bool {
 	if port.Port.Protocol != core.ProtocolTCP || port.Service.Spec.Type == core.ServiceTypeExternalName || port.Protocol().IsHTTP2() {
 		return false
 	}
-	clients := []mesh.Client{}
-	for _, gateway := range p.GatewaysTo(port) {
-		clients = append(clients, gateway.Client())
-	}
-	if len(clients) == 0 {
-		clients = append(clients, mesh.Client{Namespace: port.Service.Namespace})
-	}
-	for _, client := range clients {
-		if !p.UpgradesToHTTP2(port.Service, port.Port, client) {
-			return true
+	return slices.ContainsFunc(waysTo(p, port), func(way wayTo) bool {
+		return !p.UpgradesToHTTP2(port.Service, port.Port, way.client, way.subset)
+	})
+}
+
+// wayTo is how a port is called: by whom, and by way of which subset.
+type wayTo struct {
+	client mesh.Client
+	subset string
+}
+
+// waysTo are those of gateways. Where no gateway leads to the port, or nobody knows which, callers in its own namespace stand for
+// them.
+func waysTo(p *Pass, port *mesh.ExposedPort) []wayTo {
+	var ways []wayTo
+	for _, route := range p.RoutesTo(port.Service, port.Port.Port) {
+		client := mesh.Client{Namespace: port.Service.Namespace}
+		if route.Server != nil && route.Server.Workload != nil {
+			client = route.Server.Workload.Client()
+		}
+		for _, destination := range p.Destinations(route.Spec, route.Holder.Namespace) {
+			if destination.Service == port.Service && route.PortOf(destination) == port.Port.Port {
+				ways = append(ways, wayTo{client, destination.Spec.GetSubset()})
+			}
 		}
 	}
-	return false
+	for _, backend := range p.RouteBackendsTo(port.Service, port.Port.Port) {
+		for _, gateway := range backend.Gateways {
+			for _, workload := range p.KubernetesGatewayWorkloads(gateway) {
+				ways = append(ways, wayTo{client: workload.Client()})
+			}
+		}
+	}
+	if len(ways) == 0 {
+		ways = append(ways, wayTo{client: mesh.Client{Namespace: port.Service.Namespace}})
+	}
+	return ways
 }
 
 // overridesName says that the name of the port speaks of gRPC, and appProtocol replaces it.

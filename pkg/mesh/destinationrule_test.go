@@ -151,25 +151,28 @@ func TestUpgradesToHTTP2(t *testing.T) {
 	tests := map[string]struct {
 		text, portName string
 		want           bool
+		subset         string
 	}{
-		"nothing":                              {"", "http", false},
-		"the rule upgrades":                    {pool("h2UpgradePolicy: UPGRADE"), "foo", true},
-		"the client's protocol is kept":        {pool("useClientProtocol: true"), "http", true},
-		"the mesh upgrades HTTP ports":         {meshConfigText("h2UpgradePolicy: UPGRADE"), "http-web", true},
-		"the mesh upgrades no unnamed ports":   {meshConfigText("h2UpgradePolicy: UPGRADE"), "foo", false},
-		"the mesh upgrades no TCP ports":       {meshConfigText("h2UpgradePolicy: UPGRADE"), "tcp", false},
-		"the rule keeps the mesh from it":      {meshConfigText("h2UpgradePolicy: UPGRADE") + pool("h2UpgradePolicy: DO_NOT_UPGRADE"), "http", false},
-		"the rule is for another port":         {ruleText("shop", "a", "orders", "01", ", trafficPolicy: {portLevelSettings: [{port: {number: 9000}, connectionPool: {http: {h2UpgradePolicy: UPGRADE}}}]}"), "http", false},
-		"the rule is for this port":            {ruleText("shop", "a", "orders", "01", ", trafficPolicy: {portLevelSettings: [{port: {number: 8000}, connectionPool: {http: {h2UpgradePolicy: UPGRADE}}}]}"), "http", true},
-		"the port's settings replace the rule": {ruleText("shop", "a", "orders", "01", ", trafficPolicy: {connectionPool: {http: {h2UpgradePolicy: UPGRADE}}, portLevelSettings: [{port: {number: 8000}, loadBalancer: {simple: RANDOM}}]}"), "http", false},
-		"the mesh's default pool":              {meshConfigText("defaultTrafficPolicy: {connectionPool: {http: {h2UpgradePolicy: UPGRADE}}}"), "foo", true},
+		"nothing":                               {"", "http", false, ""},
+		"the rule upgrades":                     {pool("h2UpgradePolicy: UPGRADE"), "foo", true, ""},
+		"the client's protocol is kept":         {pool("useClientProtocol: true"), "http", true, ""},
+		"the mesh upgrades HTTP ports":          {meshConfigText("h2UpgradePolicy: UPGRADE"), "http-web", true, ""},
+		"the mesh upgrades no unnamed ports":    {meshConfigText("h2UpgradePolicy: UPGRADE"), "foo", false, ""},
+		"the mesh upgrades no TCP ports":        {meshConfigText("h2UpgradePolicy: UPGRADE"), "tcp", false, ""},
+		"the rule keeps the mesh from it":       {meshConfigText("h2UpgradePolicy: UPGRADE") + pool("h2UpgradePolicy: DO_NOT_UPGRADE"), "http", false, ""},
+		"the rule is for another port":          {ruleText("shop", "a", "orders", "01", ", trafficPolicy: {portLevelSettings: [{port: {number: 9000}, connectionPool: {http: {h2UpgradePolicy: UPGRADE}}}]}"), "http", false, ""},
+		"the rule is for this port":             {ruleText("shop", "a", "orders", "01", ", trafficPolicy: {portLevelSettings: [{port: {number: 8000}, connectionPool: {http: {h2UpgradePolicy: UPGRADE}}}]}"), "http", true, ""},
+		"the port's settings replace the rule":  {ruleText("shop", "a", "orders", "01", ", trafficPolicy: {connectionPool: {http: {h2UpgradePolicy: UPGRADE}}, portLevelSettings: [{port: {number: 8000}, loadBalancer: {simple: RANDOM}}]}"), "http", false, ""},
+		"the mesh's default pool":               {meshConfigText("defaultTrafficPolicy: {connectionPool: {http: {h2UpgradePolicy: UPGRADE}}}"), "foo", true, ""},
+		"the subset upgrades":                   {ruleText("shop", "a", "orders", "01", ", subsets: [{name: v1, trafficPolicy: {connectionPool: {http: {h2UpgradePolicy: UPGRADE}}}}]"), "http", true, "v1"},
+		"the subset's pool replaces the rule's": {ruleText("shop", "a", "orders", "01", ", trafficPolicy: {connectionPool: {http: {h2UpgradePolicy: UPGRADE}}}, subsets: [{name: v1, trafficPolicy: {connectionPool: {tcp: {maxConnections: 100}}}}]"), "http", false, "v1"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			s := snapshot(t, test.text+"apiVersion: v1\nkind: Service\nmetadata: {name: orders, namespace: shop}\nspec: {ports: [{name: "+test.portName+", port: 8000}]}\n")
 			service, ok := s.Services().Get("shop", "orders")
 			require.True(t, ok)
-			assert.Equal(t, test.want, s.UpgradesToHTTP2(service, &service.Spec.Ports[0], gateway))
+			assert.Equal(t, test.want, s.UpgradesToHTTP2(service, &service.Spec.Ports[0], gateway, test.subset))
 		})
 	}
 }
@@ -201,5 +204,5 @@ func TestTrafficPolicyFor(t *testing.T) {
 }
 
 func TestServicesWithoutPortsHaveNoUpgrade(t *testing.T) {
-	assert.False(t, snapshot(t, "").UpgradesToHTTP2(&core.Service{}, &core.ServicePort{}, Client{}))
+	assert.False(t, snapshot(t, "").UpgradesToHTTP2(&core.Service{}, &core.ServicePort{}, Client{}, ""))
 }

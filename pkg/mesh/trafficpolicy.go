@@ -77,12 +77,12 @@ func (p *TrafficPolicy) lay(rule *networking.DestinationRule, over *networkingap
 }
 
 // UpgradesToHTTP2 says that a DestinationRule that the gateway uses, or the mesh config, makes the gateway speak HTTP/2 to the
-// port whatever its name: with h2UpgradePolicy, or with useClientProtocol, because gRPC clients speak HTTP/2. The mesh's own
-// h2UpgradePolicy counts only for ports that are HTTP by name.
+// port, or to a subset of it if one is named, whatever the port's name: with h2UpgradePolicy, or with useClientProtocol, because
+// gRPC clients speak HTTP/2. The mesh's own h2UpgradePolicy counts only for ports that are HTTP by name.
 // Source: Istio's pilot/pkg/networking/core/cluster_traffic_policy.go (shouldH2Upgrade, applyConnectionPool).
-func (s *Snapshot) UpgradesToHTTP2(service *core.Service, port *core.ServicePort, gateway Client) bool {
+func (s *Snapshot) UpgradesToHTTP2(service *core.Service, port *core.ServicePort, gateway Client, subset string) bool {
 	rule := s.DestinationRuleFor(gateway, ServiceHost(service), service.Namespace)
-	http := s.TrafficPolicyFor(rule, port.Port, "").ConnectionPool.GetHttp()
+	http := s.TrafficPolicyFor(rule, port.Port, subset).ConnectionPool.GetHttp()
 	switch {
 	case http.GetUseClientProtocol():
 		return true
