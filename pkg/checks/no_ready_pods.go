@@ -49,13 +49,13 @@ spec:
 }
 
 func reportNoReadyPods(p *Pass, w *mesh.Workload, ports []*mesh.ExposedPort) {
-	why, path := notServing(w)
+	why, path := notServing(p, w)
 	if why == "" {
 		return
 	}
 	// The idle side of a blue-green deployment, and a canary between two releases, are scaled to zero on purpose.
 	if !slices.ContainsFunc(ports, func(port *mesh.ExposedPort) bool {
-		return !servedByAnother(port, w) && !servedByPods(p, port, w) && !standsBy(p, port)
+		return !servedByAnother(p, port, w) && !servedByPods(p, port, w) && !standsBy(p, port)
 	}) {
 		return
 	}
@@ -76,20 +76,22 @@ func reportNoReadyPods(p *Pass, w *mesh.Workload, ports []*mesh.ExposedPort) {
 
 // notServing says why no pod of the workload takes calls, as a clause, with the field that says so, if one does. It is empty
 // where some pod does, or where that cannot be known, as of a manifest without status.
-func notServing(w *mesh.Workload) (why, path string) {
+func notServing(p *Pass, w *mesh.Workload) (why, path string) {
 	switch {
 	case w.Replicas == 0 && w.Key.Kind != mesh.KindDaemonSet:
 		return "it is scaled to 0 replicas", ".spec.replicas"
 	case w.HasStatus && w.ReadyReplicas == 0:
 		return fmt.Sprintf("0 of its %d replicas are ready", w.Replicas), ""
+	case !w.HasStatus && allUnready(p.PodsOf(w)):
+		return "none of its pods is ready", ""
 	default:
 		return "", ""
 	}
 }
 
-func servedByAnother(port *mesh.ExposedPort, w *mesh.Workload) bool {
+func servedByAnother(p *Pass, port *mesh.ExposedPort, w *mesh.Workload) bool {
 	return slices.ContainsFunc(port.Workloads, func(other *mesh.Workload) bool {
-		why, _ := notServing(other)
+		why, _ := notServing(p, other)
 		return other != w && why == "" && !targetIn(port.Port, other).lacks()
 	})
 }
@@ -138,4 +140,13 @@ func standsBy(p *Pass, port *mesh.ExposedPort) bool {
 		waits = waits || slices.ContainsFunc(route.StandBy, leadsThere(route))
 	}
 	return waits
+}
+
+// allUnready says that there are pods, and that each has reported that it is not ready.
+func allUnready(pods []*core.Pod) bool {
+	return len(pods) > 0 && !slices.ContainsFunc(pods, func(pod *core.Pod) bool {
+		return !slices.ContainsFunc(pod.Status.Conditions, func(condition core.PodCondition) bool {
+			return condition.Type == core.PodReady && condition.Status == core.ConditionFalse
+		})
+	})
 }

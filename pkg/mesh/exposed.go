@@ -72,7 +72,7 @@ func (s *Snapshot) exposedPortsOf(service *core.Service) []*ExposedPort {
 	var exposed []*ExposedPort
 	for i := range service.Spec.Ports {
 		port := &service.Spec.Ports[i]
-		evidence, routed := s.evidenceOf(service, port, workloads)
+		evidence, routed := s.evidenceOf(service, port)
 		if len(evidence) > 0 {
 			exposed = append(exposed, &ExposedPort{
 				Service: service, Index: i, Port: port, Workloads: workloads, Evidence: evidence, Routed: routed,
@@ -83,26 +83,26 @@ func (s *Snapshot) exposedPortsOf(service *core.Service) []*ExposedPort {
 }
 
 // evidenceOf puts together what the Service, its pods and routes say of a port. The twin of a TCP port speaks for itself only.
-func (s *Snapshot) evidenceOf(service *core.Service, port *core.ServicePort, workloads []*Workload) (evidence []Evidence, routed bool) {
+func (s *Snapshot) evidenceOf(service *core.Service, port *core.ServicePort) (evidence []Evidence, routed bool) {
 	evidence = servicePortEvidence(port)
 	if isTwinOfTCP(service, port) {
 		return slices.DeleteFunc(evidence, func(e Evidence) bool { return e.Strength != EvidenceServicePort }), false
 	}
-	for _, workload := range workloads {
-		evidence = append(evidence, workloadEvidence(port, workload)...)
+	for _, template := range s.templatesBehind(service) {
+		evidence = append(evidence, templateEvidence(port, template)...)
 	}
 	leads := s.leadsTo(service, port.Port)
 	return byStrength(append(evidence, leads.evidence...)), leads.routed
 }
 
-// workloadEvidence is what a workload's pods say of the port that the Service port leads to. A port of another transport
+// templateEvidence is what pods of that shape say of the port that the Service port leads to. A port of another transport
 // protocol than the container's leads nowhere, but to the same number: that a UDP port was meant for gRPC shows there.
-func workloadEvidence(port *core.ServicePort, w *Workload) []Evidence {
-	number, _, ok := TargetPort(port, w.Template)
+func templateEvidence(port *core.ServicePort, template *core.PodTemplateSpec) []Evidence {
+	number, _, ok := TargetPort(port, template)
 	if !ok {
 		return nil
 	}
-	evidence := containerEvidence(w.Template, number)
+	evidence := containerEvidence(template, number)
 	if number == exampleServerPort && port.TargetPort.IntValue() != exampleServerPort {
 		evidence = append(evidence, Evidence{"its target is port 50051, the custom of gRPC's examples", EvidenceWeak})
 	}

@@ -9,7 +9,6 @@ import (
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 	apps "k8s.io/api/apps/v1"
 	core "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 )
 
@@ -131,10 +130,7 @@ func (s *Snapshot) podsWithoutWorkload() []*GatewayWorkload {
 		if pod.Status.Phase == core.PodSucceeded || pod.Status.Phase == core.PodFailed || s.OwnerOf(pod) != nil {
 			continue
 		}
-		template := &core.PodTemplateSpec{
-			ObjectMeta: metav1.ObjectMeta{Labels: pod.Labels, Annotations: pod.Annotations},
-			Spec:       pod.Spec,
-		}
+		template := podTemplate(pod)
 		if roleOf(template) == roleOther {
 			continue
 		}

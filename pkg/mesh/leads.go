@@ -67,8 +67,8 @@ func (s *Snapshot) grpcRouteClaims() map[servicePort][]Evidence {
 }
 
 // serverSpeaksFor says whether a Gateway server with protocol GRPC makes the port a gRPC one. Such a server carries plain HTTP
-// as well (istiod merges the two), so it does not speak for a port that is known to be something else: by its pods, or by its
-// own name where the server leads to other ports too.
+// as well (istiod merges the two), so it does not speak for a port that a probe calls by HTTP/1.1, and where there are other
+// ports, of the Service or behind the server, for one that has the name of another protocol, in the Service or in the pods.
 func (s *Snapshot) serverSpeaksFor(server *Server, service *core.Service, number int32) bool {
 	if server == nil || ParseProtocol(server.Spec.GetPort().GetProtocol()) != ProtocolGRPC {
 		return false
@@ -77,12 +77,13 @@ func (s *Snapshot) serverSpeaksFor(server *Server, service *core.Service, number
 	if port == nil {
 		return false
 	}
-	if saysOtherwise(ServicePortProtocol(port)) && s.portsBehind(server) > 1 {
+	namesCount := s.portsBehind(server) > 1 || len(service.Spec.Ports) > 1
+	if namesCount && saysOtherwise(ServicePortProtocol(port)) {
 		return false
 	}
-	return !slices.ContainsFunc(s.WorkloadsOf(service), func(w *Workload) bool {
-		target, _, ok := TargetPort(port, w.Template)
-		return ok && servesPlainHTTP(w.Template, target)
+	return !slices.ContainsFunc(s.templatesBehind(service), func(template *core.PodTemplateSpec) bool {
+		target, _, ok := TargetPort(port, template)
+		return ok && (isProbedByHTTP(template, target) || namesCount && isNamedForHTTP(template, target))
 	})
 }
 
@@ -100,17 +101,19 @@ func saysOtherwise(protocol Protocol) bool {
 	return protocol != ProtocolUnsupported && !protocol.IsHTTP2()
 }
 
-// servesPlainHTTP says that the port of the pods is named for another protocol of the web, or probed by HTTP/1.1.
-func servesPlainHTTP(template *core.PodTemplateSpec, number int32) bool {
+// isNamedForHTTP says that the port of the pods has the name of another protocol of the web.
+func isNamedForHTTP(template *core.PodTemplateSpec, number int32) bool {
+	return slices.ContainsFunc(servingContainers(&template.Spec), func(container *core.Container) bool {
+		prefix, _, _ := strings.Cut(nameOfPort(container, number), "-")
+		protocol := ParseProtocol(prefix)
+		return protocol == ProtocolHTTP || protocol == ProtocolHTTPS
+	})
+}
+
+// isProbedByHTTP says that a probe calls the port of the pods by HTTP/1.1.
+func isProbedByHTTP(template *core.PodTemplateSpec, number int32) bool {
 	for _, container := range servingContainers(&template.Spec) {
-		name := ""
-		if declared := containerPort(container, func(p *core.ContainerPort) bool { return p.ContainerPort == number }); declared != nil {
-			name = declared.Name
-			prefix, _, _ := strings.Cut(name, "-")
-			if protocol := ParseProtocol(prefix); protocol == ProtocolHTTP || protocol == ProtocolHTTPS {
-				return true
-			}
-		}
+		name := nameOfPort(container, number)
 		for _, probe := range probesOf(container) {
 			if get := probe.probe.HTTPGet; get != nil && (get.Port.IntVal == number || name != "" && get.Port.StrVal == name) {
 				return true
@@ -118,6 +121,15 @@ func servesPlainHTTP(template *core.PodTemplateSpec, number int32) bool {
 		}
 	}
 	return false
+}
+
+// nameOfPort is the name that a container gives to a port, empty where it gives none.
+func nameOfPort(container *core.Container, number int32) string {
+	declared := containerPort(container, func(p *core.ContainerPort) bool { return p.ContainerPort == number })
+	if declared == nil {
+		return ""
+	}
+	return declared.Name
 }
 
 type portsBehindMemory struct{}

@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"reflect"
 	"strings"
 	"time"
 
@@ -118,7 +119,7 @@ func workloadOfDeployment(d *apps.Deployment) *Workload {
 	return &Workload{
 		Object: d, Key: KeyOf(d), Template: &d.Spec.Template, Selector: selectorOf(d.Spec.Selector),
 		Replicas: valueOr(d.Spec.Replicas, 1), ReadyReplicas: d.Status.ReadyReplicas,
-		HasStatus: d.Status.ObservedGeneration > 0 || d.Status.Replicas > 0 || d.Status.UnavailableReplicas > 0, Paused: d.Spec.Paused,
+		HasStatus: !reflect.ValueOf(d.Status).IsZero(), Paused: d.Spec.Paused,
 	}
 }
 
@@ -126,7 +127,7 @@ func workloadOfStatefulSet(set *apps.StatefulSet) *Workload {
 	return &Workload{
 		Object: set, Key: KeyOf(set), Template: &set.Spec.Template, Selector: selectorOf(set.Spec.Selector),
 		Replicas: valueOr(set.Spec.Replicas, 1), ReadyReplicas: set.Status.ReadyReplicas,
-		HasStatus: set.Status.ObservedGeneration > 0 || set.Status.Replicas > 0,
+		HasStatus: !reflect.ValueOf(set.Status).IsZero(),
 	}
 }
 
@@ -134,7 +135,7 @@ func workloadOfDaemonSet(set *apps.DaemonSet) *Workload {
 	return &Workload{
 		Object: set, Key: KeyOf(set), Template: &set.Spec.Template, Selector: selectorOf(set.Spec.Selector),
 		Replicas: set.Status.DesiredNumberScheduled, ReadyReplicas: set.Status.NumberReady,
-		HasStatus: set.Status.ObservedGeneration > 0 || set.Status.DesiredNumberScheduled > 0 || set.Status.NumberUnavailable > 0,
+		HasStatus: !reflect.ValueOf(set.Status).IsZero(),
 	}
 }
 
@@ -163,6 +164,29 @@ func (s *Snapshot) PodsOf(w *Workload) []*core.Pod { return s.podOwners().pods[w
 func (s *Snapshot) OwnerOf(pod *core.Pod) *Workload {
 	s.workloads()
 	return s.podOwners().owner[KeyOf(pod)]
+}
+
+// podTemplate is a pod as the template of its own kind, for pods of an owner that is not known.
+func podTemplate(pod *core.Pod) *core.PodTemplateSpec {
+	return &core.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: pod.Labels, Annotations: pod.Annotations}, Spec: pod.Spec}
+}
+
+// templatesBehind are the shapes of the pods that a Service selects: the templates of workloads, and each pod of an owner that is
+// not known.
+func (s *Snapshot) templatesBehind(service *core.Service) []*core.PodTemplateSpec {
+	var templates []*core.PodTemplateSpec
+	for _, workload := range s.WorkloadsOf(service) {
+		templates = append(templates, workload.Template)
+	}
+	if !HasEndpoints(service) {
+		return templates
+	}
+	for _, pod := range s.PodsSelected(service.Namespace, service.Spec.Selector) {
+		if s.OwnerOf(pod) == nil {
+			templates = append(templates, podTemplate(pod))
+		}
+	}
+	return templates
 }
 
 type podOwners struct {
