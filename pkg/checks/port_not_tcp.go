@@ -2,11 +2,15 @@ package checks
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 
 	core "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
 var portNotTCP = &Check{
@@ -40,18 +44,32 @@ spec:
 					Message:  fmt.Sprintf("%s of Service %s has protocol %s, and gRPC needs TCP.", upperFirst(portText(port)), port.Service.Name, port.Port.Protocol),
 					Evidence: evidenceOf(port),
 					Symptom:  "UNAVAILABLE: Istio has no such port",
-					Fix:      toTCP(port),
+					Fix:      toTCP(p, port),
 				})
 			}
 		}
 	},
 }
 
-// toTCP changes the transport. The API server tells the ports of a Service apart by it, so the port is named by its place.
-func toTCP(port *mesh.ExposedPort) Fix {
-	fix := Fix{Text: fmt.Sprintf("Set protocol: TCP on %s of Service %s.", portText(port), port.Service.Name), Level: Safe}
+// toTCP changes the transport, and what else keeps Istio from taking the port for gRPC. The API server tells the ports of a Service
+// apart by the transport, so the port is named by its place.
+func toTCP(p *Pass, port *mesh.ExposedPort) Fix {
+	text, fields := "Set protocol: TCP", map[string]any{"protocol": "TCP"}
+	overTCP := *port.Port
+	overTCP.Protocol = core.ProtocolTCP
+	if !mesh.ServicePortProtocol(&overTCP).IsHTTP2() {
+		named := p.GRPCPortFix(port.Service, port.Port)
+		text, fields[named.Field] = fmt.Sprintf("%s and %s: %s", text, named.Field, named.Value), named.Value
+	}
+	fix := Fix{Text: fmt.Sprintf("%s on %s of Service %s.", text, portText(port), port.Service.Name), Level: Safe}
 	if !transportInUse(port) {
-		fix.Changes = setField(port.Service, "gRPC needs TCP", "TCP", "spec", "ports", strconv.Itoa(port.Index), "protocol")
+		fix.Changes = updateOf(port.Service, "gRPC needs TCP", func(form *unstructured.Unstructured) []plan.Edit {
+			var edits []plan.Edit
+			for _, field := range slices.Sorted(maps.Keys(fields)) {
+				edits = append(edits, plan.Set(form, fields[field], "spec", "ports", strconv.Itoa(port.Index), field))
+			}
+			return edits
+		})
 	}
 	return fix
 }

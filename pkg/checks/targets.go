@@ -27,7 +27,18 @@ const (
 // lacks says that the port is not there, as far as the template tells.
 func (t target) lacks() bool { return t == targetUndeclared || t == targetMissing }
 
+// targetIn judges a port of another transport as if it were TCP as well: that it is not is what port-not-tcp says.
 func targetIn(port *core.ServicePort, w *mesh.Workload) target {
+	found := targetByTransport(port, w)
+	if found.lacks() && port.Protocol != core.ProtocolTCP {
+		overTCP := *port
+		overTCP.Protocol = core.ProtocolTCP
+		return targetByTransport(&overTCP, w)
+	}
+	return found
+}
+
+func targetByTransport(port *core.ServicePort, w *mesh.Workload) target {
 	number, container, ok := mesh.TargetPort(port, w.Template)
 	containers := mesh.AppContainers(w.Template)
 	switch {
@@ -56,17 +67,24 @@ func isProbed(container *core.Container, number int32) bool {
 	return false
 }
 
-// servingContainer is the container that serves a Service port: the one that declares the target, or the only one there is.
-// nil where it cannot be told.
+// servingContainer is the container that serves a Service port: the one that declares the target, or whose probe calls it, or the
+// only one there is. nil where it cannot be told.
 func servingContainer(port *core.ServicePort, w *mesh.Workload) (container *core.Container, number int32) {
 	number, container, ok := mesh.TargetPort(port, w.Template)
 	if !ok {
 		return nil, 0
 	}
-	if containers := mesh.AppContainers(w.Template); container == nil && len(containers) == 1 {
-		container = containers[0]
+	if container != nil {
+		return container, number
 	}
-	return container, number
+	containers := mesh.AppContainers(w.Template)
+	if at := slices.IndexFunc(containers, func(c *core.Container) bool { return isProbed(c, number) }); at >= 0 {
+		return containers[at], number
+	}
+	if len(containers) == 1 {
+		return containers[0], number
+	}
+	return nil, number
 }
 
 // containerField is the path of a field of one of the workload's containers; without a field, of the container itself.
