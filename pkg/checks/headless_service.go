@@ -65,24 +65,30 @@ func hasBalancedTwin(p *Pass, port *mesh.ExposedPort) bool {
 	if !mesh.HasEndpoints(port.Service) {
 		return false
 	}
-	isTwin := func(service *core.Service) bool {
-		return !mesh.IsHeadless(service) && maps.Equal(service.Spec.Selector, port.Service.Spec.Selector) &&
+	return slices.ContainsFunc(p.Services().In(port.Service.Namespace), func(service *core.Service) bool {
+		return mesh.HasEndpoints(service) && !mesh.IsHeadless(service) && maps.Equal(service.Spec.Selector, port.Service.Spec.Selector) &&
 			slices.ContainsFunc(service.Spec.Ports, func(other core.ServicePort) bool {
-				return other.Protocol == port.Port.Protocol && (other.Port == port.Port.Port || other.TargetPort == port.Port.TargetPort)
+				return other.Protocol == port.Port.Protocol && sameTarget(&other, port)
 			})
-	}
-	for _, workload := range port.Workloads {
-		return slices.ContainsFunc(p.ServicesSelecting(workload), isTwin)
-	}
-	return slices.ContainsFunc(p.Services().In(port.Service.Namespace), isTwin)
+	})
 }
 
-// serviceBeside is a ClusterIP Service for the same pods and port. A copy of a port that is no gRPC to Istio would be no help.
+// sameTarget says that another port for the same pods leads to the same port of theirs, by name or number.
+func sameTarget(other *core.ServicePort, port *mesh.ExposedPort) bool {
+	return other.TargetPort == port.Port.TargetPort || slices.ContainsFunc(port.Workloads, func(w *mesh.Workload) bool {
+		mine, _, found := mesh.TargetPort(port.Port, w.Template)
+		theirs, _, foundToo := mesh.TargetPort(other, w.Template)
+		return found && foundToo && mine == theirs
+	})
+}
+
+// serviceBeside is a ClusterIP Service for the same pods and port. A copy of a port that is no gRPC to Istio, or leads nowhere, would
+// be no help.
 func serviceBeside(p *Pass, port *mesh.ExposedPort) Fix {
 	fix := Fix{Text: fmt.Sprintf("Make a ClusterIP Service for the same pods beside %s, and let callers use that.", port.Service.Name)}
 	name := port.Service.Name + "-balanced"
 	_, taken := p.Services().Get(port.Service.Namespace, name)
-	if taken || len(name) > 63 || !port.Protocol().IsHTTP2() || !mesh.HasEndpoints(port.Service) {
+	if taken || len(name) > 63 || !port.Protocol().IsHTTP2() || !mesh.HasEndpoints(port.Service) || leadsNowhere(p, port) {
 		return fix
 	}
 	service := &core.Service{
@@ -105,4 +111,10 @@ func serviceBeside(p *Pass, port *mesh.ExposedPort) Fix {
 		Level:   Ask,
 		Changes: []plan.Change{{Action: plan.Create, Object: form, Reason: "calls to an address of its own are balanced per request"}},
 	}
+}
+
+// leadsNowhere says that no pods are there for the port, or some that do not have it.
+func leadsNowhere(p *Pass, port *mesh.ExposedPort) bool {
+	return lacksAny([]*mesh.ExposedPort{port}, port.Workloads...) ||
+		len(port.Workloads) == 0 && len(p.PodsSelected(port.Service.Namespace, port.Service.Spec.Selector)) == 0
 }

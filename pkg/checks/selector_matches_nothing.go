@@ -2,6 +2,7 @@ package checks
 
 import (
 	"fmt"
+	"slices"
 
 	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -105,9 +106,9 @@ func onlyDifference(selector, labels map[string]string) (key string, only bool) 
 	return key, key != ""
 }
 
-func lacksAny(ports []*mesh.ExposedPort, w *mesh.Workload) bool {
+func lacksAny(ports []*mesh.ExposedPort, workloads ...*mesh.Workload) bool {
 	for _, port := range ports {
-		if targetIn(port.Port, w).lacks() {
+		if slices.ContainsFunc(workloads, func(w *mesh.Workload) bool { return targetIn(port.Port, w).lacks() }) {
 			return true
 		}
 	}
