@@ -72,7 +72,7 @@ func externalNameEvidence(p *Pass, service *core.Service) (evidence []string, le
 	routes := p.ExternalNameRoutes()[mesh.KeyOf(service)]
 	for _, route := range routes {
 		evidence = append(evidence, fmt.Sprintf("%s leads to it", mesh.KeyOf(route.VirtualService)))
-		leads = leads || p.AllScopes || route.CarriesGRPC()
+		leads = leads || route.CarriesGRPC() || p.SpeaksOfRule(route.HTTPRule())
 	}
 	for _, port := range p.ExposedPortsOf(service) {
 		evidence = append(evidence, evidenceOf(port)...)

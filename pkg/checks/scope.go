@@ -244,10 +244,10 @@ func (p *Pass) destinationRelevance(destination mesh.Destination) relevance {
 	if service == nil {
 		return p.entryRelevance(destination)
 	}
-	if service.Spec.Type == core.ServiceTypeExternalName {
-		return unclear
-	}
 	most := plain
+	if service.Spec.Type == core.ServiceTypeExternalName {
+		most = p.entryRelevance(mesh.Destination{Host: service.Spec.ExternalName, Port: destination.Port})
+	}
 	known := hasPort(service, destination.Port)
 	for _, exposed := range p.ExposedPortsOf(service) {
 		switch {
