@@ -19,7 +19,8 @@ var listensOnLocalhost = &Check{
 	What: "The command, the arguments or the environment of the container that serves an exposed port hold `127.0.0.1` or `localhost` " +
 		"with that port.",
 	Why: "Since Istio 1.10 the sidecar passes calls on to the pod's IP, not to the loopback address, and without a sidecar calls arrive " +
-		"there as well. A server on 127.0.0.1 refuses them.",
+		"there as well. A server on 127.0.0.1 refuses them, unless the mesh config's `inboundTrafficPolicy` or a Sidecar resource's " +
+		"`defaultEndpoint` leads the calls to the loopback address.",
 	Client: "`UNAVAILABLE`: connection refused.",
 	Bad: greeterNamespace + `---
 apiVersion: apps/v1
@@ -56,7 +57,7 @@ spec:
         readinessProbe: {exec: {command: [/bin/health, localhost:50051]}}
 ` + greeterService,
 	Reads:    exposureReads,
-	Consults: exposureConsults,
+	Consults: append([]mesh.Kind{mesh.KindSidecar}, exposureConsults...),
 	Since:    "v0.1.0",
 	Run: func(p *Pass) {
 		exposed := p.ExposedWorkloads()
@@ -72,14 +73,14 @@ spec:
 
 func reportListensOnLocalhost(p *Pass, w *mesh.Workload, port *mesh.ExposedPort) bool {
 	container, number := servingContainer(port.Port, w)
-	if container == nil {
+	if container == nil || p.ForwardsToLoopback(w, number) {
 		return false
 	}
 	settings := settingsOf(container)
 	if slices.ContainsFunc(settings, func(s setting) bool { return listensEverywhere(s.value, number) }) {
 		return false
 	}
-	at := slices.IndexFunc(settings, func(s setting) bool { return listensOnLoopback(s.value, number) })
+	at := slices.IndexFunc(settings, func(s setting) bool { return s.listensOnLoopback(number) })
 	if at < 0 {
 		return false
 	}
@@ -96,34 +97,46 @@ func reportListensOnLocalhost(p *Pass, w *mesh.Workload, port *mesh.ExposedPort)
 }
 
 // setting is a text that a container is given.
-type setting struct{ field, name, value string }
+type setting struct {
+	field, name, value string
+	// of is what the value may be of: the word before it, or the variable.
+	of string
+}
 
 // settingsOf are the command, the arguments and the environment of a container. Calls to the server from within its own
 // container (health probes in a shell command) are no settings of the server.
 func settingsOf(container *core.Container) []setting {
 	var settings []setting
+	before := ""
 	for i, word := range container.Command {
-		settings = append(settings, setting{fmt.Sprintf("command[%d]", i), "a word of its command", word})
+		settings = append(settings, setting{fmt.Sprintf("command[%d]", i), "a word of its command", word, before})
+		before = word
 	}
 	for i, word := range container.Args {
-		settings = append(settings, setting{fmt.Sprintf("args[%d]", i), "an argument", word})
+		settings = append(settings, setting{fmt.Sprintf("args[%d]", i), "an argument", word, before})
+		before = word
 	}
 	for i, variable := range container.Env {
-		settings = append(settings, setting{fmt.Sprintf("env[%d].value", i), "the variable " + variable.Name, variable.Value})
+		settings = append(settings, setting{fmt.Sprintf("env[%d].value", i), "the variable " + variable.Name, variable.Value, variable.Name})
 	}
 	return slices.DeleteFunc(settings, func(s setting) bool { return clientTools.MatchString(s.value) })
 }
 
 var (
-	clientTools = regexp.MustCompile(`grpc[_-]health[_-]probe|grpcurl`)
+	clientTools = regexp.MustCompile(`grpc[_-]health[_-]probe|grpcurl|\b(?:curl|wget)\b`)
 	// loopbackAddress is a loopback address with a port, without the scheme that makes it the address of something to call.
 	loopbackAddress = regexp.MustCompile(`(?:^|[^A-Za-z0-9.:/-])(?:tcp://)?(?:127\.0\.0\.1|localhost|\[::1\]):(\d+)\b`)
+	// loopbackURL is one with a scheme. It is something to listen on where its setting speaks of that: --listen-client-urls of etcd,
+	// ASPNETCORE_URLS of .NET.
+	loopbackURL   = regexp.MustCompile(`\b[a-z][a-z0-9+.]*://(?:127\.0\.0\.1|localhost|\[::1\]):(\d+)\b`)
+	listeningWord = regexp.MustCompile(`(?i)listen|bind|urls\b|kestrel`)
 	// anyAddress is all addresses, with a port: 0.0.0.0:50051, [::]:50051, *:50051, or nothing before the colon.
 	anyAddress = regexp.MustCompile(`(?:^|[^A-Za-z0-9.\]])(?:0\.0\.0\.0|\[::\]|\*)?:(\d+)\b`)
 )
 
-func listensOnLoopback(text string, number int32) bool {
-	return namesPort(loopbackAddress, text, number)
+func (s setting) listensOnLoopback(number int32) bool {
+	return namesPort(loopbackAddress, s.value, number) ||
+		namesPort(loopbackURL, s.value, number) && listeningWord.MatchString(s.of+" "+s.value)
 }
 
 func listensEverywhere(text string, number int32) bool { return namesPort(anyAddress, text, number) }

@@ -1,9 +1,11 @@
 package mesh
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 
+	meshapi "istio.io/api/mesh/v1alpha1"
 	networkingapi "istio.io/api/networking/v1alpha3"
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 	core "k8s.io/api/core/v1"
@@ -91,4 +93,19 @@ func egressHostsInclude(hosts []string, clientNamespace string, service *core.Se
 		included = true
 	}
 	return included
+}
+
+// ForwardsToLoopback says that sidecars lead the calls of an inbound port of the workload to the loopback address: the mesh config
+// says so for all, or the Sidecar resource for this port. Else they arrive at the pod's own address.
+// Source: Istio's pilot/pkg/networking/core/cluster.go (buildInboundClustersFromServiceInstances, buildInboundClustersFromSidecar).
+func (s *Snapshot) ForwardsToLoopback(w *Workload, port int32) bool {
+	if sidecar := s.SidecarFor(w.Namespace(), w.Template.Labels); sidecar != nil {
+		for _, listener := range sidecar.Spec.GetIngress() {
+			if listener.GetPort().GetNumber() == uint32(port) {
+				address, err := netip.ParseAddrPort(listener.GetDefaultEndpoint())
+				return err == nil && address.Addr().IsLoopback()
+			}
+		}
+	}
+	return s.MeshConfig().GetInboundTrafficPolicy().GetMode() == meshapi.MeshConfig_InboundTrafficPolicy_LOCALHOST
 }
