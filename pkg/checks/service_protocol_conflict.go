@@ -40,10 +40,11 @@ spec:
 	Consults: exposureConsults,
 	Since:    "v0.1.0",
 	Run: func(p *Pass) {
+		told := map[*core.ServicePort]bool{}
 		for _, workload := range p.Workloads() {
 			byTarget := claimsByTarget(p, workload)
 			for _, number := range slices.Sorted(maps.Keys(byTarget)) {
-				reportProtocolConflict(p, workload, byTarget[number])
+				reportProtocolConflict(p, workload, byTarget[number], told)
 			}
 		}
 	},
@@ -89,7 +90,8 @@ func claimsByTarget(p *Pass, w *mesh.Workload) map[int32][]claim {
 	return claims
 }
 
-func reportProtocolConflict(p *Pass, w *mesh.Workload, claims []claim) {
+// reportProtocolConflict tells of each younger Service port once, whatever the number of workloads behind it.
+func reportProtocolConflict(p *Pass, w *mesh.Workload, claims []claim, told map[*core.ServicePort]bool) {
 	oldest := claims[0]
 	isExposed := func(c claim) bool { return c.exposed != nil }
 	if !slices.ContainsFunc(claims, isExposed) {
@@ -98,9 +100,10 @@ func reportProtocolConflict(p *Pass, w *mesh.Workload, claims []claim) {
 	evidence := evidenceOf(claims[slices.IndexFunc(claims, isExposed)].exposed)
 	for _, younger := range claims[1:] {
 		first, second := mesh.ServicePortProtocol(oldest.port()), mesh.ServicePortProtocol(younger.port())
-		if younger.service == oldest.service || sameListener(first, second) {
+		if younger.service == oldest.service || sameListener(first, second) || told[younger.port()] {
 			continue
 		}
+		told[younger.port()] = true
 		p.Report(Finding{
 			Object: younger.service,
 			Path:   fmt.Sprintf(".spec.ports[%d]", younger.index),
