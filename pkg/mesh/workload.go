@@ -1,7 +1,6 @@
 package mesh
 
 import (
-	"reflect"
 	"strings"
 	"time"
 
@@ -22,7 +21,7 @@ type Workload struct {
 	Selector labels.Selector
 	// Replicas is the wanted number of pods; for a DaemonSet the number of nodes that want one.
 	Replicas int32
-	// ReadyReplicas is the controller's count, 0 in files.
+	// ReadyReplicas is the controller's count, 0 in files. Available ones are ready.
 	ReadyReplicas int32
 	// HasStatus says that the controller has reported: a manifest from a repository has no status.
 	HasStatus bool
@@ -118,24 +117,24 @@ func (i *workloadIndex) add(w *Workload) {
 func workloadOfDeployment(d *apps.Deployment) *Workload {
 	return &Workload{
 		Object: d, Key: KeyOf(d), Template: &d.Spec.Template, Selector: selectorOf(d.Spec.Selector),
-		Replicas: valueOr(d.Spec.Replicas, 1), ReadyReplicas: d.Status.ReadyReplicas,
-		HasStatus: !reflect.ValueOf(d.Status).IsZero(), Paused: d.Spec.Paused,
+		Replicas: valueOr(d.Spec.Replicas, 1), ReadyReplicas: max(d.Status.ReadyReplicas, d.Status.AvailableReplicas),
+		HasStatus: d.Status.ObservedGeneration > 0 || d.Status.Replicas > 0 || d.Status.UnavailableReplicas > 0, Paused: d.Spec.Paused,
 	}
 }
 
 func workloadOfStatefulSet(set *apps.StatefulSet) *Workload {
 	return &Workload{
 		Object: set, Key: KeyOf(set), Template: &set.Spec.Template, Selector: selectorOf(set.Spec.Selector),
-		Replicas: valueOr(set.Spec.Replicas, 1), ReadyReplicas: set.Status.ReadyReplicas,
-		HasStatus: !reflect.ValueOf(set.Status).IsZero(),
+		Replicas: valueOr(set.Spec.Replicas, 1), ReadyReplicas: max(set.Status.ReadyReplicas, set.Status.AvailableReplicas),
+		HasStatus: set.Status.ObservedGeneration > 0 || set.Status.Replicas > 0,
 	}
 }
 
 func workloadOfDaemonSet(set *apps.DaemonSet) *Workload {
 	return &Workload{
 		Object: set, Key: KeyOf(set), Template: &set.Spec.Template, Selector: selectorOf(set.Spec.Selector),
-		Replicas: set.Status.DesiredNumberScheduled, ReadyReplicas: set.Status.NumberReady,
-		HasStatus: !reflect.ValueOf(set.Status).IsZero(),
+		Replicas: set.Status.DesiredNumberScheduled, ReadyReplicas: max(set.Status.NumberReady, set.Status.NumberAvailable),
+		HasStatus: set.Status.ObservedGeneration > 0 || set.Status.DesiredNumberScheduled > 0,
 	}
 }
 
