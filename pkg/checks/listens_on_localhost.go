@@ -119,10 +119,28 @@ func settingsOf(container *core.Container) []setting {
 	for i, variable := range container.Env {
 		settings = append(settings, setting{fmt.Sprintf("env[%d].value", i), "the variable " + variable.Name, variable.Value, variable.Name})
 	}
+	for i := range settings {
+		settings[i].value = expand(settings[i].value, container.Env)
+	}
 	return slices.DeleteFunc(settings, func(s setting) bool { return clientTools.MatchString(s.value) })
 }
 
+// expand puts the values of variables in the place of $(NAME), as far as the container says them itself.
+// Source: Kubernetes third_party/forked/golang/expansion/expand.go, Expand.
+func expand(text string, variables []core.EnvVar) string {
+	return variableReference.ReplaceAllStringFunc(text, func(reference string) string {
+		name := strings.TrimSuffix(strings.TrimPrefix(reference, "$("), ")")
+		at := slices.IndexFunc(variables, func(variable core.EnvVar) bool { return variable.Name == name && variable.ValueFrom == nil })
+		if at < 0 || strings.HasPrefix(reference, "$$") {
+			return reference
+		}
+		return variables[at].Value
+	})
+}
+
 var (
+	variableReference = regexp.MustCompile(`\$?\$\([^()]+\)`)
+
 	clientTools = regexp.MustCompile(`grpc[_-]health[_-]probe|grpcurl|\b(?:curl|wget)\b`)
 	// loopbackAddress is a loopback address with a port, without the scheme that makes it the address of something to call.
 	loopbackAddress = regexp.MustCompile(`(?:^|[^A-Za-z0-9.:/-])(?:tcp://)?(?:127\.0\.0\.1|localhost|\[::1\]):(\d+)\b`)
