@@ -65,7 +65,11 @@ func hasBalancedTwin(p *Pass, port *mesh.ExposedPort) bool {
 	if !mesh.HasEndpoints(port.Service) {
 		return false
 	}
-	return slices.ContainsFunc(p.Services().In(port.Service.Namespace), func(service *core.Service) bool {
+	beside := p.Services().In(port.Service.Namespace)
+	if len(port.Workloads) > 0 {
+		beside = p.ServicesSelecting(port.Workloads[0])
+	}
+	return slices.ContainsFunc(beside, func(service *core.Service) bool {
 		return mesh.HasEndpoints(service) && !mesh.IsHeadless(service) && maps.Equal(service.Spec.Selector, port.Service.Spec.Selector) &&
 			slices.ContainsFunc(service.Spec.Ports, func(other core.ServicePort) bool {
 				return other.Protocol == port.Port.Protocol && sameTarget(&other, port)

@@ -32,7 +32,7 @@ spec:
 ` + greeterRoute,
 	Good:     greeterWorkload + greeterService + greeterRoute,
 	Reads:    exposureReads,
-	Consults: exposureConsults,
+	Consults: append(slices.Clone(portFixConsults), exposureConsults...),
 	Since:    "v0.1.0",
 	Run: func(p *Pass) {
 		for _, port := range p.ExposedPorts() {

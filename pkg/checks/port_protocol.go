@@ -9,10 +9,12 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
-// portProtocolConsults are the kinds that decide whether HTTP/2 is spoken to a port all the same, and how it may be fixed.
-var portProtocolConsults = append([]mesh.Kind{
-	mesh.KindDestinationRule, mesh.KindIngress, mesh.KindServiceMonitor, mesh.KindEndpointSlice,
-}, exposureConsults...)
+// portFixConsults are the kinds that decide how a port may be declared to be gRPC, and portProtocolConsults those that decide
+// whether HTTP/2 is spoken to it all the same, as well.
+var (
+	portFixConsults      = []mesh.Kind{mesh.KindIngress, mesh.KindServiceMonitor, mesh.KindEndpointSlice}
+	portProtocolConsults = slices.Concat([]mesh.Kind{mesh.KindDestinationRule}, portFixConsults, exposureConsults)
+)
 
 // notHTTP2 says that Istio takes an exposed port for something that is not HTTP/2, and that no policy makes up for it. Ports of
 // other transports than TCP, and those of ExternalName Services, which no proxy calls, are not judged.
