@@ -245,10 +245,14 @@ func (p *Pass) destinationRelevance(destination mesh.Destination) relevance {
 		return p.entryRelevance(destination)
 	}
 	most := plain
-	if service.Spec.Type == core.ServiceTypeExternalName {
-		most = p.entryRelevance(mesh.Destination{Host: service.Spec.ExternalName, Port: destination.Port})
-	}
 	known := hasPort(service, destination.Port)
+	if service.Spec.Type == core.ServiceTypeExternalName {
+		target := mesh.Destination{Host: service.Spec.ExternalName, Port: destination.Port}
+		// Another port of the target says nothing about one that the Service itself declares.
+		if !known || len(p.ServiceEntriesByHost(target.Host)) == 0 || slices.Contains(destinationPorts(p, target), target.Port) {
+			most = p.entryRelevance(target)
+		}
+	}
 	for _, exposed := range p.ExposedPortsOf(service) {
 		switch {
 		case known && exposed.Port.Port != destination.Port:
