@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -93,6 +94,9 @@ func (s *scene) document(folder, command string) {
 	s.Log(command)
 	words := strings.Split(strings.TrimSpace(string(text)), "\n")
 	if words[1] != "grpcexpose" {
+		if slices.Contains(words, "restart") {
+			time.Sleep(time.Second) // kubectl restarts nothing twice in a second
+		}
 		s.kubectl(words[1:]...)
 		return
 	}
