@@ -101,13 +101,14 @@ func servedByAnother(p *Pass, port *mesh.ExposedPort, w *mesh.Workload) bool {
 func servedByPods(p *Pass, port *mesh.ExposedPort, w *mesh.Workload) bool {
 	return slices.ContainsFunc(p.PodsSelected(port.Service.Namespace, port.Service.Spec.Selector), func(pod *core.Pod) bool {
 		controller, known := mesh.ControllerOf(pod)
-		return known && controller != w.Key && isReady(pod)
+		return known && controller != w.Key && !saysUnready(pod)
 	})
 }
 
-func isReady(pod *core.Pod) bool {
+// saysUnready says that a pod has reported that it is not ready. One of which only the metadata was read says nothing.
+func saysUnready(pod *core.Pod) bool {
 	return slices.ContainsFunc(pod.Status.Conditions, func(condition core.PodCondition) bool {
-		return condition.Type == core.PodReady && condition.Status == core.ConditionTrue
+		return condition.Type == core.PodReady && condition.Status == core.ConditionFalse
 	})
 }
 
@@ -144,9 +145,5 @@ func standsBy(p *Pass, port *mesh.ExposedPort) bool {
 
 // allUnready says that there are pods, and that each has reported that it is not ready.
 func allUnready(pods []*core.Pod) bool {
-	return len(pods) > 0 && !slices.ContainsFunc(pods, func(pod *core.Pod) bool {
-		return !slices.ContainsFunc(pod.Status.Conditions, func(condition core.PodCondition) bool {
-			return condition.Type == core.PodReady && condition.Status == core.ConditionFalse
-		})
-	})
+	return len(pods) > 0 && !slices.ContainsFunc(pods, func(pod *core.Pod) bool { return !saysUnready(pod) })
 }
