@@ -35,13 +35,17 @@ connections, are balanced over its pods; and find what is wrong where they are n
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		// What is not a command is a mistake to be told of, not a reason to print the help and succeed.
-		Args: func(_ *cobra.Command, arguments []string) error {
-			if len(arguments) > 0 {
-				return usage("unknown command %q", arguments[0])
+		Args: func(command *cobra.Command, arguments []string) error {
+			if len(arguments) == 0 {
+				return nil
 			}
-			return nil
+			if near := command.SuggestionsFor(arguments[0]); len(near) > 0 {
+				return usage("unknown command %q; did you mean %s?", arguments[0], strings.Join(near, " or "))
+			}
+			return usage("unknown command %q", arguments[0])
 		},
-		RunE: func(command *cobra.Command, _ []string) error { return command.Help() },
+		SuggestionsMinimumDistance: 2,
+		RunE:                       func(command *cobra.Command, _ []string) error { return command.Help() },
 	}
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
