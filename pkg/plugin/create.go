@@ -65,8 +65,9 @@ func newCreateCommand(streams report.Streams, clients *factory, run func(context
 		run = func(ctx context.Context, options *createOptions) error { return options.run(ctx) }
 	}
 	command := &cobra.Command{
-		Use:   "create {TYPE/NAME | -f FILE}",
-		Short: "Expose a gRPC workload at the mesh's gateway",
+		Use:        "create {TYPE/NAME | -f FILE}",
+		SuggestFor: []string{"expose"},
+		Short:      "Expose a gRPC workload at the mesh's gateway",
 		Long: `Expose the gRPC port of a Deployment, StatefulSet or DaemonSet at the gateway of
 an Istio mesh, so that each call, not each connection, is balanced over its pods.
 
