@@ -154,11 +154,12 @@ func isWrite(r *http.Request) bool {
 	return !reads && !(r.Method == http.MethodDelete && isDryRun(r))
 }
 
-// isDryRun says that the options of a deletion, which are its body, ask for a dry run.
+// isDryRun says that the options of a deletion, which are its body, ask for a dry run. One whose sender is gone before they have
+// arrived deletes nothing either.
 func isDryRun(r *http.Request) bool {
 	body, err := io.ReadAll(r.Body)
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	return err == nil && bytes.Contains(body, []byte(`"dryRun"`))
+	return err != nil || bytes.Contains(body, []byte(`"dryRun"`))
 }
 
 // take is what has been seen since the last time.

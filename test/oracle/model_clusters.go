@@ -31,7 +31,7 @@ func (a *modelAnswer) tellCluster(route *mesh.GatewayRoute, destination mesh.Des
 	}
 	policy := a.snapshot.TrafficPolicyFor(rule, port.Port, subset)
 	name = fmt.Sprintf("outbound|%d|%s|%s", port.Port, subset, mesh.ServiceHost(service))
-	a.set(topicCluster, name+" http", a.httpOf(service, port, policy))
+	a.set(topicCluster, name+" http", a.httpOf(service, port, policy, subset))
 	security := a.tlsOf(service, policy)
 	a.set(topicCluster, name+" tls", security)
 	a.set(topicCluster, name+" balancer", balancerOf(policy))
@@ -71,11 +71,11 @@ func (a *modelAnswer) foreignCluster(destination mesh.Destination) string {
 	return nowhere
 }
 
-func (a *modelAnswer) httpOf(service *core.Service, port *core.ServicePort, policy mesh.TrafficPolicy) string {
+func (a *modelAnswer) httpOf(service *core.Service, port *core.ServicePort, policy mesh.TrafficPolicy, subset string) string {
 	switch {
 	case policy.ConnectionPool.GetHttp().GetUseClientProtocol():
 		return "as the client"
-	case mesh.ServicePortProtocol(port).IsHTTP2(), a.snapshot.UpgradesToHTTP2(service, port, a.workload.Client()):
+	case mesh.ServicePortProtocol(port).IsHTTP2(), a.snapshot.UpgradesToHTTP2(service, port, a.workload.Client(), subset):
 		return "HTTP/2"
 	default:
 		return "HTTP/1.1"
