@@ -136,7 +136,7 @@ func (c *Client) readNamed(ctx context.Context, kind mesh.Kind, name types.Names
 	found := read{source: source{kind: kind, namespace: name.Namespace, name: name.Name}}
 	object, err := c.readOne(ctx, kind, name)
 	if missing, forbidden := mayNot(err); forbidden {
-		return batch{gaps: []mesh.Gap{{Kind: kind, Namespace: name.Namespace, Name: name.Name, Reason: mayNotReason(missing)}}}, nil
+		return mayNotRead(mesh.Gap{Kind: kind, Namespace: name.Namespace, Name: name.Name}, missing), nil
 	}
 	if _, missing := errors.AsType[*NotFound](err); missing {
 		return batch{reads: []read{found}}, nil
@@ -193,6 +193,12 @@ func mayNot(err error) (missing Permission, forbidden bool) {
 		return Permission{}, false
 	}
 	return denied.Missing[0], true
+}
+
+// mayNotRead is what is read of a part that the user may not read: a gap.
+func mayNotRead(gap mesh.Gap, missing Permission) batch {
+	gap.Reason = mayNotReason(missing)
+	return batch{gaps: []mesh.Gap{gap}, missing: []Permission{missing}}
 }
 
 func mayNotReason(missing Permission) string { return fmt.Sprintf("you may not %s", missing) }

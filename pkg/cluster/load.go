@@ -50,6 +50,8 @@ type Loaded struct {
 	Snapshot *mesh.Snapshot
 	// Gaps are the parts that were asked for and could not be read.
 	Gaps []mesh.Gap
+	// Missing are the permissions for want of which some of them are, each once and in order.
+	Missing []Permission
 	// NotServed are the kinds that the API server does not have; the Snapshot has no gap for them, for there are none.
 	NotServed []mesh.Kind
 }
@@ -88,6 +90,7 @@ func (c *Client) readAll(ctx context.Context, wanted LoadRequest) (found batch, 
 type batch struct {
 	reads     []read
 	gaps      []mesh.Gap
+	missing   []Permission
 	requested []mesh.Kind
 	notServed []mesh.Kind
 	// narrow are gaps that were meant: namespaces that nobody asked for.
@@ -105,6 +108,7 @@ type read struct {
 func (b *batch) add(other batch) {
 	b.reads = append(b.reads, other.reads...)
 	b.gaps = append(b.gaps, other.gaps...)
+	b.missing = append(b.missing, other.missing...)
 	b.requested = append(b.requested, other.requested...)
 	b.notServed = append(b.notServed, other.notServed...)
 	b.narrow = append(b.narrow, other.narrow...)
@@ -128,6 +132,7 @@ func (b *batch) loaded(wanted LoadRequest) *Loaded {
 	return &Loaded{
 		Snapshot: mesh.New(sourced, mesh.Options{Now: wanted.Now, Gaps: all}),
 		Gaps:     gaps, NotServed: slices.Compact(slices.Sorted(slices.Values(b.notServed))),
+		Missing: slices.Compact(slices.SortedFunc(slices.Values(b.missing), comparePermissions)),
 	}
 }
 
@@ -192,7 +197,7 @@ func (c *Client) readKind(ctx context.Context, kind mesh.Kind, namespaces []stri
 	if !forbidden {
 		return found, err
 	}
-	return c.readFallback(ctx, kind, wanted, mayNotReason(missing))
+	return c.readFallback(ctx, kind, wanted, missing)
 }
 
 // readOnly reads a kind in some namespaces, and has a gap for all others.
@@ -209,13 +214,13 @@ func (c *Client) readOnly(ctx context.Context, kind mesh.Kind, namespaces []stri
 }
 
 // readFallback reads of a kind that may not be listed in all namespaces what it can, and has one gap that says it all.
-func (c *Client) readFallback(ctx context.Context, kind mesh.Kind, wanted LoadRequest, reason string) (found batch, err error) {
-	gap := mesh.Gap{Kind: kind, Reason: reason}
+func (c *Client) readFallback(ctx context.Context, kind mesh.Kind, wanted LoadRequest, missing Permission) (found batch, err error) {
+	gap := mesh.Gap{Kind: kind, Reason: mayNotReason(missing)}
 	switch {
 	case kind == mesh.KindNamespace:
 		found, err = c.readNamespaceObjects(ctx, wanted.Fallback)
 	case kind.Info().ClusterScoped:
-		return batch{gaps: []mesh.Gap{gap}}, nil
+		return mayNotRead(gap, missing), nil
 	default:
 		found, err = c.readNamespaces(ctx, kind, wanted.Fallback, wanted)
 	}
@@ -225,7 +230,7 @@ func (c *Client) readFallback(ctx context.Context, kind mesh.Kind, wanted LoadRe
 			gap.Except = append(gap.Except, namespace)
 		}
 	}
-	found.gaps = []mesh.Gap{gap}
+	found.gaps, found.missing = []mesh.Gap{gap}, []Permission{missing}
 	return found, err
 }
 
@@ -235,7 +240,7 @@ func (c *Client) readNamespaces(ctx context.Context, kind mesh.Kind, namespaces 
 	err := inParallel(ctx, len(namespaces), func(ctx context.Context, index int) error {
 		found, err := c.list(ctx, wanted.source(kind, namespaces[index]))
 		if missing, forbidden := mayNot(err); forbidden {
-			found = batch{gaps: []mesh.Gap{{Kind: kind, Namespace: namespaces[index], Reason: mayNotReason(missing)}}}
+			found = mayNotRead(mesh.Gap{Kind: kind, Namespace: namespaces[index]}, missing)
 			err = nil
 		}
 		results[index] = found

@@ -70,6 +70,11 @@ func workloadNotFound(s *mesh.Snapshot, kind mesh.Kind, namespace, name string) 
 	if kind != "" {
 		what = string(kind)
 	}
+	for _, candidate := range []mesh.Kind{mesh.KindDeployment, mesh.KindStatefulSet, mesh.KindDaemonSet} {
+		if reason, unknown := s.Unknown(candidate, namespace, name); unknown && (kind == "" || kind == candidate) {
+			return refuse("Ask for the permission to read it", "whether namespace %s has a %s called %q is not known: %s", namespace, what, name, reason)
+		}
+	}
 	problem := fmt.Sprintf("namespace %s has no %s called %q", namespace, what, name)
 	if _, there := s.Namespaces().Get("", namespace); !there {
 		if _, unknown := s.Unknown(mesh.KindNamespace, "", namespace); !unknown {

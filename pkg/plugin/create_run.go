@@ -47,7 +47,7 @@ func (o *createOptions) run(ctx context.Context) error {
 		return err
 	}
 	if len(loaded.Gaps) > 0 {
-		result.Plan.Notes = append(result.Plan.Notes, gapsText(loaded.Gaps))
+		result.Plan.Notes = append(result.Plan.Notes, gapsText(loaded))
 	}
 	for _, warning := range warnings {
 		result.Plan.Notes = append(result.Plan.Notes, "still, afterwards: "+findingText(warning))
@@ -267,8 +267,14 @@ func firstLine(err error) string {
 
 // withGaps adds to a refusal what could not be read, which may be why.
 func withGaps(err error, loaded *cluster.Loaded) error {
-	if _, refused := errors.AsType[*expose.Error](err); !refused || len(loaded.Gaps) == 0 {
+	_, refused := errors.AsType[*expose.Error](err)
+	switch {
+	case !refused || len(loaded.Gaps) == 0:
 		return err
+	case len(loaded.Missing) == 0:
+		return fmt.Errorf("%w\n%s", err, gapsText(loaded))
+	default:
+		return fmt.Errorf("%w\n\nWhat you may not read may be why:\n\n%s\n%s create --print-rbac prints the Roles to ask an administrator for",
+			err, permissionTable(loaded.Missing), name)
 	}
-	return fmt.Errorf("%w\n%s", err, gapsText(loaded.Gaps))
 }

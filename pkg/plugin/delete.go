@@ -121,7 +121,7 @@ func (o *deleteOptions) nothingToTakeBack(loaded *cluster.Loaded, removal *expos
 		return withGaps(err, loaded)
 	}
 	if len(loaded.Gaps) > 0 {
-		fmt.Fprintln(o.streams.Err, gapsText(loaded.Gaps))
+		fmt.Fprintln(o.streams.Err, gapsText(loaded))
 	}
 	if o.write.output != "" {
 		return o.printPlan(removal)

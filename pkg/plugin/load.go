@@ -165,9 +165,36 @@ func gatewaySecrets(found *mesh.Snapshot, namespace, gatewayNamespace string) []
 	return names
 }
 
-// gapsText says what could not be looked at.
-func gapsText(gaps []mesh.Gap) string {
-	return "Not looked at: " + strings.Join(gapReasons(gaps), "; ")
+// gapsText says in a line what could not be looked at.
+func gapsText(loaded *cluster.Loaded) string {
+	texts := mayNotTexts(loaded.Missing)
+	for _, reason := range gapReasons(loaded.Gaps) {
+		if !slices.ContainsFunc(loaded.Missing, func(missing cluster.Permission) bool { return reason == mayNot+missing.String() }) {
+			texts = append(texts, reason)
+		}
+	}
+	return "Not looked at: " + strings.Join(texts, "; ")
+}
+
+const mayNot = "you may not "
+
+// mayNotTexts are the permissions that are missing, in one text those that differ in the resource alone.
+func mayNotTexts(missing []cluster.Permission) []string {
+	var order []string
+	resources := map[string][]string{}
+	for _, permission := range missing {
+		resource := resourceName(permission)
+		text := strings.Replace(permission.String(), resource, "%s", 1)
+		if resources[text] == nil {
+			order = append(order, text)
+		}
+		resources[text] = append(resources[text], resource)
+	}
+	texts := make([]string, len(order))
+	for i, text := range order {
+		texts[i] = mayNot + fmt.Sprintf(text, strings.Join(resources[text], ", "))
+	}
+	return texts
 }
 
 // gapReasons are why parts of the cluster could not be read, each once.

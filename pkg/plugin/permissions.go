@@ -23,27 +23,28 @@ func requirePermissions(ctx context.Context, rights *cluster.Access, p plan.Plan
 }
 
 func missingPermissions(missing []cluster.Permission) error {
+	roles, err := rolesYAML("grpcexpose", missing)
+	if err != nil {
+		return err
+	}
+	return errors.New("nothing was written: you lack permissions\n\n" + permissionTable(missing) +
+		"\nAsk an administrator to apply this, and to bind it to you:\n\n" + strings.TrimRight(roles, "\n"))
+}
+
+// permissionTable has a line for each permission.
+func permissionTable(permissions []cluster.Permission) string {
 	var b strings.Builder
-	b.WriteString("nothing was written: you lack permissions\n\n")
 	table := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(table, "VERB\tRESOURCE\tNAMESPACE\tNAME")
-	for _, permission := range missing {
+	for _, permission := range permissions {
 		namespace := permission.Namespace
 		if namespace == "" {
 			namespace = "(cluster)"
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", permission.Verb, resourceName(permission), namespace, permission.Name)
 	}
-	if err := table.Flush(); err != nil {
-		return err
-	}
-	roles, err := rolesYAML("grpcexpose", missing)
-	if err != nil {
-		return err
-	}
-	b.WriteString("\nAsk an administrator to apply this, and to bind it to you:\n\n")
-	b.WriteString(roles)
-	return errors.New(strings.TrimRight(b.String(), "\n"))
+	_ = table.Flush() // a strings.Builder takes everything
+	return b.String()
 }
 
 func resourceName(permission cluster.Permission) string {
