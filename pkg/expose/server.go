@@ -65,17 +65,17 @@ func (b *builder) serversOnPort() []*mesh.Server {
 	listeners, _ := b.snapshot.ListenerPorts(b.result.Gateway, uint32(b.result.Port))
 	var servers []*mesh.Server
 	for _, server := range b.snapshot.Servers(b.result.Gateway) {
-		if server.Lives() && !isLoopback(server.Bind) && slices.Contains(listeners, server.ListenerPort) {
+		if server.Lives() && listensEverywhere(server.Bind) && slices.Contains(listeners, server.ListenerPort) {
 			servers = append(servers, server)
 		}
 	}
 	return servers
 }
 
-// isLoopback says that a server listens where nobody outside its pod comes.
-func isLoopback(bind string) bool {
+// listensEverywhere says that a server does not listen on one address alone, which is at most one pod's.
+func listensEverywhere(bind string) bool {
 	address, err := netip.ParseAddr(bind)
-	return err == nil && address.IsLoopback()
+	return bind == "" || err == nil && address.IsUnspecified()
 }
 
 // gatewaysOnPort are the Gateways with a server on the port: our own for this workload first, then plaintext ones, then age.

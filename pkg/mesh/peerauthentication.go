@@ -65,15 +65,15 @@ func (s *Snapshot) SendsMutualTLS(policy TrafficPolicy, service *core.Service, p
 		mode := policy.TLS.GetMode()
 		return mode == networkingapi.ClientTLSSettings_ISTIO_MUTUAL, mode != networkingapi.ClientTLSSettings_MUTUAL
 	}
-	infers, known := s.InfersMutualTLS(service, policy)
+	infers, known := s.InfersMutualTLS(service, nil, policy) // there is such a pod, so the port is not one without pods
 	return infers && s.MutualTLSMode(service.Namespace, podLabels, workloadPort) != MutualTLSDisable, known
 }
 
-// InfersMutualTLS says whether istiod has proxies use mutual TLS for a Service of its own accord, where they find that a pod
-// takes it. A Service whose pods are called by their own addresses is judged as a whole: all of its pods, or none. known is
-// false where its pods are not.
+// InfersMutualTLS says whether istiod has proxies use mutual TLS for a Service's port (nil: one that pods have) of its own accord,
+// where they find that a pod takes it. A Service whose pods are called by their own addresses is judged as a whole: all of its
+// pods that have the port, or none. known is false where its pods are not.
 // Source: Istio's pilot/pkg/model/push_context.go (BestEffortInferServiceMTLSMode).
-func (s *Snapshot) InfersMutualTLS(service *core.Service, policy TrafficPolicy) (infers, known bool) {
+func (s *Snapshot) InfersMutualTLS(service *core.Service, port *core.ServicePort, policy TrafficPolicy) (infers, known bool) {
 	if !s.MeshConfig().GetEnableAutoMtls().GetValue() || s.MutualTLSMode(service.Namespace, nil, 0) == MutualTLSDisable {
 		return false, true
 	}
@@ -84,7 +84,14 @@ func (s *Snapshot) InfersMutualTLS(service *core.Service, policy TrafficPolicy) 
 	if _, unseen := s.Unknown(KindPod, service.Namespace, ""); unseen || len(pods) == 0 {
 		return false, false
 	}
-	return !slices.ContainsFunc(pods, func(pod *core.Pod) bool { return pod.Labels[tlsModeLabel] != "istio" }), true
+	if port != nil {
+		pods = slices.DeleteFunc(slices.Clone(pods), func(pod *core.Pod) bool {
+			_, _, has := TargetPort(port, &core.PodTemplateSpec{Spec: pod.Spec})
+			return len(pod.Spec.Containers) > 0 && !has
+		})
+	}
+	withoutProxy := func(pod *core.Pod) bool { return pod.Labels[tlsModeLabel] != "istio" }
+	return len(pods) > 0 && !slices.ContainsFunc(pods, withoutProxy), true
 }
 
 func modeOf(mtls *securityapi.PeerAuthentication_MutualTLS) string {

@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -89,6 +90,10 @@ spec: {clusterIP: None, selector: {app: orders}, ports: [{name: grpc, port: 8000
 		return fmt.Sprintf("apiVersion: v1\nkind: Pod\nmetadata: {name: %s, namespace: shop, labels: {app: orders%s}}\n---\n", name, more)
 	}
 	const takes = ", security.istio.io/tlsMode: istio"
+	named := strings.Replace(headless, "port: 8000", "port: 8000, targetPort: grpc", 1)
+	whole := func(portName string) string {
+		return strings.Replace(pod("a", takes), "\n---", "\nspec: {containers: [{name: orders, ports: [{name: "+portName+", containerPort: 50051}]}]}\n---", 1)
+	}
 	for name, test := range map[string]struct {
 		text          string
 		infers, known bool
@@ -96,12 +101,14 @@ spec: {clusterIP: None, selector: {app: orders}, ports: [{name: grpc, port: 8000
 		"all take it":      {headless + pod("a", takes) + pod("b", takes), true, true},
 		"one takes none":   {headless + pod("a", takes) + pod("b", ""), false, true},
 		"no pods":          {headless, false, false},
+		"named target":     {named + whole("grpc"), true, true},
+		"no such target":   {named + whole("http"), false, true},
 		"through the rule": {pod("a", "") + ruleText("shop", "a", "orders", "01", ", trafficPolicy: {loadBalancer: {simple: PASSTHROUGH}}"), false, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := snapshot(t, test.text)
 			rule := s.DestinationRuleFor(Client{Namespace: "shop"}, "orders.shop.svc.cluster.local", "shop")
-			infers, known := s.InfersMutualTLS(ordersService(t, s), s.TrafficPolicyFor(rule, 8000, ""))
+			infers, known := s.InfersMutualTLS(ordersService(t, s), &ordersService(t, s).Spec.Ports[0], s.TrafficPolicyFor(rule, 8000, ""))
 			assert.Equal(t, test.infers, infers)
 			assert.Equal(t, test.known, known)
 		})
@@ -116,5 +123,6 @@ func ordersService(t *testing.T, s *Snapshot) *core.Service {
 	}
 	service := &core.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "orders"}}
 	service.Spec.ClusterIP, service.Spec.Selector = "10.96.0.1", map[string]string{"app": "orders"}
+	service.Spec.Ports = []core.ServicePort{{Name: "grpc", Port: 8000}}
 	return service
 }

@@ -32,7 +32,7 @@ func (a *modelAnswer) tellCluster(route *mesh.GatewayRoute, destination mesh.Des
 	policy := a.snapshot.TrafficPolicyFor(rule, port.Port, subset)
 	name = fmt.Sprintf("outbound|%d|%s|%s", port.Port, subset, mesh.ServiceHost(service))
 	a.set(topicCluster, name+" http", a.httpOf(service, port, policy, subset))
-	security := a.tlsOf(service, policy)
+	security := a.tlsOf(service, port, policy)
 	a.set(topicCluster, name+" tls", security)
 	a.set(topicCluster, name+" balancer", balancerOf(policy))
 	if security == unknown {
@@ -82,11 +82,11 @@ func (a *modelAnswer) httpOf(service *core.Service, port *core.ServicePort, poli
 	}
 }
 
-func (a *modelAnswer) tlsOf(service *core.Service, policy mesh.TrafficPolicy) string {
+func (a *modelAnswer) tlsOf(service *core.Service, port *core.ServicePort, policy mesh.TrafficPolicy) string {
 	if policy.TLS != nil {
 		return policy.TLS.GetMode().String()
 	}
-	infers, known := a.snapshot.InfersMutualTLS(service, policy)
+	infers, known := a.snapshot.InfersMutualTLS(service, port, policy)
 	if !known {
 		return unknown
 	}
