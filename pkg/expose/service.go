@@ -52,7 +52,23 @@ func (b *builder) prepareService() error {
 	if b.result.Port == 0 {
 		b.result.Port = port.Port
 	}
+	b.noteOthersBehind(*existing)
 	return b.fixProtocol(*existing)
+}
+
+// noteOthersBehind says which other workloads' pods the Service balances over as well: a canary beside it, or a selector that
+// takes more than was meant.
+func (b *builder) noteOthersBehind(p servicePort) {
+	var others []string
+	for _, workload := range b.snapshot.WorkloadsOf(p.service) {
+		if _, _, serves := mesh.TargetPort(p.port(), workload.Template); serves && workload.Key != b.workload.Key {
+			others = append(others, argumentOf(workload))
+		}
+	}
+	if len(others) > 0 {
+		b.note("Service %s/%s leads to the pods of %s too, so calls are balanced over those as well; --service with a new name makes one for %s alone",
+			p.service.Namespace, p.service.Name, strings.Join(others, ", "), argumentOf(b.workload))
+	}
 }
 
 // findServicePort is the one Service port that leads to the target port, or nil if there is none.

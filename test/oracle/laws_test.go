@@ -21,7 +21,7 @@ import (
 func lawMeshes() uint64 { return max(40, *count/4) }
 
 // TestCreateMakesThePathWhole holds create's plans against istiod: after them a call to the new address comes to every ready
-// pod of the workload, by HTTP/2.
+// pod of the workload, and of others that its Service selects too, by HTTP/2.
 func TestCreateMakesThePathWhole(t *testing.T) {
 	whole := 0
 	refusals := map[string]int{}
@@ -47,6 +47,11 @@ func TestCreateMakesThePathWhole(t *testing.T) {
 			require.Emptyf(t, journey.End, "route %s: %s", journey.Route, text)
 			require.Containsf(t, []string{"HTTP/2", "as the client"}, journey.HTTP, text)
 			require.ElementsMatchf(t, readyAddresses(after, result), journey.Endpoints, text)
+			for _, pod := range after.Snapshot().PodsOf(result.Workload) {
+				if isReady(pod) {
+					require.Containsf(t, journey.Endpoints, address(pod.Status.PodIP, int(result.TargetPort)), text)
+				}
+			}
 		}
 		whole++
 	}
@@ -114,11 +119,20 @@ func gatewayOf(m *Mesh, pod *core.Pod) *mesh.GatewayWorkload {
 	return nil
 }
 
+// readyAddresses are those of the ready pods behind the Service port: the workload's, and those of others that it selects.
 func readyAddresses(m *Mesh, result *expose.Result) []string {
 	var addresses []string
-	for _, pod := range m.Snapshot().PodsOf(result.Workload) {
-		if isReady(pod) {
-			addresses = append(addresses, address(pod.Status.PodIP, int(result.TargetPort)))
+	snapshot := m.Snapshot()
+	service, _ := snapshot.Services().Get(result.Workload.Namespace(), result.Service)
+	for _, port := range service.Spec.Ports {
+		if port.Port != result.ServicePort || port.Protocol != core.ProtocolTCP {
+			continue
+		}
+		for _, pod := range snapshot.PodsSelected(service.Namespace, service.Spec.Selector) {
+			number, _, has := mesh.TargetPort(&port, &core.PodTemplateSpec{Spec: pod.Spec})
+			if has && isReady(pod) {
+				addresses = append(addresses, address(pod.Status.PodIP, int(number)))
+			}
 		}
 	}
 	return addresses

@@ -3,6 +3,7 @@ package oracle
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 	core "k8s.io/api/core/v1"
@@ -17,13 +18,13 @@ type Mesh struct {
 	Objects []mesh.Object
 }
 
-// Snapshot is the mesh as the model sees it.
+// Snapshot is the mesh as the model sees it, an hour after its first object was made: what is new is the youngest.
 func (m *Mesh) Snapshot() *mesh.Snapshot {
 	sourced := make([]mesh.Sourced, len(m.Objects))
 	for i, object := range m.Objects {
 		sourced[i].Object = object
 	}
-	return mesh.New(sourced, mesh.Options{Now: epoch})
+	return mesh.New(sourced, mesh.Options{Now: epoch.Add(time.Hour)})
 }
 
 // YAML is the mesh as a user would write it.
