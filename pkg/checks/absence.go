@@ -53,6 +53,8 @@ func absenceOf(p *Pass, w exposedWorkload) absence {
 		return ambient
 	case mesh.InjectorIgnores(w.Namespace()):
 		return leftOut
+	case len(activeInjectors(p)) == 0 && len(p.Injectors()) > 0 && asksByLabel(p, w):
+		return revisionMissing
 	case len(activeInjectors(p)) == 0:
 		return noInjectorAtAll
 	case optOutDecides(p, w):
@@ -106,6 +108,12 @@ func namesNoInjector(p *Pass, namespaceLabels map[string]string) bool {
 		return false
 	}
 	return !slices.ContainsFunc(p.Injectors(), func(i *mesh.Injector) bool { return i.SelectsNamespace(namespaceLabels) })
+}
+
+// asksByLabel says that a label of the workload's namespace or of its template asks for an injector that is not there.
+func asksByLabel(p *Pass, w exposedWorkload) bool {
+	choice, _ := injectChoice(w)
+	return choice != "false" && namesNoInjector(p, p.NamespaceLabels(w.Namespace())) || templateNamesNoInjector(p, w)
 }
 
 // optOutDecides says that pods of the workload would have a proxy, did the template not ask for none.

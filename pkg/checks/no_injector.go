@@ -12,8 +12,8 @@ var noInjector = &Check{
 	Slug:   "no-injector",
 	Levels: []Level{Error},
 	Title:  "The cluster has no injector webhook",
-	What: "The cluster has no webhook that injects proxies (or only ones that were switched off), although it has Istio's routes or " +
-		"labels that ask for injection.",
+	What: "The cluster has no webhook that injects proxies, although it has Istio's routes or labels that ask for injection. Where it " +
+		"has only ones that were switched off, GX104 speaks of the labels, and this check of workloads without.",
 	Why: "Proxies are put into pods by a MutatingWebhookConfiguration that Istio's chart istio-discovery installs. Labels on namespaces " +
 		"and pods do nothing but select for it. It is missing where Istio was uninstalled and its CRDs stayed, or where the webhook was " +
 		"left out of an installation.",
@@ -46,6 +46,9 @@ func runNoInjector(p *Pass) {
 	}
 	var asking, routed, others []wantingProxies
 	for _, namespace := range exposedNamespaces(p) {
+		if slices.ContainsFunc(namespace.Workloads, func(w exposedWorkload) bool { return knownAbsence(p, w) == revisionMissing }) {
+			return // GX104 speaks of the webhooks that were switched off
+		}
 		namespace.Workloads = slices.DeleteFunc(slices.Clone(namespace.Workloads), func(w exposedWorkload) bool {
 			choice, _ := injectChoice(w)
 			return choice == "false" || knownAbsence(p, w) != noInjectorAtAll

@@ -51,7 +51,8 @@ func reportNamespaceRevision(p *Pass, namespace exposedNamespace, lost []exposed
 	if _, ok := namespace.Labels[key]; !ok {
 		key = mesh.LabelInjection
 	}
-	fix := Fix{Text: fmt.Sprintf("Label namespace %s with a revision or tag that there is.", namespace.Name)}
+	fix := fixRevisionNotFound(p, fmt.Sprintf("Label namespace %s with a revision or tag that there is.", namespace.Name),
+		namespace.Labels[mesh.LabelRevision])
 	if label, level, ok := chooseLabel(p, p.NamespaceInjectionLabels(lost[0].Workload), key); ok {
 		if errorUnlessAllWeak(lost) != Error {
 			level = Ask
@@ -65,13 +66,14 @@ func reportNamespaceRevision(p *Pass, namespace exposedNamespace, lost []exposed
 		Message: fmt.Sprintf("Namespace %s has the label %s=%s, which no injector webhook selects, so new pods there get no proxy.",
 			namespace.Name, key, namespace.Labels[key]),
 		Evidence: append([]string{webhooksText(p)}, servingEvidence(lost)...),
-		Symptom:  inMeshSymptom,
+		Symptom:  symptomOfNewPods(p, lost...),
 		Fix:      fix,
 	})
 }
 
 func reportTemplateRevision(p *Pass, w exposedWorkload) {
-	fix := Fix{Text: fmt.Sprintf("Name a revision or tag that there is on the pod template of %s.", w.Key)}
+	fix := fixRevisionNotFound(p, fmt.Sprintf("Name a revision or tag that there is on the pod template of %s.", w.Key),
+		w.Template.Labels[mesh.LabelRevision])
 	if label, level, ok := chooseLabel(p, p.TemplateInjectionLabels(w.Workload), mesh.LabelRevision); ok {
 		fix = labelTemplate(w, label, level)
 	}
@@ -82,13 +84,41 @@ func reportTemplateRevision(p *Pass, w exposedWorkload) {
 		Message: fmt.Sprintf("The pod template of %s has the label %s=%s, which no injector webhook selects, so new pods get no proxy.",
 			w.Key, mesh.LabelRevision, w.Template.Labels[mesh.LabelRevision]),
 		Evidence: []string{webhooksText(p), w.evidence()},
-		Symptom:  inMeshSymptom,
+		Symptom:  symptomOfNewPods(p, w),
 		Fix:      fix,
 	})
 }
 
+// symptomOfNewPods is what clients see: nothing yet, where the pods that run still have their proxies.
+func symptomOfNewPods(p *Pass, workloads ...exposedWorkload) string {
+	running := 0
+	for _, workload := range workloads {
+		running += len(p.PodsOf(workload.Workload))
+		if len(podsWithoutProxy(p, workload)) > 0 {
+			return inMeshSymptom
+		}
+	}
+	if running == 0 {
+		return inMeshSymptom
+	}
+	return "none while the pods that run keep their proxies; once they are made anew, " + inMeshSymptom
+}
+
+// fixRevisionNotFound is the fix in words: where the webhooks are switched off, the tag is made that is to select what is asked for.
+// Source: Istio's istioctl/pkg/tag/generate.go (Generate): the tag default selects istio-injection=enabled as well.
+func fixRevisionNotFound(p *Pass, text, wanted string) Fix {
+	if len(activeInjectors(p)) > 0 {
+		return Fix{Text: text}
+	}
+	return Fix{Text: fmt.Sprintf("Make the tag that stands in for the webhooks, istioctl tag set %s --revision %s, then restart the workloads.",
+		cmp.Or(wanted, mesh.DefaultRevision), p.Injectors()[0].Revision)}
+}
+
 // webhooksText lists the revisions and tags that the mesh has.
 func webhooksText(p *Pass) string {
+	if len(activeInjectors(p)) == 0 {
+		return switchedOffText(p)
+	}
 	var names []string
 	for _, injector := range activeInjectors(p) {
 		name := "revision " + injector.Revision
