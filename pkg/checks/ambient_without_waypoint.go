@@ -3,11 +3,12 @@ package checks
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	core "k8s.io/api/core/v1"
+	gatewayapi "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
 var ambientWithoutWaypoint = &Check{
@@ -85,8 +86,16 @@ func reportNoWaypoint(p *Pass, port *mesh.ExposedPort, w *mesh.Workload, use mes
 		},
 		Symptom: "a client inside the mesh keeps all its calls on one pod",
 	}
-	if use.OnService {
+	namespaceLabels := p.NamespaceLabels(port.Service.Namespace)
+	_, names := namespaceLabels[mesh.LabelUseWaypoint]
+	_, mode := namespaceLabels[mesh.LabelDataplaneMode]
+	switch {
+	case use.OnService:
 		finding.Object = port.Service
+	case !names && mode:
+		finding.Path = namespaceLabelPath(mesh.LabelDataplaneMode)
+	case !names:
+		finding.Path = ""
 	}
 	finding.Fix = fixNoWaypoint(p, port.Service, use, finding.Object)
 	p.Report(finding)
@@ -110,25 +119,79 @@ func fixNoWaypoint(p *Pass, service *core.Service, use mesh.WaypointUse, object 
 	if use.Gateway != nil && mesh.WaypointPending(use.Gateway) {
 		return Fix{Text: fmt.Sprintf("Find out why the waypoint %s does not come up: the status of the Gateway and the events of its pods say it.", use.Named)}
 	}
-	for _, gateway := range p.KubernetesGateways().In(service.Namespace) {
-		if controller, ok := p.GatewayClassController(string(gateway.Spec.GatewayClassName)); !ok || controller != "istio.io/mesh-controller" {
-			continue
-		}
-		if p.WaypointRefuses(gateway, service) != "" {
-			continue
-		}
-		text := fmt.Sprintf("Set the label %s=%s on %s.", mesh.LabelUseWaypoint, gateway.Name, mesh.KeyOf(object))
-		path := plan.Path{"metadata", "labels", mesh.LabelUseWaypoint}
-		if namespace, isNamespace := object.(*core.Namespace); isNamespace {
-			if _, read := p.Namespaces().Get("", namespace.Name); !read {
-				return Fix{Text: text}
-			}
-		}
-		changes := setField(object, "calls to its Services then pass through the waypoint", gateway.Name, path...)
-		if use.Named.Namespace != "" && use.Named.Namespace != service.Namespace {
-			changes = append(changes, setField(object, "the waypoint is beside the Service", nil, "metadata", "labels", mesh.LabelUseWaypointNamespace)...)
-		}
-		return Fix{Text: text, Level: Ask, Changes: changes}
+	if gateway := waypointAmong(p, p.KubernetesGateways().In(service.Namespace), service); gateway != nil {
+		return useWaypoint(p, object, service.Namespace, gateway)
 	}
-	return Fix{Text: fmt.Sprintf("Make a waypoint and use it: istioctl waypoint apply -n %s --enroll-namespace.", service.Namespace)}
+	text := waypointToMake(p, service, use, object)
+	if use.Gateway != nil && !p.IsIstioIngress(use.Gateway) {
+		text = waypointToChange(p, service, use)
+	}
+	if elsewhere := waypointAmong(p, p.KubernetesGateways().All(), service); elsewhere != nil {
+		text = fmt.Sprintf("Use the waypoint %s/%s, which lets namespace %s in: set the labels %s=%s and %s=%s on %s; or %s%s",
+			elsewhere.Namespace, elsewhere.Name, service.Namespace, mesh.LabelUseWaypoint, elsewhere.Name,
+			mesh.LabelUseWaypointNamespace, elsewhere.Namespace, mesh.KeyOf(object), strings.ToLower(text[:1]), text[1:])
+	}
+	return Fix{Text: text}
+}
+
+// useWaypoint names a waypoint of the namespace on a Service or the namespace.
+func useWaypoint(p *Pass, object mesh.Object, namespace string, gateway *gatewayapi.Gateway) Fix {
+	changes := setField(object, "calls to its Services then pass through the waypoint", gateway.Name, "metadata", "labels", mesh.LabelUseWaypoint)
+	text := fmt.Sprintf("Set the label %s=%s on %s", mesh.LabelUseWaypoint, gateway.Name, mesh.KeyOf(object))
+	if namesOtherNamespace(object, namespace) {
+		changes = append(changes, setField(object, "the waypoint is beside the Service", nil, "metadata", "labels", mesh.LabelUseWaypointNamespace)...)
+		text += " and remove " + mesh.LabelUseWaypointNamespace
+	}
+	_, isNamespace := object.(*core.Namespace)
+	if _, read := p.Namespaces().Get("", object.GetName()); isNamespace && !read {
+		return Fix{Text: text + "."}
+	}
+	return Fix{Text: text + ".", Level: Ask, Changes: changes}
+}
+
+// namesOtherNamespace says that a label of the object has its waypoint looked for in another namespace.
+func namesOtherNamespace(object mesh.Object, namespace string) bool {
+	named, ok := object.GetLabels()[mesh.LabelUseWaypointNamespace]
+	return ok && named != namespace
+}
+
+// waypointAmong is the first of the Gateways that is a waypoint and takes calls to the Service, or nil.
+func waypointAmong(p *Pass, gateways []*gatewayapi.Gateway, service *core.Service) *gatewayapi.Gateway {
+	for _, gateway := range gateways {
+		controller, ok := p.GatewayClassController(string(gateway.Spec.GatewayClassName))
+		if ok && controller == "istio.io/mesh-controller" && p.WaypointRefuses(gateway, service) == "" {
+			return gateway
+		}
+	}
+	return nil
+}
+
+// waypointToChange says how the waypoint that is named comes to take calls to the Service.
+func waypointToChange(p *Pass, service *core.Service, use mesh.WaypointUse) string {
+	if _, takesServices := p.WaypointTraffic(use.Gateway); !takesServices {
+		return fmt.Sprintf("Set the label %s=all on the waypoint %s.", mesh.LabelWaypointFor, use.Named)
+	}
+	return fmt.Sprintf("Let namespace %s in at the waypoint %s: allowedRoutes.namespaces of its listener on port 15008.", service.Namespace, use.Named)
+}
+
+// waypointToMake says how to make a waypoint and to use it. A Service's own label counts before that of its namespace.
+// Source: Istio's istioctl/pkg/waypoint/waypoint.go, which enrolls a namespace with a label only with --overwrite, and leaves the
+// label with the waypoint's namespace as it is.
+func waypointToMake(p *Pass, service *core.Service, use mesh.WaypointUse, object mesh.Object) string {
+	apply := "istioctl waypoint apply -n " + service.Namespace
+	var text string
+	switch {
+	case use.Named.Namespace == service.Namespace && use.Gateway == nil:
+		return fmt.Sprintf("Make the waypoint: %s --name %s.", apply, use.Named.Name)
+	case use.OnService:
+		text = fmt.Sprintf("Make a waypoint, %s, and set the label %s=waypoint on %s", apply, mesh.LabelUseWaypoint, mesh.KeyOf(object))
+	case p.NamespaceLabels(service.Namespace)[mesh.LabelUseWaypoint] != "":
+		text = fmt.Sprintf("Make a waypoint and use it: %s --enroll-namespace --overwrite", apply)
+	default:
+		text = fmt.Sprintf("Make a waypoint and use it: %s --enroll-namespace", apply)
+	}
+	if namesOtherNamespace(object, service.Namespace) {
+		text += fmt.Sprintf("; and remove the label %s from %s", mesh.LabelUseWaypointNamespace, mesh.KeyOf(object))
+	}
+	return text + "."
 }

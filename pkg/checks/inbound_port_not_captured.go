@@ -20,13 +20,14 @@ var inboundPortNotCaptured = &Check{
 		"includeInboundPorts is a list without it. It is an error where a gateway leads to the port and speaks mutual TLS to it.",
 	Why: "A pod with a proxy is known to the mesh as one that takes mutual TLS, so gateways and proxies speak it to all its ports, unless a " +
 		"policy says otherwise. On a port that the proxy does not take, the TLS handshake lands in the server, which expects plaintext.",
-	Client: "UNAVAILABLE through a gateway or from another pod with a proxy; plain clients get through, balanced per connection.",
+	Client: "UNAVAILABLE through a gateway or from another pod with a proxy; plain clients get through, without the policies of the " +
+		"pods' proxy.",
 	Bad: exampleMesh(exampleNamespace("istio-injection: enabled"),
 		exampleWorkload("", `traffic.sidecar.istio.io/excludeInboundPorts: "9090,50051"`, "")),
 	Good: exampleMesh(exampleNamespace("istio-injection: enabled"),
 		exampleWorkload("", `traffic.sidecar.istio.io/excludeInboundPorts: "9090"`, "")),
 	Reads:    exposureReads,
-	Consults: consultsBeside(exposureReads, mesh.KindWebhook, mesh.KindPeerAuthentication, mesh.KindDestinationRule),
+	Consults: consultsBeside(exposureReads, mesh.KindWebhook, mesh.KindPeerAuthentication, mesh.KindDestinationRule, mesh.KindEndpointSlice),
 	Since:    "v0.1.0",
 	Run:      runInboundPortNotCaptured,
 }
@@ -37,6 +38,7 @@ func runInboundPortNotCaptured(p *Pass) {
 			continue
 		}
 		level, annotation := Warning, ""
+		worst := bypassedByPlaintext
 		var keptOut []int32
 		var evidence []string
 		for _, port := range workload.Ports {
@@ -47,20 +49,45 @@ func runInboundPortNotCaptured(p *Pass) {
 			}
 			keptOut, annotation = append(keptOut, number), by
 			evidence = append(evidence, evidenceOf(port)...)
-			if failsWithMutualTLS(p, workload, port, number) {
+			how := bypassOf(p, workload, port, number)
+			worst = max(worst, how)
+			if how == failsThroughGateway && !port.Weak() {
 				level = Error
 			}
 		}
 		if len(keptOut) > 0 {
-			reportNotCaptured(p, workload, level, annotation, keptOut, evidence)
+			reportNotCaptured(p, workload, level, worst, annotation, keptOut, evidence)
 		}
 	}
 }
 
-// failsWithMutualTLS says that a gateway speaks mutual TLS to the port of pods whose proxy does not take it.
-func failsWithMutualTLS(p *Pass, w exposedWorkload, port *mesh.ExposedPort, number int32) bool {
-	return port.Routed && !port.Weak() && getsProxy(p, w.Workload) &&
-		p.MutualTLSMode(w.Namespace(), w.Template.Labels, number) != mesh.MutualTLSDisable && gatewaySpeaksTLS(p, port)
+// bypass is what calls meet on a port that the proxy does not take; the greater of two counts.
+type bypass int
+
+const (
+	// bypassedByPlaintext: nobody speaks mutual TLS to the port.
+	bypassedByPlaintext bypass = iota
+	// nothingToBypass: the pods have no proxy.
+	nothingToBypass
+	// failsInMesh: callers with a proxy speak mutual TLS to it.
+	failsInMesh
+	// failsThroughGateway: so does a gateway that leads to it.
+	failsThroughGateway
+)
+
+func bypassOf(p *Pass, w exposedWorkload, port *mesh.ExposedPort, number int32) bypass {
+	switch {
+	case !getsProxy(p, w.Workload):
+		return nothingToBypass
+	case p.MutualTLSMode(w.Namespace(), w.Template.Labels, number) == mesh.MutualTLSDisable:
+		return bypassedByPlaintext
+	case port.Routed && gatewaySpeaksTLS(p, port):
+		return failsThroughGateway
+	case p.MeshConfig().GetEnableAutoMtls().GetValue():
+		return failsInMesh
+	default:
+		return bypassedByPlaintext
+	}
 }
 
 // gatewaySpeaksTLS says that one of the gateways that lead to the port uses TLS to it: by the rule that it has for the Service,
@@ -79,28 +106,35 @@ func gatewaySpeaksTLS(p *Pass, port *mesh.ExposedPort) bool {
 	})
 }
 
-func reportNotCaptured(p *Pass, w exposedWorkload, level Level, annotation string, ports []int32, evidence []string) {
+func reportNotCaptured(p *Pass, w exposedWorkload, level Level, how bypass, annotation string, ports []int32, evidence []string) {
 	path := templateAnnotationPath(annotation)
 	value := w.Template.Annotations[annotation]
 	does := "lists it"
 	if annotation == mesh.AnnotationIncludeInboundPorts {
 		does = "does not list it"
 	}
-	symptom := "calls to the port are balanced per connection and without mutual TLS; callers that demand it fail with UNAVAILABLE"
-	if level == Error {
+	message, symptom := "Calls to port %d of %s by-pass the proxy: the annotation %s %s.", ""
+	switch how {
+	case failsThroughGateway:
 		symptom = "UNAVAILABLE: the gateway's mutual TLS hits the plaintext server"
+	case failsInMesh:
+		symptom = "UNAVAILABLE for callers with a proxy that speaks mutual TLS to the port, as auto mutual TLS does: it hits the plaintext server; plaintext calls get through"
+	case nothingToBypass:
+		message = "Calls to port %d of %s will by-pass the proxy once its pods have one: the annotation %s %s."
+		symptom = "none today, for the pods have no proxy; once they have, UNAVAILABLE for callers that speak mutual TLS to it"
+	case bypassedByPlaintext:
+		symptom = "none as long as nobody speaks mutual TLS to the port; the policies and the telemetry of the pods' proxy do not hold for these calls"
 	}
 	p.Report(Finding{
 		Object: w.Object, Level: level, Path: path.String(),
-		Message: fmt.Sprintf("Calls to port %d of %s by-pass the proxy: the annotation %s %s.",
-			ports[0], w.Key, annotation, does),
+		Message:  fmt.Sprintf(message, ports[0], w.Key, annotation, does),
 		Evidence: append([]string{fmt.Sprintf("%s: %q", annotation, value)}, evidence...),
 		Symptom:  symptom,
-		Fix:      fixCapture(w, annotation, value, ports),
+		Fix:      fixCapture(p, w, annotation, value, ports),
 	})
 }
 
-func fixCapture(w exposedWorkload, annotation, value string, ports []int32) Fix {
+func fixCapture(p *Pass, w exposedWorkload, annotation, value string, ports []int32) Fix {
 	fix := Fix{Text: fmt.Sprintf("Take port %d out of the annotation %s.", ports[0], annotation), Level: Words}
 	var kept []string
 	for _, part := range strings.Split(value, ",") {
@@ -116,7 +150,7 @@ func fixCapture(w exposedWorkload, annotation, value string, ports []int32) Fix 
 			kept = append(kept, strconv.Itoa(int(port)))
 		}
 	}
-	if !restartable(w.Workload) {
+	if p.BlockedBy(p.InjectionOf(w.Workload)) != nil || !w.RenewsAllPods() {
 		return fix
 	}
 	var changed any

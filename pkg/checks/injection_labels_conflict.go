@@ -61,9 +61,18 @@ func reportBothLabels(p *Pass, namespace exposedNamespace) {
 		finding.Level = errorUnlessAllWeak(namespace.Workloads)
 		finding.Path = namespaceLabelPath(mesh.LabelInjection)
 		finding.Message = fmt.Sprintf("%s: no webhook selects a namespace with both, so nothing in it is injected.", both)
+		if injectionDisabled(namespace.Labels) {
+			finding.Message = fmt.Sprintf("%s: %s=disabled switches injection off, whatever %s says, so nothing in it is injected.",
+				both, mesh.LabelInjection, mesh.LabelRevision)
+		}
 		finding.Fix = fixBothLabels(p, namespace, w)
 	}
 	p.Report(finding)
+}
+
+// injectionDisabled says that the namespace's label istio-injection is not in the way by being there, but by what it says.
+func injectionDisabled(namespaceLabels map[string]string) bool {
+	return namespaceLabels[mesh.LabelInjection] == "disabled"
 }
 
 // firstOrInjected is the workload by which a namespace is judged: the first that is injected, else the first that does not
@@ -117,11 +126,15 @@ func reportOverriddenRevision(p *Pass, namespace exposedNamespace, w exposedWork
 	if injection.Injected {
 		finding.Message = fmt.Sprintf("%s: the pods get the proxy of revision %s.", wanted, injection.Revision)
 		finding.Symptom = "none today; the pods are not on the revision that their template says"
-		finding.Fix = removeFromTemplate(w, fmt.Sprintf("Remove the label %s from the pod template of %s.", mesh.LabelRevision, w.Key),
+		finding.Fix = removeFromTemplate(p, w, injection, fmt.Sprintf("Remove the label %s from the pod template of %s.", mesh.LabelRevision, w.Key),
 			"the label of the namespace overrides it", path)
 	} else {
 		finding.Level = errorUnlessWeak(w.Ports...)
 		finding.Message = wanted + ": the pods get no proxy."
+		if injectionDisabled(namespace.Labels) {
+			finding.Message = fmt.Sprintf("The pod template of %s asks for revision %s, but %s=disabled on its namespace switches injection off: the pods get no proxy.",
+				w.Key, w.Template.Labels[mesh.LabelRevision], mesh.LabelInjection)
+		}
 		finding.Symptom = inMeshSymptom
 		key := mesh.LabelInjection
 		if _, had := namespace.Labels[key]; !had {

@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -96,6 +97,8 @@ webhooks:
 // TestInjectionFixes pins what the fixes of the family change, and when they are left to the user.
 func TestInjectionFixes(t *testing.T) {
 	paused := strings.Replace(exampleWorkload("", "", ""), "  replicas: 2\n", "  replicas: 2\n  paused: true\n", 1)
+	partitioned := strings.Replace(strings.Replace(exampleWorkload("", "", ""), "kind: Deployment", "kind: StatefulSet", 1),
+		"  replicas: 2\n", "  replicas: 2\n  updateStrategy: {rollingUpdate: {partition: 1}}\n", 1)
 	opensUp := strings.ReplaceAll(exampleInjector, "REVISION", "canary") + `---
 apiVersion: v1
 kind: Service
@@ -143,6 +146,17 @@ spec:
 			[]string{"update Deployment shop/checkout: .spec.template.metadata.annotations['sidecar.istio.io/inject'] = <nil>"},
 		},
 		{
+			"opt-out while the injector is dead", exampleNamespace("istio-injection: enabled") + exampleWorkload(`, sidecar.istio.io/inject: "false"`, "", "") + exampleIstiod(false),
+			"GX108", Words, nil,
+		},
+		{
+			"pods below a partition", exampleNamespace("istio-injection: enabled") + partitioned + strings.Replace(examplePod(""), "kind: ReplicaSet, name: checkout-5d9c7b8f6", "kind: StatefulSet, name: checkout", 1),
+			"GX106", Words, nil,
+		},
+		{
+			"discovery label with another value", exampleNamespace("istio-injection: enabled, istio-discovery: later") + exampleWorkload("", "", "") + exampleDiscovery, "GX111", Words, nil,
+		},
+		{
 			"one of two excluded ports", exampleNamespace("istio-injection: enabled") + exampleWorkload("", `traffic.sidecar.istio.io/excludeInboundPorts: "9090, 50051"`, ""), "GX112", Ask,
 			[]string{"update Deployment shop/checkout: .spec.template.metadata.annotations['traffic.sidecar.istio.io/excludeInboundPorts'] = 9090"},
 		},
@@ -162,6 +176,48 @@ spec:
 			assert.Equal(t, c.level, findings[0].Fix.Level)
 			assert.NotEmpty(t, findings[0].Fix.Text)
 			assert.Equal(t, c.changes, changeTexts(findings[0].Fix.Changes))
+		})
+	}
+}
+
+// TestInjectionWords pins what findings name where the words are all there is to go by.
+func TestInjectionWords(t *testing.T) {
+	const ambient = "istio.io/dataplane-mode: ambient, "
+	workload := exampleWorkload("", "", "")
+	waypoint := func(namespace, metadata, listener string) string {
+		return fmt.Sprintf(`---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: waypoint, namespace: %s%s}
+spec:
+  gatewayClassName: istio-waypoint
+  listeners: [{name: mesh, port: 15008, protocol: HBONE%s}]
+`, namespace, metadata, listener)
+	}
+	notCaptured := func(value string) string {
+		return exampleWorkload("", "traffic.sidecar.istio.io/excludeInboundPorts: "+value, "")
+	}
+	for _, c := range []struct{ name, text, id, path, words string }{
+		{"label of the template that no webhook heeds", exampleNamespace("istio-injection: disabled") + exampleWorkload(`, sidecar.istio.io/inject: "true"`, "", ""), "GX102", "", `no webhook heeds sidecar.istio.io/inject="true"`},
+		{"injection switched off beside a revision", exampleNamespace("istio-injection: disabled, istio.io/rev: default") + workload, "GX103", ".metadata.labels.istio-injection", "istio-injection=disabled switches injection off"},
+		{"proxies that still run", exampleNamespace("istio.io/rev: gone") + workload + examplePod(exampleInjected("gone")), "GX104", ".metadata.labels['istio.io/rev']", "none while the pods that run keep their proxies"},
+		{"label that goes with the fix", exampleNamespace("team: shop") + exampleWorkload(`, sidecar.istio.io/inject: "true", istio.io/rev: gone`, "", ""), "GX104", ".spec.template.metadata.labels['istio.io/rev']", "and remove the label sidecar.istio.io/inject"},
+		{"port out of a proxy that is not there", exampleNamespace("team: shop") + notCaptured(`"50051"`), "GX112", ".spec.template.metadata.annotations['traffic.sidecar.istio.io/excludeInboundPorts']", "once its pods have one"},
+		{"port out of the proxy", exampleNamespace("istio-injection: enabled") + notCaptured(`"50051"`), "GX112", ".spec.template.metadata.annotations['traffic.sidecar.istio.io/excludeInboundPorts']", "as auto mutual TLS does"},
+		{"no waypoint", exampleNamespace(ambient) + workload, "GX113", ".metadata.labels['istio.io/dataplane-mode']", "--enroll-namespace."},
+		{"namespace opts out of waypoints", exampleNamespace(ambient+"istio.io/use-waypoint: none, istio.io/use-waypoint-namespace: infra") + workload, "GX113", ".metadata.labels['istio.io/use-waypoint']", "--enroll-namespace --overwrite; and remove the label istio.io/use-waypoint-namespace"},
+		{"waypoint to be made", exampleNamespace(ambient+"istio.io/use-waypoint: w") + workload, "GX113", ".metadata.labels['istio.io/use-waypoint']", "istioctl waypoint apply -n shop --name w."},
+		{"waypoint for workloads", exampleNamespace(ambient+"istio.io/use-waypoint: waypoint") + workload + waypoint("shop", ", labels: {istio.io/waypoint-for: workload}", ""), "GX113", ".metadata.labels['istio.io/use-waypoint']", "Set the label istio.io/waypoint-for=all on the waypoint shop/waypoint."},
+		{"waypoint that lets nobody in", exampleNamespace(ambient+"istio.io/use-waypoint: waypoint, istio.io/use-waypoint-namespace: infra") + workload + waypoint("infra", "", ""), "GX113", ".metadata.labels['istio.io/use-waypoint']", "Let namespace shop in at the waypoint infra/waypoint"},
+		{"waypoint of another namespace", exampleNamespace(ambient) + workload + waypoint("infra", "", ", allowedRoutes: {namespaces: {from: All}}"), "GX113", ".metadata.labels['istio.io/dataplane-mode']", "istio.io/use-waypoint=waypoint and istio.io/use-waypoint-namespace=infra on Namespace shop; or make a waypoint"},
+		{"only pods ask for ambient mode", exampleNamespace("istio-injection: enabled") + exampleWorkload(", istio.io/dataplane-mode: ambient", "", ""), "GX114", ".metadata.labels.istio-injection", "the pod template of Deployment shop/checkout asks for ambient mode"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			findings, _ := runFamily(example(t, c.text, true), c.id)
+			require.Len(t, findings, 1)
+			finding := findings[0]
+			assert.Equal(t, c.path, finding.Path)
+			assert.Contains(t, strings.Join(append(finding.Evidence, finding.Message, finding.Symptom, finding.Fix.Text), "\n"), c.words)
 		})
 	}
 }

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
-	apps "k8s.io/api/apps/v1"
 	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -71,7 +71,7 @@ func relabel(p *Pass, namespace exposedNamespace, changed map[string]string, tex
 		if !injection.Injected || len(podsOtherThan(p, workload, injection)) == 0 {
 			continue
 		}
-		possible = possible && restartable(workload.Workload) && p.BlockedBy(injection) == nil
+		possible = possible && workload.RenewsAllPods() && p.BlockedBy(injection) == nil
 		restarts = append(restarts, restart(p, workload.Workload, "its pods are to be injected anew")...)
 	}
 	if len(restarts) > 0 {
@@ -86,11 +86,20 @@ func relabel(p *Pass, namespace exposedNamespace, changed map[string]string, tex
 // labelTemplate is the fix that sets an injection label on a pod template in place of those that it has, which makes the pods
 // anew by itself. An annotation that says something else about injection goes.
 func labelTemplate(w exposedWorkload, label mesh.InjectionLabel, level FixLevel) Fix {
-	fix := Fix{Text: fmt.Sprintf("Set the label %s on the pod template of %s.", label, w.Key), Level: level}
+	text := fmt.Sprintf("Set the label %s on the pod template of %s", label, w.Key)
+	for _, key := range []string{mesh.LabelInject, mesh.LabelRevision} {
+		if _, had := w.Template.Labels[key]; had && key != label.Key {
+			text += " and remove the label " + key
+		}
+	}
+	if dropsAnnotation(w) {
+		text += " and remove the annotation " + mesh.LabelInject
+	}
+	fix := Fix{Text: text + ".", Level: level}
 	if w.weak() && level == Safe {
 		fix.Level = Ask
 	}
-	if !restartable(w.Workload) {
+	if !w.RenewsAllPods() {
 		fix.Level = Words
 		return fix
 	}
@@ -102,7 +111,7 @@ func labelTemplate(w exposedWorkload, label mesh.InjectionLabel, level FixLevel)
 				edits = append(edits, plan.Set(form, nil, templateLabelPath(key)...))
 			}
 		}
-		if value, had := w.Template.Annotations[mesh.LabelInject]; had && value != "true" {
+		if dropsAnnotation(w) {
 			edits = append(edits, plan.Set(form, nil, templateAnnotationPath(mesh.LabelInject)...))
 		}
 		return edits
@@ -110,10 +119,22 @@ func labelTemplate(w exposedWorkload, label mesh.InjectionLabel, level FixLevel)
 	return fix
 }
 
-// removeFromTemplate is the fix that removes fields from a pod template, which makes the pods anew by itself.
-func removeFromTemplate(w exposedWorkload, text, reason string, fields ...plan.Path) Fix {
+// dropsAnnotation says that the template has an annotation that says something else about injection than that it is wanted.
+func dropsAnnotation(w exposedWorkload) bool {
+	value, had := w.Template.Annotations[mesh.LabelInject]
+	return had && value != "true"
+}
+
+// removeFromTemplate is the fix that removes fields from a pod template, which makes the pods anew by itself; injection is what
+// happens to them then.
+func removeFromTemplate(p *Pass, w exposedWorkload, injection mesh.Injection, text, reason string, fields ...plan.Path) Fix {
 	fix := Fix{Text: text, Level: Words}
-	if !restartable(w.Workload) {
+	if by := p.BlockedBy(injection); by != nil {
+		fix.Text = fmt.Sprintf("Bring the injector of revision %s back first: until then no pod of %s with a proxy can be made. Then %s%s",
+			by.Revision, w.Key, strings.ToLower(text[:1]), text[1:])
+		return fix
+	}
+	if !w.RenewsAllPods() {
 		return fix
 	}
 	fix.Level = Ask
@@ -137,23 +158,13 @@ func restartWorkload(p *Pass, w exposedWorkload) Fix {
 		return Fix{Text: fmt.Sprintf("Bring the injector of revision %s back first, then restart %s: until then no new pod of it can be made.", by.Revision, w.Key)}
 	case w.Paused:
 		return Fix{Text: fmt.Sprintf("Resume the rollout of %s, and restart it.", w.Key)}
-	case !restartable(w.Workload):
+	case w.Partition() > 0:
+		return Fix{Text: fmt.Sprintf("Set the partition in the update strategy of %s to 0 once all its pods may have the present template, and restart it: "+
+			"with partition %d a restart leaves the pods with lower ordinals as they are.", w.Key, w.Partition())}
+	case !w.RenewsAllPods():
 		return Fix{Text: fmt.Sprintf("Delete the pods of %s one by one: its update strategy is OnDelete.", w.Key)}
 	default:
 		return Fix{Text: fmt.Sprintf("Restart %s.", w.Key), Level: Safe, Changes: restart(p, w.Workload, "new pods get the proxy that the injector gives now")}
-	}
-}
-
-// restartable says that a change of the pod template makes the pods anew: not while a rollout is paused, and not where pods
-// are only replaced when somebody deletes them.
-func restartable(w *mesh.Workload) bool {
-	switch object := w.Object.(type) {
-	case *apps.StatefulSet:
-		return object.Spec.UpdateStrategy.Type != apps.OnDeleteStatefulSetStrategyType
-	case *apps.DaemonSet:
-		return object.Spec.UpdateStrategy.Type != apps.OnDeleteDaemonSetStrategyType
-	default:
-		return !w.Paused
 	}
 }
 

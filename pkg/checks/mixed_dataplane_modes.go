@@ -35,6 +35,7 @@ func runMixedDataplaneModes(p *Pass) {
 			}
 			finding := Finding{
 				Object:   workload.Object,
+				Path:     firstTemplateLabel(workload, mesh.LabelDataplaneMode, mesh.LabelInject, mesh.LabelRevision),
 				Message:  fmt.Sprintf("The pods of %s are put into ambient mode and injected: they get a sidecar, and the ambient label has no effect on them.", workload.Key),
 				Evidence: []string{ambientText(namespace, workload), injectedByText(p, workload), workload.evidence()},
 				Symptom:  "none by itself; policies and routes of a waypoint do not hold for these pods",
@@ -47,11 +48,30 @@ func runMixedDataplaneModes(p *Pass) {
 				namespaceReported = true
 				finding.Object = namespaceObject(p, namespace.Name)
 				finding.Message = fmt.Sprintf("Namespace %s is in ambient mode and injected: its pods get a sidecar, and the ambient label has no effect on them.", namespace.Name)
-				finding.Path = namespaceLabelPath(mesh.LabelDataplaneMode)
+				finding.Path = ""
+				if _, onTemplate := workload.Template.Labels[mesh.LabelDataplaneMode]; onTemplate {
+					finding.Message = fmt.Sprintf("Namespace %s is injected, and the pod template of %s asks for ambient mode: its pods get a sidecar, and the ambient label has no effect on them.",
+						namespace.Name, workload.Key)
+				}
+				for _, key := range []string{mesh.LabelRevision, mesh.LabelInjection, mesh.LabelDataplaneMode} {
+					if _, there := namespace.Labels[key]; there {
+						finding.Path = namespaceLabelPath(key)
+					}
+				}
 			}
 			p.Report(finding)
 		}
 	}
+}
+
+// firstTemplateLabel is the path of the first of these labels that the pod template has.
+func firstTemplateLabel(w exposedWorkload, keys ...string) string {
+	for _, key := range keys {
+		if _, there := w.Template.Labels[key]; there {
+			return templateLabelPath(key).String()
+		}
+	}
+	return ""
 }
 
 // namespaceInjects says that the pods would be injected without any label of their own.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
@@ -62,12 +63,13 @@ func runNamespaceNotDiscovered(p *Pass) {
 		if port.Routed || slices.ContainsFunc(port.Workloads, func(w *mesh.Workload) bool { return isInMesh(p, w) }) {
 			add(port.Service.Namespace, "serves gRPC", port)
 		}
+		to := mesh.KeyOf(port.Service).String()
 		for _, gateway := range p.GatewaysTo(port) {
-			add(gateway.Namespace, "has the gateway that leads to it", port)
+			add(gateway.Namespace, "has the gateway that leads to "+to, port)
 		}
 		for _, object := range routeObjectsTo(p, port) {
 			kind, _ := mesh.KindOfObject(object)
-			add(object.GetNamespace(), fmt.Sprintf("has %s %s, which leads to it", kind, object.GetName()), port)
+			add(object.GetNamespace(), fmt.Sprintf("has %s %s, which leads to %s", kind, object.GetName(), to), port)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(found)) {
@@ -103,15 +105,9 @@ func routeObjectsTo(p *Pass, port *mesh.ExposedPort) []mesh.Object {
 func reportUndiscovered(p *Pass, name string, namespace *undiscovered) {
 	config := p.Undiscovered(name)[0]
 	port := namespace.ports[0]
-	fix := Fix{Text: fmt.Sprintf("Give namespace %s the labels that the discoverySelectors of the mesh config ask for, or widen them.", name)}
-	if labels, ok := config.DiscoveryLabels(p.NamespaceLabels(name)); ok {
-		var edits []mesh.InjectionLabel
-		for _, key := range slices.Sorted(maps.Keys(labels)) {
-			edits = append(edits, mesh.InjectionLabel{Key: key, Value: labels[key]})
-		}
-		if changes := namespaceLabels(p, name, "the control plane looks only at namespaces with this label", edits...); changes != nil {
-			fix = Fix{Text: fmt.Sprintf("Set the label %s on namespace %s.", edits[0], name), Level: Ask, Changes: changes}
-		}
+	selectors := fmt.Sprintf("none of the %d discoverySelectors of %s matches", len(config.GetDiscoverySelectors()), mesh.KeyOf(config.ConfigMap))
+	if len(config.GetDiscoverySelectors()) == 1 {
+		selectors = fmt.Sprintf("the discoverySelector of %s does not match", mesh.KeyOf(config.ConfigMap))
 	}
 	p.Report(Finding{
 		Object:  namespaceObject(p, name),
@@ -119,10 +115,44 @@ func reportUndiscovered(p *Pass, name string, namespace *undiscovered) {
 		Path:    ".metadata.labels",
 		Message: fmt.Sprintf("Namespace %s %s, but the discoverySelectors of the mesh config leave it out.", name, namespace.role),
 		Evidence: []string{
-			fmt.Sprintf("%s has %d discoverySelectors, and none matches the labels of the namespace", mesh.KeyOf(config.ConfigMap), len(config.GetDiscoverySelectors())),
+			selectors + " the labels of the namespace",
 			fmt.Sprintf("%s exposes gRPC with %s: %s", mesh.KeyOf(port.Service), portText(port), port.Evidence[0].Text),
 		},
 		Symptom: "UNIMPLEMENTED (no route) or UNAVAILABLE (no endpoint)",
-		Fix:     fix,
+		Fix:     fixUndiscovered(p, name, config),
 	})
+}
+
+// fixUndiscovered sets the labels that a selector asks for. Where one of them is there with another value, somebody else may go by
+// that, and it is left to the user.
+func fixUndiscovered(p *Pass, name string, config *mesh.MeshConfig) Fix {
+	widen := Fix{Text: fmt.Sprintf("Give namespace %s the labels that the discoverySelectors of the mesh config ask for, or widen them.", name)}
+	present := p.NamespaceLabels(name)
+	labels, ok := config.DiscoveryLabels(present)
+	if !ok {
+		return widen
+	}
+	var edits []mesh.InjectionLabel
+	var texts []string
+	for _, key := range slices.Sorted(maps.Keys(labels)) {
+		value, there := present[key]
+		if there && value == labels[key] {
+			continue
+		}
+		if there {
+			return Fix{Text: fmt.Sprintf("Widen the discoverySelectors of the mesh config, or set the label %s=%s on namespace %s, if nothing goes by its present value %s.",
+				key, labels[key], name, value)}
+		}
+		edits = append(edits, mesh.InjectionLabel{Key: key, Value: labels[key]})
+		texts = append(texts, edits[len(edits)-1].String())
+	}
+	changes := namespaceLabels(p, name, "the control plane looks only at namespaces with this label", edits...)
+	if changes == nil {
+		return widen
+	}
+	noun := "label"
+	if len(texts) > 1 {
+		noun = "labels"
+	}
+	return Fix{Text: fmt.Sprintf("Set the %s %s on namespace %s.", noun, strings.Join(texts, " and "), name), Level: Ask, Changes: changes}
 }

@@ -2,6 +2,7 @@ package checks
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
@@ -37,7 +38,7 @@ func runNamespaceNotInjected(p *Pass) {
 			p.Report(Finding{
 				Object:   workload.Object,
 				Message:  fmt.Sprintf("No injector webhook selects the pods of %s, so they have no proxy.", workload.Key),
-				Evidence: []string{namespaceLabelsText(namespace), workload.evidence()},
+				Evidence: slices.Concat([]string{namespaceLabelsText(namespace)}, voidLabels(p, workload), []string{workload.evidence()}),
 				Symptom:  inMeshSymptom,
 				Fix:      fixNamespaceNotInjected(p, namespace, workload, fixes),
 			})
@@ -61,6 +62,28 @@ func namespaceLabelsText(namespace exposedNamespace) string {
 		return labelText(namespace.Name, mesh.LabelRevision, value)
 	}
 	return fmt.Sprintf("namespace %s has neither the label %s nor %s", namespace.Name, mesh.LabelInjection, mesh.LabelRevision)
+}
+
+// voidLabels are the labels of the workload that speak of its proxies and that no webhook heeds, a clause each.
+func voidLabels(p *Pass, w exposedWorkload) []string {
+	var void []string
+	switch value, at := injectChoice(w); {
+	case at == nil:
+	case value == "false":
+		void = append(void, fmt.Sprintf("its pod template says %s=%q as well", mesh.LabelInject, value))
+	default:
+		void = append(void, fmt.Sprintf("no webhook heeds %s=%q on its pod template", mesh.LabelInject, value))
+	}
+	if p.NamespaceLabels(w.Namespace())[mesh.LabelDataplaneMode] == "ambient" && w.Template.Labels[mesh.LabelDataplaneMode] == "none" {
+		void = append(void, fmt.Sprintf("%s=none on its pod template keeps the pods out of the ambient mode of their namespace", mesh.LabelDataplaneMode))
+	}
+	for _, key := range []string{mesh.LabelInject, mesh.LabelRevision} {
+		value, onWorkload := w.Object.GetLabels()[key]
+		if _, onTemplate := w.Template.Labels[key]; onWorkload && !onTemplate {
+			void = append(void, fmt.Sprintf("the label %s=%s is on the %s itself, where no webhook sees it, and not on its pod template", key, value, w.Key.Kind))
+		}
+	}
+	return void
 }
 
 // restartTogether is the most workloads of a namespace that the fix for one of them restarts. With more of them each is

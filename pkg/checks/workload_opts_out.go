@@ -20,7 +20,7 @@ var workloadOptsOut = &Check{
 	Bad:      exampleMesh(exampleNamespace("istio-injection: enabled"), exampleWorkload(`, sidecar.istio.io/inject: "false"`, "", "")),
 	Good:     exampleMesh(exampleNamespace("istio-injection: enabled"), exampleWorkload("", "", "")),
 	Reads:    injectionReads,
-	Consults: consultsBeside(injectionReads),
+	Consults: consultsBeside(injectionReads, mesh.KindEndpointSlice),
 	Since:    "v0.1.0",
 	Run:      runWorkloadOptsOut,
 }
@@ -44,7 +44,7 @@ func runWorkloadOptsOut(p *Pass) {
 				fmt.Sprintf("without it, pods in namespace %s are injected", workload.Namespace()), workload.evidence(),
 			},
 			Symptom: inMeshSymptom,
-			Fix: removeFromTemplate(workload, fmt.Sprintf("Remove %s from the pod template of %s.", mesh.LabelInject, workload.Key),
+			Fix: removeFromTemplate(p, workload, p.InjectionOfPod(workload.Namespace(), withoutChoice(workload)), fmt.Sprintf("Remove %s from the pod template of %s.", mesh.LabelInject, workload.Key),
 				"it keeps the proxy out", templateLabelPath(mesh.LabelInject), templateAnnotationPath(mesh.LabelInject)),
 		})
 	}

@@ -72,20 +72,25 @@ func (s *Snapshot) WaypointRefuses(gateway *gatewayapi.Gateway, service *core.Se
 	if WaypointPending(gateway) {
 		return "it has no address yet, because none of its pods is ready"
 	}
-	traffic := "service"
-	if class, ok := s.GatewayClasses().Get("", string(gateway.Spec.GatewayClassName)); ok && class.Labels[LabelWaypointFor] != "" {
-		traffic = class.Labels[LabelWaypointFor]
-	}
-	if stated, ok := gateway.Labels[LabelWaypointFor]; ok {
-		traffic = stated
-	}
-	if traffic != "service" && traffic != "all" {
+	if traffic, takesServices := s.WaypointTraffic(gateway); !takesServices {
 		return "it is a waypoint for " + traffic + " traffic, not for Services"
 	}
 	if !s.waypointLetsIn(gateway, service.Namespace) {
 		return "its listener does not let in namespace " + service.Namespace
 	}
 	return ""
+}
+
+// WaypointTraffic is what a waypoint is for, and whether calls to Services are part of it.
+func (s *Snapshot) WaypointTraffic(gateway *gatewayapi.Gateway) (traffic string, takesServices bool) {
+	traffic = "service"
+	if class, ok := s.GatewayClasses().Get("", string(gateway.Spec.GatewayClassName)); ok && class.Labels[LabelWaypointFor] != "" {
+		traffic = class.Labels[LabelWaypointFor]
+	}
+	if stated, ok := gateway.Labels[LabelWaypointFor]; ok {
+		traffic = stated
+	}
+	return traffic, traffic == "service" || traffic == "all"
 }
 
 // WaypointPending says that a waypoint's controller has judged it and none of its pods was ready so far.

@@ -55,8 +55,21 @@ func (w *Workload) UpdatesOnDelete() bool {
 	}
 }
 
-// RollsOut says that a change of the template makes the pods anew by itself.
+// Partition is the ordinal below which a change of a StatefulSet's template leaves the pods as they are.
+// Source: Kubernetes pkg/controller/statefulset/stateful_set_control.go (doUpdateStatefulSet).
+func (w *Workload) Partition() int32 {
+	set, ok := w.Object.(*apps.StatefulSet)
+	if !ok || set.Spec.UpdateStrategy.RollingUpdate == nil {
+		return 0
+	}
+	return valueOr(set.Spec.UpdateStrategy.RollingUpdate.Partition, 0)
+}
+
+// RollsOut says that a change of the template makes pods anew by itself, and RenewsAllPods that it does so with all of them.
 func (w *Workload) RollsOut() bool { return !w.Paused && !w.UpdatesOnDelete() }
+
+// RenewsAllPods is described at RollsOut.
+func (w *Workload) RenewsAllPods() bool { return w.RollsOut() && w.Partition() == 0 }
 
 // Namespace is the workload's.
 func (w *Workload) Namespace() string { return w.Key.Namespace }
@@ -146,7 +159,7 @@ func selectorOf(selector *metav1.LabelSelector) labels.Selector {
 	return parsed
 }
 
-func valueOr(pointer *int32, otherwise int32) int32 {
+func valueOr[T any](pointer *T, otherwise T) T {
 	if pointer == nil {
 		return otherwise
 	}
