@@ -16,7 +16,8 @@ var backendNotFound = &Check{
 	Levels: []Level{Error, Warning},
 	Title:  "A route's backend Service or port does not exist",
 	What: "A `backendRef` of a GRPCRoute (or of an HTTPRoute that may lead to gRPC) names a Service that does not exist, or a port that the " +
-		"Service does not have; or a GRPCRoute mirrors calls to a Service that does not exist. Backends of weight 0 take no calls.",
+		"Service does not have, or, with kind Hostname, a host that no Service or ServiceEntry has; or a GRPCRoute mirrors calls to what " +
+		"does not exist. Backends of weight 0 take no calls.",
 	Why: "A backendRef takes the Service's own name, not a DNS name, and the number of a Service port, not of a container port. For calls that " +
 		"would go to a backend that is not found the gateway answers 500.",
 	Client: "UNKNOWN (500); UNIMPLEMENTED (404) where istiod leaves the whole route out: for a reference without port or with a DNS name, and for a " +
@@ -37,8 +38,8 @@ spec:
   rules:
   - backendRefs: [{name: orders, port: 8000}]
 `,
-	Reads:    append(append([]mesh.Kind{}, apiRouteReads...), mesh.KindService),
-	Consults: withoutKinds(apiRouteConsults, mesh.KindService),
+	Reads:    append(append([]mesh.Kind{}, apiRouteReads...), mesh.KindService, mesh.KindServiceEntry),
+	Consults: withoutKinds(apiRouteConsults, mesh.KindService, mesh.KindServiceEntry),
 	Since:    "v0.1.0",
 	Run:      runBackendNotFound,
 }
@@ -50,8 +51,8 @@ func runBackendNotFound(p *Pass) {
 			continue
 		}
 		for _, backend := range slices.Concat(route.Backends, route.Mirrors) {
-			service, _, ok := p.BackendService(route, backend)
-			if ok || !backend.IsService() || backend.Mirror && service != nil {
+			service, _, _ := p.BackendService(route, backend)
+			if !isLostBackend(p, route, backend) || backend.Mirror && service != nil {
 				continue
 			}
 			if finding, missing := judgeBackend(p, route, backend, service); missing {
@@ -62,15 +63,31 @@ func runBackendNotFound(p *Pass) {
 	}
 }
 
+// isLostBackend says that a reference to a Service, or to a host, is to none with that port. Which ports a ServiceEntry has is not
+// looked at, and a Hostname with a namespace or without a port istiod refuses by itself.
+func isLostBackend(p *Pass, route *mesh.APIRoute, backend mesh.APIBackend) bool {
+	_, _, ok := p.BackendService(route, backend)
+	isHost := backend.IsHostname() && backend.Reference.Namespace == nil && backend.Reference.Port != nil &&
+		len(p.ServiceEntriesByHost(string(backend.Reference.Name))) == 0
+	return !ok && (backend.IsService() || isHost)
+}
+
 // judgeBackend says what is wrong with a reference that leads nowhere; missing is false where that cannot be known.
 func judgeBackend(p *Pass, route *mesh.APIRoute, backend mesh.APIBackend, service *core.Service) (finding Finding, missing bool) {
 	name, namespace := string(backend.Reference.Name), backend.Namespace(route)
-	finding = Finding{Object: route.Object, Path: backendField(backend, "name"), Symptom: "UNKNOWN: the gateway answers 500"}
+	finding = Finding{Object: route.Object, Path: backendField(backend, "name"), Symptom: "UNKNOWN: the gateway answers 500" + partOfCalls(route, backend)}
 	if backend.Mirror {
 		finding.Symptom = routeNotServed
 		finding.Evidence = []string{"calls are mirrored to it, and istiod leaves the whole GRPCRoute out where a mirror is not found"}
 	}
 	switch {
+	case backend.IsHostname() && service == nil:
+		finding.Message = fmt.Sprintf("No Service and no ServiceEntry has the host %s.", name)
+		for _, meant := range meantServices(p, name) {
+			finding.Evidence = append(finding.Evidence, "there is "+mesh.KeyOf(meant).String())
+		}
+		finding.Fix.Text = "Write the full name of an existing Service (name.namespace.svc.cluster.local), or a host of a ServiceEntry."
+		return finding, isHostMissing(p, name)
 	case backend.Reference.Port == nil:
 		finding.Path = backendField(backend)
 		finding.Symptom = routeNotServed
@@ -78,7 +95,7 @@ func judgeBackend(p *Pass, route *mesh.APIRoute, backend mesh.APIBackend, servic
 		finding.Fix.Text = "Name a port of the Service."
 	case service != nil:
 		finding.Path = backendField(backend, "port")
-		finding.Message = fmt.Sprintf("Service %s/%s has no port %d.", namespace, name, *backend.Reference.Port)
+		finding.Message = fmt.Sprintf("Service %s/%s has no port %d.", service.Namespace, service.Name, *backend.Reference.Port)
 		finding.Evidence = portsEvidence(service, *backend.Reference.Port)
 		finding.Fix.Text = "Name a port of the Service, not of its containers."
 	case strings.Contains(name, "."):
@@ -91,6 +108,26 @@ func judgeBackend(p *Pass, route *mesh.APIRoute, backend mesh.APIBackend, servic
 		return finding, p.Missing(mesh.KindService, namespace, name)
 	}
 	return finding, true
+}
+
+// partOfCalls says which calls go to a backend, where they are not all that the route takes.
+func partOfCalls(route *mesh.APIRoute, backend mesh.APIBackend) string {
+	others, all := false, int32(0)
+	for _, other := range route.Backends {
+		if others = others || other.Rule != backend.Rule; other.Rule == backend.Rule {
+			all += other.Weight
+		}
+	}
+	switch {
+	case all > backend.Weight && others:
+		return fmt.Sprintf(", to %d of %d calls that rule %d takes", backend.Weight, all, backend.Rule)
+	case all > backend.Weight:
+		return fmt.Sprintf(", to %d of %d calls", backend.Weight, all)
+	case others:
+		return fmt.Sprintf(", to calls that rule %d takes", backend.Rule)
+	default:
+		return ""
+	}
 }
 
 // portsEvidence says which ports the Service has, and where the wrong number may come from.

@@ -39,7 +39,7 @@ func runHTTPRouteForGRPC(p *Pass) {
 				Path:     ".spec.rules",
 				Message:  fmt.Sprintf("The HTTPRoute leads to %s of Service %s/%s, which is gRPC.", portText(port), port.Service.Namespace, port.Service.Name),
 				Evidence: evidenceOf(port),
-				Symptom:  "None",
+				Symptom:  "none",
 				Fix:      Fix{Text: "Write it as a GRPCRoute."},
 			})
 		}

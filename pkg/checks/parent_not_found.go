@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	gatewayapi "sigs.k8s.io/gateway-api/apis/v1"
+
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
@@ -13,7 +15,7 @@ var parentNotFound = &Check{
 	Levels: []Level{Error, Warning},
 	Title:  "A route's parent Gateway or listener does not exist",
 	What: "A `parentRef` of a GRPCRoute (or of an HTTPRoute to an exposed port) names a Gateway that does not exist, or a `sectionName` or " +
-		"`port` that none of its listeners has.",
+		"`port` that none of its listeners has; or a Gateway of Istio's own API, which takes no such routes.",
 	Why:    "A parentRef without `namespace` means the route's own namespace. A route whose parent is not found is attached to nothing.",
 	Client: "UNIMPLEMENTED (the gateway answers 404), or UNAVAILABLE where there is no listener.",
 	Bad: exampleShopServer + exampleShopAPIGateway + `apiVersion: gateway.networking.k8s.io/v1
@@ -59,8 +61,39 @@ func runParentNotFound(p *Pass) {
 			default:
 				continue
 			}
+			finding.Symptom += besideOtherParents(p, route, parent.Reference)
 			p.Report(finding)
 		}
+		for i, reference := range route.Parents {
+			if mesh.IsIstioGatewayParent(reference) {
+				p.Report(gatewayOfIstio(p, route, i, p.levelFor(of, Error)))
+			}
+		}
+	}
+}
+
+// besideOtherParents says which calls fail where other parents take the route.
+func besideOtherParents(p *Pass, route *mesh.APIRoute, lost gatewayapi.ParentReference) string {
+	for _, parent := range p.GatewayParents(route) {
+		if parent.Attached() && !mesh.SameParent(parent.Reference, lost, route.Key.Namespace) {
+			return fmt.Sprintf("; calls through Gateway %s/%s are served", parent.Namespace, parent.Name)
+		}
+	}
+	return ""
+}
+
+// gatewayOfIstio is the finding for a reference to a Gateway of Istio's own API.
+func gatewayOfIstio(p *Pass, route *mesh.APIRoute, index int, level Level) Finding {
+	reference := route.Parents[index]
+	named := mesh.RouteParent{Name: string(reference.Name)}
+	return Finding{
+		Object: route.Object, Level: level, Path: fieldPath("spec", "parentRefs", index, "group"),
+		Message: fmt.Sprintf("The parent %s is a Gateway of group networking.istio.io: a %s attaches to Gateways of gateway.networking.k8s.io only.",
+			reference.Name, route.Key.Kind),
+		Evidence: gatewaysNamed(p, named),
+		Symptom:  routeNotServed + besideOtherParents(p, route, reference),
+		Fix: Fix{Text: "Name a Gateway of gateway.networking.k8s.io, and leave the group out; to a Gateway of networking.istio.io calls are " +
+			"routed by a VirtualService."},
 	}
 }
 
@@ -69,7 +102,7 @@ func gatewaysNamed(p *Pass, parent mesh.RouteParent) []string {
 	var hints []string
 	for _, gateway := range p.KubernetesGateways().All() {
 		if gateway.Name == parent.Name {
-			hints = append(hints, fmt.Sprintf("there is a Gateway %s in namespace %s", gateway.Name, gateway.Namespace))
+			hints = append(hints, fmt.Sprintf("there is a Gateway %s of gateway.networking.k8s.io in namespace %s", gateway.Name, gateway.Namespace))
 		}
 	}
 	return hints

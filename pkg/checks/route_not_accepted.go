@@ -56,6 +56,9 @@ func runRouteNotAccepted(p *Pass) {
 
 func judgeRouteStatus(p *Pass, route *mesh.APIRoute, level Level) {
 	for i, parent := range route.Status {
+		if !p.ServesRoute(route, parent) {
+			continue
+		}
 		for j, condition := range parent.Conditions {
 			if !saysNo(condition, route.Object) || explainsRoute(p, route, parent, condition) {
 				continue
@@ -92,28 +95,12 @@ func explainsRoute(p *Pass, route *mesh.APIRoute, status gatewayapi.RouteParentS
 			return backend.IsService() && backend.Namespace(route) != route.Key.Namespace
 		})
 	case gatewayapi.RouteReasonBackendNotFound:
-		return slices.ContainsFunc(references, func(backend mesh.APIBackend) bool {
-			_, _, ok := p.BackendService(route, backend)
-			return !ok && backend.IsService()
-		})
+		return slices.ContainsFunc(references, func(backend mesh.APIBackend) bool { return isLostBackend(p, route, backend) })
 	}
 	return condition.Type == string(gatewayapi.RouteConditionAccepted) &&
 		slices.ContainsFunc(p.GatewayParents(route), func(parent mesh.RouteParent) bool {
-			return isSameParent(parent, route, status.ParentRef) && !parent.Attached()
+			return mesh.SameParent(parent.Reference, status.ParentRef, route.Key.Namespace) && !parent.Attached()
 		})
-}
-
-func isSameParent(parent mesh.RouteParent, route *mesh.APIRoute, reference gatewayapi.ParentReference) bool {
-	namespace := route.Key.Namespace
-	if reference.Namespace != nil {
-		namespace = string(*reference.Namespace)
-	}
-	return parent.Name == string(reference.Name) && parent.Namespace == namespace &&
-		isSame(parent.Reference.SectionName, reference.SectionName) && isSame(parent.Reference.Port, reference.Port)
-}
-
-func isSame[T comparable](a, b *T) bool {
-	return a == b || a != nil && b != nil && *a == *b
 }
 
 func judgeGatewayStatus(p *Pass, gateway *gatewayapi.Gateway, gatewayOf gatewayRelevance) {
@@ -135,7 +122,7 @@ func judgeGatewayStatus(p *Pass, gateway *gatewayapi.Gateway, gatewayOf gatewayR
 		for j, condition := range listener.Conditions {
 			if saysNo(condition, gateway) {
 				finding := statusFinding(gateway, p.levelFor(of, Error), fieldPath("status", "listeners", i, "conditions", j), "its controller", condition,
-					"UNAVAILABLE: the listener is not there")
+					notProgrammed(gateway, "UNAVAILABLE: the listener is not there"))
 				finding.Evidence = append(finding.Evidence, fmt.Sprintf("this is the status of listener %q", listener.Name))
 				p.Report(finding)
 				return
@@ -145,10 +132,18 @@ func judgeGatewayStatus(p *Pass, gateway *gatewayapi.Gateway, gatewayOf gatewayR
 	for i, condition := range gateway.Status.Conditions {
 		if saysNo(condition, gateway) && !explained && p.speaksOfLost(gatewayOf.all) {
 			p.Report(statusFinding(gateway, p.levelFor(gatewayOf.all, Error), fieldPath("status", "conditions", i), "its controller", condition,
-				"UNAVAILABLE: the gateway does not listen"))
+				notProgrammed(gateway, "UNAVAILABLE: the gateway does not listen")))
 			return
 		}
 	}
+}
+
+// notProgrammed is what clients see of a Gateway that is not programmed: callers in the mesh go past a waypoint that has no address.
+func notProgrammed(gateway *gatewayapi.Gateway, otherwise string) string {
+	if isWaypoint(gateway) && mesh.WaypointPending(gateway) {
+		return "callers in the mesh go past the waypoint: a client keeps all its calls on one pod"
+	}
+	return otherwise
 }
 
 // isNotGranted says that the listener's references are refused for want of a ReferenceGrant.

@@ -117,7 +117,7 @@ func reportShutOut(p *Pass, route *mesh.APIRoute, parent mesh.RouteParent, match
 	case selector != nil:
 		finding.Message = fmt.Sprintf("Routes of namespace %s are not taken by %s, whose selector asks for other labels.",
 			route.Key.Namespace, listener)
-		finding.Evidence = []string{fmt.Sprintf("its selector is %s", metav1.FormatLabelSelector(selector))}
+		finding.Evidence = []string{fmt.Sprintf("its selector is %q", metav1.FormatLabelSelector(selector))}
 		finding.Fix = Fix{Text: fmt.Sprintf("Label namespace %s so that the selector matches, or widen the selector.", route.Key.Namespace)}
 	default:
 		finding.Message = fmt.Sprintf("Routes of namespace %s are not taken by %s, which takes those of its own namespace only.",
@@ -133,7 +133,11 @@ func kindsEvidence(listener *gatewayapi.Listener) []string {
 	}
 	evidence := []string{fmt.Sprintf("its protocol is %s", listener.Protocol)}
 	for _, kind := range listener.AllowedRoutes.Kinds {
-		evidence = append(evidence, fmt.Sprintf("its allowedRoutes name %s", kind.Kind))
+		group := gatewayapi.Group(gatewayapi.GroupName)
+		if kind.Group != nil {
+			group = *kind.Group
+		}
+		evidence = append(evidence, fmt.Sprintf("its allowedRoutes name kind %s of group %q", kind.Kind, group))
 	}
 	return evidence
 }
@@ -153,7 +157,7 @@ func allowKind(route *mesh.APIRoute, gateway *gatewayapi.Gateway, listener *gate
 	}
 	kinds = append(kinds, map[string]any{"kind": route.Key.Kind.Info().Kind})
 	return Fix{
-		Text:  fmt.Sprintf("Add kind %s to the allowedRoutes of %s.", route.Key.Kind, listenerText(gateway, listener)),
+		Text:  fmt.Sprintf("Add kind %s of group %s to the allowedRoutes of %s.", route.Key.Kind, gatewayapi.GroupName, listenerText(gateway, listener)),
 		Level: Ask,
 		Changes: setField(gateway, fmt.Sprintf("the listener is to take %s %s/%s", route.Key.Kind, route.Key.Namespace, route.Key.Name),
 			kinds, "spec", "listeners", "name="+string(listener.Name), "allowedRoutes", "kinds"),

@@ -57,12 +57,11 @@ func (p *RouteParent) Attached() bool {
 func (s *Snapshot) GatewayParents(route *APIRoute) []RouteParent {
 	var parents []RouteParent
 	for i, reference := range route.Parents {
-		if !refersTo(reference.Group, reference.Kind, gatewayapi.GroupName, "Gateway", "Gateway") {
+		if !isGatewayParent(reference) {
 			continue
 		}
-		parent := RouteParent{Reference: reference, Index: i, Namespace: route.Key.Namespace, Name: string(reference.Name)}
-		if reference.Namespace != nil {
-			parent.Namespace = string(*reference.Namespace)
+		parent := RouteParent{
+			Reference: reference, Index: i, Namespace: parentNamespace(reference, route.Key.Namespace), Name: string(reference.Name),
 		}
 		if gateway, ok := s.KubernetesGateways().Get(parent.Namespace, parent.Name); ok {
 			parent.Gateway = gateway
@@ -71,6 +70,52 @@ func (s *Snapshot) GatewayParents(route *APIRoute) []RouteParent {
 		parents = append(parents, parent)
 	}
 	return parents
+}
+
+// ServesRoute says that an entry of the route's status is of the controller that serves the parent, and that the parent is still
+// one of the route's: nobody takes away the entries of controllers that are gone.
+// Source: Istio's pilot/pkg/config/kube/gateway/conditions.go (createRouteStatus), which leaves those of others as they are, and
+// signs with one name for Gateways of all its classes.
+func (s *Snapshot) ServesRoute(route *APIRoute, status gatewayapi.RouteParentStatus) bool {
+	if !slices.ContainsFunc(route.Parents, func(parent gatewayapi.ParentReference) bool {
+		return SameParent(parent, status.ParentRef, route.Key.Namespace)
+	}) {
+		return false
+	}
+	reference := status.ParentRef
+	gateway, found := s.KubernetesGateways().Get(parentNamespace(reference, route.Key.Namespace), string(reference.Name))
+	if !isGatewayParent(reference) || !found {
+		return true
+	}
+	controller, known := s.GatewayClassController(string(gateway.Spec.GatewayClassName))
+	if slices.Contains([]string{istioWaypointController, istioRemoteController, istioEastWestController}, controller) {
+		controller = istioGatewayController
+	}
+	return !known || controller == string(status.ControllerName)
+}
+
+// SameParent says that two references in a route of that namespace are one. The API server writes out what is left out in one of them.
+func SameParent(a, b gatewayapi.ParentReference, namespace string) bool {
+	group := func(r gatewayapi.ParentReference) gatewayapi.Group { return valueOr(r.Group, gatewayapi.GroupName) }
+	kind := func(r gatewayapi.ParentReference) gatewayapi.Kind { return valueOr(r.Kind, "Gateway") }
+	return group(a) == group(b) && kind(a) == kind(b) && a.Name == b.Name &&
+		parentNamespace(a, namespace) == parentNamespace(b, namespace) &&
+		valueOr(a.SectionName, "") == valueOr(b.SectionName, "") && valueOr(a.Port, 0) == valueOr(b.Port, 0)
+}
+
+func parentNamespace(reference gatewayapi.ParentReference, otherwise string) string {
+	return string(valueOr(reference.Namespace, gatewayapi.Namespace(otherwise)))
+}
+
+func isGatewayParent(reference gatewayapi.ParentReference) bool {
+	return refersTo(reference.Group, reference.Kind, gatewayapi.GroupName, "Gateway", "Gateway")
+}
+
+// IsIstioGatewayParent says that a parentRef is to a Gateway of Istio's own API. istiod leaves kinds that it does not serve to other
+// controllers, and this one nobody else serves.
+// Source: Istio's pilot/pkg/config/kube/gateway/conversion.go (allowedParentReferences, extractParentReferenceInfo).
+func IsIstioGatewayParent(reference gatewayapi.ParentReference) bool {
+	return refersTo(reference.Group, reference.Kind, KindGateway.Info().Group, "Gateway", "Gateway") && reference.Group != nil
 }
 
 func (s *Snapshot) listenersNamed(route *APIRoute, reference gatewayapi.ParentReference, gateway *gatewayapi.Gateway) []ListenerMatch {

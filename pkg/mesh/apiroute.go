@@ -29,12 +29,20 @@ type APIRoute struct {
 type APIBackend struct {
 	Rule, Index int
 	Mirror      bool
-	Reference   gatewayapi.BackendObjectReference
+	// Weight is its share of the calls beside the rule's other backends.
+	Weight    int32
+	Reference gatewayapi.BackendObjectReference
 }
 
 // IsService says that the reference is to a Kubernetes Service, which is what one without group and kind means.
 func (b APIBackend) IsService() bool {
 	return refersTo(b.Reference.Group, b.Reference.Kind, "", "Service", "Service")
+}
+
+// IsHostname says that the reference is to the host of a Service or ServiceEntry, by its full name.
+// Source: Istio's pilot/pkg/config/kube/gateway/conversion.go (buildDestination).
+func (b APIBackend) IsHostname() bool {
+	return valueOr(b.Reference.Group, "") == gatewayapi.Group(KindServiceEntry.Info().Group) && valueOr(b.Reference.Kind, "") == "Hostname"
 }
 
 // Namespace is the backend's: that of the route, unless the reference names another.
@@ -106,8 +114,8 @@ func apiRouteOfHTTP(route *gatewayapi.HTTPRoute) *APIRoute {
 
 // Source: Istio's pilot/pkg/config/kube/gateway/conversion.go (buildGRPCDestination, buildHTTPDestination), for the weight.
 func (r *APIRoute) addBackend(rule, index int, backend gatewayapi.BackendRef) {
-	found := APIBackend{Rule: rule, Index: index, Reference: backend.BackendObjectReference}
-	if backend.Weight != nil && *backend.Weight == 0 {
+	found := APIBackend{Rule: rule, Index: index, Weight: valueOr(backend.Weight, 1), Reference: backend.BackendObjectReference}
+	if found.Weight == 0 {
 		r.StandBy = append(r.StandBy, found)
 	} else {
 		r.Backends = append(r.Backends, found)

@@ -103,13 +103,16 @@ func gatewaysOf(listeners []AttachedListener) []*gatewayapi.Gateway {
 }
 
 // BackendService is the Service and port that a backendRef names; ok is false where it names another kind, no port, or what
-// does not exist (service is nil, or port is).
+// does not exist (service is nil, or port is). A Hostname may name a Service as well; with a namespace beside it istiod takes none.
 func (s *Snapshot) BackendService(route *APIRoute, backend APIBackend) (service *core.Service, port *core.ServicePort, ok bool) {
-	if !backend.IsService() || backend.Reference.Port == nil {
-		return nil, nil, false
+	switch {
+	case backend.Reference.Port == nil:
+	case backend.IsService():
+		service, _ = s.Services().Get(backend.Namespace(route), string(backend.Reference.Name))
+	case backend.IsHostname() && backend.Reference.Namespace == nil:
+		service = s.ServiceByHost(string(backend.Reference.Name))
 	}
-	service, found := s.Services().Get(backend.Namespace(route), string(backend.Reference.Name))
-	if !found {
+	if service == nil {
 		return nil, nil, false
 	}
 	for i := range service.Spec.Ports {
