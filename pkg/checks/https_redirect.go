@@ -3,6 +3,7 @@ package checks
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 
@@ -14,8 +15,8 @@ var httpsRedirect = &Check{
 	Slug:   "https-redirect",
 	Levels: []Level{Error, Warning},
 	Title:  "Every server that takes the route's host redirects to https",
-	What: "Finds Gateways with `tls.httpsRedirect` where no other server takes the gRPC route's host: the redirect is all that a call " +
-		"meets. Beside an HTTPS server for the same host, which is common, there is no finding.",
+	What: "Finds Gateways whose servers for a gRPC route's host all redirect to https, by `tls.httpsRedirect` of their own or, on the " +
+		"same plaintext listener, of another Gateway. Beside an HTTPS server for the same host, which is common, there is no finding.",
 	Why: "istiod makes the gateway answer 301 for every host of a redirecting plaintext server, whatever the routes. All plaintext " +
 		"servers of a listener share one route table, so the redirect of one Gateway holds for the same host of another.",
 	Client: "UNKNOWN: gRPC clients do not follow a 301.",
@@ -66,6 +67,7 @@ func (p *Pass) addDroppedRedirects(
 			for _, virtualService := range p.VirtualServicesForGateway(server.gateway, on.Workload.Namespace) {
 				for _, name := range virtualService.Spec.Hosts {
 					common, ok := mesh.ServerAccepts(server.gateway, server.spec, name, virtualService.Namespace)
+					common = strings.ToLower(common) // as istiod writes virtual hosts
 					known := slices.ContainsFunc(hosts[virtualService], func(host *mesh.VirtualHost) bool { return host.Host == common })
 					if !ok || known {
 						continue
@@ -107,17 +109,50 @@ func (p *Pass) reportRedirects(virtualService *networking.VirtualService, hosts 
 		if !redirects(host) || served || p.takenByTLS(virtualService, host) {
 			continue
 		}
-		server := redirectingServer(host)
-		p.Report(Finding{
-			Object: server.gateway, Path: server.path("tls", "httpsRedirect"), Level: p.levelFor(p.virtualServiceRelevance(virtualService), Error),
-			Message: fmt.Sprintf("Gateway %s answers calls for %s with a redirect to https, and no other server takes them.",
-				server.gateway.Name, host.Host),
-			Evidence: []string{fmt.Sprintf("VirtualService %s/%s leads to a gRPC port for that host on port %d of %s",
-				virtualService.Namespace, virtualService.Name, host.Servers[0].ListenerPort, host.Workload)},
-			Symptom: "UNKNOWN: the gateway answers 301, which gRPC clients do not follow",
-			Fix:     Fix{Text: "Add an HTTPS server for the host and call that, or take httpsRedirect away."},
-		})
+		p.reportRedirect(virtualService, host)
 	}
+}
+
+// reportRedirect speaks of the server that the VirtualService is on, be it itself or another one that redirects the calls.
+func (p *Pass) reportRedirect(virtualService *networking.VirtualService, host *mesh.VirtualHost) {
+	redirecting := redirectingServer(host, host.Servers)
+	taking := redirectingServer(host, p.serversTaking(virtualService, host))
+	finding := Finding{
+		Object: taking.gateway, Path: taking.path("tls", "httpsRedirect"), Level: p.levelFor(p.virtualServiceRelevance(virtualService), Error),
+		Message: fmt.Sprintf("Gateway %s answers calls for %s with a redirect to https, and no other server takes them.",
+			taking.gateway.Name, host.Host),
+		Evidence: []string{fmt.Sprintf("VirtualService %s/%s leads to a gRPC port for that host on port %d of %s",
+			virtualService.Namespace, virtualService.Name, host.Servers[0].ListenerPort, host.Workload)},
+		Symptom: "UNKNOWN: the gateway answers 301, which gRPC clients do not follow",
+		Fix:     Fix{Text: "Add an HTTPS server for the host and call that, or take httpsRedirect away."},
+	}
+	if !taking.spec.GetTls().GetHttpsRedirect() {
+		other := mesh.KeyOf(redirecting.gateway)
+		finding.Path = taking.path("port")
+		finding.Message = fmt.Sprintf("Gateway %s takes calls for %s on %s, but %s redirects them to https there.",
+			taking.gateway.Name, host.Host, taking.text(), other)
+		finding.Evidence = append(finding.Evidence, fmt.Sprintf("%s of %s has httpsRedirect; both listen on port %d, where plaintext servers share one route table",
+			redirecting.text(), other, host.Servers[0].ListenerPort))
+		finding.Fix.Text = fmt.Sprintf("Add an HTTPS server for the host and call that, use another port, or take the host out of the redirect of %s.", other)
+	}
+	p.Report(finding)
+}
+
+// serversTaking are those of a route table's servers that the VirtualService is on for the host.
+func (p *Pass) serversTaking(virtualService *networking.VirtualService, host *mesh.VirtualHost) []*mesh.Server {
+	bound := boundServers(p.Snapshot, virtualService)
+	return slices.DeleteFunc(slices.Clone(host.Servers), func(server *mesh.Server) bool {
+		return !offersHost(server, virtualService.Namespace, host.Host) || !slices.ContainsFunc(bound, func(to boundServer) bool {
+			return to.Gateway == server.Gateway && to.Index == server.Index
+		})
+	})
+}
+
+// offersHost says that the server offers a name of a route table, in which istiod writes all names in lower case, to a namespace.
+func offersHost(server *mesh.Server, namespace, host string) bool {
+	return slices.ContainsFunc(mesh.ServerHosts(server.Gateway, server.Spec, namespace), func(offer string) bool {
+		return mesh.HostSubsetOf(host, strings.ToLower(offer))
+	})
 }
 
 // takenByTLS says that an HTTPS server is there for the host. Where it does not live, that is the fault, not the redirect.
@@ -125,7 +160,7 @@ func (p *Pass) takenByTLS(virtualService *networking.VirtualService, host *mesh.
 	return slices.ContainsFunc(boundServers(p.Snapshot, virtualService), func(bound boundServer) bool {
 		return mesh.ServerIsTLS(bound.Server) && mesh.ServerIsHTTP(bound.Server) &&
 			slices.ContainsFunc(mesh.ServerHosts(bound.Gateway, bound.Server, virtualService.Namespace), func(offered string) bool {
-				return mesh.HostMatches(offered, host.Host)
+				return mesh.HostMatches(strings.ToLower(offered), host.Host)
 			})
 	})
 }
@@ -135,17 +170,15 @@ func redirects(host *mesh.VirtualHost) bool {
 	return host.RedirectsToHTTPS && !host.Servers[0].IsTLS()
 }
 
-// redirectingServer is the first server of the host's route table that redirects and takes the host, else the first that
-// redirects.
-func redirectingServer(host *mesh.VirtualHost) gatewayServer {
+// redirectingServer is the first of the servers that redirects and takes the host, else the first that redirects, else the
+// first.
+func redirectingServer(host *mesh.VirtualHost, servers []*mesh.Server) gatewayServer {
 	var found *mesh.Server
-	for _, server := range host.Servers {
+	for _, server := range servers {
 		if !server.Spec.GetTls().GetHttpsRedirect() {
 			continue
 		}
-		takes := slices.ContainsFunc(mesh.ServerHosts(server.Gateway, server.Spec, server.Gateway.Namespace), func(offer string) bool {
-			return mesh.HostSubsetOf(host.Host, offer)
-		})
+		takes := offersHost(server, server.Gateway.Namespace, host.Host)
 		if found == nil || takes {
 			found = server
 		}
@@ -153,7 +186,11 @@ func redirectingServer(host *mesh.VirtualHost) gatewayServer {
 			break
 		}
 	}
-	if found == nil {
+	switch {
+	case found != nil:
+	case len(servers) > 0:
+		found = servers[0]
+	default:
 		found = host.Servers[0]
 	}
 	return gatewayServer{found.Gateway, found.Index, found.Spec}
