@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"time"
 
+	core "k8s.io/api/core/v1"
+
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
@@ -16,7 +18,7 @@ var credentialInvalid = &Check{
 	Levels: []Level{Error, Warning},
 	Title:  "The server's Secret holds no usable certificate",
 	What: "Finds Secrets of Gateway servers without certificate or key, with ones that cannot be read or are not a pair, without a " +
-		"certificate authority where the mode is MUTUAL, and with a certificate that is not valid now (errors) or ends within 30 " +
+		"certificate authority that can be read where the mode is MUTUAL, and with a certificate that is not valid now (errors) or ends within 30 " +
 		"days (a warning).",
 	Why: "istiod takes `cert` and `key`, else `tls.crt` and `tls.key`; for clients' certificates `cacert` or `ca.crt` of Secret " +
 		"`<credentialName>-cacert`, else of the credential itself. What is missing it does not send, what does not fit Envoy refuses.",
@@ -54,7 +56,8 @@ func (p *Pass) judgeCredential(server tlsServer, credential mesh.Credential) {
 	finding := Finding{
 		Object: server.gateway, Path: server.path("tls") + "." + credential.Field, Level: server.level(p, Error),
 		Symptom: symptomHandshake,
-		Fix:     Fix{Text: fmt.Sprintf("Put a valid certificate and its key into Secret %s/%s.", secret.Namespace, secret.Name)},
+		Fix: Fix{Text: fmt.Sprintf("Put a valid certificate, before those of its authorities, and its key into Secret %s/%s.",
+			secret.Namespace, secret.Name)},
 	}
 	pair, problem := mesh.SecretKeyPair(secret)
 	if problem == "" {
@@ -71,40 +74,75 @@ func (p *Pass) judgeCredential(server tlsServer, credential mesh.Credential) {
 	}
 	finding.Message = fmt.Sprintf("Gateway %s takes its certificate from Secret %s/%s: %s.",
 		server.gateway.Name, secret.Namespace, secret.Name, problem)
+	finding.Evidence = mesh.SecretFacts(secret)
+	if p.isGoodWithoutGenericKeys(secret) {
+		finding.Fix.Text = fmt.Sprintf("Take the keys cert and key out of Secret %s/%s: its tls.crt and tls.key are in order.",
+			secret.Namespace, secret.Name)
+	}
 	p.Report(finding)
+}
+
+// isGoodWithoutGenericKeys says that cert and key hide a certificate in tls.crt that is in order.
+func (p *Pass) isGoodWithoutGenericKeys(secret *core.Secret) bool {
+	if len(secret.Data["tls.crt"]) == 0 {
+		return false
+	}
+	rest := secret.DeepCopy()
+	delete(rest.Data, "cert")
+	delete(rest.Data, "key")
+	pair, problem := mesh.SecretKeyPair(rest)
+	return problem == "" && mesh.Validity(pair.Leaf(), p.Now().Add(certificateNotice)) == ""
 }
 
 // judgeClientCA looks where istiod does: into the Secret of that name, and only where it is not there into the credential's.
 func (p *Pass) judgeClientCA(server tlsServer, ca mesh.Credential) {
-	names := []string{ca.Name}
-	if _, own := p.Secrets().Get(ca.Namespace, ca.Name); !own {
+	name := ca.Name
+	_, own := p.Secrets().Get(ca.Namespace, ca.Name)
+	if !own {
 		if !p.Missing(mesh.KindSecret, ca.Namespace, ca.Name) {
 			return
 		}
-		names = append(names, ca.CAFallback())
+		name = ca.CAFallback()
 	}
-	name := names[len(names)-1]
 	secret, ok := p.readableSecret(ca.Namespace, name)
 	// A credential that is not there is GX411's.
-	if !ok && ca.Field != "caCertCredentialName" || ok && mesh.SecretHoldsCA(secret) {
+	if !ok && (ca.Field != "caCertCredentialName" || !p.Missing(mesh.KindSecret, ca.Namespace, name)) {
 		return
 	}
-	if !ok && !p.Missing(mesh.KindSecret, ca.Namespace, name) {
-		return
-	}
-	evidence := fmt.Sprintf("Secret %s/%s has neither ca.crt nor cacert", ca.Namespace, name)
-	if !ok {
-		evidence = fmt.Sprintf("there is no Secret %s/%s", ca.Namespace, name)
-	}
-	if len(names) > 1 && ok {
-		evidence += ", and there is no Secret " + names[0]
+	evidence := fmt.Sprintf("there is no Secret %s/%s", ca.Namespace, name)
+	fix := fmt.Sprintf("Put the certificate authority into Secret %s/%s, key ca.crt.", ca.Namespace, ca.Name)
+	if ok {
+		problem := mesh.SecretCAProblem(secret)
+		if problem == "" {
+			return
+		}
+		evidence = fmt.Sprintf("Secret %s/%s has %s", ca.Namespace, name, problem)
+		if len(secret.Data["cacert"])+len(secret.Data["ca.crt"]) > 0 {
+			fix = fmt.Sprintf("Put the certificate authority, as a certificate in PEM, into that key of Secret %s/%s.", ca.Namespace, name)
+		}
 	}
 	p.Report(Finding{
 		Object: server.gateway, Path: server.path("tls") + "." + ca.Field, Level: server.level(p, Error),
 		Message: fmt.Sprintf("Gateway %s asks clients for certificates (mode %s), but has no certificate authority to check them with.",
 			server.gateway.Name, server.spec.GetTls().GetMode()),
-		Evidence: []string{evidence},
+		Evidence: append([]string{evidence}, p.otherClientCAs(server, ca, own)...),
 		Symptom:  symptomHandshake,
-		Fix:      Fix{Text: fmt.Sprintf("Put the certificate authority into Secret %s/%s, key ca.crt.", ca.Namespace, names[0])},
+		Fix:      Fix{Text: fix},
 	})
+}
+
+// otherClientCAs says where else a certificate authority was put, or may have been.
+func (p *Pass) otherClientCAs(server tlsServer, ca mesh.Credential, own bool) []string {
+	var evidence []string
+	fallback := ca.CAFallback()
+	if secret, there := p.readableSecret(ca.Namespace, fallback); own && there && fallback != ca.Name && mesh.SecretCAProblem(secret) == "" {
+		evidence = append(evidence, fmt.Sprintf("while that Secret is there, istiod does not take the certificate authority in Secret %s", fallback))
+	}
+	if !own && fallback != ca.Name {
+		evidence = append(evidence, fmt.Sprintf("there is no Secret %s in namespace %s, where the gateway's pods are", ca.Name, ca.Namespace))
+	}
+	if _, elsewhere := p.Secrets().Get(server.gateway.Namespace, ca.Name); elsewhere && !own {
+		evidence = append(evidence, inGatewaysNamespace(server, ca.Name))
+	}
+	return evidence
 }

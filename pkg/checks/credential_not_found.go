@@ -60,7 +60,11 @@ func (p *Pass) missingSecret(server tlsServer, credential mesh.Credential) (evid
 		return nil, false
 	}
 	if _, elsewhere := p.Secrets().Get(server.gateway.Namespace, credential.Name); elsewhere {
-		evidence = append(evidence, fmt.Sprintf("a Secret of that name is in %s, the Gateway's own namespace", server.gateway.Namespace))
+		evidence = append(evidence, inGatewaysNamespace(server, credential.Name))
 	}
 	return evidence, true
+}
+
+func inGatewaysNamespace(server tlsServer, secret string) string {
+	return fmt.Sprintf("a Secret %s is in %s, the Gateway's own namespace", secret, server.gateway.Namespace)
 }

@@ -64,7 +64,7 @@ func (b *builder) secretNotFound(namespace string) error {
 // checkClientCA looks for the authority that --tls-mutual checks clients' certificates against.
 func (b *builder) checkClientCA(ca mesh.Credential) error {
 	for _, name := range []string{ca.Name, ca.CAFallback()} {
-		if secret, ok := b.snapshot.Secrets().Get(ca.Namespace, name); ok && mesh.SecretHoldsCA(secret) {
+		if secret, ok := b.snapshot.Secrets().Get(ca.Namespace, name); ok && mesh.SecretCAProblem(secret) == "" {
 			return nil
 		}
 	}

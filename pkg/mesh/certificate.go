@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -81,10 +82,19 @@ func ClientCA(server *networkingapi.Server, proxyNamespace string) (ca Credentia
 
 const caSuffix = "-cacert"
 
-// SecretHoldsCA says whether a Secret has a certificate authority under one of the keys that istiod looks at.
-// Source: Istio pilot/pkg/credentials/kube/secrets.go (ExtractRoot).
-func SecretHoldsCA(secret *core.Secret) bool {
-	return len(secret.Data["cacert"]) > 0 || len(secret.Data["ca.crt"]) > 0
+// SecretCAProblem says what keeps a gateway from taking a certificate authority from a Secret, as what the Secret "has"; empty
+// where nothing does. istiod sends what the first key with a value holds; Envoy refuses it where that is no certificate.
+// Source: Istio pilot/pkg/credentials/kube/secrets.go (ExtractRoot); Envoy source/common/tls/cert_validator/default_validator.cc.
+func SecretCAProblem(secret *core.Secret) string {
+	for _, key := range []string{"cacert", "ca.crt"} {
+		if data := secret.Data[key]; len(data) > 0 {
+			if _, err := parseCertificates(data); err != nil {
+				return fmt.Sprintf("a %s that cannot be read: %v", key, err)
+			}
+			return ""
+		}
+	}
+	return "neither ca.crt nor cacert"
 }
 
 // CAFallback is the name of the Secret in which istiod looks where there is none with the name that ends in "-cacert".
@@ -101,12 +111,8 @@ func (k KeyPair) Leaf() *x509.Certificate { return k.Chain[0] }
 // Source: Istio pilot/pkg/credentials/kube/secrets.go (ExtractCertInfo); Envoy source/common/tls/context_impl.cc for what the
 // proxy refuses.
 func SecretKeyPair(secret *core.Secret) (pair KeyPair, problem string) {
-	certificate, key := secret.Data["cert"], secret.Data["key"]
-	certificateKey, keyKey := "cert", "key"
-	if len(certificate) == 0 || len(key) == 0 {
-		certificate, key = secret.Data["tls.crt"], secret.Data["tls.key"]
-		certificateKey, keyKey = "tls.crt", "tls.key"
-	}
+	certificateKey, keyKey := keysTaken(secret)
+	certificate, key := secret.Data[certificateKey], secret.Data[keyKey]
 	switch {
 	case len(certificate) == 0 && len(key) == 0:
 		return KeyPair{}, "it has neither tls.crt and tls.key nor cert and key"
@@ -129,6 +135,50 @@ func SecretKeyPair(secret *core.Secret) (pair KeyPair, problem string) {
 		return KeyPair{}, fmt.Sprintf("its RSA key has %d bits and Envoy takes no less than 2048", public.N.BitLen())
 	}
 	return KeyPair{Chain: chain}, ""
+}
+
+// keysTaken are those of a Secret that istiod takes the certificate and its private key from.
+// Source: Istio pilot/pkg/credentials/kube/secrets.go (ExtractCertInfo).
+func keysTaken(secret *core.Secret) (certificate, key string) {
+	if len(secret.Data["cert"]) == 0 || len(secret.Data["key"]) == 0 {
+		return "tls.crt", "tls.key"
+	}
+	return "cert", "key"
+}
+
+// SecretFacts are clauses on what a gateway takes from a TLS Secret: evidence for what SecretKeyPair and Validity say.
+func SecretFacts(secret *core.Secret) []string {
+	var facts []string
+	certificateKey, keyKey := keysTaken(secret)
+	if certificateKey == "cert" && len(secret.Data["tls.crt"]) > 0 {
+		facts = append(facts, "istiod takes cert and key where a Secret has them, not its tls.crt and tls.key")
+	}
+	chain, err := parseCertificates(secret.Data[certificateKey])
+	if err != nil {
+		return append(facts, "the keys of the Secret are: "+strings.Join(slices.Sorted(maps.Keys(secret.Data)), ", "))
+	}
+	facts = append(facts, fmt.Sprintf("the first certificate in its %s is that of %s, valid from %s to %s", certificateKey, subjectOf(chain[0]),
+		chain[0].NotBefore.UTC().Format(time.DateOnly), chain[0].NotAfter.UTC().Format(time.DateOnly)))
+	if place := placeOfKey(chain, secret.Data[keyKey]); place > 0 {
+		facts = append(facts, fmt.Sprintf("its %s belongs to certificate %d, that of %s; the gateway's own has to be the first",
+			keyKey, place+1, subjectOf(chain[place])))
+	}
+	return facts
+}
+
+func subjectOf(certificate *x509.Certificate) string {
+	if subject := certificate.Subject.String(); subject != "" {
+		return subject
+	}
+	return strings.Join(certificate.DNSNames, ", ")
+}
+
+// placeOfKey is the place in a chain of the certificate that a private key belongs to, -1 if it is not there.
+func placeOfKey(chain []*x509.Certificate, key []byte) int {
+	return slices.IndexFunc(chain, func(certificate *x509.Certificate) bool {
+		_, err := tls.X509KeyPair(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Raw}), key)
+		return err == nil
+	})
 }
 
 func parseCertificates(data []byte) ([]*x509.Certificate, error) {

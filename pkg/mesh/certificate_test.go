@@ -167,3 +167,36 @@ func TestCredentials(t *testing.T) {
 		})
 	}
 }
+
+func TestSecretCAProblem(t *testing.T) {
+	authority, _ := keyPair(t, "ca.example.com")
+	text := []byte("no PEM")
+	for name, test := range map[string]struct {
+		data map[string][]byte
+		want string
+	}{
+		"ca.crt":                           {map[string][]byte{"ca.crt": authority}, ""},
+		"cacert":                           {map[string][]byte{"cacert": authority, "ca.crt": text}, ""},
+		"ca.crt where cacert has no value": {map[string][]byte{"cacert": {}, "ca.crt": authority}, ""},
+		"cacert comes first":               {map[string][]byte{"cacert": text, "ca.crt": authority}, "a cacert that cannot be read: it holds no PEM block of type CERTIFICATE"},
+		"another key":                      {map[string][]byte{"tls.crt": authority}, "neither ca.crt nor cacert"},
+	} {
+		assert.Equal(t, test.want, SecretCAProblem(&core.Secret{Data: test.data}), name)
+	}
+}
+
+func TestSecretFacts(t *testing.T) {
+	certificate, key := keyPair(t, "a.example.com")
+	other, _ := keyPair(t, "b.example.com")
+	first := "is that of CN=cn.example.com, valid from " + testNow.AddDate(-1, 0, 0).Format(time.DateOnly) + " to " + testNow.AddDate(1, 0, 0).Format(time.DateOnly)
+	assert.Equal(t, []string{
+		"the first certificate in its tls.crt " + first,
+		"its tls.key belongs to certificate 2, that of CN=cn.example.com; the gateway's own has to be the first",
+	}, SecretFacts(&core.Secret{Data: map[string][]byte{"tls.crt": append(other, certificate...), "tls.key": key}}))
+	assert.Equal(t, []string{
+		"istiod takes cert and key where a Secret has them, not its tls.crt and tls.key",
+		"the first certificate in its cert " + first,
+	}, SecretFacts(&core.Secret{Data: map[string][]byte{"cert": other, "key": key, "tls.crt": certificate, "tls.key": key}}))
+	assert.Equal(t, []string{"the keys of the Secret are: tls.crt, tls.key"},
+		SecretFacts(&core.Secret{Data: map[string][]byte{"tls.crt": []byte("no PEM"), "tls.key": key}}))
+}
