@@ -41,14 +41,77 @@ func runGatewayPortNotOpen(p *Pass) {
 			continue
 		}
 		number := server.spec.GetPort().GetNumber()
-		p.Report(Finding{
+		finding := Finding{
 			Object: server.gateway, Path: server.path("port", "number"), Level: server.level(p, Error),
 			Message:  fmt.Sprintf("No Service of %s opens port %d, which Gateway %s has a server on.", closed[0], number, server.gateway.Name),
 			Evidence: p.portEvidence(closed[0]),
 			Symptom:  symptomNoListener,
-			Fix:      p.openPortFix(server, closed[0]),
-		})
+		}
+		if !p.explainServicePort(&finding, server, closed[0]) {
+			finding.Fix = p.openPortFix(server, closed[0])
+		}
+		p.Report(finding)
 	}
+}
+
+// explainServicePort says why a Service port that has the server's number does not lead to it; false where there is none.
+// Another port of that number, or another targetPort, could take the calls away from those who have them.
+func (p *Pass) explainServicePort(finding *Finding, server gatewayServer, workload *mesh.GatewayWorkload) bool {
+	number := int32(server.spec.GetPort().GetNumber())
+	listeners, _ := p.ListenerPorts(workload, uint32(number))
+	for _, open := range p.OpenPorts(workload) {
+		if open.Port.Port == number {
+			finding.Message = fmt.Sprintf("Gateway %s has a server on port %d, which Service %s/%s leads to %d, but the server listens on %d.",
+				server.gateway.Name, number, open.Service.Namespace, open.Service.Name, open.TargetPort, listeners[0])
+			if why := p.NotLookedUp(workload, &open); why != "" {
+				finding.Evidence = append([]string{why}, finding.Evidence...)
+			}
+			finding.Fix = p.targetNumberFix(server, workload, &open)
+			return true
+		}
+	}
+	service, port := closedServicePort(workload, number)
+	switch {
+	case port == nil:
+		return false
+	case port.Protocol == core.ProtocolTCP:
+		name := port.TargetPort.StrVal
+		finding.Message = fmt.Sprintf("Gateway %s has a server on port %d, which Service %s/%s leads to a port named %s that no container of %s declares.",
+			server.gateway.Name, number, service.Namespace, service.Name, name, workload)
+		finding.Fix.Text = fmt.Sprintf("Declare a port named %s in a container of %s, or give port %d of the Service a targetPort by number.",
+			name, workload, number)
+	default:
+		finding.Message = fmt.Sprintf("Gateway %s has a server on port %d, which Service %s/%s opens for %s only: gRPC calls come by TCP.",
+			server.gateway.Name, number, service.Namespace, service.Name, port.Protocol)
+		finding.Fix.Text = fmt.Sprintf("Give port %d of the Service protocol TCP, or open it for TCP too, to targetPort %d, under another port name.",
+			number, listeners[0])
+	}
+	return true
+}
+
+// closedServicePort is a port with that number of one of the gateway's Services where none of them is open, one for TCP before
+// others; nil if there is none.
+func closedServicePort(workload *mesh.GatewayWorkload, number int32) (of *core.Service, found *core.ServicePort) {
+	for _, service := range workload.Services {
+		for i := range service.Spec.Ports {
+			port := &service.Spec.Ports[i]
+			if port.Port == number && (found == nil || port.Protocol == core.ProtocolTCP && found.Protocol != core.ProtocolTCP) {
+				of, found = service, port
+			}
+		}
+	}
+	return of, found
+}
+
+// targetNumberFix gives the server the number that the Service port leads to, where it can be there.
+func (p *Pass) targetNumberFix(server gatewayServer, workload *mesh.GatewayWorkload, open *mesh.OpenPort) Fix {
+	listeners, _ := p.ListenerPorts(workload, uint32(open.TargetPort))
+	if listeners[0] != open.TargetPort || !p.fitsOn(workload, server, uint32(open.TargetPort)) {
+		return Fix{Text: "Use the number of a port that leads to where its server listens, and that is free for this server."}
+	}
+	changes := setField(server.gateway, fmt.Sprintf("port %d of Service %s/%s leads to %d", open.Port.Port, open.Service.Namespace, open.Service.Name, open.TargetPort),
+		int64(open.TargetPort), server.steps("port", "number")...)
+	return fixOf(Ask, fmt.Sprintf("Give the server the number %d; clients go on calling port %d.", open.TargetPort, open.Port.Port), changes)
 }
 
 // closedOn are the workloads that get the server, where on none of them a Service leads to it.

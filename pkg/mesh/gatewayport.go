@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	core "k8s.io/api/core/v1"
@@ -90,6 +91,22 @@ func (s *Snapshot) serviceTargets(w *GatewayWorkload) []OpenPort {
 		}
 		return targets
 	})
+}
+
+// NotLookedUp says as a clause why istiod does not look a server's number up at an open port of the gateway, empty where it
+// does, or where another Service has the number too.
+// Source: that of serviceTargets and ListenerPorts.
+func (s *Snapshot) NotLookedUp(w *GatewayWorkload, open *OpenPort) string {
+	if _, off := open.Service.Labels[disablePortTranslationLabel]; off {
+		return "the label " + disablePortTranslationLabel + " on the Service keeps istiod from looking targetPorts up there"
+	}
+	for _, target := range s.serviceTargets(w) {
+		if target.Service == open.Service && target.TargetPort == open.TargetPort && target.Port.Port != open.Port.Port &&
+			ServicePortProtocol(target.Port) == ServicePortProtocol(open.Port) {
+			return fmt.Sprintf("of the ports that lead to %d istiod looks up the first only, %d", target.TargetPort, target.Port.Port)
+		}
+	}
+	return ""
 }
 
 type serviceTargetsMemory struct{ workload *GatewayWorkload }
