@@ -2,6 +2,8 @@ package checks
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 	networkingapi "istio.io/api/networking/v1alpha3"
@@ -39,15 +41,37 @@ func runTLSOnPlaintextServer(p *Pass) {
 		if evidence == "" {
 			continue
 		}
-		p.Report(Finding{
+		finding := Finding{
 			Object: server.gateway, Path: server.path("tls"), Level: server.level(p, Error),
 			Message: fmt.Sprintf("Gateway %s: %s has TLS settings, but its protocol is plaintext.",
 				server.gateway.Name, server.text()),
 			Evidence: []string{evidence},
 			Symptom:  symptomHandshake,
-			Fix:      p.httpsFix(server),
-		})
+		}
+		if server.spec.GetTls().GetHttpsRedirect() {
+			finding.Symptom = "UNAVAILABLE: a Gateway that is rejected gives none of its servers a listener"
+			finding.Fix = redirectFix(server)
+		} else {
+			finding.Fix = p.httpsFix(server)
+		}
+		p.Report(finding)
 	}
+}
+
+// redirectFix leaves a server that redirects nothing but that.
+func redirectFix(server gatewayServer) Fix {
+	const reason = "a redirect takes no TLS"
+	return fixOf(Ask, "Leave nothing but httpsRedirect in the tls of the server.", updateOf(server.gateway, reason, func(form *unstructured.Unstructured) []plan.Edit {
+		settings, _ := plan.Path(server.steps("tls")).Get(form.Object)
+		fields, _ := settings.(map[string]any)
+		var edits []plan.Edit
+		for _, field := range slices.Sorted(maps.Keys(fields)) {
+			if field != "httpsRedirect" {
+				edits = append(edits, plan.Set(form, nil, server.steps("tls", field)...))
+			}
+		}
+		return edits
+	}))
 }
 
 // httpsFix gives the server protocol HTTPS where its certificate is in order; elsewhere the user has to get one first.
