@@ -38,16 +38,17 @@ func (p *Pass) reportDropped(rules []mesh.Drop, field ...string) {
 			if on.DroppedBy == nil || !slices.Contains(rules, on.Drop) || on.Drop == mesh.DropHost && !on.IsTLS() {
 				continue
 			}
-			older := gatewayServer{on.DroppedBy.Gateway, on.DroppedBy.Index, on.DroppedBy.Spec}
+			this, other := apart(server, gatewayServer{on.DroppedBy.Gateway, on.DroppedBy.Index, on.DroppedBy.Spec})
 			finding := Finding{
 				Object: server.gateway, Path: server.path(field...), Level: server.level(p, Error),
-				Message: fmt.Sprintf("Gateway %s: %s is shut out by %s of Gateway %s/%s.",
-					server.gateway.Name, server.text(), older.text(), older.gateway.Namespace, older.gateway.Name),
+				Message:  fmt.Sprintf("Gateway %s: %s is shut out by %s.", server.gateway.Name, this, other),
 				Evidence: []string{on.DropReason, fmt.Sprintf("both listen on port %d of %s", on.ListenerPort, on.Workload)},
 				Symptom:  symptomDropped,
-				Fix:      Fix{Text: "Use another port or host, or bring both into one Gateway server."},
+				Fix:      Fix{Text: dropFix(on)},
 			}
 			if on.Drop == mesh.DropSNI || on.Drop == mesh.DropMatchAll {
+				finding.Message = fmt.Sprintf("Gateway %s: %s and %s are both lost: Envoy refuses a listener with the two.",
+					server.gateway.Name, this, other)
 				finding.Evidence = append(finding.Evidence, evidenceRefused)
 				finding.Symptom = symptomRefused
 			}
@@ -56,6 +57,39 @@ func (p *Pass) reportDropped(rules []mesh.Drop, field ...string) {
 		}
 		p.reportRefused(server, rules)
 	}
+}
+
+// dropFix is what lets a server live that an older one shuts out.
+func dropFix(on *mesh.Server) string {
+	switch {
+	case on.Drop == mesh.DropProtocol:
+		return "Use another port for one of the two, or another bind; another host does not help."
+	case on.Drop == mesh.DropMatchAll && on.DroppedBy.IsTLS() != on.IsTLS():
+		return "Use another port for one of the two, or name the hosts of the TLS server instead of *."
+	case on.Drop == mesh.DropMatchAll && mesh.ServerIsPlaintextHTTP(on.Spec) && mesh.ServerIsPlaintextHTTP(on.DroppedBy.Spec):
+		return "Use another port for one of the two, or give all servers of the port the same bind; another host does not help."
+	case on.Drop == mesh.DropMatchAll:
+		return "Use another port for one of the two; another host does not help."
+	case on.Drop == mesh.DropName:
+		return "Give the port of one of the two another name."
+	default:
+		return "Use another port or host, or bring both into one Gateway server."
+	}
+}
+
+// apart is how messages name two servers: by the Gateway of the other one, or where they are of one Gateway by the names of
+// their ports, or else their places.
+func apart(server, other gatewayServer) (this, that string) {
+	if server.gateway != other.gateway {
+		return server.text(), fmt.Sprintf("%s of Gateway %s/%s", other.text(), other.gateway.Namespace, other.gateway.Name)
+	}
+	names := func(of gatewayServer) string {
+		return fmt.Sprintf("%s named %s", of.text(), of.spec.GetPort().GetName())
+	}
+	if server.spec.GetPort().GetName() == other.spec.GetPort().GetName() {
+		names = func(of gatewayServer) string { return fmt.Sprintf("%s at servers[%d]", of.text(), of.index) }
+	}
+	return names(server), names(other)
 }
 
 const (
@@ -75,18 +109,17 @@ func (p *Pass) reportRefused(server gatewayServer, rules []mesh.Drop) {
 		if older != on && p.SpeaksOfServer(older.Gateway, older.Spec) {
 			continue
 		}
-		clash := gatewayServer{younger.Gateway, younger.Index, younger.Spec}
+		this, other := apart(server, gatewayServer{younger.Gateway, younger.Index, younger.Spec})
 		p.Report(Finding{
 			Object: server.gateway, Path: server.path("port"), Level: server.level(p, Error),
-			Message: fmt.Sprintf("Gateway %s: %s loses its listener to %s of Gateway %s/%s.",
-				server.gateway.Name, server.text(), clash.text(), clash.gateway.Namespace, clash.gateway.Name),
+			Message: fmt.Sprintf("Gateway %s: %s loses its listener to %s.", server.gateway.Name, this, other),
 			Evidence: []string{
 				younger.DropReason,
 				fmt.Sprintf("all listen on port %d of %s", on.ListenerPort, on.Workload),
 				evidenceRefused,
 			},
 			Symptom: symptomRefused,
-			Fix:     Fix{Text: "Use another port for one of the two, or other hosts."},
+			Fix:     Fix{Text: dropFix(younger)},
 		})
 		return
 	}
