@@ -13,7 +13,7 @@ var privilegedGatewayPort = &Check{
 	Title:  "The gateway's pods may not listen on a port below 1024",
 	What: "Finds Gateway servers that become a listener below 1024 in pods that tell istiod they are unprivileged " +
 		"(`ISTIO_META_UNPRIVILEGED_POD`; an error), or that run as a user who is not root, without the capability " +
-		"`NET_BIND_SERVICE` and without the sysctl `net.ipv4.ip_unprivileged_port_start` (a warning).",
+		"`NET_BIND_SERVICE` and without a sysctl `net.ipv4.ip_unprivileged_port_start` that is low enough (a warning).",
 	Why: "istiod leaves such listeners out for pods that say they are unprivileged, without a word. For others it sends them, and " +
 		"whether the proxy can bind the port is the container runtime's affair: containerd allows it by default, others do not.",
 	Client:   "UNAVAILABLE: connection refused.",

@@ -132,7 +132,11 @@ func (w *GatewayWorkload) MayNotBind(port int32) (why string, doubt bool) {
 		if !known || mayBindLowPorts(container.SecurityContext) {
 			return "", false
 		}
-		return "the proxy runs as " + user + ", without NET_BIND_SERVICE and without the sysctl " + unprivilegedPortSysctl, true
+		sysctl := "without the sysctl " + unprivilegedPortSysctl
+		if start := w.unprivilegedPortStart(); start != "" {
+			sysctl = "the sysctl " + unprivilegedPortSysctl + " lets users bind ports from " + start + " on only"
+		}
+		return "the proxy runs as " + user + ", without NET_BIND_SERVICE, and " + sysctl, true
 	}
 	return "", false
 }
@@ -144,14 +148,20 @@ func (w *GatewayWorkload) bindsAnyPort(port int32) bool {
 	if w.Template.Spec.HostNetwork {
 		return true
 	}
-	security := w.Template.Spec.SecurityContext
-	if security == nil {
-		return false
+	start, err := strconv.Atoi(w.unprivilegedPortStart())
+	return err == nil && int32(start) <= port
+}
+
+// unprivilegedPortStart is the value of the pod's sysctl, empty where it is not set.
+func (w *GatewayWorkload) unprivilegedPortStart() string {
+	if security := w.Template.Spec.SecurityContext; security != nil {
+		for _, sysctl := range security.Sysctls {
+			if sysctl.Name == unprivilegedPortSysctl {
+				return strings.TrimSpace(sysctl.Value)
+			}
+		}
 	}
-	return slices.ContainsFunc(security.Sysctls, func(sysctl core.Sysctl) bool {
-		start, err := strconv.Atoi(strings.TrimSpace(sysctl.Value))
-		return sysctl.Name == unprivilegedPortSysctl && err == nil && int32(start) <= port
-	})
+	return ""
 }
 
 // userOf is the user of a container that is certainly not root, as a phrase; known is false for root and where the image
