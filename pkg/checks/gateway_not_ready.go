@@ -3,6 +3,7 @@ package checks
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
@@ -28,15 +29,27 @@ var gatewayNotReady = &Check{
 func runGatewayNotReady(p *Pass) {
 	for _, gateway := range p.usedGateways() {
 		workload := gateway.Workload
-		if workload == nil || !lacksReady(workload) || p.anotherServes(gateway.GatewayWorkload) {
+		if workload == nil || !lacksReady(workload) || p.anotherServes(gateway) {
 			continue
 		}
-		evidence, fix := "0 of its replicas are ready", fmt.Sprintf("See why with: kubectl describe -n %s pods.", workload.Namespace())
-		if workload.Replicas == 0 {
-			evidence, fix = "it wants 0 replicas", "Scale it up."
+		path, evidence := ".status.readyReplicas", "0 of its replicas are ready"
+		if workload.Key.Kind == mesh.KindDaemonSet {
+			path = ".status.numberReady"
+		}
+		fix := fmt.Sprintf("See why with: kubectl describe -n %s pods.", workload.Namespace())
+		switch {
+		case workload.Replicas == 0 && workload.Key.Kind == mesh.KindDaemonSet:
+			path, evidence = ".status.desiredNumberScheduled", "no node is one for its pods"
+			fix = "Let its nodeSelector, affinity and tolerations fit a node."
+		case workload.Replicas == 0:
+			path, evidence, fix = ".spec.replicas", "it wants 0 replicas", "Scale it up."
+		case len(gateway.Pods) == 0:
+			// None that we know of: a quota or an admission webhook may be in the way.
+			fix = fmt.Sprintf("See its conditions and events, and those of its ReplicaSet if it has one: kubectl describe -n %s %s %s.",
+				workload.Namespace(), strings.ToLower(string(workload.Key.Kind)), workload.Name())
 		}
 		p.Report(Finding{
-			Object: workload.Object, Path: ".status.readyReplicas", Level: p.levelFor(gateway.relevance, Error),
+			Object: workload.Object, Path: path, Level: p.levelFor(gateway.relevance, Error),
 			Message:  fmt.Sprintf("The gateway %s has no ready pod.", gateway),
 			Evidence: []string{evidence},
 			Symptom:  "UNAVAILABLE: connection refused or timed out",
@@ -53,9 +66,14 @@ func lacksReady(workload *mesh.Workload) bool {
 	return workload.Replicas == 0 || workload.HasStatus && workload.ReadyReplicas == 0
 }
 
-// anotherServes says that each Service of the gateway has other pods that are ready, as while a canary gateway stands by.
-func (p *Pass) anotherServes(gateway *mesh.GatewayWorkload) bool {
-	for _, service := range gateway.Services {
+// anotherServes says that each Service that leads to the gateway's used listeners has other pods that are ready, as while a
+// canary gateway stands by.
+func (p *Pass) anotherServes(gateway *usedGateway) bool {
+	services, _ := p.servicesOf(gateway)
+	if len(services) == 0 {
+		services = gateway.Services // none of which opens the ports, which is GX403's
+	}
+	for _, service := range services {
 		ready := slices.ContainsFunc(p.WorkloadsOf(service), func(other *mesh.Workload) bool {
 			return other.Key != gateway.Workload.Key && !lacksReady(other)
 		})
@@ -63,5 +81,5 @@ func (p *Pass) anotherServes(gateway *mesh.GatewayWorkload) bool {
 			return false
 		}
 	}
-	return len(gateway.Services) > 0
+	return len(services) > 0
 }
