@@ -16,7 +16,7 @@ var gatewayUnused = &Check{
 	Levels: []Level{Warning},
 	Title:  "No VirtualService is on the server",
 	What: "Finds HTTP-class Gateway servers (GRPC, HTTP2, HTTPS that ends TLS; plain HTTP with --scope=all) of which no VirtualService " +
-		"that names the Gateway takes a host. Servers that only redirect are left out.",
+		"that names the Gateway takes a host, or only ones whose matches are all for other gateways. Servers that only redirect are left out.",
 	Why: "A Gateway only opens a listener. Without a VirtualService that names it in `spec.gateways` and has a host in common with " +
 		"the server, istiod gives the listener an empty route table.",
 	Client:   "UNIMPLEMENTED: the gateway answers 404.",
@@ -44,8 +44,7 @@ func runGatewayUnused(p *Pass) {
 				Message:  fmt.Sprintf("Gateway %s: no VirtualService is on %s.", gateway.Name, server.text()),
 				Evidence: p.unusedEvidence(server),
 				Symptom:  "UNIMPLEMENTED: the gateway answers every call with 404",
-				Fix: Fix{Text: fmt.Sprintf("Add a VirtualService with gateways: [%s/%s] and a host of the server, or delete the server.",
-					gateway.Namespace, gateway.Name)},
+				Fix:      Fix{Text: p.unusedFix(server)},
 			})
 		}
 	}
@@ -64,8 +63,32 @@ func (p *Pass) mayBeUnused(server gatewayServer) bool {
 // (exportTo) is GX513's.
 func (p *Pass) servesNothing(server gatewayServer) bool {
 	return !slices.ContainsFunc(p.VirtualServicesBoundTo(server.gateway), func(virtualService *networking.VirtualService) bool {
-		return takesAHost(server.gateway, server.spec, virtualService)
+		return takesAHost(server.gateway, server.spec, virtualService) && !p.isForOtherGateways(server.gateway, virtualService)
 	})
+}
+
+// isForOtherGateways says that each match of the VirtualService's http rules names gateways, which are there, and this one is
+// not among them: istiod then makes no virtual host of it.
+// Source: Istio's pilot/pkg/networking/core/route/route.go (BuildHTTPRoutesForVirtualService, sourceMatchHTTP).
+func (p *Pass) isForOtherGateways(gateway *networking.Gateway, virtualService *networking.VirtualService) bool {
+	rules := p.HTTPRules(virtualService)
+	for _, rule := range rules {
+		for _, match := range rule.Spec.Match {
+			for _, name := range match.GetGateways() {
+				named := p.GatewayByName(name, rule.Holder.Namespace)
+				if named == gateway || named == nil && name != mesh.MeshGateway {
+					return false
+				}
+			}
+			if len(match.GetGateways()) == 0 {
+				return false
+			}
+		}
+		if len(rule.Spec.Match) == 0 {
+			return false
+		}
+	}
+	return len(rules) > 0
 }
 
 // lostRoutes is what the VirtualServices look for that reach for a Gateway and miss it: they name one that is not there, or
@@ -123,9 +146,48 @@ func (l lostRoutes) explain(server gatewayServer) bool {
 }
 
 func (p *Pass) unusedEvidence(server gatewayServer) []string {
+	var others []*networking.VirtualService
 	bound := p.VirtualServicesBoundTo(server.gateway)
-	if len(bound) == 0 {
-		return []string{fmt.Sprintf("no VirtualService names the Gateway %s/%s", server.gateway.Namespace, server.gateway.Name)}
+	for _, virtualService := range bound {
+		if takesAHost(server.gateway, server.spec, virtualService) {
+			others = append(others, virtualService)
+		}
 	}
-	return []string{fmt.Sprintf("the VirtualServices on the Gateway have no host in common with %v", server.spec.GetHosts())}
+	evidence := fmt.Sprintf("no VirtualService names the Gateway %s/%s", server.gateway.Namespace, server.gateway.Name)
+	switch {
+	case len(others) > 0:
+		evidence = fmt.Sprintf("all matches of %s are for other gateways", mesh.KeyOf(others[0]))
+	case len(bound) > 0:
+		evidence = fmt.Sprintf("the VirtualServices on the Gateway have no host in common with %v", server.spec.GetHosts())
+	}
+	if forgotten := p.withoutGateways(server); forgotten != nil {
+		return []string{evidence, fmt.Sprintf("%s has the host, but no gateways: it is for callers in the mesh only", mesh.KeyOf(forgotten))}
+	}
+	return []string{evidence}
+}
+
+// withoutGateways is a VirtualService with a host of the server that names no gateways, nil if there is none. One whose host is
+// that of a Service or ServiceEntry is meant for callers in the mesh.
+func (p *Pass) withoutGateways(server gatewayServer) *networking.VirtualService {
+	for _, virtualService := range p.VirtualServices().All() {
+		if len(virtualService.Spec.Gateways) > 0 || !takesAHost(server.gateway, server.spec, virtualService) {
+			continue
+		}
+		if !slices.ContainsFunc(virtualService.Spec.Hosts, func(host string) bool {
+			name := mesh.ResolveHost(host, virtualService.Namespace)
+			return strings.HasPrefix(name, "*") || p.ServiceByHost(name) != nil || len(p.ServiceEntriesByHost(name)) > 0
+		}) {
+			return virtualService
+		}
+	}
+	return nil
+}
+
+func (p *Pass) unusedFix(server gatewayServer) string {
+	if forgotten := p.withoutGateways(server); forgotten != nil {
+		return fmt.Sprintf("Add gateways: [%s/%s] to %s (and mesh, if callers in the mesh use it), or delete the server.",
+			server.gateway.Namespace, server.gateway.Name, mesh.KeyOf(forgotten))
+	}
+	return fmt.Sprintf("Add a VirtualService with gateways: [%s/%s] and a host of the server, or delete the server.",
+		server.gateway.Namespace, server.gateway.Name)
 }
