@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	networkingapi "istio.io/api/networking/v1alpha3"
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
@@ -47,7 +48,7 @@ var routeKindMismatch = &Check{
 					mesh.KeyOf(vs), strings.Join(kinds, " and "), gatewaysText(gatewaysWith(servers))),
 				Evidence: serverEvidence(servers),
 				Symptom:  kindSymptom(servers),
-				Fix:      Fix{Text: "Give the server protocol GRPC (or HTTPS with TLS ended at the gateway) and the VirtualService http routes: only then are calls balanced one by one."},
+				Fix:      Fix{Text: kindFix(kinds, servers)},
 			})
 		}
 	},
@@ -107,9 +108,26 @@ func serverEvidence(servers []boundServer) []string {
 		if bound.Server.GetTls() != nil {
 			clause += " and TLS mode " + bound.Server.GetTls().GetMode().String()
 		}
+		if isWithoutMode(bound.Server) {
+			clause += " (the default where there is none, with which the certificate has no effect)"
+		}
 		clauses = append(clauses, clause+", which takes "+kindOf(bound)+" routes")
 	}
 	return clauses
+}
+
+// isWithoutMode says that a server has a certificate, which it takes no notice of: without a mode, TLS is passed through.
+func isWithoutMode(server *networkingapi.Server) bool {
+	return server.GetTls().GetMode() == networkingapi.ServerTLSSettings_PASSTHROUGH && server.GetTls() != nil && hasCertificate(server.GetTls())
+}
+
+func kindFix(kinds []string, servers []boundServer) string {
+	for _, bound := range servers {
+		if isWithoutMode(bound.Server) && slices.Contains(kinds, "http") && mesh.ParseProtocol(bound.Server.GetPort().GetProtocol()) == mesh.ProtocolHTTPS {
+			return fmt.Sprintf("Set mode: SIMPLE in the tls of server %d of %s: it then ends TLS with its certificate.", bound.Index+1, mesh.KeyOf(bound.Gateway))
+		}
+	}
+	return "Give the server protocol GRPC (or HTTPS with TLS ended at the gateway) and the VirtualService http routes: only then are calls balanced one by one."
 }
 
 func kindSymptom(servers []boundServer) string {
