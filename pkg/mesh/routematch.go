@@ -74,7 +74,7 @@ func conditionsOf(match *networkingapi.HTTPMatchRequest) []string {
 	return conditions
 }
 
-// conditionValue is a StringMatch as a text; no value, and the regex "*", ask only that there is one.
+// conditionValue is a StringMatch as a text; no value, and regular expressions that take any, ask only that there is one.
 // Source: Istio's pilot/pkg/networking/core/route/route.go (canBeConvertedToPresentMatch).
 func conditionValue(value *networkingapi.StringMatch) string {
 	switch match := value.GetMatchType().(type) {
@@ -83,7 +83,7 @@ func conditionValue(value *networkingapi.StringMatch) string {
 	case *networkingapi.StringMatch_Prefix:
 		return "prefix " + match.Prefix
 	case *networkingapi.StringMatch_Regex:
-		if match.Regex != "*" {
+		if !slices.Contains([]string{"*", ".*", ".+"}, match.Regex) {
 			return "regex " + match.Regex
 		}
 	}
