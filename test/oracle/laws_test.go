@@ -38,6 +38,10 @@ func TestCreateMakesThePathWhole(t *testing.T) {
 			continue // an existing server ends TLS there; the call here is in plaintext
 		}
 		after := carriedOut(t, m, result.Plan.Changes)
+		if id := faultOnPath(t, after.Snapshot(), result); id != "" {
+			refusals[id]++ // create judges the path as well, and refuses what would not work
+			continue
+		}
 		text := fmt.Sprintf("seed %d: %+v\n%s", seed, intent, newObjects(m, after))
 		for _, pod := range result.Gateway.Pods {
 			ports, open := after.Snapshot().ListenerPorts(gatewayOf(after, pod), uint32(result.Port))
@@ -57,6 +61,31 @@ func TestCreateMakesThePathWhole(t *testing.T) {
 	}
 	t.Logf("%d paths are whole; refused: %v", whole, refusals)
 	require.Greater(t, whole, int(lawMeshes())/10, "hardly any random mesh lets create make a path")
+}
+
+// faultOnPath is the check with an error about what create makes or uses, empty if there is none.
+func faultOnPath(t *testing.T, after *mesh.Snapshot, result *expose.Result) string {
+	// The meshes have no injectors, and create is told to leave injection alone.
+	judging, err := checks.Select([]string{"-GX1", "-GX202", "-GX416"})
+	require.NoError(t, err)
+	options := checks.Options{Checks: judging, Only: checks.OnPathOf(after, result.Workload.Key)}
+	for _, finding := range checks.Run(after, options).Findings {
+		object := finding.Object.GetNamespace() + "/" + finding.Object.GetName()
+		switch mesh.KeyOf(finding.Object).Kind {
+		case mesh.KindVirtualService:
+			if object != result.VirtualService {
+				continue
+			}
+		case mesh.KindGateway:
+			if object != result.GatewayObject {
+				continue
+			}
+		}
+		if finding.Level == checks.Error {
+			return finding.ID
+		}
+	}
+	return ""
 }
 
 // randomIntent asks for one of the mesh's workloads, at a port that its gateway may have open.
