@@ -16,8 +16,8 @@ var subsetSelectsNothing = &Check{
 	Slug:   "subset-selects-nothing",
 	Levels: []Level{Error, Warning},
 	Title:  "A subset that a route uses has no pods",
-	What: "A route leads to a subset of an exposed port's host, and no pod of the Service (and no pod template that it selects) has the labels " +
-		"of the subset.",
+	What: "A route leads to a subset of an exposed port's host, and no pod of the Service (nor, where a workload has no pods yet, its pod " +
+		"template) has the labels of the subset.",
 	Why:    "istiod makes a cluster of its own for each subset, with those of the Service's pods that have the subset's labels.",
 	Client: "UNAVAILABLE: no healthy upstream.",
 	Bad: exampleShopServer + exampleShopSubsetRoute + `apiVersion: networking.istio.io/v1
@@ -101,13 +101,15 @@ func judgeSubset(p *Pass, holder *networking.VirtualService, destination mesh.De
 	}
 }
 
-// selectsPods says that a pod or pod template that the Service selects has these labels too.
+// selectsPods says that a pod that the Service selects has these labels too, or the template of a workload without pods. Labels
+// that istiod gives to endpoints itself may have any value.
 func selectsPods(p *Pass, service *core.Service, wanted map[string]string) bool {
 	if !mesh.HasEndpoints(service) {
 		return true // its endpoints are made by other hands
 	}
+	wanted = mesh.LabelsOfPodsOnly(wanted)
 	return slices.ContainsFunc(p.WorkloadsOf(service), func(workload *mesh.Workload) bool {
-		return mesh.HasLabels(workload.Template.Labels, wanted)
+		return len(p.PodsOf(workload)) == 0 && mesh.HasLabels(workload.Template.Labels, wanted)
 	}) || slices.ContainsFunc(p.PodsSelected(service.Namespace, service.Spec.Selector), func(pod *core.Pod) bool {
 		return mesh.HasLabels(pod.Labels, wanted)
 	})
