@@ -16,6 +16,8 @@ type backend struct {
 	// workload is nil where only pods are known.
 	workload *mesh.Workload
 	template *core.PodTemplateSpec
+	// pods are those that are known.
+	pods []*core.Pod
 	// labels are the template's, with what all of the pods have besides: the injector adds some.
 	labels map[string]string
 	// port is the one on the pods.
@@ -53,11 +55,11 @@ func backendsOf(p *Pass, port *mesh.ExposedPort) []backend {
 			namespace: workload.Namespace(), workload: workload, template: workload.Template, port: number,
 			ambient: p.IsAmbient(workload.Namespace(), workload.Template),
 		}
-		pods := p.PodsOf(workload)
-		for _, pod := range pods {
+		found.pods = p.PodsOf(workload)
+		for _, pod := range found.pods {
 			found.addPod(p, pod)
 		}
-		found.labels = labelsWith(workload.Template.Labels, pods)
+		found.labels = labelsWith(workload.Template.Labels, found.pods)
 		if !found.proxied && !found.bare {
 			found.proxied, found.bare = proxiesToBe(p, workload)
 		}
@@ -69,7 +71,7 @@ func backendsOf(p *Pass, port *mesh.ExposedPort) []backend {
 		}
 		template := &core.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: pod.Labels, Annotations: pod.Annotations}, Spec: pod.Spec}
 		if number, _, ok := mesh.TargetPort(port.Port, template); ok {
-			found := backend{namespace: pod.Namespace, template: template, labels: pod.Labels, port: number, ambient: p.IsAmbient(pod.Namespace, template)}
+			found := backend{namespace: pod.Namespace, template: template, labels: pod.Labels, port: number, ambient: p.IsAmbient(pod.Namespace, template), pods: []*core.Pod{pod}}
 			found.addPod(p, pod)
 			backends = append(backends, found)
 		}

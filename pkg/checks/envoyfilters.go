@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	networkingapi "istio.io/api/networking/v1alpha3"
+	core "k8s.io/api/core/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
@@ -31,6 +32,7 @@ func hopsTo(p *Pass, port *mesh.ExposedPort) []hop {
 			Context: networkingapi.EnvoyFilter_GATEWAY, Namespace: gateway.Namespace, Labels: gateway.Labels,
 			ListenerPort: server.ListenerPort, RoutePort: int32(server.Spec.GetPort().GetNumber()),
 			RouteConfiguration: server.RouteConfiguration(), Host: route.Host, Routes: []string{route.Name()},
+			Template: proxyTemplate(gateway.Template, gateway.Pods),
 		}})
 	}
 	for _, routed := range p.RouteBackendsTo(port.Service, port.Port.Port) {
@@ -38,7 +40,7 @@ func hopsTo(p *Pass, port *mesh.ExposedPort) []hop {
 			for _, workload := range p.KubernetesGatewayWorkloads(attached.Gateway) {
 				hops = append(hops, hop{port: port, name: gatewayText(workload), ProxyHop: mesh.ProxyHop{
 					Context: networkingapi.EnvoyFilter_GATEWAY, Namespace: workload.Namespace, Labels: workload.Labels,
-					ListenerPort: attached.Listener.Port, RoutePort: attached.Listener.Port,
+					ListenerPort: attached.Listener.Port, RoutePort: attached.Listener.Port, Template: proxyTemplate(workload.Template, workload.Pods),
 				}})
 			}
 		}
@@ -48,11 +50,21 @@ func hopsTo(p *Pass, port *mesh.ExposedPort) []hop {
 			hops = append(hops, hop{port: port, name: fmt.Sprintf("the sidecars of %s", backend), ProxyHop: mesh.ProxyHop{
 				Context: networkingapi.EnvoyFilter_SIDECAR_INBOUND, Namespace: backend.namespace, Labels: backend.labels,
 				ListenerPort: backend.port, RoutePort: backend.port,
-				RouteConfiguration: fmt.Sprintf("inbound|%d||", backend.port), Routes: []string{"default"},
+				RouteConfiguration: fmt.Sprintf("inbound|%d||", backend.port), Routes: []string{"default"}, Template: proxyTemplate(backend.template, backend.pods),
 			}})
 		}
 	}
 	return hops
+}
+
+// proxyTemplate is where a proxy shows its image: the spec of one of the pods, or else what they are made from.
+func proxyTemplate(template *core.PodTemplateSpec, pods []*core.Pod) *core.PodTemplateSpec {
+	for _, pod := range pods {
+		if len(pod.Spec.Containers) > 0 {
+			return &core.PodTemplateSpec{Spec: pod.Spec}
+		}
+	}
+	return template
 }
 
 // eachPatch judges the patches of EnvoyFilters that change a proxy on the way to an exposed port, each once, with the first such
@@ -83,7 +95,7 @@ func eachPatch(p *Pass, judge func(mesh.EnvoyPatch, hop)) {
 				continue
 			}
 			for _, hop := range hops.with(namespace, patch.Selector()) {
-				if p.AppliesTo(patch, hop.ProxyHop) {
+				if p.AppliesTo(patch, hop.ProxyHop) == mesh.Always {
 					judge(patch, hop)
 					break
 				}

@@ -106,12 +106,13 @@ func isSwitchedOff(p *Pass, patch mesh.EnvoyPatch, hop hop) bool {
 	}
 	isOff := patch.Value["disabled"] == true
 	for _, other := range patches {
-		if !p.AppliesTo(other, hop.ProxyHop) {
-			continue
-		}
+		applies := p.AppliesTo(other, hop.ProxyHop)
 		walkValues(other.Value, nil, func(path []string, value any) {
 			if settings, isSettings := value.(map[string]any); isSettings && isForRoute(path, patch.Value["name"]) {
-				isOff = settings["disabled"] == true
+				off := settings["disabled"] == true
+				if applies == mesh.Always || applies == mesh.Sometimes && off {
+					isOff = off
+				}
 			}
 		})
 	}

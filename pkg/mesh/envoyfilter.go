@@ -4,11 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	networkingapi "istio.io/api/networking/v1alpha3"
+	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
@@ -86,20 +88,70 @@ type ProxyHop struct {
 	Host string
 	// Routes are the names that its route may have ("" is that of a route without name); none for not known.
 	Routes []string
+	// Template is what the proxy's pods are made from; nil for not known.
+	Template *core.PodTemplateSpec
 }
 
 // AppliesTo says whether the patch changes what the call meets in that proxy, as far as the patch's own conditions on context,
-// listener, port, host and route say. Conditions on filters and the proxy's version are taken as met.
+// proxy, listener, port, host and route say; Sometimes is for a proxy whose version or metadata is not known. Conditions on
+// filters are taken as met.
 // Source: Istio's pilot/pkg/networking/core/envoyfilter (listenerMatch, filterChainMatch, routeConfigurationMatch,
 // virtualHostMatch, routeMatch) and pilot/pkg/model/push_context.go (getMatchedEnvoyFilters).
-func (s *Snapshot) AppliesTo(patch EnvoyPatch, hop ProxyHop) bool {
+func (s *Snapshot) AppliesTo(patch EnvoyPatch, hop ProxyHop) Match {
 	context := patch.Spec.GetMatch().GetContext()
 	if context != networkingapi.EnvoyFilter_ANY && context != hop.Context {
-		return false
+		return Never
 	}
-	return s.attaches(patch, hop) && listenerMatches(patch.Spec.GetMatch().GetListener(), hop) &&
-		routesMatch(patch.Spec.GetMatch().GetRouteConfiguration(), hop)
+	if !s.attaches(patch, hop) || !listenerMatches(patch.Spec.GetMatch().GetListener(), hop) ||
+		!routesMatch(patch.Spec.GetMatch().GetRouteConfiguration(), hop) {
+		return Never
+	}
+	return proxyMatches(patch.Spec.GetMatch().GetProxy(), hop.Template)
 }
+
+// proxyMatches holds conditions on the proxy itself against the image and the environment of its container, for what these say.
+// Source: Istio's pilot/pkg/model/envoyfilter.go (proxyMatch), pkg/bootstrap/config.go (SetIstioVersion, IstioMetaPrefix).
+func proxyMatches(match *networkingapi.EnvoyFilter_ProxyMatch, template *core.PodTemplateSpec) Match {
+	result := Always
+	if wanted := match.GetProxyVersion(); wanted != "" {
+		expression, err := regexp.Compile(wanted)
+		switch version := proxyVersion(template); {
+		case err != nil: // istiod's webhook refuses it
+		case version == "":
+			result = Sometimes
+		default:
+			result = yes(expression.MatchString(version))
+		}
+	}
+	for name, value := range match.GetMetadata() {
+		stated := ""
+		if template != nil {
+			stated = environmentOf(template, "ISTIO_META_"+name)
+		}
+		if stated == "" {
+			result = min(result, Sometimes)
+		} else {
+			result = min(result, yes(stated == value))
+		}
+	}
+	return result
+}
+
+// proxyVersion is the tag of the proxy's own image, as "1.26.4"; empty where it is not known, as of a proxy yet to be injected.
+func proxyVersion(template *core.PodTemplateSpec) string {
+	if template == nil {
+		return ""
+	}
+	for _, container := range runningContainers(template) {
+		tag := imageTag(container.Image)
+		if container.Name == proxyContainer && versionTag.MatchString(tag) {
+			return tag
+		}
+	}
+	return ""
+}
+
+var versionTag = regexp.MustCompile(`^[0-9]+\.[0-9]+`)
 
 // attaches follows ShouldAttachPolicy in Istio's pilot/pkg/model/policyattachment.go: targetRefs name Gateways of the Gateway
 // API, whose proxies carry their name as a label.

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	networkingapi "istio.io/api/networking/v1alpha3"
+	core "k8s.io/api/core/v1"
 )
 
 func TestEnvoyPatchAppliesTo(t *testing.T) {
@@ -82,7 +83,7 @@ func TestEnvoyPatchAppliesTo(t *testing.T) {
 			require.NoError(t, err)
 			require.Len(t, patches, 1)
 			assert.Equal(t, map[string]any{"a": map[string]any{"b": 1.0}}, patches[0].Value)
-			assert.Equal(t, test.want, s.AppliesTo(patches[0], test.hop))
+			assert.Equal(t, yes(test.want), s.AppliesTo(patches[0], test.hop))
 		})
 	}
 }
@@ -95,4 +96,37 @@ func TestEnvoyFilterThatCannotBeRead(t *testing.T) {
 	patches, err := empty.EnvoyPatches(empty.EnvoyFilters().All()[0])
 	assert.NoError(t, err)
 	assert.Empty(t, patches)
+}
+
+func TestEnvoyPatchForProxies(t *testing.T) {
+	known := &core.PodTemplateSpec{Spec: core.PodSpec{Containers: []core.Container{{
+		Name: "istio-proxy", Image: "registry.example.com/istio/proxyv2:1.26.4-distroless",
+		Env: []core.EnvVar{{Name: "ISTIO_META_ROLE", Value: "edge"}},
+	}}}}
+	injected := &core.PodTemplateSpec{Spec: core.PodSpec{Containers: []core.Container{{Name: "istio-proxy", Image: "auto"}}}}
+	tests := []struct {
+		proxy    string
+		template *core.PodTemplateSpec
+		want     Match
+	}{
+		{"proxyVersion: '^1\\.26.*'", known, Always},
+		{"proxyVersion: '^1\\.17.*'", known, Never},
+		{"proxyVersion: '^1\\.26.*'", injected, Sometimes},
+		{"proxyVersion: '^1\\.26.*'", nil, Sometimes},
+		{"metadata: {ROLE: edge}", known, Always},
+		{"metadata: {ROLE: inner}", known, Never},
+		{"metadata: {CLUSTER_ID: east}", known, Sometimes},
+		{"metadata: {CLUSTER_ID: east}, proxyVersion: '^1\\.17.*'", known, Never},
+		{"metadata: {ROLE: edge}", nil, Sometimes},
+	}
+	for _, test := range tests {
+		t.Run(test.proxy, func(t *testing.T) {
+			s := snapshot(t, "apiVersion: networking.istio.io/v1alpha3\nkind: EnvoyFilter\nmetadata: {name: a, namespace: istio-system}\n"+
+				"spec: {configPatches: [{applyTo: HTTP_FILTER, match: {proxy: {"+test.proxy+"}}, patch: {operation: MERGE, value: {a: 1}}}]}\n")
+			patches, err := s.EnvoyPatches(s.EnvoyFilters().All()[0])
+			require.NoError(t, err)
+			hop := ProxyHop{Context: networkingapi.EnvoyFilter_GATEWAY, Namespace: "istio-system", Template: test.template}
+			assert.Equal(t, test.want, s.AppliesTo(patches[0], hop))
+		})
+	}
 }
