@@ -79,7 +79,7 @@ func runSidecarEgressHidesService(p *Pass) {
 		}
 		for _, named := range servicesNamed(p, workload) {
 			key := mesh.KeyOf(sidecar).String() + " " + mesh.ServiceHost(named.port.Service)
-			if reported[key] || mesh.EgressIncludes(sidecar, workload.Namespace(), named.port.Service, named.port.Port.Port) {
+			if reported[key] || p.EgressIncludes(sidecar, workload.Namespace(), named.port.Service, named.port.Port.Port) {
 				continue
 			}
 			reported[key] = true
@@ -169,7 +169,7 @@ func configurationTexts(template *core.PodTemplateSpec) []string {
 
 func reportHidden(p *Pass, sidecar *networking.Sidecar, workload *mesh.Workload, named naming) {
 	service := named.port.Service
-	symptom := "All calls of a caller are served by one pod"
+	symptom := "The caller's connection passes through as it is: all of its calls are served by one pod, without mutual TLS"
 	if p.outboundRestricted(sidecar) {
 		symptom = "UNAVAILABLE: the caller's sidecar refuses connections to what it does not know"
 	}

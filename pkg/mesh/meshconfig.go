@@ -85,6 +85,7 @@ func defaultMeshConfig() *meshapi.MeshConfig {
 		RootNamespace:                  "istio-system",
 		TrustDomain:                    "cluster.local",
 		EnableAutoMtls:                 wrapperspb.Bool(true),
+		OutboundTrafficPolicy:          &meshapi.MeshConfig_OutboundTrafficPolicy{Mode: meshapi.MeshConfig_OutboundTrafficPolicy_ALLOW_ANY},
 		DefaultServiceExportTo:         []string{"*"},
 		DefaultVirtualServiceExportTo:  []string{"*"},
 		DefaultDestinationRuleExportTo: []string{"*"},
@@ -101,6 +102,9 @@ func fillMeshConfig(stated, defaults *meshapi.MeshConfig) {
 	}
 	if stated.EnableAutoMtls == nil {
 		stated.EnableAutoMtls = defaults.EnableAutoMtls
+	}
+	if stated.OutboundTrafficPolicy == nil {
+		stated.OutboundTrafficPolicy = defaults.OutboundTrafficPolicy
 	}
 	if len(stated.DefaultServiceExportTo) == 0 {
 		stated.DefaultServiceExportTo = defaults.DefaultServiceExportTo

@@ -53,9 +53,11 @@ func (s *Snapshot) sidecarScopes() *sidecarScopes {
 }
 
 // EgressIncludes says whether a sidecar in the client's namespace knows a Service's port under this Sidecar resource: one of
-// its egress listeners imports the Service's host and leaves the port open, or it lists no egress at all.
-// Source: Istio's pilot/pkg/model/sidecar.go (convertToSidecarScope, convertIstioListenerToWrapper, selectServices).
-func EgressIncludes(sidecar *networking.Sidecar, clientNamespace string, service *core.Service, port int32) bool {
+// its egress listeners imports the Service's host and leaves the port open, or imports a VirtualService that leads there, or it
+// lists no egress at all.
+// Source: Istio's pilot/pkg/model/sidecar.go (convertToSidecarScope, convertIstioListenerToWrapper, selectServices,
+// collectImportedServices).
+func (s *Snapshot) EgressIncludes(sidecar *networking.Sidecar, clientNamespace string, service *core.Service, port int32) bool {
 	if len(sidecar.Spec.GetEgress()) == 0 {
 		return true
 	}
@@ -65,13 +67,65 @@ func EgressIncludes(sidecar *networking.Sidecar, clientNamespace string, service
 		if number != 0 && !isProxyPort && number != uint32(port) {
 			return false
 		}
-		return egressHostsInclude(listener.GetHosts(), clientNamespace, service)
+		return egressHostsInclude(listener.GetHosts(), clientNamespace, service.Namespace, ServiceHost(service), HostSubsetOf) ||
+			s.egressRoutesInclude(listener.GetHosts(), clientNamespace, service, port)
 	})
 }
 
-// egressHostsInclude evaluates hosts of the form namespace/name; a namespace that begins with "~" shuts out.
-func egressHostsInclude(hosts []string, clientNamespace string, service *core.Service) bool {
-	included, serviceName := false, ServiceHost(service)
+// egressRoutesInclude says that the hosts import a VirtualService of the mesh that has the Service's port for a destination: its
+// destinations come along. A host of it counts that has names in common with an imported one.
+// Source: Istio's pilot/pkg/model/virtualservice.go (SelectVirtualServices), sidecar.go (VSMatches) and push_context.go
+// (virtualServiceDestinationsFilteredBySourceNamespace).
+func (s *Snapshot) egressRoutesInclude(hosts []string, clientNamespace string, service *core.Service, port int32) bool {
+	return slices.ContainsFunc(s.virtualServicesByGateway()[MeshGateway], func(vs *networking.VirtualService) bool {
+		imported := s.VirtualServiceVisibleTo(vs, clientNamespace) && slices.ContainsFunc(vs.Spec.GetHosts(), func(host string) bool {
+			return egressHostsInclude(hosts, clientNamespace, vs.Namespace, ResolveHost(host, vs.Namespace), HostMatches)
+		})
+		return imported && s.leadsCallersTo(vs, clientNamespace, service, port)
+	})
+}
+
+// leadsCallersTo says that callers of the namespace have the Service's port among the destinations of a VirtualService, those of
+// mirrors too.
+func (s *Snapshot) leadsCallersTo(vs *networking.VirtualService, clientNamespace string, service *core.Service, port int32) bool {
+	leads := func(to *networkingapi.Destination, namespace string) bool {
+		number := to.GetPort().GetNumber()
+		return ResolveHost(to.GetHost(), namespace) == ServiceHost(service) && (number == 0 || number == uint32(port))
+	}
+	for _, rule := range s.HTTPRules(vs) {
+		if !isForNamespace(rule.Spec.GetMatch(), clientNamespace) {
+			continue
+		}
+		to := []*networkingapi.Destination{rule.Spec.GetMirror()}
+		for _, mirror := range rule.Spec.GetMirrors() {
+			to = append(to, mirror.GetDestination())
+		}
+		for _, route := range rule.Spec.GetRoute() {
+			to = append(to, route.GetDestination())
+		}
+		if slices.ContainsFunc(to, func(to *networkingapi.Destination) bool { return leads(to, rule.Holder.Namespace) }) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(vs.Spec.GetTcp(), func(rule *networkingapi.TCPRoute) bool {
+		return slices.ContainsFunc(rule.GetRoute(), func(route *networkingapi.RouteDestination) bool {
+			return leads(route.GetDestination(), vs.Namespace)
+		})
+	})
+}
+
+// isForNamespace says that one of the matches names the namespace as that of callers, or none names any.
+func isForNamespace(matches []*networkingapi.HTTPMatchRequest, clientNamespace string) bool {
+	named := slices.DeleteFunc(slices.Clone(matches), func(match *networkingapi.HTTPMatchRequest) bool { return match.GetSourceNamespace() == "" })
+	return len(named) == 0 || slices.ContainsFunc(named, func(match *networkingapi.HTTPMatchRequest) bool {
+		return match.GetSourceNamespace() == clientNamespace
+	})
+}
+
+// egressHostsInclude evaluates hosts of the form namespace/name for an object of a namespace that has a host; a namespace that
+// begins with "~" shuts out.
+func egressHostsInclude(hosts []string, clientNamespace, namespaceOf, host string, covers func(host, name string) bool) bool {
+	included := false
 	for _, entry := range hosts {
 		namespace, name, ok := strings.Cut(entry, "/")
 		if !ok {
@@ -84,13 +138,13 @@ func egressHostsInclude(hosts []string, clientNamespace string, service *core.Se
 		case namespace == "" && excludes:
 			namespace = "*"
 		}
-		if (namespace != "*" && namespace != service.Namespace) || !HostSubsetOf(serviceName, name) {
-			continue
-		}
-		if excludes {
+		switch {
+		case namespace != "*" && namespace != namespaceOf:
+		case excludes && HostSubsetOf(host, name):
 			return false
+		case !excludes:
+			included = included || covers(host, name)
 		}
-		included = true
 	}
 	return included
 }

@@ -65,6 +65,6 @@ func TestEgressIncludes(t *testing.T) {
 		"{egress: [{port: {number: 3128, protocol: HTTP_PROXY}, hosts: ['*/*']}]}": true,
 	} {
 		s := snapshot(t, "apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {name: a, namespace: web}\nspec: "+spec+"\n")
-		assert.Equal(t, want, EgressIncludes(s.Sidecars().All()[0], "web", service, 8000), spec)
+		assert.Equal(t, want, s.EgressIncludes(s.Sidecars().All()[0], "web", service, 8000), spec)
 	}
 }
