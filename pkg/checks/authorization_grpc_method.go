@@ -23,7 +23,7 @@ var authorizationGRPCMethod = &Check{
 	What:   "An AuthorizationPolicy names a gRPC method in `methods` or `notMethods`.",
 	Why: "`methods` is held against the HTTP verb, and gRPC calls are always POST. The name of a gRPC method is the path of the request: " +
 		"`paths: [/pkg.Service/Method]`.",
-	Client: "PERMISSION_DENIED for calls that an ALLOW rule was to let in; calls that a DENY rule was to stop get through.",
+	Client: "PERMISSION_DENIED for calls that an ALLOW rule was to let in; calls that a DENY rule was to stop are let in.",
 	Bad: exampleShopServer + exampleShopRoute + `apiVersion: security.istio.io/v1
 kind: AuthorizationPolicy
 metadata: {name: orders, namespace: shop}
@@ -50,7 +50,7 @@ func runAuthorizationGRPCMethod(p *Pass) {
 	served := policiesOfExposed(p)
 	for _, policy := range p.AuthorizationPolicies().All() {
 		var names []string
-		var at string
+		var at, field string
 		movable := true
 		for i, rule := range policy.Spec.GetRules() {
 			for j, to := range rule.GetTo() {
@@ -59,7 +59,8 @@ func runAuthorizationGRPCMethod(p *Pass) {
 					return !namesGRPC(name, served[policy])
 				})
 				if len(found) > 0 && len(names) == 0 {
-					at = fieldPath("spec", "rules", i, "to", j, "operation", methodsField(operation, found[0]))
+					field = methodsField(operation, found[0])
+					at = fieldPath("spec", "rules", i, "to", j, "operation", field)
 				}
 				names = append(names, found...)
 				movable = movable && !slices.ContainsFunc(found, func(name string) bool { return pathOfMethod(name) == "" })
@@ -73,9 +74,9 @@ func runAuthorizationGRPCMethod(p *Pass) {
 			p.Report(Finding{
 				Object:   policy,
 				Path:     at,
-				Message:  fmt.Sprintf("methods takes HTTP verbs, and %s is the name of a gRPC method: no call has it as its verb.", strings.Join(names, ", ")),
+				Message:  wrongNamesText(field, names),
 				Evidence: []string{"gRPC calls are POST requests; what they call is their path"},
-				Symptom:  "PERMISSION_DENIED for calls that an ALLOW rule was to let in",
+				Symptom:  wrongNamesSymptom(policy.Spec.GetAction(), field),
 				Fix: Fix{
 					Text:    "Put the names into paths.",
 					Level:   Ask,
@@ -84,6 +85,30 @@ func runAuthorizationGRPCMethod(p *Pass) {
 			})
 		}
 	}
+}
+
+// wrongNamesText says what is wrong with the names in methods or notMethods.
+func wrongNamesText(field string, names []string) string {
+	if len(names) == 1 {
+		return fmt.Sprintf("%s takes HTTP verbs, and %s is the name of a gRPC method: no call has it as its verb.", field, names[0])
+	}
+	return fmt.Sprintf("%s takes HTTP verbs, and %s are names of gRPC methods: no call has one of them as its verb.", field, strings.Join(names, ", "))
+}
+
+// wrongNamesSymptom is what becomes of the calls that the names stand for.
+func wrongNamesSymptom(action securityapi.AuthorizationPolicy_Action, field string) string {
+	excepts := field == "notMethods"
+	switch {
+	case action == securityapi.AuthorizationPolicy_ALLOW && !excepts:
+		return "PERMISSION_DENIED for calls that the ALLOW rule was to let in"
+	case action == securityapi.AuthorizationPolicy_ALLOW:
+		return "Calls that the ALLOW rule was to leave out are let in"
+	case action == securityapi.AuthorizationPolicy_DENY && !excepts:
+		return "Calls that the DENY rule was to stop are let in"
+	case action == securityapi.AuthorizationPolicy_DENY:
+		return "PERMISSION_DENIED for calls that the DENY rule was to spare"
+	}
+	return "The rule does not tell apart the calls that it names"
 }
 
 // policiesOfExposed are the policies that apply to workloads behind exposed ports.
