@@ -69,15 +69,36 @@ func runConnectionLimit(p *Pass) {
 				Evidence: append([]string{
 					fmt.Sprintf("%s uses this rule for %s", c, portText(port)),
 				}, evidenceOf(port)...),
-				Symptom: "UNAVAILABLE (upstream connect error, overflow) when more calls are in progress; slow calls",
+				Symptom: limitsSymptom(limits),
 				Fix: Fix{
-					Text:    "Remove the limits, or raise them far above the number of calls in progress.",
+					Text:    limitsFix(limits),
 					Level:   Ask,
 					Changes: removeFields(place.Rule, "gateways balance each request without such limits", paths...),
 				},
 			})
 		}
 	})
+}
+
+// isHandshake says that a limit refuses nothing, but makes a connection for each call.
+func (l limit) isHandshake() bool { return l.path[1] == "maxRequestsPerConnection" }
+
+func limitsSymptom(limits []limit) string {
+	var symptoms []string
+	if slices.ContainsFunc(limits, func(l limit) bool { return !l.isHandshake() }) {
+		symptoms = append(symptoms, "UNAVAILABLE (upstream connect error, overflow) when more calls are in progress")
+	}
+	if slices.ContainsFunc(limits, limit.isHandshake) {
+		symptoms = append(symptoms, "slow calls: each makes a connection of its own, with its handshake")
+	}
+	return upperFirst(strings.Join(symptoms, "; "))
+}
+
+func limitsFix(limits []limit) string {
+	if slices.ContainsFunc(limits, func(l limit) bool { return !l.isHandshake() }) {
+		return "Remove the limits, or raise them far above the number of calls in progress."
+	}
+	return "Remove maxRequestsPerConnection: connections then serve many calls, and each call is balanced anyway."
 }
 
 type limit struct {

@@ -115,7 +115,7 @@ func reportOutOfSight(p *Pass, rule *networking.DestinationRule, service *core.S
 		Object: rule,
 		Path:   ".metadata.namespace",
 		Message: fmt.Sprintf("%s does not look for DestinationRules in namespace %s, so this one for %s has no effect there.",
-			gatewayText(gateways[0]), rule.Namespace, mesh.ServiceHost(service)),
+			upperFirst(gatewayText(gateways[0])), rule.Namespace, mesh.ServiceHost(service)),
 		Evidence: []string{"it looks in the namespaces " + strings.Join(slices.Compact(looked), ", ")},
 		Symptom:  "The rule's policy is not applied to calls from outside",
 		Fix:      Fix{Text: fmt.Sprintf("Move the rule into namespace %s, the Service's.", service.Namespace)},
@@ -173,36 +173,37 @@ func reportLost(p *Pass, service *core.Service, rule *networking.DestinationRule
 	var lost, instead, path string
 	switch {
 	case rule.Spec.GetTrafficPolicy() != nil && merged.PolicyFrom != rule:
-		lost, instead, path = "its traffic policy", mesh.KeyOf(merged.PolicyFrom).String(), ".spec.trafficPolicy"
+		lost, instead, path = "traffic policy", mesh.KeyOf(merged.PolicyFrom).String(), ".spec.trafficPolicy"
 	default:
 		for i, subset := range rule.Spec.GetSubsets() {
 			if found, ok := merged.Subset(subset.GetName()); ok && found.From != rule {
-				lost, instead = fmt.Sprintf("its subset %q", subset.GetName()), mesh.KeyOf(found.From).String()
+				lost, instead = fmt.Sprintf("subset %q", subset.GetName()), mesh.KeyOf(found.From).String()
 				path = fieldPath("spec", "subsets", i)
 				break
 			}
 		}
 	}
 	if lost != "" {
-		reportDropped(p, service, rule, path, lost, instead)
+		reportDropped(p, service, rule, path, lost, instead, "both rules are for this host, and their workload selectors do not tell them apart")
 	}
 }
 
 func reportOverruled(p *Pass, service *core.Service, merged, instead *mesh.HostRule) {
 	for _, rule := range merged.Rules {
 		if !slices.Contains(instead.Rules, rule) {
-			reportDropped(p, service, rule, ".spec.host", "all of it", mesh.KeyOf(instead.Rules[0]).String())
+			reportDropped(p, service, rule, ".spec.host", "whole content", mesh.KeyOf(instead.Rules[0]).String(),
+				"both rules are for this host; istiod does not merge them, because their exportTo differs")
 		}
 	}
 }
 
-func reportDropped(p *Pass, service *core.Service, rule *networking.DestinationRule, path, lost, instead string) {
+func reportDropped(p *Pass, service *core.Service, rule *networking.DestinationRule, path, lost, instead, why string) {
 	p.Report(Finding{
 		Object:   rule,
 		Path:     path,
-		Message:  fmt.Sprintf("Of this rule for %s istiod drops %s, because %s counts instead.", mesh.ServiceHost(service), lost, instead),
-		Evidence: []string{"both are for the same host, and their workload selectors do not tell them apart"},
-		Symptom:  "The rule's policy is not applied",
-		Fix:      Fix{Text: fmt.Sprintf("Put what is wanted of both into %s.", instead)},
+		Message:  fmt.Sprintf("The %s of this rule has no effect on calls to %s: %s counts instead.", lost, mesh.ServiceHost(service), instead),
+		Evidence: []string{why},
+		Symptom:  "What the rule says is not applied",
+		Fix:      Fix{Text: fmt.Sprintf("Put what is wanted of both rules into %s.", instead)},
 	})
 }

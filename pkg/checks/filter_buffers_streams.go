@@ -62,6 +62,10 @@ func runFilterBuffersStreams(p *Pass) {
 		if what == "" || isSwitchedOff(p, patch, hop) {
 			return
 		}
+		fix := "Keep the filter off gRPC routes: take it out, or set it to disabled in typed_per_filter_config of their routes."
+		if what == readingLua {
+			fix = "Keep the script off gRPC routes, or let it read bodyChunks() instead of body()."
+		}
 		p.Report(Finding{
 			Object: patch.Filter,
 			Path:   fieldPath("spec", "configPatches", patch.Index, "patch", "value"),
@@ -69,10 +73,13 @@ func runFilterBuffersStreams(p *Pass) {
 				what, hop.name, mesh.ServiceHost(hop.port.Service)),
 			Evidence: evidenceOf(hop.port),
 			Symptom:  "Streaming calls stall (DEADLINE_EXCEEDED), and large ones are refused",
-			Fix:      Fix{Text: "Keep the filter off gRPC routes, or let the script read bodyChunks() instead of body()."},
+			Fix:      Fix{Text: fix},
 		})
 	})
 }
+
+// readingLua names a Lua filter that waits for the whole body.
+const readingLua = "A Lua script that reads body()"
 
 // bufferingFilter names the filter of a patch that waits for the whole body, empty for none.
 func bufferingFilter(patch mesh.EnvoyPatch) string {
@@ -88,7 +95,7 @@ func bufferingFilter(patch mesh.EnvoyPatch) string {
 		case kind == "file_system_buffer.v3.filesystembufferfilterconfig":
 			found = "The file system buffer"
 		case strings.HasPrefix(kind, "lua.v") && readsBody(filter):
-			found = "A Lua script that reads body()"
+			found = readingLua
 		case isFilterNamed(filter, "envoy.buffer"):
 			found = "The buffer filter"
 		}

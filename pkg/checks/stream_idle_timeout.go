@@ -125,6 +125,12 @@ func judgeConnectionSettings(p *Pass) {
 				continue
 			}
 			seen[mesh.KeyOf(from)] = true
+			symptom, fix := "UNAVAILABLE or DEADLINE_EXCEEDED in the middle of a quiet stream", "Set connectionSettings.httpStreamIdleTimeout to 0s (off), or well "+
+				"above the longest silence of your streams."
+			if settings.GetProfile() == meshapi.ProxyConfig_ConnectionSettings_EDGE {
+				symptom += ", and of a client's stream after 5 minutes"
+				fix = "Set connectionSettings.httpStreamIdleTimeout and httpRequestTimeout to 0s beside the profile, or leave the profile out."
+			}
 			path := ".data.mesh"
 			if mesh.KeyOf(from).Kind != mesh.KindConfigMap {
 				path = ".spec.template.metadata.annotations['" + mesh.AnnotationProxyConfig + "']"
@@ -135,8 +141,8 @@ func judgeConnectionSettings(p *Pass) {
 				Message: fmt.Sprintf("The proxy config makes %s end streams that are without a message for %s (%s).",
 					gatewayText(gateway), timeout, why),
 				Evidence: []string{fmt.Sprintf("it leads to %s of Service %s/%s", portText(port), port.Service.Namespace, port.Service.Name)},
-				Symptom:  "UNAVAILABLE or DEADLINE_EXCEEDED in the middle of a quiet stream, and of a client's stream after 5 minutes",
-				Fix:      Fix{Text: "Set connectionSettings.httpStreamIdleTimeout and httpRequestTimeout to 0s beside the profile, or leave the profile out."},
+				Symptom:  symptom,
+				Fix:      Fix{Text: fix},
 			})
 		}
 	}
