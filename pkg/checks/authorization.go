@@ -17,12 +17,12 @@ type access struct {
 	policies []*security.AuthorizationPolicy
 }
 
-// accesses are those of all exposed ports whose pods have proxies to hold policies against calls.
+// accesses are those of all exposed ports whose pods have proxies to hold policies against calls, or ztunnel before them.
 func accesses(p *Pass) []access {
 	var found []access
 	for _, port := range judgedPorts(p) {
 		for _, backend := range backendsOf(p, port) {
-			if !backend.enforces() || backend.ambient {
+			if backend.ambient && !backend.isZtunnels(p, port.Service) || !backend.ambient && !backend.enforces() {
 				continue
 			}
 			if policies := p.AuthorizationPoliciesFor(backend.namespace, backend.labels); len(policies) > 0 {
@@ -54,13 +54,17 @@ func (a access) isTCP() bool {
 
 // anyCall is calls of anyone.
 func (a access) anyCall() mesh.Call {
-	return mesh.Call{Port: a.backend.port, TCP: a.isTCP(), AnyCaller: true}
+	return mesh.Call{Port: a.backend.port, TCP: a.isTCP(), Ztunnel: a.backend.ambient, AnyCaller: true}
 }
 
 // callFrom is calls of a gateway, with what the pods' proxies can tell of it.
 func (a access) callFrom(p *Pass, gateway *mesh.GatewayWorkload) mesh.Call {
 	call := a.anyCall()
 	sends, known := a.sendsMutualTLS(p, caller{Client: gateway.Client(), gateway: gateway})
+	if a.backend.ambient {
+		sends = p.SendsHBONE(gateway)
+		known = sends
+	}
 	if !known {
 		return call
 	}
@@ -89,6 +93,8 @@ func (a access) sendsMutualTLS(p *Pass, gateway caller) (sends, known bool) {
 // identityText says as whom a gateway's calls come.
 func identityText(gateway *mesh.GatewayWorkload, call mesh.Call) string {
 	switch {
+	case call.AnyCaller:
+		return fmt.Sprintf("%s calls the pods", gatewayText(gateway))
 	case !call.MutualTLS:
 		return fmt.Sprintf("calls of %s carry no certificate (mutual TLS is off), so they have no principal and no namespace", gatewayText(gateway))
 	case call.ServiceAccount == "":

@@ -3,7 +3,6 @@ package checks
 import (
 	"fmt"
 	"slices"
-	"strconv"
 
 	securityapi "istio.io/api/security/v1beta1"
 	security "istio.io/client-go/pkg/apis/security/v1"
@@ -20,8 +19,9 @@ var authorizationDeniesGateway = &Check{
 		"their rules can match, or a DENY policy matches every call.",
 	Why: "As soon as one ALLOW policy applies to a pod, what none of them matches is refused; a policy without rules matches nothing. To the pods " +
 		"the caller is the gateway, by the service account and namespace of its pods, and only where mutual TLS is in force. `ports` are those " +
-		"of the pods, not of the Service.",
-	Client: "PERMISSION_DENIED: RBAC: access denied.",
+		"of the pods, not of the Service. Before pods in ambient mode stands ztunnel: the gateway's calls do not go through a waypoint unless the " +
+		"Service says `istio.io/ingress-use-waypoint`, and ztunnel leaves out ALLOW rules that ask for something of HTTP.",
+	Client: "PERMISSION_DENIED: RBAC: access denied; UNAVAILABLE where ztunnel refuses the connection.",
 	Bad: exampleShopServer + exampleShopRoute + `apiVersion: security.istio.io/v1
 kind: AuthorizationPolicy
 metadata: {name: orders, namespace: shop}
@@ -83,19 +83,25 @@ func reportRefusal(p *Pass, a access, gateway *mesh.GatewayWorkload, policy *sec
 		Level:    errorUnlessWeak(a.port),
 		Object:   policy,
 		Path:     ".spec.rules",
-		Evidence: append([]string{identityText(gateway, call)}, portHint(a, policy)...),
+		Evidence: []string{identityText(gateway, call)},
 		Symptom:  "PERMISSION_DENIED: RBAC: access denied",
-		Fix: Fix{Text: fmt.Sprintf("Let the gateway in: an ALLOW rule whose source has namespaces: [%s], or the principal of its service account.",
-			gateway.Namespace)},
+		Fix:      Fix{Text: remedy(p, a, gateway, policy)},
+	}
+	if call.Ztunnel {
+		finding.Symptom = "UNAVAILABLE: ztunnel refuses the connection"
+		finding.Evidence = append(finding.Evidence,
+			"the pods are in ambient mode: ztunnel holds the policy against the gateway's connection, which does not go through a waypoint")
 	}
 	where := fmt.Sprintf("port %d of %s", a.backend.port, a.backend)
 	switch {
 	case policy.Spec.GetAction() == securityapi.AuthorizationPolicy_DENY:
 		finding.Message = fmt.Sprintf("The policy denies every call of %s to %s.", gatewayText(gateway), where)
-		finding.Fix.Text = "Except the gateway from the DENY rule: add its namespace to notNamespaces, or its principal to notPrincipals."
 		for i, rule := range policy.Spec.GetRules() {
 			if p.MatchesRule(policy, rule, call) == mesh.Always {
 				finding.Path = fieldPath("spec", "rules", i)
+				if asksForVerb(rule) {
+					finding.Evidence = append(finding.Evidence, "gRPC is always POST")
+				}
 				break
 			}
 		}
@@ -104,22 +110,12 @@ func reportRefusal(p *Pass, a access, gateway *mesh.GatewayWorkload, policy *sec
 		finding.Message = fmt.Sprintf("The policy allows nothing (it has no rules), and no other lets %s in to %s.", gatewayText(gateway), where)
 	default:
 		finding.Message = fmt.Sprintf("No rule of this policy, nor of another ALLOW policy, lets %s in to %s.", gatewayText(gateway), where)
+		finding.Evidence = append(finding.Evidence, whyUnmet(p, a, gateway, policy)...)
 	}
 	p.Report(finding)
 }
 
-// portHint says that a rule names the Service's port where the pods' port counts.
-func portHint(a access, policy *security.AuthorizationPolicy) []string {
-	wrong := strconv.Itoa(int(a.port.Port.Port))
-	if a.port.Port.Port == a.backend.port {
-		return nil
-	}
-	for _, rule := range policy.Spec.GetRules() {
-		for _, to := range rule.GetTo() {
-			if slices.Contains(to.GetOperation().GetPorts(), wrong) {
-				return []string{fmt.Sprintf("ports are those of the pods (%d), and %s is the Service's", a.backend.port, wrong)}
-			}
-		}
-	}
-	return nil
+// asksForVerb says that a rule names HTTP verbs.
+func asksForVerb(rule *securityapi.Rule) bool {
+	return slices.ContainsFunc(rule.GetTo(), func(to *securityapi.Rule_To) bool { return len(to.GetOperation().GetMethods()) > 0 })
 }

@@ -42,6 +42,12 @@ func (b backend) enforces() bool {
 	return b.proxied && captured
 }
 
+// isZtunnels says that ztunnel takes what a gateway sends to the pods of the Service: they are in ambient mode, and the gateway goes
+// past the waypoint.
+func (b backend) isZtunnels(p *Pass, service *core.Service) bool {
+	return b.ambient && (len(b.pods) == 0 || mesh.IsRedirected(b.pods)) && !p.IngressMayUseWaypoint(service)
+}
+
 // backendsOf are the pods behind an exposed port: one for each workload, and one for each pod of an owner that is not known.
 // Whether they have proxies say the pods, or where none are known (in files) what a webhook would do.
 func backendsOf(p *Pass, port *mesh.ExposedPort) []backend {

@@ -75,7 +75,7 @@ spec:
 
 func runHTTPPolicyOnTCPPort(p *Pass) {
 	for _, access := range accesses(p) {
-		if !access.isTCP() {
+		if !access.isTCP() || access.backend.ambient {
 			continue
 		}
 		for _, policy := range access.of(securityapi.AuthorizationPolicy_DENY) {

@@ -1,6 +1,12 @@
 package mesh
 
-import core "k8s.io/api/core/v1"
+import (
+	"slices"
+	"strconv"
+
+	meshapi "istio.io/api/mesh/v1alpha1"
+	core "k8s.io/api/core/v1"
+)
 
 // LabelDataplaneMode on a namespace or a pod puts it into ambient mode, or with "none" leaves a pod out of it.
 const LabelDataplaneMode = "istio.io/dataplane-mode"
@@ -25,4 +31,45 @@ func (s *Snapshot) AsksForAmbient(namespace string, template *core.PodTemplateSp
 	default:
 		return s.NamespaceLabels(namespace)[LabelDataplaneMode] == "ambient"
 	}
+}
+
+// HBONEPort is where ztunnel takes the connections of the mesh to a pod in ambient mode, whatever port of the pod they are for.
+const HBONEPort = 15008
+
+// redirectionAnnotation is what istio-cni leaves on a pod whose connections go through ztunnel.
+// Source: Istio's cni/pkg/util/podutil.go (AnnotateEnrolledPod).
+const redirectionAnnotation = "ambient.istio.io/redirection"
+
+// IsRedirected says that one of the pods is ztunnel's already.
+func IsRedirected(pods []*core.Pod) bool {
+	return slices.ContainsFunc(pods, func(pod *core.Pod) bool { return pod.Annotations[redirectionAnnotation] == "enabled" })
+}
+
+// SendsHBONE says that a gateway calls pods in ambient mode through the tunnel, where ztunnel sees the gateway's own certificate,
+// whatever policies say of TLS: its control planes run for ambient mode, and neither they nor the gateway have that switched off.
+// Source: Istio's pilot/pkg/features/ambient.go (EnableHBONESend), pilot/pkg/xds/endpoints/endpoint_builder.go
+// (buildEnvoyLbEndpoint) and pilot/pkg/networking/core/cluster_tls.go (applyHBONETransportSocketMatches).
+func (s *Snapshot) SendsHBONE(w *GatewayWorkload) bool {
+	planes := s.controlPlanesOf(w)
+	isKnown := len(planes) > 0 && len(w.Template.Spec.Containers) > 0
+	return isKnown && !s.disablesHBONE(w) && !slices.ContainsFunc(planes, func(plane *Workload) bool {
+		ambient, _ := strconv.ParseBool(environmentOf(plane.Template, "PILOT_ENABLE_AMBIENT"))
+		sends, err := strconv.ParseBool(environmentOf(plane.Template, "PILOT_ENABLE_SENDING_HBONE"))
+		return !ambient || err == nil && !sends
+	})
+}
+
+// disablesHBONE follows Istio's pkg/model/proxy.go (DisableHBONESend): by the environment of the pods, or by the proxy config.
+func (s *Snapshot) disablesHBONE(w *GatewayWorkload) bool {
+	const setting = "ISTIO_META_DISABLE_HBONE_SEND"
+	own := &meshapi.ProxyConfig{}
+	_ = unmarshalYAML(w.Template.Annotations[AnnotationProxyConfig], own) // what cannot be read says nothing
+	stated := []string{
+		environmentOf(w.Template, setting), own.GetProxyMetadata()[setting],
+		s.meshConfigOf(gatewayRevision(w)).GetDefaultConfig().GetProxyMetadata()[setting],
+	}
+	return slices.ContainsFunc(stated, func(text string) bool {
+		disabled, _ := strconv.ParseBool(text)
+		return disabled
+	})
 }

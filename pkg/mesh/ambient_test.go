@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -67,6 +68,34 @@ func TestWaypointOf(t *testing.T) {
 			assert.Equal(t, c.use.OnService, use.OnService)
 			assert.Equal(t, c.use.OptedOut, use.OptedOut)
 			assert.Equal(t, c.use.Refused, use.Refused)
+		})
+	}
+}
+
+func TestSendsHBONE(t *testing.T) {
+	const (
+		gateway = "\n---\n{apiVersion: apps/v1, kind: Deployment, metadata: {name: gateway, namespace: istio-system}, spec: {template: {metadata: {labels: {istio: ingressgateway}, annotations: {%s}}, spec: {containers: [{name: istio-proxy, args: [proxy, router], env: [%s]}]}}}}"
+		istiod  = "\n---\n{apiVersion: apps/v1, kind: Deployment, metadata: {name: istiod, namespace: istio-system}, spec: {template: {metadata: {labels: {app: istiod}}, spec: {containers: [{name: discovery, args: [discovery], env: [%s]}]}}}}"
+		ambient = "{name: PILOT_ENABLE_AMBIENT, value: 'true'}"
+	)
+	config := meshConfigText("defaultConfig: {proxyMetadata: {ISTIO_META_DISABLE_HBONE_SEND: 'true'}}")
+	cases := []struct {
+		name, yaml string
+		sends      bool
+	}{
+		{"ambient", fmt.Sprintf(gateway, "", "") + fmt.Sprintf(istiod, ambient), true},
+		{"no control plane", fmt.Sprintf(gateway, "", ""), false},
+		{"not ambient", fmt.Sprintf(gateway, "", "") + fmt.Sprintf(istiod, ""), false},
+		{"switched off", fmt.Sprintf(gateway, "", "") + fmt.Sprintf(istiod, ambient+", {name: PILOT_ENABLE_SENDING_HBONE, value: 'false'}"), false},
+		{"off by environment", fmt.Sprintf(gateway, "", "{name: ISTIO_META_DISABLE_HBONE_SEND, value: 'true'}") + fmt.Sprintf(istiod, ambient), false},
+		{"off by annotation", fmt.Sprintf(gateway, "proxy.istio.io/config: 'proxyMetadata: {ISTIO_META_DISABLE_HBONE_SEND: \"true\"}'", "") + fmt.Sprintf(istiod, ambient), false},
+		{"off by mesh config", fmt.Sprintf(gateway, "", "") + fmt.Sprintf(istiod, ambient) + "\n---\n" + config, false},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			s := snapshot(t, c.yaml)
+			require.Len(t, s.gatewayCandidates(), 1)
+			assert.Equal(t, c.sends, s.SendsHBONE(s.gatewayCandidates()[0]))
 		})
 	}
 }

@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 
@@ -26,6 +27,8 @@ type Call struct {
 	Port int32
 	// TCP says that the pods' proxies take the port for TCP, so that there is no path, method or header to judge by.
 	TCP bool
+	// Ztunnel says that the pods are in ambient mode: ztunnel judges, which knows the connection only.
+	Ztunnel bool
 	// AnyCaller says that nothing is known of the caller; the fields after it are then empty.
 	AnyCaller bool
 	// MutualTLS says that the caller shows the certificate of its workload. Without it, it has no namespace and no principal.
@@ -74,31 +77,90 @@ func (s *Snapshot) Matches(policy *security.AuthorizationPolicy, call Call) Matc
 }
 
 // MatchesRule says whether calls meet a rule: one entry of from, one of to, and all of when. On a TCP port a rule of an ALLOW
-// policy that asks for something of HTTP is left out, and in any other policy that condition is.
+// policy that asks for something of HTTP is left out, and in any other policy that condition is. The same goes for whatever
+// ztunnel cannot judge.
 // Source: Istio's pilot/pkg/security/authz/model/model.go (New, Generate, checkError).
 func (s *Snapshot) MatchesRule(policy *security.AuthorizationPolicy, rule *securityapi.Rule, call Call) Match {
-	if call.TCP && HasHTTPFields(rule) && policy.Spec.GetAction() == securityapi.AuthorizationPolicy_ALLOW {
+	judge := s.ruleJudge(policy, call)
+	if policy.Spec.GetAction() == securityapi.AuthorizationPolicy_ALLOW && len(judge.leavesOut(rule)) > 0 {
 		return Never
 	}
-	judge := ruleJudge{call: call, policyNamespace: policy.Namespace, trustDomains: s.trustDomains()}
-	from, to := Never, Never
-	for _, entry := range rule.GetFrom() {
-		from = max(from, judge.source(entry.GetSource()))
-	}
-	for _, entry := range rule.GetTo() {
-		to = max(to, judge.operation(entry.GetOperation()))
-	}
-	if len(rule.GetFrom()) == 0 {
-		from = Always
-	}
-	if len(rule.GetTo()) == 0 {
-		to = Always
-	}
-	match := min(from, to)
-	for _, condition := range rule.GetWhen() {
-		match = min(match, judge.condition(condition))
+	match := Always
+	for _, part := range judge.parts(rule) {
+		one := Never
+		for _, alternative := range part {
+			one = max(one, judge.all(alternative))
+		}
+		match = min(match, one)
 	}
 	return match
+}
+
+func (s *Snapshot) ruleJudge(policy *security.AuthorizationPolicy, call Call) ruleJudge {
+	judge := ruleJudge{call: call, policyNamespace: policy.Namespace, trustDomains: s.trustDomains()}
+	if call.Ztunnel {
+		// It knows the identity as it stands in the certificate.
+		judge.trustDomains = judge.trustDomains[:1]
+	}
+	return judge
+}
+
+// Unmet is a condition of a rule that calls never meet.
+type Unmet struct {
+	// Field is where it stands in the rule: "from[0].source.namespaces"; Name is the last part of it, or of an entry of when its key.
+	Field, Name string
+	Values      []string
+	// LeftOut says that the condition cannot be judged there, and the rule is left out for it.
+	LeftOut bool
+}
+
+// UnmetConditions are the conditions because of which calls never meet a rule, of several entries of from or to those of the one
+// with the fewest.
+func (s *Snapshot) UnmetConditions(policy *security.AuthorizationPolicy, rule *securityapi.Rule, call Call) []Unmet {
+	judge := s.ruleJudge(policy, call)
+	var unmet []Unmet
+	if policy.Spec.GetAction() == securityapi.AuthorizationPolicy_ALLOW {
+		for _, c := range judge.leavesOut(rule) {
+			unmet = append(unmet, unmetOf(rule, c, len(c.values) == 0, true))
+		}
+	}
+	if len(unmet) > 0 {
+		return unmet
+	}
+	for _, part := range judge.parts(rule) {
+		var fewest []Unmet
+		for i, alternative := range part {
+			found := judge.unmet(rule, alternative)
+			if i == 0 || len(found) < len(fewest) {
+				fewest = found
+			}
+		}
+		unmet = append(unmet, fewest...)
+	}
+	return unmet
+}
+
+func (j ruleJudge) unmet(rule *securityapi.Rule, clauses []clause) []Unmet {
+	var unmet []Unmet
+	for _, c := range clauses {
+		if j.clause(c) == Never {
+			unmet = append(unmet, unmetOf(rule, c, j.judge(c.one, c.values, nil) > Never, false))
+		}
+	}
+	return unmet
+}
+
+func unmetOf(rule *securityapi.Rule, c clause, negative, leftOut bool) Unmet {
+	unmet := Unmet{Field: c.where + c.name, Name: c.name, Values: c.values, LeftOut: leftOut}
+	if negative {
+		unmet.Field, unmet.Name, unmet.Values = c.where+c.notName, c.notName, c.notValues
+	}
+	for i, condition := range rule.GetWhen() {
+		if c.where == fmt.Sprintf("when[%d].", i) {
+			unmet.Name = condition.GetKey()
+		}
+	}
+	return unmet
 }
 
 // trustDomains are the names that the mesh's own certificates go by; cluster.local always means the mesh's own.

@@ -13,6 +13,8 @@ func TestMatches(t *testing.T) {
 	noAccount := Call{Port: 50051, MutualTLS: true, Namespace: "istio-system"}
 	tcp := gateway
 	tcp.TCP = true
+	ztunnel := gateway
+	ztunnel.Ztunnel = true
 	from := func(source string) string { return "rules: [{from: [{source: {" + source + "}}]}]" }
 	to := func(operation string) string { return "rules: [{to: [{operation: {" + operation + "}}]}]" }
 	when := func(condition string) string { return "rules: [{when: [{" + condition + "}]}]" }
@@ -86,6 +88,18 @@ func TestMatches(t *testing.T) {
 		{"action: DENY, " + to("paths: [/a.B/C], ports: ['8000']"), tcp, Never},
 		{"action: DENY, " + when("key: 'request.auth.claims[a]', values: [b]"), tcp, Always},
 		{from("namespaces: [istio-system]"), tcp, Always},
+		// ztunnel knows the connection only: an ALLOW rule with more is gone, and an entry of a DENY rule with nothing else matches nothing.
+		{from("namespaces: [istio-system]"), ztunnel, Always},
+		{from("namespaces: [shop]"), ztunnel, Never},
+		{from("namespaces: [istio-system], trustDomains: [other]"), ztunnel, Always},
+		{from("trustDomains: [cluster.local]"), ztunnel, Never},
+		{from("remoteIpBlocks: [192.0.2.0/24]"), ztunnel, Never},
+		{to("paths: [/a.B/C], ports: ['50051']"), ztunnel, Never},
+		{when("key: source.serviceAccount, values: [istio-system/gateway]"), ztunnel, Never},
+		{when("key: destination.ip, values: [10.0.0.1]"), ztunnel, Sometimes},
+		{"action: DENY, " + to("paths: [/a.B/C], ports: ['50051']"), ztunnel, Always},
+		{"action: DENY, " + to("paths: [/a.B/C]"), ztunnel, Never},
+		{"action: DENY, rules: [{}]", ztunnel, Always},
 	}
 	for _, test := range tests {
 		t.Run(test.spec, func(t *testing.T) {
@@ -108,6 +122,37 @@ spec: {rules: [{from: [{source: {principals: [cluster.local/ns/istio-system/sa/g
 `)
 	for _, policy := range s.AuthorizationPolicies().All() {
 		assert.Equal(t, Always, s.Matches(policy, Call{MutualTLS: true, Namespace: "istio-system", ServiceAccount: "gateway"}), policy.Name)
+	}
+}
+
+func TestUnmetConditions(t *testing.T) {
+	call := Call{Port: 50051, MutualTLS: true, Namespace: "istio-system", ServiceAccount: "gateway"}
+	ztunnel := call
+	ztunnel.Ztunnel = true
+	tests := []struct {
+		rule string
+		call Call
+		want []Unmet
+	}{
+		{"to: [{operation: {methods: [GET], ports: ['50051']}}]", call, []Unmet{{"to[0].operation.methods", "methods", []string{"GET"}, false}}},
+		{"to: [{operation: {notPorts: ['50051']}}]", call, []Unmet{{"to[0].operation.notPorts", "notPorts", []string{"50051"}, false}}},
+		{
+			"from: [{source: {namespaces: [a], principals: [b]}}, {source: {namespaces: [c]}}]", call,
+			[]Unmet{{"from[1].source.namespaces", "namespaces", []string{"c"}, false}},
+		},
+		{"when: [{key: source.namespace, values: [a]}]", call, []Unmet{{"when[0].values", "source.namespace", []string{"a"}, false}}},
+		{
+			"from: [{source: {namespaces: [a]}}], to: [{operation: {paths: [/a.B/C]}}]", ztunnel,
+			[]Unmet{{"to[0].operation.paths", "paths", []string{"/a.B/C"}, true}},
+		},
+		{"from: [{source: {namespaces: [istio-system]}}]", call, nil},
+	}
+	for _, test := range tests {
+		t.Run(test.rule, func(t *testing.T) {
+			s := snapshot(t, "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: a, namespace: shop}\nspec: {rules: [{"+test.rule+"}]}\n")
+			policy := s.AuthorizationPolicies().All()[0]
+			assert.Equal(t, test.want, s.UnmetConditions(policy, policy.Spec.GetRules()[0], test.call))
+		})
 	}
 }
 

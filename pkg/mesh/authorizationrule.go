@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"fmt"
 	"net/netip"
 	"regexp"
 	"slices"
@@ -25,51 +26,138 @@ const (
 	attributeTrustDomain     = "source.trustDomain"
 	attributePrincipal       = "source.principal"
 	attributeDestinationPort = "destination.port"
+	attributeDestinationIP   = "destination.ip"
 	// attributesOfRequests begin the names of what only HTTP requests have.
 	attributesOfRequests = "request."
 )
 
-func (j ruleJudge) source(source *securityapi.Source) Match {
-	return min(
-		j.judge(j.principal, source.GetPrincipals(), source.GetNotPrincipals()),
-		j.judge(j.namespace, source.GetNamespaces(), source.GetNotNamespaces()),
-		j.judge(j.serviceAccount, source.GetServiceAccounts(), source.GetNotServiceAccounts()),
-		j.judge(j.trustDomain, source.GetTrustDomains(), source.GetNotTrustDomains()),
-		j.judge(j.address, source.GetIpBlocks(), source.GetNotIpBlocks()),
-		j.judge(unknown, source.GetRemoteIpBlocks(), source.GetNotRemoteIpBlocks()),
-		j.judgeHTTP(unknown, source.GetRequestPrincipals(), source.GetNotRequestPrincipals()),
-	)
+// clause is one condition of a rule: one of the values must match, and none of the others.
+type clause struct {
+	// name and notName are the fields of the values; where is the path of what holds them.
+	where, name, notName string
+	values, notValues    []string
+	one                  func(string) Match
+	level                clauseLevel
 }
 
-func (j ruleJudge) operation(operation *securityapi.Operation) Match {
-	return min(
-		j.judge(j.port, operation.GetPorts(), operation.GetNotPorts()),
-		j.judgeHTTP(host, operation.GetHosts(), operation.GetNotHosts()),
-		j.judgeHTTP(method, operation.GetMethods(), operation.GetNotMethods()),
-		j.judgeHTTP(path, operation.GetPaths(), operation.GetNotPaths()),
-	)
+func (c clause) isStated() bool { return len(c.values)+len(c.notValues) > 0 }
+
+// clauseLevel says who can judge a condition.
+type clauseLevel int
+
+const (
+	// ofConnection conditions are judged by sidecars and by ztunnel.
+	ofConnection clauseLevel = iota
+	// ofHTTP conditions are left out by sidecars on TCP ports, and by ztunnel.
+	ofHTTP
+	// ofProxy conditions are judged by sidecars on every port, and left out by ztunnel.
+	ofProxy
+	// overlooked conditions are ofProxy, and istiod does not notice that ztunnel leaves them out.
+	overlooked
+)
+
+func (j ruleJudge) source(where string, source *securityapi.Source) []clause {
+	return []clause{
+		{where, "principals", "notPrincipals", source.GetPrincipals(), source.GetNotPrincipals(), j.principal, ofConnection},
+		{where, "namespaces", "notNamespaces", source.GetNamespaces(), source.GetNotNamespaces(), j.namespace, ofConnection},
+		{where, "serviceAccounts", "notServiceAccounts", source.GetServiceAccounts(), source.GetNotServiceAccounts(), j.serviceAccount, ofConnection},
+		{where, "trustDomains", "notTrustDomains", source.GetTrustDomains(), source.GetNotTrustDomains(), j.trustDomain, overlooked},
+		{where, "ipBlocks", "notIpBlocks", source.GetIpBlocks(), source.GetNotIpBlocks(), j.address, ofConnection},
+		{where, "remoteIpBlocks", "notRemoteIpBlocks", source.GetRemoteIpBlocks(), source.GetNotRemoteIpBlocks(), unknown, ofProxy},
+		{where, "requestPrincipals", "notRequestPrincipals", source.GetRequestPrincipals(), source.GetNotRequestPrincipals(), unknown, ofHTTP},
+	}
 }
 
-func (j ruleJudge) condition(condition *securityapi.Condition) Match {
-	values, notValues := condition.GetValues(), condition.GetNotValues()
+func (j ruleJudge) operation(where string, operation *securityapi.Operation) []clause {
+	return []clause{
+		{where, "ports", "notPorts", operation.GetPorts(), operation.GetNotPorts(), j.port, ofConnection},
+		{where, "hosts", "notHosts", operation.GetHosts(), operation.GetNotHosts(), host, ofHTTP},
+		{where, "methods", "notMethods", operation.GetMethods(), operation.GetNotMethods(), method, ofHTTP},
+		{where, "paths", "notPaths", operation.GetPaths(), operation.GetNotPaths(), path, ofHTTP},
+	}
+}
+
+func (j ruleJudge) condition(where string, condition *securityapi.Condition) clause {
+	found := clause{where, "values", "notValues", condition.GetValues(), condition.GetNotValues(), unknown, ofProxy}
 	switch key := condition.GetKey(); {
 	case key == attributeSourceIP:
-		return j.judge(j.address, values, notValues)
+		found.one, found.level = j.address, ofConnection
 	case key == attributeNamespace:
-		return j.judge(j.namespace, values, notValues)
+		found.one, found.level = j.namespace, ofConnection
 	case key == attributeServiceAccount:
-		return j.judge(j.serviceAccount, values, notValues)
+		found.one = j.serviceAccount
 	case key == attributeTrustDomain:
-		return j.judge(j.trustDomain, values, notValues)
+		found.one = j.trustDomain
 	case key == attributePrincipal:
-		return j.judge(j.principal, values, notValues)
+		found.one, found.level = j.principal, ofConnection
 	case key == attributeDestinationPort:
-		return j.judge(j.port, values, notValues)
+		found.one, found.level = j.port, ofConnection
+	case key == attributeDestinationIP:
+		found.level = ofConnection
 	case strings.HasPrefix(key, attributesOfRequests):
-		return j.judgeHTTP(unknown, values, notValues)
-	default:
-		return j.judge(unknown, values, notValues)
+		found.level = ofHTTP
 	}
+	return found
+}
+
+// parts are the conditions of a rule: one group of alternatives for from, one for to, and one for each entry of when. An
+// alternative is a list of conditions that must all hold.
+func (j ruleJudge) parts(rule *securityapi.Rule) [][][]clause {
+	var parts [][][]clause
+	var sources, operations [][]clause
+	for i, entry := range rule.GetFrom() {
+		sources = append(sources, j.source(fmt.Sprintf("from[%d].source.", i), entry.GetSource()))
+	}
+	for i, entry := range rule.GetTo() {
+		operations = append(operations, j.operation(fmt.Sprintf("to[%d].operation.", i), entry.GetOperation()))
+	}
+	for _, part := range [][][]clause{sources, operations} {
+		if len(part) > 0 {
+			parts = append(parts, part)
+		}
+	}
+	for i, condition := range rule.GetWhen() {
+		parts = append(parts, [][]clause{{j.condition(fmt.Sprintf("when[%d].", i), condition)}})
+	}
+	return parts
+}
+
+// leavesOut are the conditions because of which a rule of an ALLOW policy is left out as a whole: on a TCP port those of HTTP, at
+// ztunnel all that it cannot judge.
+// Source: Istio's pilot/pkg/security/authz/model/model.go (Generate) and pilot/pkg/serviceregistry/ambient/authorization.go
+// (handleRule).
+func (j ruleJudge) leavesOut(rule *securityapi.Rule) []clause {
+	var found []clause
+	for _, part := range j.parts(rule) {
+		for _, alternative := range part {
+			for _, c := range alternative {
+				if c.isStated() && (c.level == ofHTTP && (j.call.TCP || j.call.Ztunnel) || c.level == ofProxy && j.call.Ztunnel) {
+					found = append(found, c)
+				}
+			}
+		}
+	}
+	return found
+}
+
+// all judges conditions that must all hold. To ztunnel, an entry of which it can judge nothing matches nothing.
+// Source: ztunnel's src/rbac.rs (Authorization.matches).
+func (j ruleJudge) all(clauses []clause) Match {
+	if j.call.Ztunnel && !slices.ContainsFunc(clauses, func(c clause) bool { return c.isStated() && c.level == ofConnection }) {
+		return Never
+	}
+	match := Always
+	for _, c := range clauses {
+		match = min(match, j.clause(c))
+	}
+	return match
+}
+
+func (j ruleJudge) clause(c clause) Match {
+	if j.call.Ztunnel && c.level != ofConnection || j.call.TCP && c.level == ofHTTP {
+		return Always
+	}
+	return j.judge(c.one, c.values, c.notValues)
 }
 
 // judge holds a list of values, one of which must match, and one of values that must not, against the call.
@@ -82,15 +170,6 @@ func (j ruleJudge) judge(one func(string) Match, values, notValues []string) Mat
 		match = min(match, anyOf(one, notValues).not())
 	}
 	return match
-}
-
-// judgeHTTP is judge for what only HTTP requests have: on a TCP port the condition is left out. (Rules of ALLOW policies never
-// come here with one.)
-func (j ruleJudge) judgeHTTP(one func(string) Match, values, notValues []string) Match {
-	if j.call.TCP {
-		return Always
-	}
-	return j.judge(one, values, notValues)
 }
 
 func anyOf(one func(string) Match, values []string) Match {

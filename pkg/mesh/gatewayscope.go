@@ -16,26 +16,32 @@ func (s *Snapshot) GatewayInScope(gateway *networking.Gateway, w *GatewayWorkloa
 	return gateway.Namespace == w.Namespace || !s.scopesGateways(w)
 }
 
-// scopesGateways asks the control plane of the gateway's own revision; where the revision is not known, or no control plane
-// has it (it may be a tag), what they all say.
+// scopesGateways asks the control planes that may be the gateway's: all must say so.
 func (s *Snapshot) scopesGateways(w *GatewayWorkload) bool {
 	return remember(s, scopeMemory{w}, func() bool {
-		controlPlanes := s.controlPlanes()
-		revision := gatewayRevision(w)
-		own := slices.DeleteFunc(slices.Clone(controlPlanes), func(plane *Workload) bool {
-			return environmentOf(plane.Template, "REVISION") != revision
-		})
-		if revision == "" || len(own) == 0 {
-			if _, unknown := s.Unknown(KindDeployment, "", ""); unknown {
-				return false // its own may be one that nobody has seen
-			}
-			own = controlPlanes
-		}
-		return len(own) > 0 && !slices.ContainsFunc(own, func(plane *Workload) bool {
+		planes := s.controlPlanesOf(w)
+		return len(planes) > 0 && !slices.ContainsFunc(planes, func(plane *Workload) bool {
 			scoped, _ := strconv.ParseBool(environmentOf(plane.Template, "PILOT_SCOPE_GATEWAY_TO_NAMESPACE"))
 			return !scoped
 		})
 	})
+}
+
+// controlPlanesOf are those of the gateway's own revision; where the revision is not known, or no control plane has it (it may be
+// a tag), all of them; none where its own may be one that nobody has seen.
+func (s *Snapshot) controlPlanesOf(w *GatewayWorkload) []*Workload {
+	controlPlanes := s.controlPlanes()
+	revision := gatewayRevision(w)
+	own := slices.DeleteFunc(slices.Clone(controlPlanes), func(plane *Workload) bool {
+		return environmentOf(plane.Template, "REVISION") != revision
+	})
+	if revision != "" && len(own) > 0 {
+		return own
+	}
+	if _, unknown := s.Unknown(KindDeployment, "", ""); unknown {
+		return nil
+	}
+	return controlPlanes
 }
 
 type scopeMemory struct{ workload *GatewayWorkload }

@@ -1,6 +1,8 @@
 package mesh
 
 import (
+	"strconv"
+
 	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
@@ -12,6 +14,8 @@ const (
 	LabelUseWaypoint          = "istio.io/use-waypoint"
 	LabelUseWaypointNamespace = "istio.io/use-waypoint-namespace"
 	LabelWaypointFor          = "istio.io/waypoint-for"
+
+	labelIngressUseWaypoint = "istio.io/ingress-use-waypoint"
 )
 
 // WaypointUse is what a Service's labels, and those of its namespace, say about the waypoint for calls to the Service.
@@ -47,6 +51,19 @@ func (s *Snapshot) WaypointOf(service *core.Service) WaypointUse {
 		use.Refused = s.WaypointRefuses(gateway, service)
 	}
 	return use
+}
+
+// IngressMayUseWaypoint says that gateways call the Service through its waypoint, as far as is known: a label of the Service, or
+// else of its namespace, asks for it, and a waypoint is named. Without the label they go past the waypoint.
+// Source: Istio's pilot/pkg/serviceregistry/ambient/services.go (ingressUseWaypointFromLabels) and
+// pilot/pkg/xds/endpoints/endpoint_builder.go (findServiceWaypoint).
+func (s *Snapshot) IngressMayUseWaypoint(service *core.Service) bool {
+	asked, stated := service.Labels[labelIngressUseWaypoint]
+	if !stated {
+		asked = s.NamespaceLabels(service.Namespace)[labelIngressUseWaypoint]
+	}
+	uses, _ := strconv.ParseBool(asked)
+	return uses && s.WaypointOf(service).Named.Name != ""
 }
 
 func waypointNamed(objectLabels map[string]string, namespace string) WaypointUse {

@@ -1,0 +1,185 @@
+package checks
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	securityapi "istio.io/api/security/v1beta1"
+	security "istio.io/client-go/pkg/apis/security/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+// obstacle is a condition of an ALLOW rule that calls of the gateway never meet.
+type obstacle struct {
+	// why says so as a clause; remedy is a sentence without its full stop, empty where only another rule lets the gateway in.
+	why, remedy string
+}
+
+// whyUnmet says for the first rules what the gateway's calls do not meet.
+func whyUnmet(p *Pass, a access, gateway *mesh.GatewayWorkload, policy *security.AuthorizationPolicy) []string {
+	const most = 3
+	call := a.callFrom(p, gateway)
+	var clauses []string
+	for i, rule := range policy.Spec.GetRules()[:min(most, len(policy.Spec.GetRules()))] {
+		for _, unmet := range p.UnmetConditions(policy, rule, call) {
+			why := obstacleOf(p, a, gateway, policy, unmet).why
+			field := fmt.Sprintf("rules[%d].%s", i, unmet.Field)
+			if strings.Contains(unmet.Name, ".") {
+				field += " of " + unmet.Name
+			}
+			clauses = append(clauses, fmt.Sprintf("%s is [%s]: %s", field, strings.Join(unmet.Values, ", "), why))
+		}
+	}
+	return clauses
+}
+
+// remedy says how the policy comes to let the gateway's calls in.
+func remedy(p *Pass, a access, gateway *mesh.GatewayWorkload, policy *security.AuthorizationPolicy) string {
+	call := a.callFrom(p, gateway)
+	denies := policy.Spec.GetAction() == securityapi.AuthorizationPolicy_DENY
+	admits := fmt.Sprintf("Let the gateway in: an ALLOW rule whose source has namespaces: [%s], or the principal of its service account.", gateway.Namespace)
+	if denies {
+		admits = "Except the gateway from the DENY rule: add its namespace to notNamespaces, or its principal to notPrincipals."
+	}
+	if !denies {
+		if text := remedyOfRule(p, a, gateway, policy); text != "" {
+			return text
+		}
+	}
+	if call.AnyCaller || call.MutualTLS {
+		return admits
+	}
+	call.MutualTLS = true
+	switch match := p.Matches(policy, call); {
+	case denies && match < mesh.Always, !denies && match > mesh.Never:
+		return turnOnMutualTLS(p, a, gateway)
+	}
+	return turnOnMutualTLS(p, a, gateway) + " Then let the gateway in by its identity: " + strings.ToLower(admits[:1]) + admits[1:]
+}
+
+// remedyOfRule is what to change in the rule that lacks least; empty where its source is meant for others.
+func remedyOfRule(p *Pass, a access, gateway *mesh.GatewayWorkload, policy *security.AuthorizationPolicy) string {
+	call := a.callFrom(p, gateway)
+	var least []mesh.Unmet
+	for i, rule := range policy.Spec.GetRules() {
+		if unmet := p.UnmetConditions(policy, rule, call); i == 0 || len(unmet) < len(least) {
+			least = unmet
+		}
+	}
+	var remedies []string
+	for _, unmet := range least {
+		found := obstacleOf(p, a, gateway, policy, unmet).remedy
+		if found == "" {
+			return ""
+		}
+		remedies = append(remedies, found+".")
+	}
+	return strings.Join(remedies, " ")
+}
+
+func obstacleOf(p *Pass, a access, gateway *mesh.GatewayWorkload, policy *security.AuthorizationPolicy, unmet mesh.Unmet) obstacle {
+	call := a.callFrom(p, gateway)
+	switch {
+	case unmet.LeftOut && call.Ztunnel:
+		return obstacle{why: "ztunnel does not know such things, and leaves out the rule that asks for them"}
+	case unmet.LeftOut:
+		return obstacle{why: "the port is TCP to the pods' proxies, which leave out the rule that asks for something of HTTP"}
+	}
+	switch unmet.Name {
+	case "methods":
+		return obstacle{"gRPC is always POST", "Add POST to methods, or leave methods out"}
+	case "notMethods":
+		return obstacle{"gRPC is always POST", "Take POST out of notMethods"}
+	case "paths":
+		return obstacle{
+			"the path of a gRPC call is /package.Service/Method",
+			"Put /package.Service/Method into paths, or /package.Service/* for all methods of a service",
+		}
+	case "notPaths":
+		return obstacle{"that takes every path", "Name in notPaths only what is not to be called"}
+	case "ports", "notPorts", "destination.port":
+		return portObstacle(a, unmet)
+	case "ipBlocks", "notIpBlocks", "source.ip":
+		found := obstacle{why: "the gateway's pods have " + strings.Join(call.Addresses, ", ")}
+		if call.MutualTLS {
+			found.remedy = fmt.Sprintf("Name the gateway by its namespace (namespaces: [%s]) rather than by addresses, which change", gateway.Namespace)
+		}
+		return found
+	}
+	switch {
+	case !call.MutualTLS:
+		return obstacle{why: "that takes a certificate"}
+	case isNegative(unmet):
+		return obstacle{"the gateway is one of them", "Take the gateway out of " + unmet.Field}
+	}
+	return identityObstacle(p, call, policy, unmet)
+}
+
+// isNegative says that the condition names what must not be.
+func isNegative(unmet mesh.Unmet) bool { return strings.Contains(unmet.Field, ".not") }
+
+func portObstacle(a access, unmet mesh.Unmet) obstacle {
+	found := obstacle{why: fmt.Sprintf("ports are those of the pods, here %d", a.backend.port)}
+	switch {
+	case isNegative(unmet):
+		found.remedy = fmt.Sprintf("Take %d out of %s", a.backend.port, unmet.Field)
+	case slices.Contains(unmet.Values, strconv.Itoa(int(a.port.Port.Port))):
+		found.why += fmt.Sprintf(", and %d is the Service's", a.port.Port.Port)
+		found.remedy = fmt.Sprintf("Write %d for %d in ports", a.backend.port, a.port.Port.Port)
+	}
+	return found
+}
+
+// identityObstacle is for conditions on who the gateway is.
+func identityObstacle(p *Pass, call mesh.Call, policy *security.AuthorizationPolicy, unmet mesh.Unmet) obstacle {
+	name := strings.TrimPrefix(unmet.Name, "source.")
+	account := call.Namespace + "/" + call.ServiceAccount
+	path := "/ns/" + call.Namespace + "/sa/" + call.ServiceAccount
+	domain := p.MeshConfig().GetTrustDomain()
+	for _, value := range unmet.Values {
+		named, prefixed := strings.CutPrefix(value, "spiffe://")
+		isGateway := call.ServiceAccount != "" && strings.HasSuffix(named, path)
+		switch {
+		case name == "principals" || name == "principal":
+			if isGateway && prefixed {
+				return obstacle{"principals stand there without spiffe://", "Write the principal as " + domain + path}
+			}
+			if isGateway {
+				return obstacle{"the trust domain of the mesh is " + domain, "Write the principal as " + domain + path}
+			}
+		case (name == "serviceAccounts" || name == "serviceAccount") && call.ServiceAccount != "" && value == call.ServiceAccount:
+			return obstacle{"a service account without a namespace is one of the policy's own, " + policy.Namespace, "Write the service account as " + account}
+		case name == "trustDomains" || name == "trustDomain":
+			return obstacle{"the trust domain of the mesh is " + domain, "Write the trust domain as " + domain}
+		}
+	}
+	return obstacle{why: "the gateway is none of them"}
+}
+
+// turnOnMutualTLS says what keeps the gateway from showing its certificate.
+func turnOnMutualTLS(p *Pass, a access, gateway *mesh.GatewayWorkload) string {
+	from := caller{Client: gateway.Client(), gateway: gateway}
+	var steps []string
+	for _, subset := range subsetsCalled(p, a.port) {
+		policy := policyOf(p, from, a.port, subset)
+		if policy.TLS != nil && policy.TLSAt.Rule != nil {
+			step := "take tls out of %s"
+			if !p.MeshConfig().GetEnableAutoMtls().GetValue() {
+				step = "let %s say tls: {mode: ISTIO_MUTUAL}"
+			}
+			steps = append(steps, fmt.Sprintf(step, mesh.KeyOf(policy.TLSAt.Rule)))
+		}
+	}
+	if mode, by := p.PeerAuthenticationFor(a.backend.namespace, a.backend.labels, a.backend.port); mode == mesh.MutualTLSDisable && by != nil {
+		steps = append(steps, fmt.Sprintf("let %s say PERMISSIVE or STRICT for port %d instead of DISABLE", mesh.KeyOf(by), a.backend.port))
+	} else if mode, by := p.PeerAuthenticationFor(a.backend.namespace, nil, 0); mode == mesh.MutualTLSDisable && by != nil {
+		steps = append(steps, fmt.Sprintf("let %s say PERMISSIVE or STRICT instead of DISABLE", mesh.KeyOf(by)))
+	}
+	if len(steps) == 0 {
+		steps = append(steps, fmt.Sprintf("let a DestinationRule for %s say tls: {mode: ISTIO_MUTUAL}", mesh.ServiceHost(a.port.Service)))
+	}
+	return "Turn mutual TLS on for these calls: " + strings.Join(slices.Compact(steps), ", and ") + "."
+}
