@@ -17,7 +17,8 @@ var networkPolicyBlocksGateway = &Check{
 	What: "NetworkPolicies select the pods behind a routed port for ingress, and none of them allows connections from the gateway's pods to " +
 		"the port of the pods.",
 	Why: "A pod that one NetworkPolicy selects for ingress takes only what some NetworkPolicy allows. Policies see the connection at the pod: " +
-		"the port is the targetPort, not the Service's, and the peer is the gateway's pod, in the gateway's namespace.",
+		"the port is the targetPort, not the Service's, and the peer is the gateway's pod, in the gateway's namespace. Calls to pods in ambient " +
+		"mode come through the mesh's tunnel, at port 15008 of the pods.",
 	Client: "UNAVAILABLE, after the gateway's connect timeout.",
 	Bad: exampleShopServer + exampleShopRoute + `apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
@@ -52,7 +53,7 @@ func runNetworkPolicyBlocksGateway(p *Pass) {
 		}
 		for _, backend := range backendsOf(p, port) {
 			policies := p.IngressPoliciesFor(backend.namespace, backend.labels)
-			if len(policies) == 0 || backend.ambient || backend.template.Spec.HostNetwork {
+			if len(policies) == 0 || backend.ambient && !backend.isZtunnels(p, port.Service) || backend.template.Spec.HostNetwork {
 				continue
 			}
 			for _, gateway := range gateways {
@@ -73,24 +74,43 @@ func runNetworkPolicyBlocksGateway(p *Pass) {
 // admits says that one of the policies lets the gateway's pods connect to the port, as far as is known.
 func admits(p *Pass, policies []*k8snetworking.NetworkPolicy, gateway *mesh.GatewayWorkload, b backend) bool {
 	return slices.ContainsFunc(policies, func(policy *k8snetworking.NetworkPolicy) bool {
-		return p.AllowsIngress(policy, gateway.Peer(), b.port, b.template) > mesh.Never
+		return slices.ContainsFunc(portsOpened(p, gateway, b), func(port int32) bool {
+			return p.AllowsIngress(policy, gateway.Peer(), port, b.template) > mesh.Never
+		})
 	})
+}
+
+// portsOpened are the ports of the pods one of which the gateway connects to: in ambient mode that of the tunnel, where the gateway
+// is known to go through it.
+// Source: Istio's documentation, "Ambient and Kubernetes NetworkPolicy".
+func portsOpened(p *Pass, gateway *mesh.GatewayWorkload, b backend) []int32 {
+	switch {
+	case !b.ambient:
+		return []int32{b.port}
+	case p.SendsHBONE(gateway):
+		return []int32{mesh.HBONEPort}
+	}
+	return []int32{mesh.HBONEPort, b.port}
 }
 
 func reportBlocked(p *Pass, port *mesh.ExposedPort, b backend, gateway *mesh.GatewayWorkload, policy *k8snetworking.NetworkPolicy) {
 	evidence := []string{fmt.Sprintf("%s leads to %s of Service %s/%s, which is port %d of the pods",
 		gatewayText(gateway), portText(port), port.Service.Namespace, port.Service.Name, b.port)}
-	if port.Port.Port != b.port && p.AllowsIngress(policy, gateway.Peer(), port.Port.Port, b.template) > mesh.Never {
+	opened := portsOpened(p, gateway, b)
+	if b.ambient {
+		evidence = append(evidence, fmt.Sprintf("the pods are in ambient mode: what comes through the mesh arrives at their port %d", mesh.HBONEPort))
+	}
+	if !b.ambient && port.Port.Port != b.port && p.AllowsIngress(policy, gateway.Peer(), port.Port.Port, b.template) > mesh.Never {
 		evidence = append(evidence, fmt.Sprintf("the policy allows port %d, the Service's, which the pods do not see", port.Port.Port))
 	}
 	p.Report(Finding{
 		Level:    errorUnlessWeak(port),
 		Object:   policy,
 		Path:     ".spec.ingress",
-		Message:  fmt.Sprintf("No NetworkPolicy lets %s connect to port %d of %s, and this one selects its pods.", gatewayText(gateway), b.port, b),
+		Message:  fmt.Sprintf("No NetworkPolicy lets %s connect to port %d of %s, and this one selects its pods.", gatewayText(gateway), opened[0], b),
 		Evidence: evidence,
 		Symptom:  "UNAVAILABLE, after the gateway's connect timeout",
 		Fix: Fix{Text: fmt.Sprintf("Allow ingress from namespace %s (namespaceSelector kubernetes.io/metadata.name: %s) to port %d.",
-			gateway.Namespace, gateway.Namespace, b.port)},
+			gateway.Namespace, gateway.Namespace, opened[0])},
 	})
 }
