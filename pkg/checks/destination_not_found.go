@@ -61,12 +61,28 @@ func destinationFinding(p *Pass, rule *mesh.HTTPRule, destination mesh.Destinati
 	case written == destination.Host:
 		finding.Evidence = append(finding.Evidence, fmt.Sprintf("%s has a dot, so it is taken as a full name", written))
 	}
+	if entry := wildcardEntry(p, destination.Host); entry != "" {
+		finding.Evidence = append(finding.Evidence, entry)
+	}
 	candidates := meantServices(p, written)
 	for _, service := range candidates {
 		finding.Evidence = append(finding.Evidence, "there is "+mesh.KeyOf(service).String())
 	}
 	finding.Fix = destinationFix(rule, destination, candidates)
 	return finding
+}
+
+// wildcardEntry names a ServiceEntry that has a wildcard over the host, as a clause; empty where there is none.
+// Source: Istio's pilot/pkg/serviceregistry/serviceentry/conversion.go (convertServices).
+func wildcardEntry(p *Pass, host string) string {
+	for _, entry := range p.ServiceEntries().All() {
+		for _, wildcard := range entry.Spec.Hosts {
+			if strings.HasPrefix(wildcard, "*") && mesh.HostSubsetOf(host, wildcard) {
+				return fmt.Sprintf("%s has host %s, which makes a cluster for that name only, not for each host under it", mesh.KeyOf(entry), wildcard)
+			}
+		}
+	}
+	return ""
 }
 
 // meantServices are the Services that a wrong host may mean: of its first two labels, read as name.namespace, else of its

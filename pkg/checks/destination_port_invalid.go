@@ -77,6 +77,10 @@ func reportWrongPort(p *Pass, rule *mesh.HTTPRule, destination mesh.Destination,
 	finding.Level = p.levelFor(of, Error)
 	finding.Message = fmt.Sprintf("%s leads to port %d of %s, which has no such port.",
 		ruleText(rule.Holder, rule.Index), destination.Port, destination.Host)
+	if alias := p.ServiceByHost(destination.Host); alias != destination.Service {
+		finding.Message = fmt.Sprintf("%s leads to port %d of %s, which is another name for %s, and that has no such port.",
+			ruleText(rule.Holder, rule.Index), destination.Port, mesh.KeyOf(alias), mesh.KeyOf(destination.Service))
+	}
 	finding.Evidence = []string{"its ports are " + numbersText(ports)}
 	finding.Symptom = symptomNoCluster
 	finding.Fix = portNumberFix(p, rule, destination)

@@ -17,7 +17,8 @@ var externalNameService = &Check{
 	What: "The destination of a gateway route is a Service of type ExternalName. It is an error if no Service or ServiceEntry has the external " +
 		"name as host, else a warning.",
 	Why: "An ExternalName Service is only another name. Istio sends the calls to the cluster of the external name, which exists if a Service or " +
-		"a ServiceEntry has that very host. Even then there are no pods here to balance over, and protocol and TLS are the other side's.",
+		"a ServiceEntry has that very host; a Service that is of type ExternalName itself has none. Where there is one, its ports, protocols and " +
+		"DestinationRules count, and nothing that is said of the ExternalName Service.",
 	Client: "`UNAVAILABLE` where the external name is unknown to the mesh.",
 	Bad: greeterNamespace + `---
 apiVersion: v1
@@ -46,6 +47,10 @@ func reportExternalName(p *Pass, service *core.Service) {
 	if !leads {
 		return
 	}
+	if meant := p.ServiceBehindAlias(service); meant != nil {
+		reportOtherName(p, service, meant, evidence)
+		return
+	}
 	host := service.Spec.ExternalName
 	finding := Finding{
 		Level:  Warning,
@@ -63,8 +68,42 @@ func reportExternalName(p *Pass, service *core.Service) {
 			service.Name, host)
 		finding.Symptom = "UNAVAILABLE: the cluster of the route does not exist"
 		finding.Fix.Text = fmt.Sprintf("Add a ServiceEntry with host %s and a port of protocol GRPC, and let the route lead to that host.", host)
+		if alias := p.ServiceByHost(host); alias != nil {
+			finding.Message = fmt.Sprintf("A gateway route leads to Service %s, which is another name for %s, and that is another name again: "+
+				"the gateway takes one such step only.", service.Name, mesh.KeyOf(alias))
+			finding.Fix.Text = "Let the route lead to the Service at the end of the names itself."
+			if end := p.ServiceAtEnd(alias); end != nil {
+				finding.Fix.Text = fmt.Sprintf("Let the route lead to %s itself.", mesh.ServiceHost(end))
+			}
+		} else if entry := wildcardEntry(p, host); entry != "" {
+			finding.Evidence = append(finding.Evidence, entry)
+		}
 	}
 	p.Report(finding)
+}
+
+// reportOtherName speaks of an ExternalName Service that stands for a Service of the cluster. If no route leads to a port that the
+// real one has, GX504 has said so.
+func reportOtherName(p *Pass, service, meant *core.Service, evidence []string) {
+	routes := p.ExternalNameRoutes()[mesh.KeyOf(service)]
+	arrives := func(route *mesh.GatewayRoute) bool {
+		return slices.ContainsFunc(p.Destinations(route.Spec, route.Holder.Namespace), func(destination mesh.Destination) bool {
+			return destination.Host == mesh.ServiceHost(service) && hasPort(meant, route.PortOf(destination))
+		})
+	}
+	if len(routes) > 0 && !slices.ContainsFunc(routes, arrives) {
+		return
+	}
+	p.Report(Finding{
+		Level:  Warning,
+		Object: service,
+		Path:   ".spec.externalName",
+		Message: fmt.Sprintf("A gateway route leads to Service %s, which is only another name for %s: the gateway calls that one, and takes nothing from %s.",
+			service.Name, mesh.KeyOf(meant), service.Name),
+		Evidence: evidence,
+		Symptom:  fmt.Sprintf("none today; protocols, exportTo and DestinationRules that are set for %s have no effect", service.Name),
+		Fix:      Fix{Text: fmt.Sprintf("Let the route lead to %s itself.", mesh.ServiceHost(meant))},
+	})
 }
 
 // externalNameEvidence says why the routes that lead to the Service carry gRPC; leads is false where none does.
@@ -72,7 +111,11 @@ func externalNameEvidence(p *Pass, service *core.Service) (evidence []string, le
 	routes := p.ExternalNameRoutes()[mesh.KeyOf(service)]
 	for _, route := range routes {
 		evidence = append(evidence, fmt.Sprintf("%s leads to it", mesh.KeyOf(route.VirtualService)))
-		leads = leads || route.CarriesGRPC() || p.SpeaksOfRule(route.HTTPRule())
+		for _, shown := range route.Evidence() {
+			evidence = append(evidence, shown.Text)
+			leads = true
+		}
+		leads = leads || p.SpeaksOfRule(route.HTTPRule())
 	}
 	for _, port := range p.ExposedPortsOf(service) {
 		evidence = append(evidence, evidenceOf(port)...)
@@ -83,8 +126,12 @@ func externalNameEvidence(p *Pass, service *core.Service) (evidence []string, le
 }
 
 func unknownToTheMesh(p *Pass, host string) bool {
-	return p.ServiceByHost(host) == nil && len(p.ServiceEntriesByHost(host)) == 0 &&
-		p.Missing(mesh.KindServiceEntry, "", "") && missingService(p, host)
+	if alias := p.ServiceByHost(host); alias != nil && alias.Spec.Type != core.ServiceTypeExternalName {
+		return false
+	}
+	return len(p.ServiceEntriesByHost(host)) == 0 &&
+		p.Missing(mesh.KindServiceEntry, "", "") &&
+		(p.ServiceByHost(host) != nil || missingService(p, host))
 }
 
 func missingService(p *Pass, host string) bool {

@@ -47,14 +47,14 @@ func matchesMethods(route *gatewayapi.HTTPRoute) bool {
 	return false
 }
 
-// matchesOnlyPlainHTTP is matchesPlainHTTP for a rule of an HTTPRoute.
+// matchesOnlyPlainHTTP is mesh.MatchesPlainHTTP for a rule of an HTTPRoute.
 func matchesOnlyPlainHTTP(rule *gatewayapi.HTTPRouteRule) bool {
 	return len(rule.Matches) > 0 && !slices.ContainsFunc(rule.Matches, func(match gatewayapi.HTTPRouteMatch) bool {
 		path := ""
 		if match.Path != nil && match.Path.Value != nil && (match.Path.Type == nil || *match.Path.Type != gatewayapi.PathMatchRegularExpression) {
 			path = *match.Path.Value
 		}
-		return (match.Method == nil || *match.Method == gatewayapi.HTTPMethodPost) && mayNameService(path)
+		return (match.Method == nil || *match.Method == gatewayapi.HTTPMethodPost) && mesh.MayNameService(path)
 	})
 }
 

@@ -155,7 +155,7 @@ func (p *Pass) ruleRelevance(rule *mesh.HTTPRule) relevance {
 			most = max(most, p.destinationRelevance(destination))
 		}
 		switch {
-		case most == unclear && matchesPlainHTTP(rule.Spec):
+		case most == unclear && mesh.MatchesPlainHTTP(rule.Spec):
 			return plain
 		case most == unclear:
 			if meant := p.meantRelevance(rule); meant > unclear {
@@ -289,24 +289,6 @@ func hasPort(service *core.Service, number int32) bool {
 		}
 	}
 	return false
-}
-
-// matchesPlainHTTP says that a rule is for something else than gRPC calls: each of its matches is for another method than
-// POST, or for a path that has nothing of a gRPC service.
-func matchesPlainHTTP(rule *networkingapi.HTTPRoute) bool {
-	for _, match := range rule.Match {
-		method := match.GetMethod().GetExact()
-		if (method == "" || method == "POST") && mayNameService(match.GetUri().GetExact()+match.GetUri().GetPrefix()) {
-			return false
-		}
-	}
-	return len(rule.Match) > 0
-}
-
-// mayNameService says that a path, or the prefix of one, may begin with the name of a gRPC service.
-func mayNameService(path string) bool {
-	service, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
-	return service == "" || strings.Contains(service, ".") || service[0] >= 'A' && service[0] <= 'Z'
 }
 
 // onlyPlainServers says that all servers that take the VirtualService's hosts have protocol HTTP and no other sign of gRPC.

@@ -92,7 +92,7 @@ type Destination struct {
 	// Host is the full name.
 	Host string
 	// Service is the Kubernetes Service of that name, nil if there is none; of an ExternalName Service whose external name is
-	// another Service's, that other one.
+	// another Service's, that other one. It is never two steps away: one ExternalName Service that stands for another leads nowhere.
 	Service *core.Service
 	// Port is the Service port number that calls go to, 0 where istiod takes the number of the Gateway server.
 	Port int32
@@ -144,10 +144,8 @@ func (s *Snapshot) serviceDestination(spec *networkingapi.Destination, namespace
 	host := ResolveHost(spec.GetHost(), namespace)
 	named := s.ServiceByHost(host)
 	destination := Destination{Spec: spec, Host: host, Service: named}
-	if named != nil && named.Spec.Type == core.ServiceTypeExternalName {
-		if concrete := s.ServiceByHost(named.Spec.ExternalName); concrete != nil {
-			destination.Service = concrete
-		}
+	if concrete := s.ServiceBehindAlias(named); concrete != nil {
+		destination.Service = concrete
 	}
 	switch {
 	case spec.GetPort() != nil:
@@ -156,6 +154,36 @@ func (s *Snapshot) serviceDestination(spec *networkingapi.Destination, namespace
 		destination.Port = named.Spec.Ports[0].Port
 	}
 	return destination
+}
+
+// ServiceBehindAlias is the Service whose cluster calls to an ExternalName Service go to: the one that has the external name as
+// host, nil if there is none or it is an ExternalName Service again, for which no proxy has a cluster.
+// Source: Istio's pilot/pkg/networking/core/route/route.go (GetDestinationCluster) and core/cluster.go (buildOutboundClusters).
+func (s *Snapshot) ServiceBehindAlias(alias *core.Service) *core.Service {
+	if !isExternalName(alias) {
+		return nil
+	}
+	if concrete := s.ServiceByHost(alias.Spec.ExternalName); !isExternalName(concrete) {
+		return concrete
+	}
+	return nil
+}
+
+// ServiceAtEnd is the Service that a chain of ExternalName Services stands for, nil if it ends outside, or nowhere.
+func (s *Snapshot) ServiceAtEnd(alias *core.Service) *core.Service {
+	passed := map[Key]bool{}
+	for isExternalName(alias) && !passed[KeyOf(alias)] {
+		passed[KeyOf(alias)] = true
+		alias = s.ServiceByHost(alias.Spec.ExternalName)
+	}
+	if isExternalName(alias) {
+		return nil
+	}
+	return alias
+}
+
+func isExternalName(service *core.Service) bool {
+	return service != nil && service.Spec.Type == core.ServiceTypeExternalName
 }
 
 // onlyEntryPort is the port of the ServiceEntry that a proxy takes a host from, if it has one port only: one of the route's own

@@ -84,15 +84,20 @@ func (s *Snapshot) exposedPortsOf(service *core.Service) []*ExposedPort {
 
 // evidenceOf puts together what the Service, its pods and routes say of a port. The twin of a TCP port speaks for itself only.
 func (s *Snapshot) evidenceOf(service *core.Service, port *core.ServicePort) (evidence []Evidence, routed bool) {
-	evidence = servicePortEvidence(port)
 	if isTwinOfTCP(service, port) {
-		return slices.DeleteFunc(evidence, func(e Evidence) bool { return e.Strength != EvidenceServicePort }), false
+		return slices.DeleteFunc(servicePortEvidence(port), func(e Evidence) bool { return e.Strength != EvidenceServicePort }), false
 	}
+	leads := s.leadsTo(service, port.Port)
+	return byStrength(append(s.ownEvidenceOf(service, port), leads.evidence...)), leads.routed
+}
+
+// ownEvidenceOf is what the Service and its pods say of a port, without what leads to it.
+func (s *Snapshot) ownEvidenceOf(service *core.Service, port *core.ServicePort) []Evidence {
+	evidence := servicePortEvidence(port)
 	for _, template := range s.templatesBehind(service) {
 		evidence = append(evidence, templateEvidence(port, template)...)
 	}
-	leads := s.leadsTo(service, port.Port)
-	return byStrength(append(evidence, leads.evidence...)), leads.routed
+	return evidence
 }
 
 // templateEvidence is what pods of that shape say of the port that the Service port leads to. A port of another transport

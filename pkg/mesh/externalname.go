@@ -1,6 +1,8 @@
 package mesh
 
 import (
+	"fmt"
+
 	core "k8s.io/api/core/v1"
 )
 
@@ -30,11 +32,26 @@ func (s *Snapshot) ExternalNameRoutes() map[Key][]*GatewayRoute {
 	})
 }
 
-// CarriesGRPC says that the route is meant for gRPC, by its server's protocol or by what it matches.
-func (r *GatewayRoute) CarriesGRPC() bool {
-	if r.Server != nil && ParseProtocol(r.Server.Spec.GetPort().GetProtocol()) == ProtocolGRPC {
-		return true
+// Evidence is why the route is meant for gRPC: its server's protocol, and what it matches.
+func (r *GatewayRoute) Evidence() []Evidence {
+	var evidence []Evidence
+	if r.onGRPCServer() && !isPlainHTTP(r.MatchSpec()) {
+		evidence = append(evidence, r.serverEvidence())
 	}
-	_, matches := matchesMethod(r.Spec.GetMatch())
-	return matches
+	if path, ok := matchesMethod(r.Spec.GetMatch()); ok {
+		evidence = append(evidence, r.matchEvidence(path))
+	}
+	return evidence
+}
+
+func (r *GatewayRoute) onGRPCServer() bool {
+	return r.Server != nil && ParseProtocol(r.Server.Spec.GetPort().GetProtocol()) == ProtocolGRPC
+}
+
+func (r *GatewayRoute) serverEvidence() Evidence {
+	return Evidence{fmt.Sprintf("the server of %s that leads to it has protocol GRPC", KeyOf(r.Server.Gateway)), EvidenceRoute}
+}
+
+func (r *GatewayRoute) matchEvidence(path string) Evidence {
+	return Evidence{fmt.Sprintf("%s matches %s", KeyOf(r.VirtualService), path), EvidenceRoute}
 }

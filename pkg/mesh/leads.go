@@ -24,15 +24,11 @@ func (s *Snapshot) leadsTo(service *core.Service, port int32) leads {
 	found := leads{evidence: slices.Concat(s.meshMatches()[at], s.grpcRouteClaims()[at])}
 	for _, route := range s.RoutesTo(service, port) {
 		found.routed = true
-		if s.serverSpeaksFor(route.Server, service, port) {
-			found.evidence = append(found.evidence, Evidence{
-				fmt.Sprintf("the server of %s that leads to it has protocol GRPC", KeyOf(route.Server.Gateway)), EvidenceRoute,
-			})
+		if s.serverSpeaksFor(route, service, port) {
+			found.evidence = append(found.evidence, route.serverEvidence())
 		}
 		if path, ok := matchesMethod(route.Spec.GetMatch()); ok {
-			found.evidence = append(found.evidence, Evidence{
-				fmt.Sprintf("%s matches %s", KeyOf(route.VirtualService), path), EvidenceRoute,
-			})
+			found.evidence = append(found.evidence, route.matchEvidence(path))
 		}
 	}
 	for _, backend := range s.RouteBackendsTo(service, port) {
@@ -66,25 +62,118 @@ func (s *Snapshot) grpcRouteClaims() map[servicePort][]Evidence {
 	})
 }
 
-// serverSpeaksFor says whether a Gateway server with protocol GRPC makes the port a gRPC one. Such a server carries plain HTTP
-// as well (istiod merges the two), so it does not speak for a port that a probe calls by HTTP/1.1, and where there are other
-// ports, of the Service or behind the server, for one that has the name of another protocol, in the Service or in the pods.
-func (s *Snapshot) serverSpeaksFor(server *Server, service *core.Service, number int32) bool {
-	if server == nil || ParseProtocol(server.Spec.GetPort().GetProtocol()) != ProtocolGRPC {
+// serverSpeaksFor says whether a Gateway server with protocol GRPC makes the port, to which the route leads from it, a gRPC one.
+// Such a server carries plain HTTP as well (istiod merges the two), so it does not speak for a port that a probe calls by
+// HTTP/1.1, nor by a match that is for plain HTTP, nor by a route that leaves the port to the server's number. Where another port
+// of the Service, or of what another rule on the same host of the server leads to, shows gRPC by itself, it does not speak for a
+// port that has the name of another protocol, in the Service or in the pods: that is the neighbour.
+func (s *Snapshot) serverSpeaksFor(route *GatewayRoute, service *core.Service, number int32) bool {
+	if !route.onGRPCServer() || isPlainHTTP(route.MatchSpec()) || !s.namesPort(route, service, number) {
 		return false
 	}
 	port := portNumbered(service, number)
 	if port == nil {
 		return false
 	}
-	namesCount := s.portsBehind(server) > 1 || len(service.Spec.Ports) > 1
-	if namesCount && saysOtherwise(ServicePortProtocol(port)) {
+	namedOtherwise := saysOtherwise(ServicePortProtocol(port))
+	for _, template := range s.templatesBehind(service) {
+		target, _, ok := TargetPort(port, template)
+		if ok && (isProbedByHTTP(template, target) || namedOtherwise && !isSeen(template)) {
+			return false
+		}
+		namedOtherwise = namedOtherwise || ok && isNamedForHTTP(template, target)
+	}
+	return !namedOtherwise || len(s.ownEvidenceOf(service, port)) > 0 || !s.showsGRPC(service) && !s.hasGRPCNeighbour(route)
+}
+
+// namesPort says that a destination of the route leads to the port by its own number, or because the Service has no other.
+func (s *Snapshot) namesPort(route *GatewayRoute, service *core.Service, number int32) bool {
+	return slices.ContainsFunc(s.ServiceDestinations(route.Spec, route.Holder.Namespace), func(destination Destination) bool {
+		return KeyOf(destination.Service) == KeyOf(service) && destination.Port == number
+	})
+}
+
+// showsGRPC says that a port of the Service is gRPC by its own evidence or its pods'.
+func (s *Snapshot) showsGRPC(service *core.Service) bool {
+	return slices.ContainsFunc(service.Spec.Ports, func(port core.ServicePort) bool { return len(s.ownEvidenceOf(service, &port)) > 0 })
+}
+
+// isSeen says that the shape of the pods is known: of those that are read as metadata only it is not.
+func isSeen(template *core.PodTemplateSpec) bool { return len(template.Spec.Containers) > 0 }
+
+// serverHost is a host that a Gateway server names, in lower case, or all that its wildcards take together.
+type serverHost struct {
+	server *networkingapi.Server
+	host   string
+}
+
+func serverHostOf(route *GatewayRoute) serverHost {
+	named := slices.ContainsFunc(route.Server.Spec.GetHosts(), func(host string) bool {
+		return strings.EqualFold(host[strings.LastIndexByte(host, '/')+1:], route.Host)
+	})
+	if !named {
+		return serverHost{route.Server.Spec, "*"}
+	}
+	return serverHost{route.Server.Spec, route.Host}
+}
+
+type grpcNeighboursMemory struct{}
+
+// hasGRPCNeighbour says that another rule on the same host of the route's server leads to a port that is, or for all that can be
+// seen may be, gRPC by evidence of its own.
+func (s *Snapshot) hasGRPCNeighbour(route *GatewayRoute) bool {
+	rules := remember(s, grpcNeighboursMemory{}, func() map[serverHost][]*networkingapi.HTTPRoute {
+		rules := map[serverHost][]*networkingapi.HTTPRoute{}
+		showsGRPC := map[servicePort]bool{}
+		s.eachDestination(func(route *GatewayRoute, destination Destination) {
+			if !route.onGRPCServer() {
+				return
+			}
+			// Two rules are enough to know one that is another.
+			on := serverHostOf(route)
+			if len(rules[on]) > 1 || slices.Contains(rules[on], route.Spec) {
+				return
+			}
+			at := servicePort{KeyOf(destination.Service), route.PortOf(destination)}
+			shows, known := showsGRPC[at]
+			if !known {
+				shows = s.mayShowGRPC(destination.Service, at.port)
+				showsGRPC[at] = shows
+			}
+			if _, matches := matchesMethod(route.Spec.GetMatch()); shows || matches {
+				rules[on] = append(rules[on], route.Spec)
+			}
+		})
+		return rules
+	})[serverHostOf(route)]
+	return slices.ContainsFunc(rules, func(rule *networkingapi.HTTPRoute) bool { return rule != route.Spec })
+}
+
+func (s *Snapshot) mayShowGRPC(service *core.Service, number int32) bool {
+	port := portNumbered(service, number)
+	if port == nil {
 		return false
 	}
-	return !slices.ContainsFunc(s.templatesBehind(service), func(template *core.PodTemplateSpec) bool {
-		target, _, ok := TargetPort(port, template)
-		return ok && (isProbedByHTTP(template, target) || namesCount && isNamedForHTTP(template, target))
-	})
+	unseen := func(template *core.PodTemplateSpec) bool { return !isSeen(template) }
+	return len(s.ownEvidenceOf(service, port)) > 0 || slices.ContainsFunc(s.templatesBehind(service), unseen)
+}
+
+// isPlainHTTP says that a match is for something else than gRPC calls: for another method than POST, or for a path that has
+// nothing of a gRPC service.
+func isPlainHTTP(match *networkingapi.HTTPMatchRequest) bool {
+	method := match.GetMethod().GetExact()
+	return method != "" && method != "POST" || !MayNameService(match.GetUri().GetExact()+match.GetUri().GetPrefix())
+}
+
+// MatchesPlainHTTP says that each of the rule's matches is for plain HTTP.
+func MatchesPlainHTTP(rule *networkingapi.HTTPRoute) bool {
+	return len(rule.Match) > 0 && !slices.ContainsFunc(rule.Match, func(match *networkingapi.HTTPMatchRequest) bool { return !isPlainHTTP(match) })
+}
+
+// MayNameService says that a path, or the prefix of one, may begin with the name of a gRPC service.
+func MayNameService(path string) bool {
+	service, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	return service == "" || strings.Contains(service, ".") || service[0] >= 'A' && service[0] <= 'Z'
 }
 
 func portNumbered(service *core.Service, number int32) *core.ServicePort {
@@ -130,28 +219,6 @@ func nameOfPort(container *core.Container, number int32) string {
 		return ""
 	}
 	return declared.Name
-}
-
-type portsBehindMemory struct{}
-
-// portsBehind is the number of Service ports that a Gateway server leads to.
-func (s *Snapshot) portsBehind(server *Server) int {
-	return remember(s, portsBehindMemory{}, func() map[*networkingapi.Server]int {
-		type arrival struct {
-			server *networkingapi.Server
-			at     servicePort
-		}
-		counts := map[*networkingapi.Server]int{}
-		seen := map[arrival]bool{}
-		s.eachDestination(func(route *GatewayRoute, destination Destination) {
-			reached := arrival{route.Server.Spec, servicePort{KeyOf(destination.Service), route.PortOf(destination)}}
-			if !seen[reached] {
-				seen[reached] = true
-				counts[reached.server]++
-			}
-		})
-		return counts
-	})[server.Spec]
 }
 
 // eachDestination goes through all destinations of all gateway routes that are Services.
