@@ -8,6 +8,7 @@ import (
 
 	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
@@ -20,8 +21,9 @@ var portNotTCP = &Check{
 	Title:  "The Service port of a gRPC server is not TCP",
 	What:   "An exposed port has `protocol: UDP` or `SCTP`.",
 	Why: "gRPC runs over HTTP/2, and that over TCP. Istio's proxies have no UDP ports at all, so that the route leads to a cluster that does " +
-		"not exist.",
-	Client: "`UNAVAILABLE`.",
+		"not exist. An SCTP port has a cluster, and proxies call the pods over TCP all the same; but the Service's address takes no TCP, and a " +
+		"named `targetPort` finds only SCTP ports of the pods.",
+	Client: "`UNAVAILABLE`; with SCTP at least for callers without a proxy.",
 	Bad: greeterWorkload + `---
 apiVersion: v1
 kind: Service
@@ -43,12 +45,30 @@ spec:
 					Path:     portField(port, "protocol"),
 					Message:  fmt.Sprintf("%s of Service %s has protocol %s, and gRPC needs TCP.", upperFirst(portText(port)), port.Service.Name, port.Port.Protocol),
 					Evidence: evidenceOf(port),
-					Symptom:  "UNAVAILABLE: Istio has no such port",
+					Symptom:  transportSymptom(port),
 					Fix:      toTCP(p, port),
 				})
 			}
 		}
 	},
+}
+
+// transportSymptom is what a client sees. Istio knows UDP apart from all other transports, and takes the rest for what their names
+// say; the endpoints of an SCTP port are the pods that have it, and its proxies call them over TCP.
+// Source: Istio pkg/config/kube/conversion.go (ConvertProtocol), pilot/pkg/networking/core/cluster.go (buildOutboundClusters) and
+// pilot/pkg/serviceregistry/kube/controller/endpointslice.go (updateEndpointCacheForSlice).
+func transportSymptom(port *mesh.ExposedPort) string {
+	switch {
+	case port.Port.Protocol == core.ProtocolUDP:
+		return "UNAVAILABLE: Istio has no such port"
+	case port.Port.TargetPort.Type == intstr.String && len(port.Workloads) > 0 && !slices.ContainsFunc(port.Workloads, func(w *mesh.Workload) bool {
+		_, _, ok := mesh.TargetPort(port.Port, w.Template)
+		return ok
+	}):
+		return fmt.Sprintf("UNAVAILABLE: the Service has no endpoints, because no container has an SCTP port named %s", port.Port.TargetPort.StrVal)
+	default:
+		return "UNAVAILABLE for callers without a proxy, because the Service's address takes no TCP; proxies call the pods over TCP and arrive"
+	}
 }
 
 // toTCP changes the transport, and what else keeps Istio from taking the port for gRPC. The API server tells the ports of a Service
