@@ -34,17 +34,26 @@ spec:
 		for _, port := range p.ExposedPorts() {
 			if notHTTP2(p, port) && !overridesName(port) {
 				p.Report(Finding{
-					Level:    routedLevel(port),
-					Object:   port.Service,
-					Path:     declaringField(port),
-					Message:  fmt.Sprintf("%s of Service %s leads to a gRPC server, but %s: %s.", upperFirst(portText(port)), port.Service.Name, protocolText(port), whyProtocol(port)),
-					Evidence: evidenceOf(port),
+					Level:  routedLevel(port),
+					Object: port.Service,
+					Path:   declaringField(port),
+					Message: fmt.Sprintf("%s of Service %s %s to a gRPC server, but %s: %s.",
+						upperFirst(portText(port)), port.Service.Name, leadsText(port), protocolText(port), whyProtocol(port)),
+					Evidence: append(evidenceOf(port), idleUpgrades(p, port)...),
 					Symptom:  wrongProtocolSymptom(port),
 					Fix:      declareGRPC(p, port),
 				})
 			}
 		}
 	},
+}
+
+// leadsText is "leads", less sure where the evidence is weak.
+func leadsText(port *mesh.ExposedPort) string {
+	if port.Weak() {
+		return "seems to lead"
+	}
+	return "leads"
 }
 
 // declaringField is the field that decides the port's protocol.

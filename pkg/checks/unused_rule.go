@@ -1,0 +1,118 @@
+package checks
+
+import (
+	"fmt"
+	"slices"
+
+	meshapi "istio.io/api/mesh/v1alpha1"
+	networkingapi "istio.io/api/networking/v1alpha3"
+	networking "istio.io/client-go/pkg/apis/networking/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+// whyUnused says why a client does not use a DestinationRule for a host of a Service in that namespace, as a clause; ok is false
+// where it does.
+// Source: Istio's pilot/pkg/model/push_context.go (destinationRule, setDestinationRules).
+func whyUnused(p *Pass, rule *networking.DestinationRule, client mesh.Client, host, serviceNamespace string) (why string, ok bool) {
+	used := p.DestinationRuleFor(client, host, serviceNamespace)
+	selector := rule.Spec.GetWorkloadSelector()
+	switch {
+	case used != nil && slices.Contains(used.Rules, rule):
+		return "", false
+	case selector != nil && rule.Namespace != client.Namespace:
+		return fmt.Sprintf("its workloadSelector makes it one for pods of namespace %s only", rule.Namespace), true
+	case selector != nil && !mesh.HasLabels(client.Labels, selector.GetMatchLabels()):
+		return "its workloadSelector is for other pods", true
+	case !slices.Contains([]string{client.Namespace, serviceNamespace, p.RootNamespace()}, rule.Namespace):
+		return fmt.Sprintf("proxies of namespace %s do not look in namespace %s", client.Namespace, rule.Namespace), true
+	case !p.DestinationRuleVisibleTo(rule, client.Namespace):
+		return fmt.Sprintf("it is not exported to namespace %s", client.Namespace), true
+	case used != nil:
+		return fmt.Sprintf("%s, for host %s, counts instead of it", mesh.KeyOf(used.Rules[0]), used.Host), true
+	default:
+		return "proxies do not use it", true
+	}
+}
+
+// upgrade is a place in a DestinationRule that makes proxies speak HTTP/2.
+type upgrade struct {
+	field, subset string
+	port          uint32
+}
+
+// upgradesOf are those of a DestinationRule.
+func upgradesOf(rule *networking.DestinationRule) []upgrade {
+	upgrades := upgradesIn(rule.Spec.GetTrafficPolicy(), "")
+	for _, subset := range rule.Spec.GetSubsets() {
+		upgrades = append(upgrades, upgradesIn(subset.GetTrafficPolicy(), subset.GetName())...)
+	}
+	return upgrades
+}
+
+func upgradesIn(policy *networkingapi.TrafficPolicy, subset string) []upgrade {
+	var upgrades []upgrade
+	add := func(pool *networkingapi.ConnectionPoolSettings, port uint32) {
+		switch {
+		case pool.GetHttp().GetUseClientProtocol():
+			upgrades = append(upgrades, upgrade{"useClientProtocol", subset, port})
+		case pool.GetHttp().GetH2UpgradePolicy() == networkingapi.ConnectionPoolSettings_HTTPSettings_UPGRADE:
+			upgrades = append(upgrades, upgrade{"h2UpgradePolicy UPGRADE", subset, port})
+		}
+	}
+	add(policy.GetConnectionPool(), 0)
+	for _, level := range policy.GetPortLevelSettings() {
+		add(level.GetConnectionPool(), level.GetPort().GetNumber())
+	}
+	return upgrades
+}
+
+// idleUpgrades says, for each DestinationRule and the mesh config that could make up for the protocol of a port, why it does not.
+func idleUpgrades(p *Pass, port *mesh.ExposedPort) []string {
+	ways := waysTo(p, port)
+	at := slices.IndexFunc(ways, func(way wayTo) bool { return !p.UpgradesToHTTP2(port.Service, port.Port, way.client, way.subset) })
+	if at < 0 {
+		return nil
+	}
+	way, host := ways[at], mesh.ServiceHost(port.Service)
+	var clauses []string
+	for _, rule := range p.DestinationRules().All() {
+		upgrades := upgradesOf(rule)
+		if len(upgrades) > 0 && mesh.HostSubsetOf(host, mesh.ResolveHost(rule.Spec.GetHost(), rule.Namespace)) {
+			clauses = append(clauses, fmt.Sprintf("%s has %s, but %s",
+				mesh.KeyOf(rule), upgrades[0].field, whyIdle(p, rule, upgrades[0], way, port)))
+		}
+	}
+	if p.MeshConfig().GetH2UpgradePolicy() == meshapi.MeshConfig_UPGRADE {
+		why := "that is for ports whose name says http"
+		if port.Protocol() == mesh.ProtocolHTTP {
+			why = "DO_NOT_UPGRADE in " + poolText(p, way, port) + " counts instead"
+		}
+		clauses = append(clauses, "the mesh config has h2UpgradePolicy UPGRADE, but "+why)
+	}
+	return clauses
+}
+
+func whyIdle(p *Pass, rule *networking.DestinationRule, upgrade upgrade, way wayTo, port *mesh.ExposedPort) string {
+	why, unused := whyUnused(p, rule, way.client, mesh.ServiceHost(port.Service), port.Service.Namespace)
+	switch {
+	case unused:
+		return why
+	case upgrade.subset != way.subset && upgrade.subset != "":
+		return fmt.Sprintf("for its subset %s only", upgrade.subset)
+	case upgrade.port != 0 && upgrade.port != uint32(port.Port.Port):
+		return fmt.Sprintf("for port %d only", upgrade.port)
+	default:
+		return poolText(p, way, port) + " counts instead"
+	}
+}
+
+// poolText names the connection pool that counts for the port.
+func poolText(p *Pass, way wayTo, port *mesh.ExposedPort) string {
+	rule := p.DestinationRuleFor(way.client, mesh.ServiceHost(port.Service), port.Service.Namespace)
+	at := p.TrafficPolicyFor(rule, port.Port.Port, way.subset).ConnectionPoolAt
+	if at.Rule == nil {
+		return "the mesh config's connectionPool"
+	}
+	return fmt.Sprintf("%s of %s", pathText(at.Steps), mesh.KeyOf(at.Rule))
+}
