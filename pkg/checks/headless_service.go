@@ -52,12 +52,19 @@ spec:
 					Message: fmt.Sprintf("Service %s is headless: callers in the mesh choose a pod when they connect to %s, and stay with it.",
 						port.Service.Name, portText(port)),
 					Evidence: evidenceOf(port),
-					Symptom:  "all calls of a client in the mesh stay on one pod; the gateway balances",
+					Symptom:  headlessSymptom(port),
 					Fix:      serviceBeside(p, port),
 				})
 			}
 		}
 	},
+}
+
+func headlessSymptom(port *mesh.ExposedPort) string {
+	if port.Routed {
+		return "all calls of a client in the mesh stay on one pod; the gateway balances"
+	}
+	return "all calls of a client in the mesh stay on one pod"
 }
 
 // hasBalancedTwin says that a Service with an address of its own selects the same pods and leads to the same port.

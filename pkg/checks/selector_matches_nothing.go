@@ -73,7 +73,21 @@ func reportSelectorMatchesNothing(p *Pass, service *core.Service, ports []*mesh.
 			Changes: setField(service, "the pods have this label", value, "spec", "selector", key),
 		}
 	}
+	if namespace := selectedElsewhere(p, service); namespace != "" {
+		finding.Evidence = append(finding.Evidence, fmt.Sprintf("pods with these labels are in namespace %s, and a Service selects in its own only", namespace))
+	}
 	p.Report(finding)
+}
+
+// selectedElsewhere is the first namespace, by name, in which the selector would match; empty if there is none.
+func selectedElsewhere(p *Pass, service *core.Service) string {
+	found := ""
+	for _, workload := range p.Workloads() {
+		if namespace := workload.Namespace(); (found == "" || namespace < found) && mesh.HasLabels(workload.Template.Labels, service.Spec.Selector) {
+			found = namespace
+		}
+	}
+	return found
 }
 
 // onlyNearMiss is the one workload with the exposed ports whose pods would be selected if one label had another value, and that

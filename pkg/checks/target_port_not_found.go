@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
@@ -59,8 +60,24 @@ func reportTargetNotFound(p *Pass, port *mesh.ExposedPort) {
 		finding.Message = fmt.Sprintf("No container of %s declares port %d, to which %s leads, although they declare others.",
 			workload.Key, port.Port.TargetPort.IntVal, portText(port))
 	}
+	if clause := otherTransport(port.Port, workload); clause != "" {
+		finding.Evidence = append(finding.Evidence, clause)
+	}
 	finding.Fix = retarget(p, port, workload)
 	p.Report(finding)
+}
+
+// otherTransport says that a container declares the target, but of another transport protocol; empty where none does.
+func otherTransport(port *core.ServicePort, w *mesh.Workload) string {
+	for _, container := range mesh.AppContainers(w.Template) {
+		for _, declared := range container.Ports {
+			if declared.Name != "" && declared.Name == port.TargetPort.StrVal || declared.ContainerPort == port.TargetPort.IntVal {
+				return fmt.Sprintf("container %s declares port %d with protocol %s, which is another than %s",
+					container.Name, declared.ContainerPort, declared.Protocol, port.Protocol)
+			}
+		}
+	}
+	return ""
 }
 
 // retarget leads the Service port to the one port of the workload that serves gRPC.
