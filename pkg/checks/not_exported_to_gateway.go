@@ -128,7 +128,7 @@ func reportHiddenDelegates(p *Pass, root *networking.VirtualService) {
 func reportHiddenDestinations(p *Pass, vs *networking.VirtualService, gateway *mesh.GatewayWorkload, subsets *subsetIndex) {
 	for _, rule := range p.HTTPRules(vs) {
 		of := p.ruleRelevance(rule)
-		if !p.speaks(of) {
+		if !p.speaks(of) || !p.ServedBy(rule, gateway) {
 			continue
 		}
 		for _, destination := range p.Destinations(rule.Spec, rule.Holder.Namespace) {

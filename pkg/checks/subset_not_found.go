@@ -74,7 +74,7 @@ func reportSubset(p *Pass, rule *mesh.HTTPRule, destination mesh.Destination, of
 // DestinationRule anywhere will do. A subset that only an exportTo hides counts as found: GX513 speaks of it.
 func subsetUnseenBy(p *Pass, rule *mesh.HTTPRule, destination mesh.Destination, defining []*networking.DestinationRule) (where string, found bool) {
 	namespace := serviceNamespaceOf(p, destination)
-	gateways := p.gatewaysServing(rule.Root)
+	gateways := p.gatewaysServingRule(rule)
 	for _, gateway := range gateways {
 		_, known := p.DestinationRuleFor(gateway.Client(), destination.Host, namespace).Subset(destination.Spec.Subset)
 		if !known && len(hiddenFrom(p, gateway.Namespace, namespace, defining)) == 0 {

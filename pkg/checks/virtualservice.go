@@ -45,6 +45,11 @@ func (p *Pass) gatewaysServing(vs *networking.VirtualService) []*mesh.GatewayWor
 	return workloads
 }
 
+// gatewaysServingRule are those of its VirtualService that the rule is for at all.
+func (p *Pass) gatewaysServingRule(rule *mesh.HTTPRule) []*mesh.GatewayWorkload {
+	return slices.DeleteFunc(p.gatewaysServing(rule.Root), func(gateway *mesh.GatewayWorkload) bool { return !p.ServedBy(rule, gateway) })
+}
+
 // subsetIndex finds the DestinationRules that define a subset of a host.
 type subsetIndex struct {
 	byHost    map[string][]*networking.DestinationRule

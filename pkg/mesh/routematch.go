@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strings"
 
@@ -131,19 +132,53 @@ func (m routeMatch) takenPrefix() (prefix string, ok bool) {
 	case pathPrefix:
 		return m.path, true
 	case pathRegex:
-		whole := strings.TrimSuffix(strings.TrimPrefix(m.path, "^"), "$")
-		beginning, open := strings.CutSuffix(whole, ".*")
-		if !open {
-			beginning, open = strings.CutSuffix(whole, ".+")
-			open = open && (strings.HasSuffix(beginning, "/") || strings.HasSuffix(beginning, "."))
-		}
-		// An unescaped dot takes any character, so also the dot.
-		literal := strings.ReplaceAll(beginning, `\.`, ".")
-		if open && regexp.QuoteMeta(literal) == strings.ReplaceAll(literal, ".", `\.`) {
-			return literal, true
-		}
+		return openBeginning(m.path)
 	}
 	return "", false
+}
+
+// openBeginning is the literal text of a regular expression that has nothing else but an open end.
+func openBeginning(expression string) (literal string, ok bool) {
+	parsed, err := syntax.Parse(strings.TrimSuffix(strings.TrimPrefix(expression, "^"), "$"), syntax.Perl)
+	if err != nil {
+		return "", false
+	}
+	parts := []*syntax.Regexp{parsed}
+	if parsed.Op == syntax.OpConcat {
+		parts = parsed.Sub
+	}
+	var beginning strings.Builder
+	end := withoutGroup(parts[len(parts)-1])
+	for _, part := range parts[:len(parts)-1] {
+		switch {
+		case part.Op == syntax.OpLiteral && part.Flags&syntax.FoldCase == 0:
+			beginning.WriteString(string(part.Rune))
+		case isAnyCharacter(part):
+			beginning.WriteByte('.') // it takes any character, so also the dot
+		default:
+			return "", false
+		}
+	}
+	literal = beginning.String()
+	switch {
+	case len(end.Sub) != 1 || !isAnyCharacter(end.Sub[0]):
+		return "", false
+	case end.Op == syntax.OpPlus:
+		return literal, strings.HasSuffix(literal, "/") || strings.HasSuffix(literal, ".")
+	default:
+		return literal, end.Op == syntax.OpStar
+	}
+}
+
+func withoutGroup(expression *syntax.Regexp) *syntax.Regexp {
+	for expression.Op == syntax.OpCapture {
+		expression = expression.Sub[0]
+	}
+	return expression
+}
+
+func isAnyCharacter(expression *syntax.Regexp) bool {
+	return expression.Op == syntax.OpAnyChar || expression.Op == syntax.OpAnyCharNotNL
 }
 
 // literalBeginning is what all paths that the match takes begin with.

@@ -23,7 +23,11 @@ type UnreachableRule struct {
 func (s *Snapshot) UnreachableRules(vs *networking.VirtualService) []UnreachableRule {
 	rules := s.HTTPRules(vs)
 	reached, by := map[*HTTPRule]bool{}, map[*HTTPRule]*HTTPRule{}
-	for _, from := range s.arrivals(vs, slices.ContainsFunc(rules, asksForPort)) {
+	arrivals := s.arrivals(vs, slices.ContainsFunc(rules, asksForPort))
+	if slices.ContainsFunc(rules, asksForCaller) {
+		arrivals = s.byClient(arrivals)
+	}
+	for _, from := range arrivals {
 		from.reach(rules, reached, by)
 	}
 	var unreachable []UnreachableRule
@@ -41,10 +45,37 @@ type arrival struct {
 	gateway string
 	// number is that of the Gateway's server, 0 where any number may be.
 	number uint32
+	// client is the Gateway's proxies, nil where they may be any.
+	client *Client
 }
 
 func asksForPort(rule *HTTPRule) bool {
 	return slices.ContainsFunc(rule.Spec.Match, func(match *networkingapi.HTTPMatchRequest) bool { return match.GetPort() != 0 })
+}
+
+func asksForCaller(rule *HTTPRule) bool {
+	return slices.ContainsFunc(rule.Spec.Match, func(match *networkingapi.HTTPMatchRequest) bool {
+		return match.GetSourceNamespace() != "" || len(match.GetSourceLabels()) > 0
+	})
+}
+
+// byClient tells the proxies apart that serve a Gateway: to them, a match of callers like their own pods is one of all calls.
+func (s *Snapshot) byClient(arrivals []arrival) []arrival {
+	var apart []arrival
+	for _, from := range arrivals {
+		var workloads []*GatewayWorkload
+		if gateway := s.GatewayByName(from.gateway, ""); gateway != nil {
+			workloads = s.GatewayWorkloadsSelected(gateway)
+		}
+		if len(workloads) == 0 {
+			apart = append(apart, from)
+		}
+		for _, workload := range workloads {
+			client := workload.Client()
+			apart = append(apart, arrival{from.gateway, from.number, &client})
+		}
+	}
+	return apart
 }
 
 // arrivals are the Gateways and the sidecars; where ports count, the HTTP servers that take the VirtualService's hosts.
@@ -55,7 +86,7 @@ func (s *Snapshot) arrivals(vs *networking.VirtualService, byPort bool) []arriva
 		if gateway := s.GatewayByName(name, vs.Namespace); byPort && name != MeshGateway && gateway != nil {
 			for _, server := range gateway.Spec.Servers {
 				if ServerIsHTTP(server) && serverTakesSome(gateway, server, vs) {
-					arrivals = append(arrivals, arrival{name, server.GetPort().GetNumber()})
+					arrivals = append(arrivals, arrival{gateway: name, number: server.GetPort().GetNumber()})
 					found = true
 				}
 			}
@@ -110,10 +141,12 @@ func (a arrival) audience(match *networkingapi.HTTPMatchRequest, namespace strin
 			conditions = append(conditions, fmt.Sprintf("for port %d", port))
 		}
 	}
-	if names := match.GetGateways(); len(names) > 0 {
-		return conditions, slices.ContainsFunc(names, func(name string) bool {
-			return ResolveGatewayName(name, namespace) == a.gateway
-		})
+	if a.client != nil || len(match.GetGateways()) > 0 {
+		var client Client
+		if a.client != nil {
+			client = *a.client
+		}
+		return conditions, servesClient(match, namespace, a.gateway, client)
 	}
 	if from := match.GetSourceNamespace(); from != "" {
 		conditions = append(conditions, "from namespace "+from)

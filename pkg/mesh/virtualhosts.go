@@ -205,8 +205,7 @@ func matchPlaces(rule *networkingapi.HTTPRoute) []int {
 }
 
 // serves says whether a match is for this gateway at all: by port, gateway names, and the proxies' labels and namespace.
-// Labels and namespace count only where the match names no gateways.
-// Source: Istio's pilot/pkg/networking/core/route/route.go (TranslateRoute, sourceMatchHTTP).
+// Source: Istio's pilot/pkg/networking/core/route/route.go (TranslateRoute).
 func (t *tableBuilder) serves(route *GatewayRoute, number uint32) bool {
 	match := route.MatchSpec()
 	if match == nil {
@@ -215,16 +214,37 @@ func (t *tableBuilder) serves(route *GatewayRoute, number uint32) bool {
 	if match.Port != 0 && match.Port != number {
 		return false
 	}
-	if len(match.Gateways) > 0 {
-		bound := route.Server.Gateway.Namespace + "/" + route.Server.Gateway.Name
-		return slices.ContainsFunc(match.Gateways, func(name string) bool {
-			return ResolveGatewayName(name, route.Holder.Namespace) == bound
-		})
+	return servesClient(match, route.Holder.Namespace, route.Server.Gateway.Namespace+"/"+route.Server.Gateway.Name, t.gateway)
+}
+
+// servesClient says whether proxies get a match in an object of that namespace: by the gateway that they serve (a resolved name),
+// or where the match names none, by their namespace and labels.
+// Source: Istio's pilot/pkg/networking/core/route/route.go (sourceMatchHTTP).
+func servesClient(match *networkingapi.HTTPMatchRequest, namespace, gateway string, client Client) bool {
+	if names := match.GetGateways(); len(names) > 0 {
+		return slices.ContainsFunc(names, func(name string) bool { return ResolveGatewayName(name, namespace) == gateway })
 	}
-	if match.SourceNamespace != "" && match.SourceNamespace != t.gateway.Namespace {
+	if from := match.GetSourceNamespace(); from != "" && from != client.Namespace {
 		return false
 	}
-	return isSubset(match.SourceLabels, t.gateway.Labels)
+	return isSubset(match.GetSourceLabels(), client.Labels)
+}
+
+// ServedBy says that a gateway gets one of the rule's matches, whatever their ports: it is for one of the Gateways that the gateway
+// serves, and for callers like its pods.
+func (s *Snapshot) ServedBy(rule *HTTPRule, workload *GatewayWorkload) bool {
+	gateways, _ := s.GatewaysOf(rule.Root)
+	for _, gateway := range gateways {
+		if !slices.Contains(s.GatewayWorkloadsSelected(gateway), workload) {
+			continue
+		}
+		for _, place := range matchPlaces(rule.Spec) {
+			if place < 0 || servesClient(rule.Spec.Match[place], rule.Holder.Namespace, gateway.Namespace+"/"+gateway.Name, workload.Client()) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // sortRoutes puts a host's catch-alls last, and after them what istiod does not send, and says which routes are not reached.
