@@ -61,7 +61,8 @@ func destinationFinding(p *Pass, rule *mesh.HTTPRule, destination mesh.Destinati
 	case written == destination.Host:
 		finding.Evidence = append(finding.Evidence, fmt.Sprintf("%s has a dot, so it is taken as a full name", written))
 	}
-	if entry := wildcardEntry(p, destination.Host); entry != "" {
+	entry := wildcardEntry(p, destination.Host)
+	if entry != "" {
 		finding.Evidence = append(finding.Evidence, entry)
 	}
 	candidates := meantServices(p, written)
@@ -69,6 +70,9 @@ func destinationFinding(p *Pass, rule *mesh.HTTPRule, destination mesh.Destinati
 		finding.Evidence = append(finding.Evidence, "there is "+mesh.KeyOf(service).String())
 	}
 	finding.Fix = destinationFix(rule, destination, candidates)
+	if entry != "" && len(candidates) == 0 {
+		finding.Fix.Text = fmt.Sprintf("Make a ServiceEntry with host %s itself and a port of protocol GRPC.", destination.Host)
+	}
 	return finding
 }
 

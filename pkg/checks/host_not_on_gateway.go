@@ -44,7 +44,7 @@ var hostNotOnGateway = &Check{
 				if takesHost(gateways, vs, host) || isForMeshOnly(p, vs, host) {
 					continue
 				}
-				p.Report(Finding{
+				finding := Finding{
 					Level:    p.levelFor(of, Error),
 					Object:   vs,
 					Path:     fmt.Sprintf(".spec.hosts[%d]", i),
@@ -52,7 +52,17 @@ var hostNotOnGateway = &Check{
 					Evidence: hostsEvidence(gateways, vs, host),
 					Symptom:  symptomNoRoute,
 					Fix:      Fix{Text: "Add the host to a server of the Gateway, or correct the host of the VirtualService."},
-				})
+				}
+				full := mesh.ResolveHost(host, vs.Namespace)
+				if service := p.ServiceByHost(full); service != nil {
+					finding.Evidence = append(finding.Evidence, fmt.Sprintf("it is the name of %s, and only with mesh among its gateways is the VirtualService for callers in the mesh",
+						mesh.KeyOf(service)))
+					finding.Symptom = "none for callers outside who use other hosts; callers in the mesh are not routed by the VirtualService"
+					finding.Fix.Text = "Add mesh to the gateways of the VirtualService if it is meant for callers in the mesh, else take the host out of it."
+				} else if mesh.BoundToMesh(vs) {
+					finding.Evidence = append(finding.Evidence, fmt.Sprintf("no Service and no ServiceEntry has the name %s, so that callers in the mesh do not find it either", full))
+				}
+				p.Report(finding)
 			}
 		}
 	},

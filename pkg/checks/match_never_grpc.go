@@ -258,7 +258,7 @@ func neverMet(match *networkingapi.HTTPMatchRequest, namespace string, listening
 	uri, on := match.GetUri(), listening.forMatch(match, namespace)
 	switch {
 	case !canBe(match.GetMethod(), "POST") && (!web || !canBe(match.GetMethod(), "OPTIONS")):
-		return "method", "gRPC calls are POST"
+		return "method", "gRPC calls are POST, not " + matchText(match.GetMethod())
 	case len(match.GetQueryParams()) > 0:
 		return "queryParams", "the path of a gRPC call has no query"
 	case on.isKnown() && !slices.ContainsFunc(on.schemes(), func(scheme string) bool { return canBe(match.GetScheme(), scheme) }):
@@ -274,6 +274,15 @@ func neverMet(match *networkingapi.HTTPMatchRequest, namespace string, listening
 	default:
 		return "", ""
 	}
+}
+
+// matchText is what a match asks for, with what may hide the difference.
+func matchText(value *networkingapi.StringMatch) string {
+	text := value.GetExact() + value.GetPrefix() + value.GetRegex()
+	if strings.EqualFold(text, "POST") {
+		return text + ": upper and lower case differ"
+	}
+	return text
 }
 
 func isExact(value *networkingapi.StringMatch) bool {

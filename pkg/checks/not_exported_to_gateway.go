@@ -78,19 +78,38 @@ func exportEvidence(stated []string, byDefault string) []string {
 	return []string{"its exportTo is " + strings.Join(stated, ", ")}
 }
 
-func exportFix(namespace string) Fix {
-	return Fix{Text: fmt.Sprintf("Add namespace %s to exportTo.", namespace)}
+// exportFix exports the object to a namespace. "~" hides it whatever stands beside it, and a list replaces the mesh's default.
+// Source: Istio's pilot/pkg/model/push_context.go (initVirtualServices, initServiceRegistry).
+func exportFix(stated []string, namespace string) Fix {
+	switch {
+	case len(stated) == 0:
+		return Fix{Text: fmt.Sprintf("Set exportTo to %q and %q.", ".", namespace)}
+	case slices.Equal(stated, []string{"~"}):
+		return Fix{Text: fmt.Sprintf("Put %s in the place of ~ in exportTo.", namespace)}
+	case slices.Contains(stated, "~"):
+		return Fix{Text: fmt.Sprintf("Take ~ out of exportTo, which hides it whatever else is named, and let namespace %s be in it.", namespace)}
+	default:
+		return Fix{Text: fmt.Sprintf("Add namespace %s to exportTo.", namespace)}
+	}
+}
+
+// exportPath is the path of the list, or where the mesh's default counts of what would hold it.
+func exportPath(stated []string) string {
+	if len(stated) == 0 {
+		return ".spec"
+	}
+	return ".spec.exportTo"
 }
 
 func reportHiddenVirtualService(p *Pass, vs *networking.VirtualService, gateway *mesh.GatewayWorkload, of relevance) {
 	p.Report(Finding{
 		Level:    p.levelFor(of, Error),
 		Object:   vs,
-		Path:     ".spec.exportTo",
+		Path:     exportPath(vs.Spec.ExportTo),
 		Message:  hiddenMessage(vs, gateway.Namespace),
 		Evidence: exportEvidence(vs.Spec.ExportTo, "defaultVirtualServiceExportTo"),
 		Symptom:  symptomNoRoute,
-		Fix:      exportFix(gateway.Namespace),
+		Fix:      exportFix(vs.Spec.ExportTo, gateway.Namespace),
 	})
 }
 
@@ -115,12 +134,12 @@ func reportHiddenDelegates(p *Pass, root *networking.VirtualService) {
 		p.Report(Finding{
 			Level:  p.levelFor(of, Error),
 			Object: delegate,
-			Path:   ".spec.exportTo",
-			Message: fmt.Sprintf("%s is not exported to namespace %s, whose %s delegates to it.",
+			Path:   exportPath(delegate.Spec.ExportTo),
+			Message: fmt.Sprintf("%s is not exported to namespace %s, where %s delegates to it.",
 				mesh.KeyOf(delegate), root.Namespace, ruleText(root, i)),
 			Evidence: exportEvidence(delegate.Spec.ExportTo, "defaultVirtualServiceExportTo"),
 			Symptom:  symptomNoRoute,
-			Fix:      exportFix(root.Namespace),
+			Fix:      exportFix(delegate.Spec.ExportTo, root.Namespace),
 		})
 	}
 }
@@ -146,16 +165,24 @@ func reportHiddenDestinations(p *Pass, vs *networking.VirtualService, gateway *m
 func reportHiddenService(p *Pass, service *core.Service, gateway *mesh.GatewayWorkload, of relevance, rule *mesh.HTTPRule) {
 	var stated []string
 	if annotation := service.Annotations["networking.istio.io/exportTo"]; annotation != "" {
-		stated = []string{annotation}
+		stated = strings.Split(annotation, ",")
+		for i := range stated {
+			stated[i] = strings.TrimSpace(stated[i])
+		}
+	}
+	path, fix := ".metadata.annotations['networking.istio.io/exportTo']", exportFix(stated, gateway.Namespace)
+	if len(stated) == 0 {
+		path = ".metadata"
+		fix.Text = fmt.Sprintf("Set the annotation networking.istio.io/exportTo to %q.", ".,"+gateway.Namespace)
 	}
 	p.Report(Finding{
 		Level:    p.levelFor(of, Error),
 		Object:   service,
-		Path:     ".metadata.annotations['networking.istio.io/exportTo']",
+		Path:     path,
 		Message:  hiddenMessage(service, gateway.Namespace),
 		Evidence: append(exportEvidence(stated, "defaultServiceExportTo"), ruleText(rule.Holder, rule.Index)+" leads to it"),
 		Symptom:  symptomNoCluster,
-		Fix:      exportFix(gateway.Namespace),
+		Fix:      fix,
 	})
 }
 
@@ -170,11 +197,11 @@ func reportHiddenSubset(
 		p.Report(Finding{
 			Level:    p.levelFor(of, Error),
 			Object:   hidden,
-			Path:     ".spec.exportTo",
+			Path:     exportPath(hidden.Spec.ExportTo),
 			Message:  hiddenMessage(hidden, gateway.Namespace),
 			Evidence: append(exportEvidence(hidden.Spec.ExportTo, "defaultDestinationRuleExportTo"), fmt.Sprintf("%s leads to its subset %s", ruleText(rule.Holder, rule.Index), subset)),
 			Symptom:  symptomNoCluster,
-			Fix:      exportFix(gateway.Namespace),
+			Fix:      exportFix(hidden.Spec.ExportTo, gateway.Namespace),
 		})
 	}
 }

@@ -70,18 +70,23 @@ func OnPathOf(snapshot *mesh.Snapshot, workload mesh.Key) func(mesh.Object) bool
 	return func(object mesh.Object) bool { return len(paths.Of(object)) > 0 }
 }
 
-// virtualServicesByDestination are the VirtualServices by the hosts that their rules name, whether or not a gateway serves them.
+// virtualServicesByDestination are the VirtualServices by the hosts that their rules name, of whatever kind, whether or not a
+// gateway serves them.
 func virtualServicesByDestination(snapshot *mesh.Snapshot) map[string][]*networking.VirtualService {
 	leadingTo := map[string][]*networking.VirtualService{}
 	for _, virtualService := range snapshot.VirtualServices().All() {
-		named := map[string]bool{}
+		destinations := streamDestinations(virtualService)
 		for _, rule := range virtualService.Spec.GetHttp() {
 			for _, route := range rule.GetRoute() {
-				host := mesh.ResolveHost(route.GetDestination().GetHost(), virtualService.Namespace)
-				if !named[host] {
-					named[host] = true
-					leadingTo[host] = append(leadingTo[host], virtualService)
-				}
+				destinations = append(destinations, route.GetDestination())
+			}
+		}
+		named := map[string]bool{}
+		for _, destination := range destinations {
+			host := mesh.ResolveHost(destination.GetHost(), virtualService.Namespace)
+			if !named[host] {
+				named[host] = true
+				leadingTo[host] = append(leadingTo[host], virtualService)
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package checks
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -82,4 +83,20 @@ func TestPathsTo(t *testing.T) {
 	}
 	assert.True(t, OnPathOf(snapshot, clock)(snapshot.Find(clock)))
 	assert.False(t, OnPathOf(snapshot, clock)(snapshot.Find(greeter)))
+}
+
+// TestPathsOfConnections: tcp and tls routes lead to a workload as http routes do.
+func TestPathsOfConnections(t *testing.T) {
+	greeter := mesh.Key{Kind: mesh.KindDeployment, Namespace: "demo", Name: "greeter"}
+	for _, kind := range []string{"tcp", "tls"} {
+		text := strings.ReplaceAll(twoPaths+pathTo("greeter"), "http: [", kind+": [")
+		snapshot := mesh.New(append(baseObjects(t, "default"), decodeYAML(t, "paths", []byte(text))...), mesh.Options{Now: corpusNow})
+		onPath := OnPathOf(snapshot, greeter)
+		for _, key := range []mesh.Key{
+			{Kind: mesh.KindVirtualService, Namespace: "demo", Name: "greeter"},
+			{Kind: mesh.KindGateway, Namespace: "demo", Name: "edge"},
+		} {
+			assert.True(t, onPath(snapshot.Find(key)), "%s of %s", key, kind)
+		}
+	}
 }

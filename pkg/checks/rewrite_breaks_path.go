@@ -44,12 +44,17 @@ var rewriteBreaksPath = &Check{
 			if rule.Spec.Rewrite.Authority != "" {
 				remove = append(remove, field)
 			}
+			evidence := behindEvidence(ports)
+			if vs != rule.Holder {
+				evidence = append(evidence, fmt.Sprintf("%s, which it delegates to, has no rewrite of its own and takes this one",
+					ruleText(rule.Holder, rule.Index)))
+			}
 			p.Report(Finding{
 				Level:    p.levelFor(p.ruleRelevance(rule), Error),
 				Object:   vs,
 				Path:     httpField(index, "rewrite."+field),
 				Message:  fmt.Sprintf("%s changes the path of gRPC calls to %s.", ruleText(vs, index), behindText(ports)),
-				Evidence: behindEvidence(ports),
+				Evidence: evidence,
 				Symptom:  symptomNoPath,
 				Fix: Fix{
 					Text:    "Delete the rewrite of the path.",

@@ -121,13 +121,22 @@ func isWithoutMode(server *networkingapi.Server) bool {
 	return server.GetTls().GetMode() == networkingapi.ServerTLSSettings_PASSTHROUGH && server.GetTls() != nil && hasCertificate(server.GetTls())
 }
 
+// kindFix leads to http routes on an HTTP server; one of the two may be there already.
 func kindFix(kinds []string, servers []boundServer) string {
 	for _, bound := range servers {
 		if isWithoutMode(bound.Server) && slices.Contains(kinds, "http") && mesh.ParseProtocol(bound.Server.GetPort().GetProtocol()) == mesh.ProtocolHTTPS {
 			return fmt.Sprintf("Set mode: SIMPLE in the tls of server %d of %s: it then ends TLS with its certificate.", bound.Index+1, mesh.KeyOf(bound.Gateway))
 		}
 	}
-	return "Give the server protocol GRPC (or HTTPS with TLS ended at the gateway) and the VirtualService http routes: only then are calls balanced one by one."
+	why := ": only then are calls balanced one by one."
+	switch {
+	case !slices.ContainsFunc(servers, func(bound boundServer) bool { return kindOf(bound) != "http" }):
+		return fmt.Sprintf("Write the %s routes of the VirtualService as http ones%s", strings.Join(kinds, " and "), why)
+	case slices.Contains(kinds, "http"):
+		return "Give the server protocol GRPC, or HTTPS with TLS ended at the gateway" + why
+	default:
+		return "Give the server protocol GRPC (or HTTPS with TLS ended at the gateway) and the VirtualService http routes" + why
+	}
 }
 
 func kindSymptom(servers []boundServer) string {

@@ -3,6 +3,7 @@ package checks
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 
@@ -41,9 +42,17 @@ type shadowTally struct {
 	// lost are the routes that another VirtualService keeps calls from, of total.
 	lost  []*mesh.GatewayRoute
 	total int
+	// reached are the matches of rules that some calls come to, on another host or listener.
+	reached map[ruleMatch]bool
 	// of is the greatest relevance of the lost routes; speaks says that lint has to do with one of them.
 	of     relevance
 	speaks bool
+}
+
+// ruleMatch is one match of one rule, which may be the route of several hosts and listeners.
+type ruleMatch struct {
+	rule  *mesh.HTTPRule
+	match int
 }
 
 // tallyShadows counts the routes of each VirtualService. Not counted are hosts that redirect to https, where nothing is routed,
@@ -61,7 +70,7 @@ func tallyShadows(p *Pass) []*shadowTally {
 			}
 			tally := tallies[route.VirtualService]
 			if tally == nil {
-				tally = &shadowTally{vs: route.VirtualService}
+				tally = &shadowTally{vs: route.VirtualService, reached: map[ruleMatch]bool{}}
 				tallies[route.VirtualService] = tally
 				ordered = append(ordered, tally)
 			}
@@ -74,6 +83,7 @@ func tallyShadows(p *Pass) []*shadowTally {
 func (t *shadowTally) count(p *Pass, route *mesh.GatewayRoute) {
 	t.total++
 	if route.Shadowed == nil || leadsToTheSame(p, route, route.Shadowed) {
+		t.reached[ruleMatch{route.HTTPRule(), route.Match}] = true
 		return
 	}
 	t.lost = append(t.lost, route)
@@ -102,8 +112,8 @@ func (t *shadowTally) finding(p *Pass) Finding {
 		Level:  Warning,
 		Object: t.vs,
 		Path:   httpField(first.HTTPRule().RootIndex, ""),
-		Message: fmt.Sprintf("%s keeps calls from %s: %d of its %d routes are not reached.",
-			mesh.KeyOf(first.Shadowed.VirtualService), mesh.KeyOf(t.vs), len(t.lost), t.total),
+		Message: fmt.Sprintf("%s keeps calls from %s: %s.",
+			mesh.KeyOf(first.Shadowed.VirtualService), mesh.KeyOf(t.vs), t.lostText()),
 		Symptom: "UNIMPLEMENTED: the calls reach the other server, which does not know the method",
 		Fix: Fix{Text: "Give the VirtualServices different hosts, or a match for the gRPC service of each (uri prefix /package.Service/), or " +
 			"put the rules into one VirtualService in the order that you want."},
@@ -118,16 +128,38 @@ func (t *shadowTally) finding(p *Pass) Finding {
 			route.Host, route.Server.ListenerPort, ruleText(route.Shadowed.Holder, route.Shadowed.Rule), ruleText(route.Holder, route.Rule)))
 	}
 	slices.Sort(finding.Evidence)
-	finding.Evidence = append(slices.Compact(finding.Evidence), orderEvidence(first))
+	finding.Evidence = append(slices.Compact(finding.Evidence), orderEvidence(p, first))
 	return finding
+}
+
+// lostText says how much is not reached: some of the rules, or rules that are reached elsewhere on some hosts or Gateways.
+func (t *shadowTally) lostText() string {
+	var places []string
+	for _, route := range t.lost {
+		if !t.reached[ruleMatch{route.HTTPRule(), route.Match}] {
+			verb := "are"
+			if len(t.lost) == 1 {
+				verb = "is"
+			}
+			return fmt.Sprintf("%d of its %d routes %s not reached", len(t.lost), t.total, verb)
+		}
+		place := fmt.Sprintf("host %s of %s", route.Host, mesh.KeyOf(route.Server.Gateway))
+		if !slices.Contains(places, place) {
+			places = append(places, place)
+		}
+	}
+	return "none come to it on " + strings.Join(places, " and ")
 }
 
 // orderEvidence says why the other VirtualService comes first: Gateways of one listener have an order too, and each brings its
 // VirtualServices.
-func orderEvidence(route *mesh.GatewayRoute) string {
+func orderEvidence(p *Pass, route *mesh.GatewayRoute) string {
 	var mine, other mesh.Object = route.VirtualService, route.Shadowed.VirtualService
 	if route.Server.Gateway != route.Shadowed.Server.Gateway {
 		mine, other = route.Server.Gateway, route.Shadowed.Server.Gateway
+	}
+	if vs := route.Shadowed.VirtualService; other == vs && p.IsPublic(route.VirtualService) && !p.IsPublic(vs) {
+		return fmt.Sprintf("%s is exported to some namespaces only, and comes before those that are exported to all, whatever their age", mesh.KeyOf(vs))
 	}
 	own, others := mine.GetCreationTimestamp(), other.GetCreationTimestamp()
 	switch {
@@ -136,6 +168,6 @@ func orderEvidence(route *mesh.GatewayRoute) string {
 	case others.Equal(&own):
 		return fmt.Sprintf("%s and %s are of the same age, so that their names decide", mesh.KeyOf(other), mesh.KeyOf(mine))
 	default:
-		return "routes without any condition, and those exported to everyone, come last"
+		return "routes without any condition come last"
 	}
 }

@@ -3,6 +3,7 @@ package checks
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 
@@ -64,10 +65,35 @@ func reportSubset(p *Pass, rule *mesh.HTTPRule, destination mesh.Destination, of
 		Symptom: symptomNoCluster,
 		Fix:     Fix{Text: "Define the subset in a DestinationRule for the host in the Service's namespace, or take it out of the route."},
 	}
-	for _, defined := range defining {
-		finding.Evidence = append(finding.Evidence, fmt.Sprintf("%s defines it, but the gateway does not use that one", mesh.KeyOf(defined)))
-	}
+	addSubsetHints(p, rule, destination, defining, &finding)
 	p.Report(finding)
+}
+
+// addSubsetHints says why the gateway does not use the rules that define the subset, and which ones it knows.
+func addSubsetHints(p *Pass, rule *mesh.HTTPRule, destination mesh.Destination, defining []*networking.DestinationRule, finding *Finding) {
+	gateways, namespace := p.gatewaysServingRule(rule), serviceNamespaceOf(p, destination)
+	if len(gateways) == 0 {
+		return
+	}
+	client := gateways[0].Client()
+	for _, defined := range defining {
+		if why, unused := whyUnused(p, defined, client, destination.Host, namespace); unused {
+			finding.Evidence = append(finding.Evidence, fmt.Sprintf("%s defines it, but %s", mesh.KeyOf(defined), why))
+		}
+	}
+	used := p.DestinationRuleFor(client, destination.Host, namespace)
+	if used == nil {
+		return
+	}
+	for _, subset := range used.Subsets {
+		name := subset.Spec.GetName()
+		clause := fmt.Sprintf("%s defines subset %s", mesh.KeyOf(subset.From), name)
+		if strings.EqualFold(name, destination.Spec.Subset) {
+			clause += ", and upper and lower case differ"
+			finding.Fix.Text = fmt.Sprintf("Name subset %s.", name)
+		}
+		finding.Evidence = append(finding.Evidence, clause)
+	}
 }
 
 // subsetUnseenBy looks for a gateway that serves the rule and does not know the subset. Where no gateway is known, a

@@ -53,6 +53,10 @@ func TestLoadFaults(t *testing.T) {
 			istio + "  http:\n  - timeout: soon\n",
 			`stdin:6: VirtualService a: .spec.http[0].timeout is the text "soon", which cannot be read: bad Duration: time: invalid duration "soon"`,
 		},
+		"Istio name": {
+			"apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: a}\nspec:\n  trafficPolicy: {tls: {mode: y}}\n",
+			"stdin:5: DestinationRule a: .spec.trafficPolicy.tls.mode is the boolean true; it must be one of the names that the field knows",
+		},
 		"Istio list": {istio + "  http: x\n", `stdin:5: VirtualService a: .spec.http is the text "x"; it must be a list`},
 		"item of a list": {
 			"apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Service\n  metadata: {name: a}\n- apiVersion: v1\n  kind: Service\n  metadata: {name: b}\n  spec: {ports: 1}\n",

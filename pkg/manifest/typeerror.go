@@ -130,6 +130,9 @@ func children(value any) func(yield func(step, any) bool) {
 
 // describeType says in a user's words what Go type was wanted.
 func describeType(wrongType *json.UnmarshalTypeError) string {
+	if wrongType.Type.Name() == "EnumNumber" {
+		return "one of the names that the field knows"
+	}
 	switch wrongType.Type.Kind() {
 	case reflect.String:
 		return "a text (put it in quotes)"

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"regexp"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -37,6 +39,32 @@ func DecodeAs(kind Kind, data []byte) (Object, error) {
 		return nil, fmt.Errorf("%s cannot be read: %w", kinds[kind].Kind, err)
 	}
 	return object, nil
+}
+
+// wrongType is what Go's decoder says of a value of another type than the field's.
+var wrongType = regexp.MustCompile(`(json: )?cannot unmarshal (\w+)( \S+)? into Go .* of type (\S+)$`)
+
+// inUsersWords is the message of a decoder without the names of Go's types.
+func inUsersWords(err error) string {
+	said := wrongType.FindStringSubmatch(err.Error())
+	if said == nil {
+		return err.Error()
+	}
+	found := map[string]string{"bool": "true or false", "number": "a number", "string": "a text", "array": "a list", "object": "a mapping"}[said[2]]
+	wanted := "a number"
+	switch of := said[4]; {
+	case of == "string":
+		wanted = "a text (in quotes, where it is a word like y, yes or on, or a number)"
+	case of == "bool":
+		wanted = "true or false"
+	case strings.HasSuffix(of, "EnumNumber"):
+		wanted = "one of the names that the field knows"
+	case strings.HasPrefix(of, "[]"):
+		wanted = "a list"
+	case strings.HasPrefix(of, "map["), strings.Contains(of, "."):
+		wanted = "a mapping"
+	}
+	return fmt.Sprintf("it has %s where %s is needed", found, wanted)
 }
 
 // FromUnstructured is Decode for an object that is already parsed.

@@ -61,7 +61,7 @@ func parseEnvoyPatches(filter *unstructured.Unstructured) ([]EnvoyPatch, error) 
 	}
 	spec := &networkingapi.EnvoyFilter{}
 	if err := spec.UnmarshalJSON(data); err != nil {
-		return nil, fmt.Errorf("%s cannot be read: %w", KeyOf(filter), err)
+		return nil, fmt.Errorf("%s cannot be read: %s", KeyOf(filter), inUsersWords(err))
 	}
 	var patches []EnvoyPatch
 	for i, patch := range spec.GetConfigPatches() {

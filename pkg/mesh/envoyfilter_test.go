@@ -92,6 +92,7 @@ func TestEnvoyFilterThatCannotBeRead(t *testing.T) {
 	s := snapshot(t, "apiVersion: networking.istio.io/v1alpha3\nkind: EnvoyFilter\nmetadata: {name: a, namespace: shop}\nspec: {configPatches: [{applyTo: NOTHING}]}\n")
 	_, err := s.EnvoyPatches(s.EnvoyFilters().All()[0])
 	assert.ErrorContains(t, err, "EnvoyFilter shop/a cannot be read")
+	assert.NotContains(t, err.Error(), "Go value")
 	empty := snapshot(t, "apiVersion: networking.istio.io/v1alpha3\nkind: EnvoyFilter\nmetadata: {name: a, namespace: shop}\n")
 	patches, err := empty.EnvoyPatches(empty.EnvoyFilters().All()[0])
 	assert.NoError(t, err)

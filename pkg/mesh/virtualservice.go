@@ -43,7 +43,7 @@ func (s *Snapshot) VirtualServicesForGateway(gateway *networking.Gateway, proxyN
 	for _, vs := range s.VirtualServicesBoundTo(gateway) {
 		switch {
 		case proxyNamespace != "" && !s.VirtualServiceVisibleTo(vs, proxyNamespace):
-		case slices.Contains(s.exportToOf(vs), "*"):
+		case s.IsPublic(vs):
 			public = append(public, vs)
 		case vs.Namespace == proxyNamespace:
 			private = append(private, vs)
@@ -52,4 +52,9 @@ func (s *Snapshot) VirtualServicesForGateway(gateway *networking.Gateway, proxyN
 		}
 	}
 	return slices.Concat(private, exported, public)
+}
+
+// IsPublic says that a VirtualService is exported to every namespace, and comes after those that are exported to some.
+func (s *Snapshot) IsPublic(vs *networking.VirtualService) bool {
+	return slices.Contains(s.exportToOf(vs), "*")
 }
