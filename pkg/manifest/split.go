@@ -56,6 +56,7 @@ func (f *file) split() {
 		return
 	}
 	firstLine, line := 1, 0
+	marked := false // the document has had its "---"
 	for position := start; position < len(f.text); {
 		line++
 		next := len(f.text)
@@ -65,10 +66,14 @@ func (f *file) split() {
 		switch current := f.text[position:next]; {
 		case isMarker(current, "..."):
 			f.addDocument(start, position, firstLine)
-			start, firstLine = next, line+1
-		case isMarker(current, "---") && !isPreamble(f.text[start:position]):
-			f.addDocument(start, position, firstLine)
-			start, firstLine = position, line
+			start, firstLine, marked = next, line+1, false
+		case isMarker(current, "---"):
+			// Comments and directives before the first "---" belong to the document that it begins.
+			if marked || !isEmpty(f.text[start:position]) {
+				f.addDocument(start, position, firstLine)
+				start, firstLine = position, line
+			}
+			marked = true
 		}
 		position = next
 	}
@@ -94,9 +99,6 @@ func isMarker(line []byte, marker string) bool {
 	rest, marked := bytes.CutPrefix(line, []byte(marker))
 	return marked && (len(rest) == 0 || bytes.IndexByte([]byte(" \t\r\n"), rest[0]) >= 0)
 }
-
-// isPreamble says that a text is what may stand before the "---" of the document that it belongs to.
-func isPreamble(text []byte) bool { return isEmpty(text) && !isMarker(text, "---") }
 
 // isEmpty says that a text has no content: blank lines, comments, a marker, and directives such as "%YAML 1.2".
 func isEmpty(text []byte) bool {
