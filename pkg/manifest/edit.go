@@ -61,31 +61,48 @@ type creation struct {
 
 func (m *Manifests) edit(changes []plan.Change) (*editing, error) {
 	e := &editing{manifests: m, texts: map[*document][]byte{}}
+	var documents []*document
+	updates := map[*document][]plan.Change{}
 	for _, change := range changes {
 		switch change.Action {
 		case plan.Restart:
 		case plan.Create:
 			e.created = append(e.created, creation{change.Object, m.fileFor(change.Object)})
 		default:
-			e.faults = append(e.faults, e.update(change))
+			found, there := m.places[keyOf(change.Object)]
+			if !there {
+				e.faults = append(e.faults, fmt.Errorf("%s is not in the files; change it where it is kept", plan.Name(change.Object)))
+				continue
+			}
+			if updates[found.document] == nil {
+				documents = append(documents, found.document)
+			}
+			updates[found.document] = append(updates[found.document], change)
 		}
+	}
+	for _, d := range documents {
+		e.updateDocument(d, updates[d])
 	}
 	return e, errors.Join(e.faults...)
 }
 
-// update makes an Update or Delete in the document that has the object.
-func (e *editing) update(change plan.Change) error {
-	found, there := e.manifests.places[keyOf(change.Object)]
-	if !there {
-		return fmt.Errorf("%s is not in the files; change it where it is kept", plan.Name(change.Object))
+// updateDocument makes Updates and Deletes of objects of one document: all at once, for a list may be long, and only where that
+// fails one by one, to say which of them it is that cannot be made.
+func (e *editing) updateDocument(d *document, changes []plan.Change) {
+	after, err := e.manifests.changed(d.text(), changes)
+	if err == nil {
+		e.texts[d] = after
+		return
 	}
-	text := e.text(found.document)
-	after, err := changed(found, text, change)
-	if err != nil {
-		return found.document.editError(found, change, err)
+	known := len(e.faults)
+	for _, change := range changes {
+		if _, err := e.manifests.changed(d.text(), []plan.Change{change}); err != nil {
+			e.faults = append(e.faults, d.editError(e.manifests.places[keyOf(change.Object)], change, err))
+		}
 	}
-	e.texts[found.document] = after
-	return nil
+	if len(e.faults) == known { // each alone can be made
+		e.faults = append(e.faults, d.editError(e.manifests.places[keyOf(changes[0].Object)], changes[0], err))
+	}
 }
 
 func (e *editing) text(d *document) []byte {
@@ -95,11 +112,27 @@ func (e *editing) text(d *document) []byte {
 	return d.text()
 }
 
-// changed is the document's text after a change of the object in it.
-func changed(found object, text []byte, change plan.Change) ([]byte, error) {
-	if change.Action == plan.Delete && found.item == wholeDocument {
-		return []byte{}, nil
+// changed is a document's text after changes of the objects in it. An item that is deleted moves the others, which is done by
+// itself.
+func (m *Manifests) changed(text []byte, changes []plan.Change) ([]byte, error) {
+	for len(changes) > 0 {
+		together := slices.IndexFunc(changes, func(change plan.Change) bool { return change.Action == plan.Delete })
+		switch {
+		case together < 0:
+			together = len(changes)
+		case together == 0:
+			together = 1
+		}
+		var err error
+		if text, err = m.changedTogether(text, changes[:together]); err != nil {
+			return nil, err
+		}
+		changes = changes[together:]
 	}
+	return text, nil
+}
+
+func (m *Manifests) changedTogether(text []byte, changes []plan.Change) ([]byte, error) {
 	root, err := parseText(text)
 	if err != nil {
 		return nil, err
@@ -109,26 +142,37 @@ func changed(found object, text []byte, change plan.Change) ([]byte, error) {
 		return nil, err
 	}
 	whole, _ := content.(map[string]any)
-	if found.item == wholeDocument {
-		after, err := afterChange(whole, change)
+	for _, change := range changes {
+		found := m.places[keyOf(change.Object)]
+		switch {
+		case found.item == wholeDocument && change.Action == plan.Delete:
+			return []byte{}, nil
+		case found.item == wholeDocument:
+			whole, err = afterChange(whole, change)
+		default:
+			whole["items"], err = found.changedItems(whole["items"], change)
+		}
 		if err != nil {
 			return nil, err
 		}
-		return rewrite(text, after)
-	}
-	items, _ := whole["items"].([]any)
-	own, index := itemOf(items, change.Object)
-	if own == nil {
-		return nil, fmt.Errorf("it is no longer in the list")
-	}
-	if change.Action == plan.Delete {
-		whole["items"] = slices.Delete(items, index, index+1)
-		return rewrite(text, whole)
-	}
-	if items[index], err = afterChange(own, change); err != nil {
-		return nil, err
 	}
 	return rewrite(text, whole)
+}
+
+// changedItems are the items of the object's list after a change of it.
+func (o object) changedItems(list any, change plan.Change) (any, error) {
+	items, _ := list.([]any)
+	index := o.indexIn(items)
+	if index < 0 {
+		return nil, errors.New("it is no longer in the list")
+	}
+	if change.Action == plan.Delete {
+		return slices.Delete(items, index, index+1), nil
+	}
+	fields, _ := items[index].(map[string]any)
+	after, err := afterChange(fields, change)
+	items[index] = after
+	return items, err
 }
 
 func afterChange(fields map[string]any, change plan.Change) (map[string]any, error) {
@@ -139,18 +183,35 @@ func afterChange(fields map[string]any, change plan.Change) (map[string]any, err
 	return after.Object, nil
 }
 
-// itemOf finds an object among the items of a list: its place changes when items before it are removed. The last of several
-// with one name is the one that counts.
-func itemOf(items []any, wanted *unstructured.Unstructured) (fields map[string]any, index int) {
-	for index, item := range slices.Backward(items) {
-		fields, _ := item.(map[string]any)
-		u := &unstructured.Unstructured{Object: fields}
-		sameNamespace := u.GetNamespace() == wanted.GetNamespace() || u.GetNamespace() == ""
-		if u.GetName() == wanted.GetName() && sameNamespace && (u.GetKind() == wanted.GetKind() || u.GetKind() == "") {
-			return fields, index
+// indexIn finds the object among the items of its list: its place is another one when items before it have been removed. It is
+// negative where the object itself has been.
+func (o object) indexIn(items []any) int {
+	if o.item < len(items) && o.isItem(items[o.item]) {
+		return o.item
+	}
+	for index, item := range slices.Backward(items) { // the last of several with one name is the one that counts
+		if o.isItem(item) {
+			return index
 		}
 	}
-	return nil, -1
+	return -1
+}
+
+// isItem says that an item is the object, as identify has named it.
+func (o object) isItem(item any) bool {
+	fields, _ := item.(map[string]any)
+	u := &unstructured.Unstructured{Object: fields}
+	name, namespace := u.GetName(), u.GetNamespace()
+	if name == "" {
+		name = u.GetGenerateName()
+	}
+	if o.namespaceGiven && namespace == "" {
+		namespace = o.key.Namespace
+	}
+	if kind, read := mesh.KindOf(u.GroupVersionKind().GroupKind()); u.GetKind() != "" && (!read || kind != o.key.Kind) {
+		return false
+	}
+	return name == o.key.Name && (namespace == o.key.Namespace || o.key.Kind.Info().ClusterScoped)
 }
 
 func (d *document) editError(found object, change plan.Change, err error) error {

@@ -2,10 +2,12 @@ package manifest
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aymanbagabas/go-udiff"
 	"github.com/stretchr/testify/assert"
@@ -169,6 +171,93 @@ func TestRewriteAnyToAny(t *testing.T) {
 			assert.True(t, same(want, have))
 		}
 	}
+}
+
+// TestEditOfAList changes many items of one list at once, among them such that have a name in common.
+func TestEditOfAList(t *testing.T) {
+	const list = `apiVersion: v1
+kind: List
+items:
+- apiVersion: networking.istio.io/v1
+  kind: Gateway
+  metadata: {name: a, namespace: shop} # Istio's
+- apiVersion: gateway.networking.k8s.io/v1
+  kind: Gateway
+  metadata: {name: a, namespace: shop}
+- apiVersion: v1
+  kind: Service
+  metadata:
+    name: a
+    namespace: shop
+
+# of the namespace that is given
+- apiVersion: v1
+  kind: Service
+  metadata:
+    name: a
+- {apiVersion: batch/v1, kind: Job}
+- {apiVersion: v1, kind: Pod, metadata: {generateName: a}}
+- apiVersion: v1
+  kind: Service
+  metadata:
+    name: b
+    namespace: shop`
+	path := filepath.Join(t.TempDir(), "list.yaml")
+	require.NoError(t, os.WriteFile(path, []byte(list), 0o600))
+	manifests, err := Load(Sources{Files: []string{path}}, "default")
+	require.NoError(t, err)
+	var changes []plan.Change
+	label := func(apiVersion, kind, namespace, name string, action plan.Action) {
+		u := &unstructured.Unstructured{Object: map[string]any{"apiVersion": apiVersion, "kind": kind, "metadata": map[string]any{"name": name, "namespace": namespace}}}
+		change := plan.Change{Action: action, Object: u}
+		if action == plan.Update {
+			change.Edits = []plan.Edit{plan.Set(u, kind+"-of-"+namespace, "metadata", "labels", "l")}
+		}
+		changes = append(changes, change)
+	}
+	label("networking.istio.io/v1", "Gateway", "shop", "a", plan.Update)
+	label("v1", "Service", "shop", "a", plan.Update)
+	label("v1", "Service", "shop", "b", plan.Update)
+	label("v1", "Pod", "default", "a", plan.Update)
+	want := strings.Replace(list, "namespace: shop} # Istio's", "namespace: shop, labels: {l: Gateway-of-shop}} # Istio's", 1)
+	want = strings.Replace(want, "generateName: a}", "generateName: a, labels: {l: Pod-of-default}}", 1)
+	want = strings.ReplaceAll(want, "    namespace: shop", "    namespace: shop\n    labels:\n      l: Service-of-shop")
+	files, err := manifests.Edit(changes)
+	require.NoError(t, err)
+	assert.Equal(t, want, string(files[0].After))
+
+	label("gateway.networking.k8s.io/v1", "Gateway", "shop", "a", plan.Delete)
+	label("v1", "Service", "default", "a", plan.Update)
+	want = strings.Replace(want, "- apiVersion: gateway.networking.k8s.io/v1\n  kind: Gateway\n  metadata: {name: a, namespace: shop}\n", "", 1)
+	want = strings.Replace(want, "    name: a\n- {", "    name: a\n    labels:\n      l: Service-of-default\n- {", 1)
+	files, err = manifests.Edit(changes)
+	require.NoError(t, err)
+	assert.Equal(t, want, string(files[0].After))
+}
+
+// TestEditOfALongList is slow where a list is read again for every change of an item.
+func TestEditOfALongList(t *testing.T) {
+	const many = 1500
+	var list strings.Builder
+	list.WriteString("apiVersion: v1\nkind: List\nitems:\n")
+	for i := range many {
+		fmt.Fprintf(&list, "- apiVersion: v1\n  kind: Service\n  metadata:\n    name: s%d\n", i)
+	}
+	path := filepath.Join(t.TempDir(), "list.yaml")
+	require.NoError(t, os.WriteFile(path, []byte(list.String()), 0o600))
+	manifests, err := Load(Sources{Files: []string{path}}, "default")
+	require.NoError(t, err)
+	var changes []plan.Change
+	for _, sourced := range manifests.Objects {
+		u, err := mesh.ToUnstructured(sourced.Object)
+		require.NoError(t, err)
+		changes = append(changes, plan.Change{Action: plan.Update, Object: u, Edits: []plan.Edit{plan.Set(u, "grpc", "spec", "type")}})
+	}
+	start := time.Now()
+	files, err := manifests.Edit(changes)
+	require.NoError(t, err)
+	assert.Less(t, time.Since(start), 20*time.Second)
+	assert.Equal(t, many, strings.Count(string(files[0].After), "\n  spec:\n    type: grpc\n"))
 }
 
 func TestEditRefusesSharedValues(t *testing.T) {

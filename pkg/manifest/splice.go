@@ -7,8 +7,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// maxSplices bounds how often one document is changed: far more than any plan needs.
-const maxSplices = 2000
+// maxRounds bounds how often one document is changed: far more than any plan needs.
+const maxRounds = 2000
 
 // splice replaces a piece of text.
 type splice struct {
@@ -16,10 +16,11 @@ type splice struct {
 	text     string
 }
 
-// rewrite changes a document's text until its value is the wanted one, a small splice at a time; what is the same already is
-// not touched. The text is parsed again after every splice, so that what comes out is known to be right or an error.
+// rewrite changes a document's text until its value is the wanted one, a small splice of each item of a list of objects at a
+// time; what is the same already is not touched. The text is parsed again after every round, so that what comes out is known to
+// be right or an error.
 func rewrite(text []byte, want any) ([]byte, error) {
-	for range maxSplices {
+	for range maxRounds {
 		page, err := newPage(text)
 		if err != nil {
 			return nil, err
@@ -28,16 +29,62 @@ func rewrite(text []byte, want any) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		next, differs := page.difference(page.rootPlace(), have, want)
+		splices := page.differences(have, want)
 		switch {
 		case page.err != nil:
 			return nil, page.err
-		case !differs:
+		case len(splices) == 0:
 			return text, nil
 		}
-		text = slices.Concat(text[:next.from], []byte(next.text), text[next.to:])
+		text = spliced(text, splices)
 	}
 	return nil, &valueError{1, "it takes too many changes"}
+}
+
+// differences are splices that make the document's value more like the wanted one: one of each item of a list of objects that
+// keeps its length, else one alone. They are in the order of the text and do not touch each other.
+func (p *page) differences(have, want any) []splice {
+	root := p.rootPlace()
+	if list, haveItems, wantItems, ok := p.itemsToChange(root, have, want); ok {
+		var splices []splice
+		for i := range haveItems {
+			next, differs := p.difference(p.itemPlace(list, i), haveItems[i], wantItems[i])
+			if differs && (len(splices) == 0 || splices[len(splices)-1].to < next.from) {
+				splices = append(splices, next)
+			}
+		}
+		if len(splices) > 0 {
+			return splices
+		}
+	}
+	if next, differs := p.difference(root, have, want); differs {
+		return []splice{next}
+	}
+	return nil
+}
+
+// itemsToChange is the list of a document that is a list of objects, where none of them comes or goes.
+func (p *page) itemsToChange(root place, have, want any) (list place, haveItems, wantItems []any, ok bool) {
+	key, items := findStep(root.node, "items")
+	haveFields, _ := have.(map[string]any)
+	wantFields, _ := want.(map[string]any)
+	haveItems, isList := haveFields["items"].([]any)
+	wantItems, wantList := wantFields["items"].([]any)
+	if items == nil || items.Kind != yaml.SequenceNode || items.Anchor != "" || !isList || !wantList || len(haveItems) != len(wantItems) || same(have, want) {
+		return list, nil, nil, false
+	}
+	return p.valuePlace(root, pair{key, items}), haveItems, wantItems, true
+}
+
+// spliced is a text with pieces replaced.
+func spliced(text []byte, splices []splice) []byte {
+	var after []byte
+	position := 0
+	for _, next := range splices {
+		after = append(append(after, text[position:next.from]...), next.text...)
+		position = next.to
+	}
+	return append(after, text[position:]...)
 }
 
 // same says that two values are equal to the API server: numbers by value, and null is as good as not there.
