@@ -47,6 +47,9 @@ func (e *editing) fileChanges() ([]FileChange, error) {
 		if bytes.Equal(after[f], f.text) {
 			continue
 		}
+		if f.utf16 {
+			return nil, &Error{File: f.path, Message: "the file is UTF-16, and is changed in place only as UTF-8; save it as that"}
+		}
 		if !f.inPlace {
 			return nil, &Error{File: f.path, Message: "this is not a file that can be changed in place; write the manifests to a file and give its path"}
 		}

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode/utf16"
 )
 
 // maxFileSize bounds what is read of one file: ten times a dump of a large cluster.
@@ -21,6 +23,9 @@ var fileExtensions = []string{".json", ".yaml", ".yml"}
 
 // standardInput is the name under which the objects of "-" are reported.
 const standardInput = "stdin"
+
+// SettingsFile lies among manifests and is none: it says how a repository wants to be judged.
+const SettingsFile = ".grpcexpose.yaml"
 
 // Sources are where manifests are read from.
 type Sources struct {
@@ -34,7 +39,7 @@ type Sources struct {
 	Stdin io.Reader
 }
 
-// open reads the texts. All that cannot be read is reported together.
+// open reads the texts, each file once. All that cannot be read is reported together.
 func (s Sources) open() ([]*file, error) {
 	var files []*file
 	var faults []error
@@ -42,6 +47,7 @@ func (s Sources) open() ([]*file, error) {
 		opened, err := s.openPath(path)
 		files, faults = append(files, opened...), append(faults, err)
 	}
+	files = onceEach(files)
 	if s.Kustomize != "" {
 		built, err := kustomize(s.Kustomize)
 		faults = append(faults, err)
@@ -52,10 +58,26 @@ func (s Sources) open() ([]*file, error) {
 	return files, errors.Join(faults...)
 }
 
+// onceEach drops files that were named twice, as themselves and by a directory that they are in.
+func onceEach(files []*file) []*file {
+	byPath := map[string]*file{}
+	return slices.DeleteFunc(files, func(f *file) bool {
+		path := filepath.Clean(f.path)
+		first, twice := byPath[path]
+		if !twice {
+			byPath[path] = f
+			return false
+		}
+		first.named = first.named || f.named
+		return f.inPlace
+	})
+}
+
 func (s Sources) openPath(path string) ([]*file, error) {
 	if path == "-" {
-		text, err := readBounded(s.Stdin, standardInput)
-		return []*file{{path: standardInput, text: text, named: true}}, err
+		opened, err := readFile(s.Stdin, standardInput)
+		opened.named = true
+		return []*file{opened}, err
 	}
 	if strings.HasPrefix(path, "http://") || strings.HasPrefix(path, "https://") {
 		return nil, &Error{File: path, Message: "addresses are not read; download the file and give its path"}
@@ -80,7 +102,7 @@ func (s Sources) openPath(path string) ([]*file, error) {
 	var files []*file
 	var faults []error
 	for _, path := range paths {
-		opened, err := openFile(path)
+		opened, err := openListed(path)
 		if err != nil {
 			faults = append(faults, err)
 			continue
@@ -94,13 +116,14 @@ func (s Sources) openPath(path string) ([]*file, error) {
 // manifestsIn are the files of a directory that kubectl would read, by name.
 func (s Sources) manifestsIn(directory string) ([]string, error) {
 	var paths []string
-	err := filepath.WalkDir(directory, func(path string, entry fs.DirEntry, err error) error {
+	root := directory + string(filepath.Separator) + "." // where it is a link, what it leads to
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
-			return pathError(path, err)
-		case entry.IsDir() && path != directory && !s.Recursive:
+			return pathError(filepath.Clean(path), err)
+		case entry.IsDir() && path != root && !s.Recursive:
 			return filepath.SkipDir
-		case !entry.IsDir() && slices.Contains(fileExtensions, filepath.Ext(path)):
+		case !entry.IsDir() && slices.Contains(fileExtensions, filepath.Ext(path)) && entry.Name() != SettingsFile:
 			paths = append(paths, path)
 		}
 		return nil
@@ -112,14 +135,49 @@ func (s Sources) manifestsIn(directory string) ([]string, error) {
 	return paths, err
 }
 
+// openListed opens a file that a directory lists: one that is no file, as a pipe, might never end.
+func openListed(path string) (*file, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, pathError(path, err)
+	case !info.Mode().IsRegular():
+		return nil, &Error{File: path, Message: "it is not a file; name it with -f if it is to be read all the same"}
+	}
+	return openFile(path)
+}
+
 func openFile(path string) (*file, error) {
 	opened, err := os.Open(path)
 	if err != nil {
 		return nil, pathError(path, err)
 	}
 	defer func() { _ = opened.Close() }()
-	text, err := readBounded(opened, path)
-	return &file{path: path, text: text}, err
+	return readFile(opened, path)
+}
+
+func readFile(reader io.Reader, name string) (*file, error) {
+	text, err := readBounded(reader, name)
+	text, wide := fromUTF16(text)
+	return &file{path: name, text: text, utf16: wide}, err
+}
+
+// fromUTF16 makes UTF-8 of a text that its byte order mark says is UTF-16, as PowerShell writes what it is given.
+func fromUTF16(text []byte) (narrow []byte, wide bool) {
+	var order binary.ByteOrder
+	switch {
+	case bytes.HasPrefix(text, []byte{0xff, 0xfe}):
+		order = binary.LittleEndian
+	case bytes.HasPrefix(text, []byte{0xfe, 0xff}):
+		order = binary.BigEndian
+	default:
+		return text, false
+	}
+	units := make([]uint16, 0, len(text)/2)
+	for rest := text[2:]; len(rest) > 1; rest = rest[2:] {
+		units = append(units, order.Uint16(rest))
+	}
+	return []byte(string(utf16.Decode(units))), true
 }
 
 func readBounded(reader io.Reader, name string) ([]byte, error) {

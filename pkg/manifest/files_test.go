@@ -1,10 +1,12 @@
 package manifest
 
 import (
+	"encoding/binary"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf16"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -153,6 +155,43 @@ func TestDirectories(t *testing.T) {
 		"testdata/render/apps/values.yaml was passed over: it has no apiVersion and kind, so it is not a Kubernetes object",
 		"testdata/chart/Chart.yaml was passed over: the object has an apiVersion (v2) but no kind",
 	}, manifests.Notes)
+}
+
+// TestDirectoriesAsTheyAre reads a directory through a link, with things in it that are no manifests.
+func TestDirectoriesAsTheyAre(t *testing.T) {
+	directory := t.TempDir()
+	inside := filepath.Join(directory, "real")
+	link := filepath.Join(directory, "link")
+	require.NoError(t, os.MkdirAll(filepath.Join(inside, "sub.yaml"), 0o700))
+	require.NoError(t, os.Symlink("real", link))
+	require.NoError(t, os.WriteFile(filepath.Join(inside, "a.yaml"), []byte(service), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(inside, SettingsFile), []byte("scope: all\n"), 0o600))
+
+	manifests, err := Load(Sources{Files: []string{link, filepath.Join(link, "a.yaml"), link}}, "default")
+	require.NoError(t, err)
+	assert.Equal(t, []string{"v1/Service default/a:1"}, listing(manifests), "each file is read once")
+	assert.Equal(t, filepath.Join(link, "a.yaml"), manifests.Objects[0].Source.File)
+	assert.Empty(t, manifests.Notes)
+
+	require.NoError(t, os.Symlink(directory, filepath.Join(inside, "elsewhere.yaml")))
+	_, err = Load(Sources{Files: []string{inside}}, "default")
+	assert.EqualError(t, err, filepath.Join(inside, "elsewhere.yaml")+": it is not a file; name it with -f if it is to be read all the same")
+}
+
+func TestUTF16(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.yaml")
+	for _, order := range []binary.AppendByteOrder{binary.LittleEndian, binary.BigEndian} {
+		var text []byte
+		for _, unit := range utf16.Encode([]rune("\ufeff# 😀\r\n" + service)) {
+			text = order.AppendUint16(text, unit)
+		}
+		require.NoError(t, os.WriteFile(path, text, 0o600))
+		manifests, err := Load(Sources{Files: []string{path}}, "default")
+		require.NoError(t, err)
+		assert.Equal(t, []string{"v1/Service default/a:2"}, listing(manifests))
+		_, err = manifests.Edit([]plan.Change{changeOf(t, manifests, field(mesh.KindService, "b", "metadata", "labels", "a"))})
+		assert.EqualError(t, err, path+": the file is UTF-16, and is changed in place only as UTF-8; save it as that")
+	}
 }
 
 func TestPathFaults(t *testing.T) {

@@ -19,8 +19,8 @@ type Manifests struct {
 	Objects []mesh.Sourced
 	// Others is the number of Kubernetes objects of kinds that the model does not read.
 	Others int
-	// Files is the number of files that were read.
-	Files int
+	// Files is the number of files that were read, Documents that of the objects and lists of objects in them.
+	Files, Documents int
 	// Notes say what was passed over and why, and what is there twice: one sentence each.
 	Notes []string
 
@@ -50,6 +50,9 @@ func Load(sources Sources, namespace string) (*Manifests, error) {
 		if result.err != nil {
 			faults = append(faults, m.passOver(documents[i], result.err))
 			continue
+		}
+		if result.objects != nil {
+			m.Documents++
 		}
 		m.add(result.objects)
 	}

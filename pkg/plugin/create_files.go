@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -19,8 +20,8 @@ import (
 
 // runOnFiles decides on manifests alone and prints them complete, for a repository. What only a cluster can answer comes
 // from flags; which defaults were taken is said on stderr.
-func (o *createOptions) runOnFiles() error {
-	manifests, err := manifest.Load(o.files, o.intent.Namespace)
+func (o *createOptions) runOnFiles(ctx context.Context) error {
+	manifests, err := loadManifests(ctx, o.files, o.intent.Namespace)
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ func (o *createOptions) run(ctx context.Context) error {
 		return o.printRoles()
 	}
 	if o.intent.Offline {
-		return o.runOnFiles()
+		return o.runOnFiles(ctx)
 	}
 	client, err := o.clients.client()
 	if err != nil {

@@ -1,6 +1,8 @@
 package plugin
 
 import (
+	"slices"
+
 	"github.com/spf13/pflag"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest"
@@ -9,22 +11,28 @@ import (
 
 // fileFlags are kubectl's flags for manifests in files.
 type fileFlags struct {
+	flags     *pflag.FlagSet
 	filenames []string
 	recursive bool
 	kustomize string
 }
 
 func (f *fileFlags) add(flags *pflag.FlagSet) {
+	f.flags = flags
 	flags.StringSliceVarP(&f.filenames, "filename", "f", nil, "File or directory with manifests, or - for standard input; may be repeated. No cluster is asked")
 	flags.BoolVarP(&f.recursive, "recursive", "R", false, "With -f: directories below the directory too")
 	flags.StringVarP(&f.kustomize, "kustomize", "k", "", "Directory with a kustomization.yaml")
 }
 
-func (f *fileFlags) given() bool { return len(f.filenames) > 0 || f.kustomize != "" }
+// given says that files were asked for, also where a variable in a script that should name them is empty.
+func (f *fileFlags) given() bool { return f.flags.Changed("filename") || f.flags.Changed("kustomize") }
 
 func (f *fileFlags) toSources(streams report.Streams) (manifest.Sources, error) {
-	if f.kustomize != "" && len(f.filenames) > 0 {
+	switch {
+	case f.flags.Changed("filename") && f.flags.Changed("kustomize"):
 		return manifest.Sources{}, usage("either -f or -k, not both")
+	case f.given() && f.kustomize == "" && (len(f.filenames) == 0 || slices.Contains(f.filenames, "")):
+		return manifest.Sources{}, usage("-f or -k names nothing: give it a file or a directory")
 	}
 	if f.recursive && len(f.filenames) == 0 {
 		return manifest.Sources{}, usage("--recursive goes with -f")

@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -146,10 +147,13 @@ func (o *lintOptions) load(ctx context.Context) ([]*lintMesh, error) {
 	var manifests *manifest.Manifests
 	if o.files != nil {
 		var err error
-		if manifests, err = manifest.Load(*o.files, o.target.namespace); err != nil {
+		if manifests, err = loadManifests(ctx, *o.files, o.target.namespace); err != nil {
 			return nil, err
 		}
 		o.printLoadNotes(manifests.Notes)
+		if manifests.Documents == 0 { // a good answer about nothing would hide that what fills the files has failed
+			return nil, errors.New("the files hold no Kubernetes object: there is nothing to judge")
+		}
 		if !o.withCluster {
 			snapshot := manifests.Snapshot(o.selfContained, mesh.Options{Now: o.now()})
 			return []*lintMesh{{snapshot: snapshot, manifests: manifests, target: o.target}}, nil

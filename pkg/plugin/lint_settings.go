@@ -12,11 +12,12 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
 // settingsFile is where a repository says how it wants to be judged.
-const settingsFile = ".grpcexpose.yaml"
+const settingsFile = manifest.SettingsFile
 
 // lintSettings are what the settings file may say. Flags win over it.
 type lintSettings struct {

@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -242,6 +243,28 @@ func TestLintUsage(t *testing.T) {
 		got := command(t, append([]string{"lint"}, strings.Fields(arguments)...)...)
 		assert.Equal(t, answer{ExitFailed, "", "error: " + want + "\nSee 'kubectl grpcexpose lint --help'\n"}, got, arguments)
 	}
+}
+
+func TestLintOfNothing(t *testing.T) {
+	lintFiles(t)
+	usage := answer{ExitFailed, "", "error: -f or -k names nothing: give it a file or a directory\nSee 'kubectl grpcexpose lint --help'\n"}
+	assert.Equal(t, usage, command(t, "lint", "-f", ""), "an empty variable in a script does not mean the cluster")
+	assert.Equal(t, usage, command(t, "lint", "-k", ""))
+	nothing := answer{ExitFailed, "", "error: the files hold no Kubernetes object: there is nothing to judge\n"}
+	assert.Equal(t, nothing, command(t, "lint", "-f", "-"), "what should have filled the pipe has failed")
+	require.NoError(t, os.WriteFile("none.yaml", []byte("apiVersion: v1\nkind: List\nitems: []\n"), 0o600))
+	assert.Equal(t, ExitFine, command(t, "lint", "-f", "none.yaml").code, "a list says that there is none")
+}
+
+// TestLintIsInterrupted would wait for ever for standard input.
+func TestLintIsInterrupted(t *testing.T) {
+	streams, _, errors := report.FakeStreams("")
+	typing, _ := io.Pipe()
+	streams.In = typing
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	assert.Equal(t, ExitFailed, Execute(ctx, func() {}, streams, []string{"lint", "-f", "-"}))
+	assert.Equal(t, "interrupted\n", errors.String())
 }
 
 func TestLintFailures(t *testing.T) {

@@ -11,11 +11,32 @@ import (
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
 // rootNamespace is where control planes and their settings are, in every installation that says nothing else.
 const rootNamespace = "istio-system"
+
+// loadManifests reads files until the user interrupts: standard input may be a terminal, and a pipe may have nobody at its other
+// end.
+func loadManifests(ctx context.Context, sources manifest.Sources, namespace string) (*manifest.Manifests, error) {
+	type loaded struct {
+		manifests *manifest.Manifests
+		err       error
+	}
+	done := make(chan loaded, 1)
+	go func() {
+		manifests, err := manifest.Load(sources, namespace)
+		done <- loaded{manifests, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case result := <-done:
+		return result.manifests, result.err
+	}
+}
 
 // loadForCreate reads what expose.Build asks about, no more: two rounds of requests after discovery.
 func loadForCreate(ctx context.Context, client *cluster.Client, intent expose.Intent) (*cluster.Loaded, error) {
