@@ -68,6 +68,48 @@ func TestRunSuppresses(t *testing.T) {
 	}, suppressed)
 }
 
+func TestIgnoreForms(t *testing.T) {
+	none := "annotation " + IgnoreAnnotation
+	for value, want := range map[string]string{
+		"GX301":                    none,
+		" gx301 ,":                 none,
+		"GX3":                      none,
+		"port-not-grpc: why":       "why",
+		"GX509 GX301":              none,
+		"GX509; GX301: b":          "b",
+		"GX509,GX301: a, b, and c": "a, b, and c",
+		"GX301: a, GX509: b":       "a",
+		"GX301:see GX509: there":   "see GX509: there",
+		"GX301 because we said so": "because we said so",
+		"GX509: x\nGX301: multi\n": "multi",
+		"GX302":                    "",
+		"GX309: instead of GX301, which it is not": "",
+		"all": "",
+		"":    "",
+	} {
+		reason, silenced := silencedByAnnotation(Finding{
+			ID: "GX301", Slug: "port-not-grpc", Object: serviceNamed("a", map[string]string{IgnoreAnnotation: value}).Object,
+		})
+		assert.Equal(t, want, reason, value)
+		assert.Equal(t, want != "", silenced, value)
+	}
+}
+
+func TestIgnoreProblems(t *testing.T) {
+	snapshot := mesh.New([]mesh.Sourced{
+		serviceNamed("a", map[string]string{IgnoreAnnotation: "GX999: why, really, GX3"}),
+		serviceNamed("b", map[string]string{IgnoreAnnotation: "all"}),
+		serviceNamed("c", map[string]string{IgnoreAnnotation: " "}),
+		serviceNamed("d", map[string]string{IgnoreAnnotation: "GX301: it is fine"}),
+		serviceNamed("e", map[string]string{IgnoreAnnotation: "nonsense"}),
+	}, mesh.Options{})
+	assert.Equal(t, []string{
+		"the annotation grpcexpose/ignore of Service shop/a names \"GX999\", which is no check",
+		"the annotation grpcexpose/ignore of Service shop/b names \"all\", which is no check",
+		"the annotation grpcexpose/ignore of Service shop/c names no check",
+	}, IgnoreProblems(snapshot, func(object mesh.Object) bool { return object.GetName() != "e" }))
+}
+
 func TestRunSkips(t *testing.T) {
 	panics := &Check{ID: "GX902", Slug: "panics", Levels: []Level{Error}, Run: func(p *Pass) {
 		p.Report(Finding{Object: p.Services().All()[0]})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
@@ -113,8 +114,9 @@ func (o *lintOptions) report(meshes []*lintMesh) (*report.LintReport, error) {
 			part.Compare(report.NewLintReport(before, m.without))
 		}
 		if m.manifests != nil {
-			part.Notes = m.manifests.Notes
+			part.Notes = slices.Clone(m.manifests.Notes)
 		}
+		part.Notes = append(part.Notes, o.ignoreProblems(m)...)
 		part.InContext(m.context)
 		if whole == nil {
 			whole = part
@@ -124,6 +126,19 @@ func (o *lintOptions) report(meshes []*lintMesh) (*report.LintReport, error) {
 	}
 	whole.FailOn = o.failOn
 	return whole, nil
+}
+
+// ignoreProblems says, and gives, what is meant to silence findings and does not.
+func (o *lintOptions) ignoreProblems(m *lintMesh) []string {
+	only := sync.OnceValue(func() func(mesh.Object) bool { return m.target.onlyKnown(m.snapshot) })
+	problems := checks.IgnoreProblems(m.snapshot, func(object mesh.Object) bool { return only() == nil || only()(object) })
+	if m.context != "" {
+		for i := range problems {
+			problems[i] = "context " + m.context + ": " + problems[i]
+		}
+	}
+	printNotes(o.streams, problems)
+	return problems
 }
 
 func (o *lintOptions) judge(m *lintMesh, snapshot *mesh.Snapshot, baseline lintBaseline) (checks.Report, error) {

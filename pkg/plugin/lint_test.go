@@ -245,6 +245,18 @@ func TestLintUsage(t *testing.T) {
 	}
 }
 
+func TestLintSaysWhatSilencesNothing(t *testing.T) {
+	lintFiles(t)
+	text, err := os.ReadFile("shop.yaml")
+	require.NoError(t, err)
+	silenced := strings.ReplaceAll(string(text), "{name: orders, namespace: shop}", `{name: orders, namespace: shop, annotations: {grpcexpose/ignore: "GX301 GX509: known, GX999"}}`)
+	require.NoError(t, os.WriteFile("shop.yaml", []byte(silenced), 0o600))
+	got := command(t, "lint", "-f", ".", "-o", "json")
+	assert.Equal(t, ExitFine, got.code)
+	assert.Contains(t, got.err, "note: the annotation grpcexpose/ignore of Service shop/orders names \"GX999\", which is no check\n")
+	assert.Contains(t, got.out, "names \\\"GX999\\\", which is no check")
+}
+
 func TestLintOfNothing(t *testing.T) {
 	lintFiles(t)
 	usage := answer{ExitFailed, "", "error: -f or -k names nothing: give it a file or a directory\nSee 'kubectl grpcexpose lint --help'\n"}
