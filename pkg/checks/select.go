@@ -15,13 +15,13 @@ func Select(patterns []string) ([]*Check, error) {
 		return all, nil
 	}
 	selected := map[*Check]bool{}
-	if strings.HasPrefix(patterns[0], "-") {
+	if strings.HasPrefix(strings.TrimSpace(patterns[0]), "-") {
 		for _, check := range all {
 			selected[check] = true
 		}
 	}
 	for _, pattern := range patterns {
-		wanted, excluded := strings.CutPrefix(pattern, "-")
+		wanted, excluded := strings.CutPrefix(strings.TrimSpace(pattern), "-")
 		matched := false
 		for _, check := range all {
 			if check.Matches(wanted) {

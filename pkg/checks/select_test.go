@@ -20,6 +20,7 @@ func TestSelect(t *testing.T) {
 		{[]string{"port-not-grpc"}, []string{"GX301"}, []string{"GX302"}},
 		{[]string{"GX3", "-GX302"}, []string{"GX301"}, []string{"GX302", "GX401"}},
 		{[]string{"-GX302"}, []string{"GX301", "GX401"}, []string{"GX302"}},
+		{[]string{" GX3", " -GX302"}, []string{"GX301"}, []string{"GX302", "GX401"}},
 		{[]string{"-GX3", "GX301"}, []string{"GX301", "GX401"}, []string{"GX302"}},
 	} {
 		selected, err := Select(test.patterns)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 
 	"sigs.k8s.io/yaml"
 
@@ -38,6 +39,8 @@ type baselineFinding struct {
 type lintBaseline struct {
 	path  string
 	known map[baselineFinding]bool
+	// seen are those that were found again; nil where nobody asks.
+	seen map[baselineFinding]bool
 }
 
 func (o *lintOptions) readBaseline() (lintBaseline, error) {
@@ -54,7 +57,7 @@ func (o *lintOptions) readBaseline() (lintBaseline, error) {
 	}
 	var file baselineFile
 	if err := yaml.UnmarshalStrict(text, &file); err != nil {
-		return baseline, fmt.Errorf("--baseline: %s: %s; make it anew with --write-baseline", o.baseline, settingsProblem(err))
+		return baseline, fmt.Errorf("--baseline: %s: %s; make it anew with --write-baseline", o.baseline, decodeProblem(err))
 	}
 	if file.APIVersion != report.APIVersion || file.Kind != baselineKind {
 		return baseline, fmt.Errorf("--baseline: %s is not a %s of %s; make one with --write-baseline", o.baseline, baselineKind, report.APIVersion)
@@ -67,10 +70,65 @@ func (o *lintOptions) readBaseline() (lintBaseline, error) {
 
 // knows says that a finding is in the baseline.
 func (b lintBaseline) knows(finding checks.Finding, context string) (reason string, known bool) {
-	return "known: in " + b.path, b.known[baselineFinding{
+	key := baselineFinding{
 		ID: finding.ID, Context: context, Kind: mesh.GroupVersionKind(finding.Object).Kind,
 		Namespace: finding.Object.GetNamespace(), Name: finding.Object.GetName(), Path: finding.Path,
-	}]
+	}
+	if b.seen != nil {
+		b.seen[key] = true
+	}
+	return "known: in " + b.path, b.known[key]
+}
+
+// stale counts the known findings that are no longer found, of those that would have been: their check was run in full, and
+// their object was judged.
+func (b lintBaseline) stale(made *report.LintReport, judged func(baselineFinding) bool) int {
+	count := 0
+	for finding := range b.known {
+		ran := slices.ContainsFunc(made.Ran, func(check *checks.Check) bool { return check.ID == finding.ID })
+		skipped := slices.ContainsFunc(made.Skipped, func(skip report.LintSkip) bool { return skip.ID == finding.ID })
+		silenced := slices.ContainsFunc(made.Suppressed, func(suppressed report.LintSuppressed) bool {
+			return suppressed.ID == finding.ID && suppressed.Object.Kind == finding.Kind &&
+				suppressed.Object.Namespace == finding.Namespace && suppressed.Object.Name == finding.Name
+		})
+		if !b.seen[finding] && ran && !skipped && !silenced && judged(finding) {
+			count++
+		}
+	}
+	return count
+}
+
+// judgedIn says whether the report is about the object of a known finding: it is there, or in a whole cluster no longer.
+func judgedIn(meshes []*lintMesh) func(baselineFinding) bool {
+	return func(finding baselineFinding) bool {
+		for _, m := range meshes {
+			if m.context != finding.Context || !m.target.isWhole() {
+				continue
+			}
+			inTarget := m.target.all || finding.Namespace == m.target.namespace
+			if inTarget && (m.manifests == nil || m.has(finding)) {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+func (m *lintMesh) has(finding baselineFinding) bool {
+	for _, kind := range mesh.Kinds() {
+		if kind.Info().Kind == finding.Kind && m.snapshot.Find(mesh.Key{Kind: kind, Namespace: finding.Namespace, Name: finding.Name}) != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// noteStale says that the baseline could be shorter.
+func (o *lintOptions) noteStale(baseline lintBaseline, made *report.LintReport, meshes []*lintMesh) {
+	if stale := baseline.stale(made, judgedIn(meshes)); stale > 0 {
+		printNotes(o.streams, []string{fmt.Sprintf("%d of the %d findings in %s are no longer found; write it anew with --write-baseline",
+			stale, len(baseline.known), baseline.path)})
+	}
 }
 
 // recordBaseline writes all findings down as known.
@@ -81,6 +139,9 @@ func (o *lintOptions) recordBaseline(meshes []*lintMesh) error {
 	}
 	file := baselineFile{APIVersion: report.APIVersion, Kind: baselineKind, Findings: []baselineFinding{}}
 	for _, finding := range made.Findings {
+		if finding.State == report.Fixed {
+			continue // the files are what is to be known
+		}
 		file.Findings = append(file.Findings, baselineFinding{
 			ID: finding.ID, Context: finding.Context, Kind: finding.Object.Kind, Namespace: finding.Object.Namespace,
 			Name: finding.Object.Name, Path: finding.Path,

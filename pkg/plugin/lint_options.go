@@ -16,6 +16,11 @@ const (
 	failNever = "never"
 )
 
+var (
+	lintScopes = []string{scopeGRPC, scopeAll}
+	failLevels = []string{string(checks.Error), string(checks.Warning), string(checks.Info), failNever}
+)
+
 func (f *lintFlags) toOptions(streams report.Streams, clients *factory, command *cobra.Command, arguments []string) (*lintOptions, error) {
 	settings, err := readSettings(f.config)
 	if err != nil {
@@ -23,8 +28,8 @@ func (f *lintFlags) toOptions(streams report.Streams, clients *factory, command 
 	}
 	settings.fill(f, command.Flags().Changed)
 	for _, problem := range []error{
-		oneOf("scope", f.scope, scopeGRPC, scopeAll),
-		oneOf("fail-on", f.failOn, string(checks.Error), string(checks.Warning), string(checks.Info), failNever),
+		oneOf("scope", f.scope, lintScopes...),
+		oneOf("fail-on", f.failOn, failLevels...),
 		f.fixProblem(),
 		oneOf("dry-run", f.dryRun, dryRunNone, dryRunClient, dryRunServer),
 		f.conflicts(),
@@ -44,6 +49,9 @@ func (f *lintFlags) toOptions(streams report.Streams, clients *factory, command 
 	}
 	if options.checks, err = checks.Select(f.checks); err != nil {
 		return nil, usage("--checks: %v", err)
+	}
+	if len(options.checks) == 0 {
+		return nil, usage("--checks leaves no check to run")
 	}
 	options.printer, err = report.LintPrinterFor(f.output, report.PrintOptions{Colour: streams.OutColour, Width: streams.Width, Version: programVersion()})
 	if err != nil {

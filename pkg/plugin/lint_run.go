@@ -99,6 +99,7 @@ func (o *lintOptions) report(meshes []*lintMesh) (*report.LintReport, error) {
 	if err != nil {
 		return nil, err
 	}
+	baseline.seen = map[baselineFinding]bool{}
 	var whole *report.LintReport
 	for _, m := range meshes {
 		found, err := o.judge(m, m.snapshot, baseline)
@@ -125,6 +126,7 @@ func (o *lintOptions) report(meshes []*lintMesh) (*report.LintReport, error) {
 		}
 	}
 	whole.FailOn = o.failOn
+	o.noteStale(baseline, whole, meshes)
 	return whole, nil
 }
 

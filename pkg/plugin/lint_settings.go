@@ -1,15 +1,19 @@
 package plugin
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 
-	"sigs.k8s.io/yaml"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest"
@@ -22,25 +26,28 @@ const settingsFile = manifest.SettingsFile
 // lintSettings are what the settings file may say. Flags win over it.
 type lintSettings struct {
 	// Checks, Scope, FailOn and Baseline are as the flags; a relative path is one beside the settings file.
-	Checks   []string `json:"checks,omitempty"`
-	Scope    string   `json:"scope,omitempty"`
-	FailOn   string   `json:"failOn,omitempty"`
-	Baseline string   `json:"baseline,omitempty"`
+	Checks   []string `yaml:"checks"`
+	Scope    string   `yaml:"scope"`
+	FailOn   string   `yaml:"failOn"`
+	Baseline string   `yaml:"baseline"`
 	// Ignore silences findings.
-	Ignore []ignoreRule `json:"ignore,omitempty"`
+	Ignore []ignoreRule `yaml:"ignore"`
 }
 
 // ignoreRule silences the findings that all its fields accept. Names, namespaces and files may have the wildcards of shells.
 type ignoreRule struct {
 	// Check is an ID, the beginning of one, or a name.
-	Check     string `json:"check"`
-	Kind      string `json:"kind,omitempty"`
-	Namespace string `json:"namespace,omitempty"`
-	Name      string `json:"name,omitempty"`
-	// File is a path as it was given to -f, or the beginning of one that ends in a slash.
-	File string `json:"file,omitempty"`
+	Check     string `yaml:"check"`
+	Kind      string `yaml:"kind"`
+	Namespace string `yaml:"namespace"`
+	Name      string `yaml:"name"`
+	// File is a path beside the settings file or as it was given to -f, or the beginning of one that ends in a slash.
+	File string `yaml:"file"`
 	// Reason is why; it is shown with what is suppressed.
-	Reason string `json:"reason"`
+	Reason string `yaml:"reason"`
+
+	// beside is the directory of the settings file.
+	beside string
 }
 
 // readSettings reads the settings file that is named, or else the one of the working tree, if it has one.
@@ -59,13 +66,20 @@ func readSettings(named string) (lintSettings, error) {
 		}
 		return settings, fmt.Errorf("%s cannot be read: %w", path, err)
 	}
-	if err := yaml.UnmarshalStrict(text, &settings); err != nil {
-		return settings, fmt.Errorf("%s: %s; it may have checks, scope, failOn, baseline and ignore", path, settingsProblem(err))
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(&settings); err != nil && !errors.Is(err, io.EOF) {
+		return settings, settingsError(path, err)
 	}
-	for i, rule := range settings.Ignore {
-		if err := rule.problem(); err != nil {
-			return settings, fmt.Errorf("%s: ignore[%d]: %w", path, i, err)
-		}
+	if err := settings.problem(); err != nil {
+		return settings, fmt.Errorf("%s: %w", path, err)
+	}
+	beside, err := filepath.Abs(filepath.Dir(path))
+	if err != nil {
+		return settings, err
+	}
+	for i := range settings.Ignore {
+		settings.Ignore[i].beside = beside
 	}
 	if settings.Baseline != "" && !filepath.IsAbs(settings.Baseline) {
 		settings.Baseline = filepath.Join(filepath.Dir(path), settings.Baseline)
@@ -73,11 +87,66 @@ func readSettings(named string) (lintSettings, error) {
 	return settings, nil
 }
 
-// settingsProblem is a decoder's message without the decoder.
-func settingsProblem(err error) string {
+var (
+	yamlLine     = regexp.MustCompile(`(?s)^(?:yaml: )?line (\d+): (.*)$`)
+	unknownField = regexp.MustCompile(`^field (.*) not found in type .*$`)
+	wrongType    = regexp.MustCompile("^cannot unmarshal !!(?:\\w+)(?: (`.*`))? into (.*)$")
+)
+
+// settingsError is the first of a decoder's complaints, with its line and without the decoder.
+func settingsError(path string, err error) error {
+	message := err.Error()
+	if wrong, ok := errors.AsType[*yaml.TypeError](err); ok && len(wrong.Errors) > 0 {
+		message = wrong.Errors[0]
+	}
+	if parts := yamlLine.FindStringSubmatch(message); parts != nil {
+		path, message = path+":"+parts[1], parts[2]
+	}
+	if parts := unknownField.FindStringSubmatch(message); parts != nil {
+		message = fmt.Sprintf("unknown field %q", parts[1])
+	}
+	if parts := wrongType.FindStringSubmatch(message); parts != nil {
+		wanted := "a mapping"
+		switch {
+		case strings.HasPrefix(parts[2], "[]"):
+			wanted = "a list"
+		case parts[2] == "string":
+			wanted = "a text"
+		}
+		message = strings.TrimSpace(parts[1]+" must be ") + " " + wanted
+	}
+	return fmt.Errorf("%s: %s; there may be checks, scope, failOn, baseline, and ignore, a list of check, kind, namespace, name, file and reason", path, message)
+}
+
+// problem is a value that makes no sense.
+func (s lintSettings) problem() error {
+	for _, setting := range []struct {
+		name, value string
+		values      []string
+	}{{"scope", s.Scope, lintScopes}, {"failOn", s.FailOn, failLevels}} {
+		if setting.value != "" && !slices.Contains(setting.values, setting.value) {
+			return fmt.Errorf("%s: %q must be one of %s", setting.name, setting.value, strings.Join(setting.values, ", "))
+		}
+	}
+	if _, err := checks.Select(s.Checks); err != nil {
+		return fmt.Errorf("checks: %w", err)
+	}
+	for i, rule := range s.Ignore {
+		if err := rule.problem(); err != nil {
+			return fmt.Errorf("ignore[%d]: %w", i, err)
+		}
+	}
+	return nil
+}
+
+// decodeProblem is a decoder's message without the decoder.
+func decodeProblem(err error) string {
 	message := err.Error()
 	for _, prefix := range []string{"error converting YAML to JSON: ", "error unmarshaling JSON: ", "while decoding JSON: ", "yaml: ", "json: "} {
 		message = strings.TrimPrefix(message, prefix)
+	}
+	if strings.HasPrefix(message, "cannot unmarshal ") {
+		return "it has something else where a list, a mapping or a text belongs"
 	}
 	return message
 }
@@ -124,6 +193,9 @@ func (r ignoreRule) problem() error {
 	if r.Reason == "" {
 		return errors.New("reason is missing: say why it is ignored")
 	}
+	if r.Kind != "" && !slices.ContainsFunc(mesh.Kinds(), func(kind mesh.Kind) bool { return strings.EqualFold(kind.Info().Kind, r.Kind) }) {
+		return fmt.Errorf("kind: no check is about a %q", r.Kind)
+	}
 	for _, pattern := range []string{r.Namespace, r.Name, r.File} {
 		if _, err := path.Match(pattern, ""); err != nil {
 			return fmt.Errorf("the pattern %q is not complete", pattern)
@@ -146,8 +218,31 @@ func (r ignoreRule) accepts(finding checks.Finding, file string) bool {
 	check, ok := checks.Find(finding.ID)
 	return ok && check.Matches(r.Check) &&
 		(r.Kind == "" || strings.EqualFold(r.Kind, mesh.GroupVersionKind(finding.Object).Kind)) &&
-		accepts(r.Namespace, finding.Object.GetNamespace()) && accepts(r.Name, finding.Object.GetName()) &&
-		(strings.HasSuffix(r.File, "/") && strings.HasPrefix(filepath.ToSlash(file), r.File) || accepts(r.File, filepath.ToSlash(file)))
+		accepts(r.Namespace, finding.Object.GetNamespace()) && accepts(r.Name, finding.Object.GetName()) && r.acceptsFile(file)
+}
+
+// acceptsFile compares the path as it was given, and as it is seen from the settings file, wherever the command runs.
+func (r ignoreRule) acceptsFile(file string) bool {
+	if r.File == "" {
+		return true
+	}
+	if file == "" {
+		return false
+	}
+	paths := []string{filepath.ToSlash(filepath.Clean(file))}
+	if whole, err := filepath.Abs(file); err == nil {
+		if seen, err := filepath.Rel(r.beside, whole); err == nil {
+			paths = append(paths, filepath.ToSlash(seen))
+		}
+	}
+	pattern := path.Clean(r.File)
+	if !strings.HasSuffix(r.File, "/") {
+		return slices.ContainsFunc(paths, func(path string) bool { return accepts(pattern, path) })
+	}
+	return slices.ContainsFunc(paths, func(path string) bool {
+		below := pattern == "." && path != ".." && !strings.HasPrefix(path, "../") && !strings.HasPrefix(path, "/")
+		return below || strings.HasPrefix(path, strings.TrimSuffix(pattern, "/")+"/")
+	})
 }
 
 // accepts says that a value has the form of a pattern; an empty pattern accepts everything.

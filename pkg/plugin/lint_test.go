@@ -159,6 +159,16 @@ kind: LintBaseline
 	assert.Contains(t, got.out, "No findings in 9 objects")
 	assert.Contains(t, got.out, "; 2 findings suppressed.")
 
+	assert.Empty(t, got.err, "known.yaml is not judged, and nothing in it is stale")
+
+	got = command(t, "lint", "-f", "mesh.yaml", "--self-contained", "--baseline", "known.yaml", "-o", "table")
+	assert.Empty(t, got.err, "the files do not have what is known about others")
+	fixed := strings.Replace("# Moved down a line.\n"+manifestText(t, "shop.yaml"), "name: http # historic", "name: grpc", 1)
+	require.NoError(t, os.WriteFile("shop.yaml", []byte(fixed), 0o600))
+	got = command(t, "lint", "-f", "mesh.yaml", "-f", "shop.yaml", "--self-contained", "--baseline", "known.yaml", "-o", "table")
+	assert.Equal(t, ExitFine, got.code)
+	assert.Equal(t, "note: 1 of the 2 findings in known.yaml are no longer found; write it anew with --write-baseline\n", got.err)
+
 	require.NoError(t, os.WriteFile("known.yaml", []byte("kind: Other\n"), 0o600))
 	got = command(t, "lint", "-f", "shop.yaml", "--baseline", "known.yaml")
 	assert.Equal(t, answer{ExitFailed, "", "error: --baseline: known.yaml is not a LintBaseline of grpcexpose/v1; make one with --write-baseline\n"}, got)
@@ -191,18 +201,61 @@ ignore:
 	assert.NotContains(t, command(t, "lint", "-f", "../shop.yaml").out, "GX102", "the settings of the directory above count")
 	t.Chdir("..")
 
+	const mayHave = "; there may be checks, scope, failOn, baseline, and ignore, a list of check, kind, namespace, name, file and reason"
 	for text, want := range map[string]string{
-		"colour: red\n":                                `.grpcexpose.yaml: unknown field "colour"; it may have checks, scope, failOn, baseline and ignore`,
-		"ignore: [{check: GX301}]\n":                   ".grpcexpose.yaml: ignore[0]: reason is missing: say why it is ignored",
-		"ignore: [{check: GX9, reason: x}]\n":          `.grpcexpose.yaml: ignore[0]: check: "GX9" is no check's ID, beginning of an ID, or name`,
-		"failOn: often\n":                              "--fail-on=often: must be one of error, warning, info, never\nSee 'kubectl grpcexpose lint --help'",
-		"ignore: [{check: GX3, reason: x, name: '['}]": `.grpcexpose.yaml: ignore[0]: the pattern "[" is not complete`,
+		"# c\ncolour: red\n":                                `.grpcexpose.yaml:2: unknown field "colour"` + mayHave,
+		"ignore:\n- {reson: x}\n":                           `.grpcexpose.yaml:2: unknown field "reson"` + mayHave,
+		"checks: GX3\n":                                     ".grpcexpose.yaml:1: `GX3` must be a list" + mayHave,
+		"ignore: {check: GX3}\n":                            ".grpcexpose.yaml:1: must be a list" + mayHave,
+		"failOn: [error]\n":                                 ".grpcexpose.yaml:1: must be a text" + mayHave,
+		"scope: all\nscope: grpc\n":                         `.grpcexpose.yaml:2: mapping key "scope" already defined at line 1` + mayHave,
+		"scope: all\na: b: c\n":                             ".grpcexpose.yaml:2: mapping values are not allowed in this context" + mayHave,
+		"ignore: [{check: GX301}]\n":                        ".grpcexpose.yaml: ignore[0]: reason is missing: say why it is ignored",
+		"ignore: [{check: GX9, reason: x}]\n":               `.grpcexpose.yaml: ignore[0]: check: "GX9" is no check's ID, beginning of an ID, or name`,
+		"ignore: [{check: GX3, reason: x, kind: Servce}]\n": `.grpcexpose.yaml: ignore[0]: kind: no check is about a "Servce"`,
+		"failOn: often\n":                                   `.grpcexpose.yaml: failOn: "often" must be one of error, warning, info, never`,
+		"checks: [GX9]\n":                                   `.grpcexpose.yaml: checks: no check is called "GX9": give an ID as GX301, the beginning of one as GX3, or a name as port-not-grpc`,
+		"ignore: [{check: GX3, reason: x, name: '['}]":      `.grpcexpose.yaml: ignore[0]: the pattern "[" is not complete`,
 	} {
 		require.NoError(t, os.WriteFile(".grpcexpose.yaml", []byte(text), 0o600))
 		got := command(t, "lint", "-f", "shop.yaml")
 		assert.Equal(t, ExitFailed, got.code)
 		assert.Equal(t, "error: "+want, strings.ReplaceAll(strings.TrimSpace(got.err), "error: "+workingDirectory(t)+"/", "error: "))
 	}
+}
+
+// TestIgnoredFiles holds that a rule about files means the same wherever the command runs.
+func TestIgnoredFiles(t *testing.T) {
+	lintFiles(t)
+	root := workingDirectory(t)
+	require.NoError(t, os.MkdirAll("deploy/live", 0o700))
+	require.NoError(t, os.Rename("shop.yaml", "deploy/live/shop.yaml"))
+	for pattern, wants := range map[string][]bool{
+		"deploy/live/shop.yaml": {true, true, true, true},
+		"./deploy/*/shop.yaml":  {true, true, true, true},
+		"deploy/":               {true, true, true, true},
+		"./":                    {true, true, true, true},
+		root + "/deploy/":       {false, false, true, false},
+		"deploy/l":              {false, false, false, false},
+		"live/":                 {false, false, false, true},
+	} {
+		settings := "checks: [GX301]\nignore:\n- {check: GX301, reason: x, file: " + pattern + "}\n"
+		require.NoError(t, os.WriteFile(filepath.Join(root, ".grpcexpose.yaml"), []byte(settings), 0o600))
+		for i, path := range []string{"deploy/live/shop.yaml", "./deploy/live/../live", root + "/deploy/live/shop.yaml"} {
+			code := command(t, "lint", "-f", path, "--self-contained").code
+			assert.Equal(t, wants[i], code == ExitFine, "%s with -f %s", pattern, path)
+		}
+		t.Chdir("deploy")
+		assert.Equal(t, wants[3], command(t, "lint", "-f", "live", "--self-contained").code == ExitFine, "%s with -f live", pattern)
+		t.Chdir(root)
+	}
+}
+
+func manifestText(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return string(text)
 }
 
 func workingDirectory(t *testing.T) string {
@@ -232,6 +285,7 @@ func TestLintUsage(t *testing.T) {
 		"-f . -o xml":                                 `--output: unknown output format "xml": use one of github, json, junit, sarif, table, text, yaml`,
 		"-f . --scope=some":                           "--scope=some: must be one of grpc, all",
 		"-f . --checks GX9":                           `--checks: no check is called "GX9": give an ID as GX301, the beginning of one as GX3, or a name as port-not-grpc`,
+		"-f . --checks GX3,-GX3":                      "--checks leaves no check to run",
 		"-f . -k .":                                   "either -f or -k, not both",
 		"-f . -A deployment/orders":                   "either workloads or --all-namespaces, not both",
 		"-f . -l app=orders deployment/orders":        "either workloads or --selector, not both",
