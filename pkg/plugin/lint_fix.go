@@ -51,7 +51,11 @@ func (o *lintOptions) runFix(ctx context.Context, meshes []*lintMesh) error {
 		if err != nil {
 			return err
 		}
-		fixes := plan.Plan{Changes: o.fix.changes(found.Findings)}
+		fixable, err := o.fixable(m, found.Findings)
+		if err != nil {
+			return err
+		}
+		fixes := plan.Plan{Changes: o.fix.changes(fixable)}
 		if fixes.Empty() {
 			continue
 		}
@@ -68,8 +72,9 @@ func (o *lintOptions) runFix(ctx context.Context, meshes []*lintMesh) error {
 	}
 	if !changed {
 		fmt.Fprintln(o.streams.Err, "nothing to fix")
+		return o.answer(meshes)
 	}
-	if !changed || o.fix.dryRun != dryRunNone {
+	if o.fix.dryRun != dryRunNone {
 		left, err := o.report(meshes)
 		if err != nil {
 			return err
@@ -85,6 +90,38 @@ func (o *lintOptions) runFix(ctx context.Context, meshes []*lintMesh) error {
 		after[0].snapshot = after[0].snapshot.With(mesh.Change{Restarted: restarted})
 	}
 	return o.answer(after)
+}
+
+// fixable are the findings without those whose fixes cannot be made in the files, which is said: they do not keep the others from
+// being fixed. It is an error if none can be.
+func (o *lintOptions) fixable(m *lintMesh, findings []checks.Finding) ([]checks.Finding, error) {
+	const manyFindings = 200 // each is tried alone
+	if m.manifests == nil {
+		return findings, nil
+	}
+	_, all := m.manifests.Edit(o.fix.changes(findings))
+	if all == nil {
+		return findings, nil
+	}
+	all = fmt.Errorf("nothing was changed: %w", all)
+	if len(findings) > manyFindings {
+		return nil, all
+	}
+	var faults []string
+	left := slices.DeleteFunc(slices.Clone(findings), func(finding checks.Finding) bool {
+		_, err := m.manifests.Edit(o.fix.changes([]checks.Finding{finding}))
+		if err != nil && !slices.Contains(faults, err.Error()) {
+			faults = append(faults, err.Error())
+		}
+		return err != nil
+	})
+	if len(o.fix.changes(left)) == 0 {
+		return nil, all
+	}
+	for _, fault := range faults {
+		fmt.Fprintln(o.streams.Err, "warning: not fixed: "+fault)
+	}
+	return left, nil
 }
 
 // changes are those of the fixes that are made, in the order of the findings. Two findings may want the same change, or one

@@ -107,7 +107,24 @@ func TestLintFixesFiles(t *testing.T) {
 	assert.Equal(t, answer{ExitFine, "No findings in 9 objects. " + checksRun() + "\n", "fixed shop.yaml\n"}, got)
 
 	got = command(t, "lint", "-f", ".", "--self-contained", "--fix")
-	assert.Equal(t, answer{ExitFine, "", "nothing to fix\n"}, got)
+	assert.Equal(t, answer{ExitFine, "No findings in 9 objects. " + checksRun() + "\n", "nothing to fix\n"}, got)
+}
+
+// TestLintFixesWhatItCan holds that what cannot be changed in place keeps nothing else from being fixed.
+func TestLintFixesWhatItCan(t *testing.T) {
+	lintFiles(t)
+	second := strings.ReplaceAll(strings.ReplaceAll(manifestText(t, "shop.yaml"), "shop", "other"), "name: http", "name: &shared http")
+	require.NoError(t, os.WriteFile("other.yaml", []byte(second), 0o600))
+	got := command(t, "lint", "-f", ".", "--self-contained", "--fix", "-o", "table", "--checks", "GX301")
+	assert.Equal(t, ExitBad, got.code)
+	assert.Equal(t, "warning: not fixed: other.yaml:28: Service other/orders cannot be changed in place (the value is shared through a YAML anchor); "+
+		"make the change by hand: set .spec.ports[?(@.port==8000)].name to grpc\nfixed shop.yaml\n", got.err)
+	assert.Contains(t, got.out, "other.yaml:28 ")
+	assert.NotContains(t, got.out, "shop.yaml:28 ")
+
+	got = command(t, "lint", "-f", ".", "--self-contained", "--fix", "-o", "json", "--checks", "GX301")
+	assert.Equal(t, ExitFailed, got.code)
+	assert.Contains(t, got.err, "error: nothing was changed: other.yaml:28: ")
 }
 
 func checksRun() string {
