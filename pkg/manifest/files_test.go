@@ -140,9 +140,16 @@ func TestWrite(t *testing.T) {
 
 	err = Write([]FileChange{{Path: path, Before: []byte("before"), After: []byte("again")}})
 	assert.EqualError(t, err, path+": the file has changed since it was read; run the command again")
+	kept := filepath.Join(directory, "kept.yaml")
+	require.NoError(t, os.WriteFile(kept, []byte("kept"), 0o440))
+	err = Write([]FileChange{{Path: path, Before: []byte("after"), After: []byte("again")}, {Path: kept, Before: []byte("kept"), After: []byte("again")}})
+	assert.EqualError(t, err, kept+": it cannot be written: it is read-only")
+	text, err = os.ReadFile(path)
+	require.NoError(t, err)
+	assert.Equal(t, "after", string(text), "all of it is written, or nothing")
 	entries, err := os.ReadDir(directory)
 	require.NoError(t, err)
-	assert.Len(t, entries, 2, "no temporary file is left behind")
+	assert.Len(t, entries, 3, "no temporary file is left behind")
 }
 
 func TestDirectories(t *testing.T) {

@@ -9,9 +9,17 @@ import (
 )
 
 // Write puts the changes on disk. Each file is replaced in one step, so that nobody ever reads half of it; its mode stays,
-// and a symbolic link stays a link. A file that someone has changed since it was read is an error and is left as it is; the
-// files before it are written.
+// and a symbolic link stays a link. A file that someone has changed since it was read, or that may not be written, is an error,
+// and nothing is written then.
 func Write(changes []FileChange) error {
+	for _, change := range changes {
+		if change.Before == nil {
+			continue
+		}
+		if _, _, err := change.target(); err != nil {
+			return err
+		}
+	}
 	for _, change := range changes {
 		if err := change.write(); err != nil {
 			return err
@@ -60,6 +68,9 @@ func (c FileChange) target() (path string, mode fs.FileMode, err error) {
 		return "", 0, writeError(c.Path, err)
 	case !bytes.Equal(now, c.Before):
 		return "", 0, &Error{File: c.Path, Message: "the file has changed since it was read; run the command again"}
+	}
+	if info.Mode().Perm()&0o222 == 0 { // the directory would let the file be replaced all the same
+		return "", 0, &Error{File: c.Path, Message: "it cannot be written: it is read-only"}
 	}
 	return path, info.Mode().Perm(), nil
 }

@@ -100,6 +100,8 @@ func (f *lintFlags) conflicts() error {
 		return usage("either --fix or --write-baseline, not both")
 	case f.fix != "" && f.withCluster:
 		return usage("--fix changes files or a cluster: leave out --with-cluster to fix the files")
+	case f.dryRun != dryRunNone && f.output != "text":
+		return usage("--fix --dry-run shows the changes, which have no other format: leave out --output")
 	case files && f.dryRun == dryRunServer:
 		return usage("--dry-run=server is for a cluster; for files say --dry-run")
 	case f.watch && (files || f.fix != "" || f.writeBaseline):

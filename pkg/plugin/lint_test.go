@@ -296,6 +296,7 @@ func TestLintUsage(t *testing.T) {
 		"-f . --fix=some":                             "--fix=some: must be one of safe, all",
 		"-f . --fix --dry-run=server":                 "--dry-run=server is for a cluster; for files say --dry-run",
 		"-f . --fix --write-baseline --baseline x":    "either --fix or --write-baseline, not both",
+		"-f . --fix --dry-run -o json":                "--fix --dry-run shows the changes, which have no other format: leave out --output",
 		"-f . --fix --with-cluster":                   "--fix changes files or a cluster: leave out --with-cluster to fix the files",
 		"-f . --watch":                                "--watch is for a cluster, and only reports: leave out -f, -k, --fix and --write-baseline",
 		"--watch -o json":                             "--watch prints a line for each finding: leave out --output",

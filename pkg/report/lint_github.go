@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
@@ -26,7 +27,7 @@ func (githubLint) Print(w io.Writer, report *LintReport) error {
 		command := map[checks.Level]string{checks.Error: "error", checks.Warning: "warning", checks.Info: "notice"}[finding.Level]
 		var properties []string
 		if finding.File != "" {
-			properties = append(properties, "file="+githubProperty.Replace(finding.File))
+			properties = append(properties, "file="+githubProperty.Replace(filepath.ToSlash(finding.File)))
 		}
 		if finding.Line > 0 {
 			properties = append(properties, fmt.Sprintf("line=%d", finding.Line))

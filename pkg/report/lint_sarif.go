@@ -175,6 +175,9 @@ func fileURI(path string) string {
 	uri := url.URL{Path: filepath.ToSlash(filepath.Clean(path))}
 	if filepath.IsAbs(path) {
 		uri.Scheme = "file"
+		if !strings.HasPrefix(uri.Path, "/") {
+			uri.Path = "/" + uri.Path // C:/orders.yaml
+		}
 	}
 	return uri.String()
 }
