@@ -172,6 +172,7 @@ func (o *lintOptions) load(ctx context.Context) ([]*lintMesh, error) {
 			return nil, errors.New("the files hold no Kubernetes object: there is nothing to judge")
 		}
 		if !o.withCluster {
+			o.noteOtherNamespace(manifests)
 			snapshot := manifests.Snapshot(o.selfContained, mesh.Options{Now: o.now()})
 			return []*lintMesh{{snapshot: snapshot, manifests: manifests, target: o.target}}, nil
 		}
@@ -188,6 +189,14 @@ func (o *lintOptions) load(ctx context.Context) ([]*lintMesh, error) {
 		meshes = append(meshes, loaded)
 	}
 	return meshes, nil
+}
+
+// noteOtherNamespace says that -n names a namespace that the files do not speak of: no finding in it is no good news.
+func (o *lintOptions) noteOtherNamespace(manifests *manifest.Manifests) {
+	inTarget := func(sourced mesh.Sourced) bool { return o.target.inNamespace(sourced.Object) }
+	if !o.target.all && o.target.isWhole() && len(manifests.Objects) > 0 && !slices.ContainsFunc(manifests.Objects, inTarget) {
+		printNotes(o.streams, []string{"no object of the files is in namespace " + o.target.namespace})
+	}
 }
 
 // printLoadNotes says what was passed over. A directory may hold many files that are no manifests: a few are enough.
