@@ -106,6 +106,9 @@ func (v *verifier) target(ctx context.Context, shown *report.Verification) (targ
 		return at(v.trial.address), done, nil
 	}
 	outside := v.entrance.Addresses
+	if len(outside) > 0 {
+		v.await(ctx, at(outside[0]))
+	}
 	opened, reached, unreachable := traffic.Open(ctx, outside)
 	switch {
 	case opened != nil:
@@ -125,8 +128,20 @@ func (v *verifier) target(ctx context.Context, shown *report.Verification) (targ
 		shown.Notes = append(shown.Notes, fmt.Sprintf("%s cannot be reached from here (%v): the calls went past it, to a pod of the gateway", outside[0], unreachable))
 	}
 	target = at(forward.Address)
+	if len(outside) == 0 {
+		v.await(ctx, target)
+	}
 	shown.Address = fmt.Sprintf("port %d of %s by port-forward", v.entrance.ListenerPort, mesh.KeyOf(v.entrance.Gateway().Pods[0]))
 	return target, forward.Close, nil
+}
+
+// await gives what has just been made the trial's patience to reach the gateway. Whether it has is for the calls to show.
+func (v *verifier) await(ctx context.Context, target traffic.Target) {
+	if v.trial.patience > 0 {
+		patient, cancel := context.WithTimeout(ctx, v.trial.patience)
+		defer cancel()
+		traffic.Await(patient, target, v.trial.wish)
+	}
 }
 
 // forwardToGateway leads a local port to the entrance's listener.
@@ -140,11 +155,6 @@ func (v *verifier) forwardToGateway(ctx context.Context) (*cluster.PortForward, 
 
 // calls makes the calls to a target and judges them.
 func (v *verifier) calls(ctx context.Context, target traffic.Target, watched observer, shown *report.Verification) error {
-	if v.trial.patience > 0 {
-		patient, cancel := context.WithTimeout(ctx, v.trial.patience)
-		traffic.Await(patient, target, v.trial.wish)
-		cancel()
-	}
 	connection, err := traffic.Connect(target)
 	if err != nil {
 		return err
