@@ -73,7 +73,7 @@ spec:
 
 func reportListensOnLocalhost(p *Pass, w *mesh.Workload, port *mesh.ExposedPort) bool {
 	container, number := servingContainer(port.Port, w)
-	if container == nil || p.ForwardsToLoopback(w, number) {
+	if container == nil || !mentionsLoopback(container) || p.ForwardsToLoopback(w, number) {
 		return false
 	}
 	settings := settingsOf(container)
@@ -94,6 +94,16 @@ func reportListensOnLocalhost(p *Pass, w *mesh.Workload, port *mesh.ExposedPort)
 		Fix:      Fix{Text: fmt.Sprintf("Let the server listen on all addresses: 0.0.0.0:%d, or [::]:%d.", number, number)},
 	})
 	return true
+}
+
+// mentionsLoopback says that a loopback address stands somewhere in what a container is given; most have none, and are read no
+// further.
+func mentionsLoopback(container *core.Container) bool {
+	loopback := func(text string) bool {
+		return strings.Contains(text, "127.0.0.1") || strings.Contains(text, "localhost") || strings.Contains(text, "[::1]")
+	}
+	return slices.ContainsFunc(container.Command, loopback) || slices.ContainsFunc(container.Args, loopback) ||
+		slices.ContainsFunc(container.Env, func(variable core.EnvVar) bool { return loopback(variable.Value) })
 }
 
 // setting is a text that a container is given.
