@@ -127,15 +127,26 @@ func (a *modelAnswer) tellRoutes() {
 		subject := tableName(host) + " " + host.Host
 		a.set(topicHost, subject, hostText(host.RedirectsToHTTPS))
 		var names []string
+		order := true
 		for _, route := range host.Routes {
-			if !isSent(route) {
+			sent, known := isSent(route)
+			if !known {
+				order = false
+				a.set(topicRoute, subject+" "+routeName(route), unknown)
+				a.set(topicReached, subject+" "+routeName(route), unknown)
+			}
+			if !sent || !known {
 				continue
 			}
 			names = append(names, routeName(route))
 			a.set(topicRoute, subject+" "+routeName(route), a.leadsTo(route))
 			a.set(topicReached, subject+" "+routeName(route), reachedBy(route))
 		}
-		a.set(topicRoute, subject+" order", strings.Join(names, " "))
+		if order {
+			a.set(topicRoute, subject+" order", strings.Join(names, " "))
+		} else {
+			a.set(topicRoute, subject+" order", unknown)
+		}
 	}
 }
 
@@ -147,10 +158,15 @@ func reachedBy(route *mesh.GatewayRoute) string {
 	return unknown
 }
 
-// isSent says whether istiod sends the route to Envoy at all: not after the first catch-all of its VirtualService.
-func isSent(route *mesh.GatewayRoute) bool {
+// isSent says whether istiod sends the route to Envoy at all: not after the first catch-all of its VirtualService. That is not
+// known where the VirtualService is bound to several Gateways: for another one the catch-all may not be there, and the route is sent
+// behind it all the same, where no call comes to it.
+func isSent(route *mesh.GatewayRoute) (sent, known bool) {
 	by := route.Shadowed
-	return by == nil || !by.CatchesAll() || mesh.KeyOf(by.VirtualService) != mesh.KeyOf(route.VirtualService)
+	if by == nil || !by.CatchesAll() || mesh.KeyOf(by.VirtualService) != mesh.KeyOf(route.VirtualService) {
+		return true, true
+	}
+	return false, len(route.VirtualService.Spec.GetGateways()) < 2
 }
 
 // tableName is what istiod calls the route table.
