@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 
 	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -197,8 +196,6 @@ func mayNot(err error) (missing Permission, forbidden bool) {
 
 // mayNotRead is what is read of a part that the user may not read: a gap.
 func mayNotRead(gap mesh.Gap, missing Permission) batch {
-	gap.Reason = mayNotReason(missing)
+	gap.Reason = missing.Denied()
 	return batch{gaps: []mesh.Gap{gap}, missing: []Permission{missing}}
 }
-
-func mayNotReason(missing Permission) string { return fmt.Sprintf("you may not %s", missing) }

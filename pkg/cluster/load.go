@@ -215,7 +215,7 @@ func (c *Client) readOnly(ctx context.Context, kind mesh.Kind, namespaces []stri
 
 // readFallback reads of a kind that may not be listed in all namespaces what it can, and has one gap that says it all.
 func (c *Client) readFallback(ctx context.Context, kind mesh.Kind, wanted LoadRequest, missing Permission) (found batch, err error) {
-	gap := mesh.Gap{Kind: kind, Reason: mayNotReason(missing)}
+	gap := mesh.Gap{Kind: kind, Reason: missing.Denied()}
 	switch {
 	case kind == mesh.KindNamespace:
 		found, err = c.readNamespaceObjects(ctx, wanted.Fallback)

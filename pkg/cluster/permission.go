@@ -39,6 +39,9 @@ func (p Permission) String() string {
 	}
 }
 
+// Denied says as a clause that it is missing; it is the reason of a Gap for want of it.
+func (p Permission) Denied() string { return "you may not " + p.String() }
+
 // clusterScoped are the resources for which "in all namespaces" would make no sense.
 var clusterScoped = map[string]bool{"namespaces": true, "mutatingwebhookconfigurations": true, "gatewayclasses": true}
 

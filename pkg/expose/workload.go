@@ -35,11 +35,14 @@ func (b *builder) findWorkload() error {
 	return nil
 }
 
+// WorkloadKinds are the kinds of workloads that can be exposed, in the order in which a bare name is looked for.
+var WorkloadKinds = []mesh.Kind{mesh.KindDeployment, mesh.KindStatefulSet, mesh.KindDaemonSet}
+
 // FindWorkload is the Deployment, StatefulSet or DaemonSet of that name; with an empty kind the one that has it. The error
 // proposes names like it.
 func FindWorkload(s *mesh.Snapshot, kind mesh.Kind, namespace, name string) (*mesh.Workload, error) {
 	var found []*mesh.Workload
-	for _, candidate := range []mesh.Kind{mesh.KindDeployment, mesh.KindStatefulSet, mesh.KindDaemonSet} {
+	for _, candidate := range WorkloadKinds {
 		if kind != "" && kind != candidate {
 			continue
 		}
@@ -70,7 +73,7 @@ func workloadNotFound(s *mesh.Snapshot, kind mesh.Kind, namespace, name string) 
 	if kind != "" {
 		what = string(kind)
 	}
-	for _, candidate := range []mesh.Kind{mesh.KindDeployment, mesh.KindStatefulSet, mesh.KindDaemonSet} {
+	for _, candidate := range WorkloadKinds {
 		if reason, unknown := s.Unknown(candidate, namespace, name); unknown && (kind == "" || kind == candidate) {
 			return refuse("Ask for the permission to read it", "whether namespace %s has a %s called %q is not known: %s", namespace, what, name, reason)
 		}

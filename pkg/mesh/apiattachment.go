@@ -171,10 +171,7 @@ func servesHostname(hostname string, gateway *gatewayapi.Gateway, listener *gate
 }
 
 func hostnameOf(listener *gatewayapi.Listener) string {
-	if listener.Hostname == nil {
-		return ""
-	}
-	return string(*listener.Hostname)
+	return string(valueOr(listener.Hostname, ""))
 }
 
 func hostnamesMeet(route []string, listener string) bool {

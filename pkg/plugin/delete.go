@@ -152,7 +152,7 @@ func (o *deleteOptions) findKind(loaded *cluster.Loaded) error {
 		o.workload = workload.Key
 		return nil
 	}
-	for _, kind := range []mesh.Kind{mesh.KindDeployment, mesh.KindStatefulSet, mesh.KindDaemonSet} {
+	for _, kind := range expose.WorkloadKinds {
 		gone := mesh.Key{Kind: kind, Namespace: o.workload.Namespace, Name: o.workload.Name}
 		if removal, failed := expose.Remove(gone, loaded.Snapshot); failed == nil && !removal.Plan.Empty() {
 			o.workload = gone

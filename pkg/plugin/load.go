@@ -190,14 +190,12 @@ func gatewaySecrets(found *mesh.Snapshot, namespace, gatewayNamespace string) []
 func gapsText(loaded *cluster.Loaded) string {
 	texts := mayNotTexts(loaded.Missing)
 	for _, reason := range gapReasons(loaded.Gaps) {
-		if !slices.ContainsFunc(loaded.Missing, func(missing cluster.Permission) bool { return reason == mayNot+missing.String() }) {
+		if !slices.ContainsFunc(loaded.Missing, func(missing cluster.Permission) bool { return reason == missing.Denied() }) {
 			texts = append(texts, reason)
 		}
 	}
 	return "Not looked at: " + strings.Join(texts, "; ")
 }
-
-const mayNot = "you may not "
 
 // mayNotTexts are the permissions that are missing, in one text those that differ in the resource alone.
 func mayNotTexts(missing []cluster.Permission) []string {
@@ -205,7 +203,7 @@ func mayNotTexts(missing []cluster.Permission) []string {
 	resources := map[string][]string{}
 	for _, permission := range missing {
 		resource := resourceName(permission)
-		text := strings.Replace(permission.String(), resource, "%s", 1)
+		text := strings.Replace(permission.Denied(), resource, "%s", 1)
 		if resources[text] == nil {
 			order = append(order, text)
 		}
@@ -213,7 +211,7 @@ func mayNotTexts(missing []cluster.Permission) []string {
 	}
 	texts := make([]string, len(order))
 	for i, text := range order {
-		texts[i] = mayNot + fmt.Sprintf(text, strings.Join(resources[text], ", "))
+		texts[i] = fmt.Sprintf(text, strings.Join(resources[text], ", "))
 	}
 	return texts
 }
