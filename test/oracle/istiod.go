@@ -11,6 +11,7 @@ import (
 	networkingapi "istio.io/api/networking/v1alpha3"
 	"istio.io/istio/pilot/pkg/model"
 	"istio.io/istio/pilot/test/xds"
+	"istio.io/istio/pkg/kube/krt"
 	"istio.io/istio/pkg/log"
 	"istio.io/istio/pkg/test"
 	"istio.io/istio/pkg/wellknown"
@@ -32,13 +33,20 @@ func AskIstiod(m *Mesh) (Facts, error) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		server := xds.NewFakeDiscoveryServer(t, options)
+		server := newIstiod(t, options)
 		for _, pod := range m.gatewayPods() {
 			answer := &istiodAnswer{server: server, proxy: server.SetupProxy(proxyOf(pod)), facts: facts}
 			answer.tell()
 		}
 	})
 	return facts, err
+}
+
+// newIstiod is an istiod of the test's own. Its collections are told to a debug handler that all istiods of a process share and
+// that keeps them for ever, megabytes for each: this one gets a handler of its own.
+func newIstiod(t test.Failer, options xds.FakeOptions) *xds.FakeDiscoveryServer {
+	krt.GlobalDebugHandler = new(krt.DebugHandler)
+	return xds.NewFakeDiscoveryServer(t, options)
 }
 
 func istiodOptions(m *Mesh) (xds.FakeOptions, error) {

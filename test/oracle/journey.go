@@ -7,7 +7,6 @@ import (
 
 	listener "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	route "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
-	"istio.io/istio/pilot/test/xds"
 	"istio.io/istio/pkg/test"
 	core "k8s.io/api/core/v1"
 )
@@ -30,7 +29,7 @@ func Travel(m *Mesh, gateway *core.Pod, port int32, host, path string) (Journey,
 		if err != nil {
 			t.Fatal(err)
 		}
-		server := xds.NewFakeDiscoveryServer(t, options)
+		server := newIstiod(t, options)
 		answer := &istiodAnswer{server: server, proxy: server.SetupProxy(proxyOf(gateway)), facts: Facts{}}
 		journey = answer.travel(port, grpcCall(host, path, "", ""))
 	})
