@@ -122,8 +122,8 @@ type Pass struct {
 	only     func(mesh.Object) bool
 	findings []Finding
 	skips    []string
-	// scope remembers what the functions of scope.go have worked out.
-	scope map[any]relevance
+	// ran: nothing that the check rests on is unreadable.
+	ran bool
 }
 
 // Report adds a finding. ID and slug are filled in; a finding without a level has the check's worst, and a fix without changes

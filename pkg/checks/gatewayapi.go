@@ -15,7 +15,7 @@ func (p *Pass) apiRouteRelevance(route *mesh.APIRoute) relevance {
 	if route.GRPC() {
 		return certain
 	}
-	return p.rememberRelevance(route.Key, func() relevance {
+	return mesh.Remember(p.Snapshot, relevanceMemory{route.Key}, func() relevance {
 		http, isHTTP := route.Object.(*gatewayapi.HTTPRoute)
 		if isHTTP && matchesMethods(http) {
 			return certain

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
@@ -59,18 +60,14 @@ func Run(snapshot *mesh.Snapshot, options Options) Report {
 	}
 	var report Report
 	var findings []Finding
-	for _, check := range selected {
-		if reason, unreadable := unreadableKind(snapshot, check); unreadable {
-			report.Skips = append(report.Skips, Skip{ID: check.ID, Slug: check.Slug, Reason: reason})
-			continue
-		}
-		pass := &Pass{Snapshot: snapshot, AllScopes: options.AllScopes, check: check, only: options.Only}
-		runGuarded(pass)
+	for _, pass := range passesOf(snapshot, selected, options) {
 		findings = append(findings, pass.findings...)
 		for _, reason := range pass.skips {
-			report.Skips = append(report.Skips, Skip{ID: check.ID, Slug: check.Slug, Reason: reason})
+			report.Skips = append(report.Skips, Skip{ID: pass.check.ID, Slug: pass.check.Slug, Reason: reason})
 		}
-		report.Ran = append(report.Ran, check)
+		if pass.ran {
+			report.Ran = append(report.Ran, pass.check)
+		}
 	}
 	findings = oneFaultOneFinding(snapshot, distinct(findings))
 	slices.SortStableFunc(findings, compareFindings)
@@ -100,6 +97,24 @@ func (r *Report) add(finding Finding, options Options) {
 		finding.Workloads = options.Paths.Of(finding.Object)
 	}
 	r.Findings = append(r.Findings, finding)
+}
+
+// passesOf runs the checks, all at once: what several of them ask about is worked out by the first that asks.
+func passesOf(snapshot *mesh.Snapshot, selected []*Check, options Options) []*Pass {
+	passes := make([]*Pass, len(selected))
+	var running sync.WaitGroup
+	for i, check := range selected {
+		pass := &Pass{Snapshot: snapshot, AllScopes: options.AllScopes, check: check, only: options.Only}
+		passes[i] = pass
+		if reason, unreadable := unreadableKind(snapshot, check); unreadable {
+			pass.Skip(reason)
+			continue
+		}
+		pass.ran = true
+		running.Go(func() { runGuarded(pass) })
+	}
+	running.Wait()
+	return passes
 }
 
 // unreadableKind finds a kind that the check rests on and of which nothing at all could be read. A kind of which a part is

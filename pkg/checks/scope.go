@@ -103,21 +103,11 @@ func (p *Pass) SpeaksOfHost(host, namespace string) bool {
 	return false
 }
 
-// rememberRelevance works a relevance out once for each check that asks.
-func (p *Pass) rememberRelevance(of any, compute func() relevance) relevance {
-	if known, ok := p.scope[of]; ok {
-		return known
-	}
-	found := compute()
-	if p.scope == nil {
-		p.scope = map[any]relevance{}
-	}
-	p.scope[of] = found
-	return found
-}
+// relevanceMemory is a VirtualService, a rule or the key of a route.
+type relevanceMemory struct{ of any }
 
 func (p *Pass) virtualServiceRelevance(vs *networking.VirtualService) relevance {
-	return p.rememberRelevance(vs, func() relevance {
+	return mesh.Remember(p.Snapshot, relevanceMemory{vs}, func() relevance {
 		most := plain
 		for _, rule := range p.HTTPRules(vs) {
 			most = max(most, p.ruleRelevance(rule))
@@ -146,7 +136,7 @@ func streamDestinations(vs *networking.VirtualService) []*networkingapi.Destinat
 }
 
 func (p *Pass) ruleRelevance(rule *mesh.HTTPRule) relevance {
-	return p.rememberRelevance(rule, func() relevance {
+	return mesh.Remember(p.Snapshot, relevanceMemory{rule}, func() relevance {
 		if _, ok := rule.MatchesMethod(); ok {
 			return certain
 		}
@@ -311,13 +301,14 @@ func isForGRPC(server *networkingapi.Server) bool {
 // serverRelevance judges a server by itself, then by the VirtualServices whose hosts it takes; where it takes none's, by those
 // of the Gateway whose hosts no server takes, because they may have been meant for it.
 func (p *Pass) serverRelevance(gateway *networking.Gateway, server *networkingapi.Server) relevance {
-	if _, known := p.scope[server]; !known {
-		p.judgeServers(gateway)
-	}
-	return p.rememberRelevance(server, func() relevance { return plain })
+	return mesh.Remember(p.Snapshot, serversMemory{gateway}, func() map[*networkingapi.Server]relevance {
+		return p.serverRelevances(gateway)
+	})[server]
 }
 
-func (p *Pass) judgeServers(gateway *networking.Gateway) {
+type serversMemory struct{ of *networking.Gateway }
+
+func (p *Pass) serverRelevances(gateway *networking.Gateway) map[*networkingapi.Server]relevance {
 	most := map[*networkingapi.Server]relevance{}
 	lost := plain
 	for _, vs := range p.VirtualServicesBoundTo(gateway) {
@@ -332,20 +323,18 @@ func (p *Pass) judgeServers(gateway *networking.Gateway) {
 		}
 	}
 	for _, server := range gateway.Spec.Servers {
-		p.rememberRelevance(server, func() relevance {
-			found, taken := most[server]
-			switch {
-			case isForGRPC(server):
-				return certain
-			case taken:
-				return found
-			case lost == plain && mesh.ParseProtocol(server.GetPort().GetProtocol()) != mesh.ProtocolHTTP:
-				return unclear
-			default:
-				return lost
-			}
-		})
+		_, taken := most[server]
+		switch {
+		case isForGRPC(server):
+			most[server] = certain
+		case taken:
+		case lost == plain && mesh.ParseProtocol(server.GetPort().GetProtocol()) != mesh.ProtocolHTTP:
+			most[server] = unclear
+		default:
+			most[server] = lost
+		}
 	}
+	return most
 }
 
 func takesAHost(gateway *networking.Gateway, server *networkingapi.Server, vs *networking.VirtualService) bool {

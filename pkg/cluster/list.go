@@ -107,7 +107,7 @@ func customPage(ctx context.Context, request *rest.Request, kind mesh.Kind, foun
 	}
 	list := &metainternal.List{ListMeta: page.ListMeta, Items: make([]runtime.Object, 0, len(page.Items))}
 	for _, item := range page.Items {
-		object, _, err := mesh.Decode(item)
+		object, err := mesh.DecodeAs(kind, item)
 		if err != nil {
 			found.gaps = append(found.gaps, unreadable(kind, item, err))
 			continue

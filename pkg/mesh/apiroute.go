@@ -69,7 +69,7 @@ type apiRoutesMemory struct{}
 func (s *Snapshot) APIRoutes() []*APIRoute {
 	s.read(KindGRPCRoute)
 	s.read(KindHTTPRoute)
-	return remember(s, apiRoutesMemory{}, func() []*APIRoute {
+	return Remember(s, apiRoutesMemory{}, func() []*APIRoute {
 		var routes []*APIRoute
 		for _, route := range s.GRPCRoutes().All() {
 			routes = append(routes, apiRouteOfGRPC(route))

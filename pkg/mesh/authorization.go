@@ -44,7 +44,7 @@ type Call struct {
 // Source: Istio's pilot/pkg/model/authorization.go (ListAuthorizationPolicies), policyattachment.go (ShouldAttachPolicy) and
 // pilot/pkg/security/authz/builder/builder.go (isDryRun).
 func (s *Snapshot) AuthorizationPoliciesFor(namespace string, podLabels map[string]string) []*security.AuthorizationPolicy {
-	index := remember(s, sidecarPolicies{}, func() *matchIndex[*security.AuthorizationPolicy] {
+	index := Remember(s, sidecarPolicies{}, func() *matchIndex[*security.AuthorizationPolicy] {
 		enforced := slices.DeleteFunc(slices.Clone(s.AuthorizationPolicies().All()), func(policy *security.AuthorizationPolicy) bool {
 			return !isEnforcedBySidecars(policy)
 		})

@@ -57,7 +57,7 @@ type servicesByNameMemory struct{}
 // ServicesNamed are the Services of that name in all namespaces.
 func (s *Snapshot) ServicesNamed(name string) []*core.Service {
 	s.read(KindService)
-	return remember(s, servicesByNameMemory{}, func() map[string][]*core.Service {
+	return Remember(s, servicesByNameMemory{}, func() map[string][]*core.Service {
 		byName := map[string][]*core.Service{}
 		for _, service := range s.Services().All() {
 			byName[service.Name] = append(byName[service.Name], service)
@@ -73,7 +73,7 @@ type serviceEntriesMemory struct{}
 // Source: Istio's pilot/pkg/serviceregistry/serviceentry/conversion.go (convertServices).
 func (s *Snapshot) ServiceEntriesByHost(host string) []*networking.ServiceEntry {
 	s.read(KindServiceEntry)
-	return remember(s, serviceEntriesMemory{}, func() map[string][]*networking.ServiceEntry {
+	return Remember(s, serviceEntriesMemory{}, func() map[string][]*networking.ServiceEntry {
 		byHost := map[string][]*networking.ServiceEntry{}
 		for _, entry := range s.ServiceEntries().All() {
 			for _, host := range entry.Spec.Hosts {

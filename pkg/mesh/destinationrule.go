@@ -181,7 +181,7 @@ type destinationRulesMemory struct{}
 func (s *Snapshot) destinationRules() *destinationRuleIndex {
 	s.read(KindDestinationRule)
 	s.read(KindConfigMap)
-	return remember(s, destinationRulesMemory{}, func() *destinationRuleIndex {
+	return Remember(s, destinationRulesMemory{}, func() *destinationRuleIndex {
 		index := &destinationRuleIndex{local: map[string]*hostRules{}, exported: map[string]*hostRules{}, rootPrivate: newHostRules()}
 		root, privateByDefault := s.RootNamespace(), slices.Contains(s.MeshConfig().GetDefaultDestinationRuleExportTo(), ".")
 		for _, rule := range sortedDestinationRules(s.DestinationRules().All()) {

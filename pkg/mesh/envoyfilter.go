@@ -43,7 +43,7 @@ type envoyPatches struct {
 // EnvoyPatches are a filter's patches in their order. The error says what of the filter cannot be read; istiod's webhook
 // refuses such a filter.
 func (s *Snapshot) EnvoyPatches(filter *unstructured.Unstructured) ([]EnvoyPatch, error) {
-	parsed := remember(s, envoyPatchesMemory{KeyOf(filter)}, func() envoyPatches {
+	parsed := Remember(s, envoyPatchesMemory{KeyOf(filter)}, func() envoyPatches {
 		patches, err := parseEnvoyPatches(filter)
 		return envoyPatches{patches, err}
 	})

@@ -47,7 +47,7 @@ func (s *Snapshot) ExposedPortsOf(service *core.Service) []*ExposedPort {
 func (s *Snapshot) ExposedWorkloads() map[*Workload][]*ExposedPort { return s.exposure().byWorkload }
 
 func (s *Snapshot) exposure() *exposure {
-	return remember(s, exposureMemory{}, func() *exposure {
+	return Remember(s, exposureMemory{}, func() *exposure {
 		found := &exposure{byService: map[Key][]*ExposedPort{}, byWorkload: map[*Workload][]*ExposedPort{}}
 		for _, service := range s.Services().All() {
 			if s.IsInfrastructureService(service) {

@@ -12,7 +12,7 @@ type externalNameRoutesMemory struct{}
 // leads to the cluster of the external name, which is there only if a Service or ServiceEntry has it as host.
 // Source: Istio pilot/pkg/networking/core/route/route.go, GetDestinationCluster.
 func (s *Snapshot) ExternalNameRoutes() map[Key][]*GatewayRoute {
-	return remember(s, externalNameRoutesMemory{}, func() map[Key][]*GatewayRoute {
+	return Remember(s, externalNameRoutesMemory{}, func() map[Key][]*GatewayRoute {
 		byHost := map[string]Key{}
 		for _, service := range s.Services().All() {
 			if service.Spec.Type == core.ServiceTypeExternalName {

@@ -26,7 +26,7 @@ const disablePortTranslationLabel = "experimental.istio.io/disable-gateway-port-
 // OpenPorts are the TCP ports through which the gateway is reached, by Service and number; 15021 (status) is among them. A
 // port whose named target no container declares leads nowhere and is left out.
 func (s *Snapshot) OpenPorts(w *GatewayWorkload) []OpenPort {
-	return remember(s, openPortsMemory{w}, func() []OpenPort {
+	return Remember(s, openPortsMemory{w}, func() []OpenPort {
 		var open []OpenPort
 		for _, service := range w.Services {
 			for i := range service.Spec.Ports {
@@ -68,7 +68,7 @@ func (s *Snapshot) ListenerPorts(w *GatewayWorkload, number uint32) (ports []int
 // Service that lead to the same target with the same protocol only the first counts.
 // Source: Istio pilot/pkg/serviceregistry/kube/controller/controller.go (GetProxyServiceTargetsByPod).
 func (s *Snapshot) serviceTargets(w *GatewayWorkload) []OpenPort {
-	return remember(s, serviceTargetsMemory{w}, func() []OpenPort {
+	return Remember(s, serviceTargetsMemory{w}, func() []OpenPort {
 		type target struct {
 			port     int32
 			protocol Protocol

@@ -18,7 +18,7 @@ func (s *Snapshot) GatewayInScope(gateway *networking.Gateway, w *GatewayWorkloa
 
 // scopesGateways asks the control planes that may be the gateway's: all must say so.
 func (s *Snapshot) scopesGateways(w *GatewayWorkload) bool {
-	return remember(s, scopeMemory{w}, func() bool {
+	return Remember(s, scopeMemory{w}, func() bool {
 		planes := s.controlPlanesOf(w)
 		return len(planes) > 0 && !slices.ContainsFunc(planes, func(plane *Workload) bool {
 			scoped, _ := strconv.ParseBool(environmentOf(plane.Template, "PILOT_SCOPE_GATEWAY_TO_NAMESPACE"))
@@ -57,7 +57,7 @@ type controlPlanesMemory struct{}
 
 // controlPlanes are the workloads that run istiod: their first argument is "discovery", or they are labelled app=istiod.
 func (s *Snapshot) controlPlanes() []*Workload {
-	return remember(s, controlPlanesMemory{}, func() []*Workload {
+	return Remember(s, controlPlanesMemory{}, func() []*Workload {
 		var planes []*Workload
 		for _, workload := range s.Workloads() {
 			runs := slices.ContainsFunc(workload.Template.Spec.Containers, func(container core.Container) bool {

@@ -51,7 +51,7 @@ func (w *GatewayWorkload) String() string {
 // Egress gateways, east-west gateways, waypoints, and proxies made by the Gateway API's controller are not among them. What
 // the pods are decides (see gatewayRole); where that does not show, a Gateway that selects them and a Service in front.
 func (s *Snapshot) GatewayWorkloads() []*GatewayWorkload {
-	return remember(s, ingressMemory{}, func() []*GatewayWorkload {
+	return Remember(s, ingressMemory{}, func() []*GatewayWorkload {
 		var ingress []*GatewayWorkload
 		for _, workload := range s.gatewayCandidates() {
 			if isIngress(workload) && (roleOf(workload.Template) == roleRouter || s.looksLikeGateway(workload)) {
@@ -75,7 +75,7 @@ func (s *Snapshot) looksLikeGateway(workload *GatewayWorkload) bool {
 // Source: Istio pilot/pkg/model/push_context.go (PushContext.mergeGateways), Proxy.SetGatewaysForProxy in context.go.
 func (s *Snapshot) GatewayWorkloadsSelected(gateway *networking.Gateway) []*GatewayWorkload {
 	selector := labels.Set(gateway.Spec.GetSelector())
-	return remember(s, selectedMemory(selector.String()), func() []*GatewayWorkload {
+	return Remember(s, selectedMemory(selector.String()), func() []*GatewayWorkload {
 		var selected []*GatewayWorkload
 		for _, workload := range s.gatewayCandidates() {
 			if workload.isSelectedBy(selector) {
@@ -100,7 +100,7 @@ type candidatesMemory struct{}
 
 // gatewayCandidates are all proxies that may be gateways, by namespace and name.
 func (s *Snapshot) gatewayCandidates() []*GatewayWorkload {
-	return remember(s, candidatesMemory{}, func() []*GatewayWorkload {
+	return Remember(s, candidatesMemory{}, func() []*GatewayWorkload {
 		var candidates []*GatewayWorkload
 		for _, workload := range s.Workloads() {
 			if roleOf(workload.Template) != roleOther {

@@ -33,7 +33,7 @@ type httpRulesMemory Key
 // Source: Istio's pilot/pkg/model/virtualservice_controller.go (mergeVirtualServices).
 func (s *Snapshot) HTTPRules(root *networking.VirtualService) []*HTTPRule {
 	s.read(KindVirtualService)
-	return remember(s, httpRulesMemory(KeyOf(root)), func() []*HTTPRule {
+	return Remember(s, httpRulesMemory(KeyOf(root)), func() []*HTTPRule {
 		var rules []*HTTPRule
 		for i, rule := range root.Spec.Http {
 			switch {

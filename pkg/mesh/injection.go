@@ -28,7 +28,7 @@ type injectionMemory struct{ workload Key }
 func (s *Snapshot) InjectionOf(w *Workload) Injection {
 	s.read(KindWebhook)
 	s.read(KindNamespace)
-	return remember(s, injectionMemory{w.Key}, func() Injection {
+	return Remember(s, injectionMemory{w.Key}, func() Injection {
 		return s.InjectionOfPod(w.Namespace(), w.Template)
 	})
 }

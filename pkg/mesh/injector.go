@@ -48,7 +48,7 @@ type injectorsMemory struct{}
 // k8s.io/apiserver's pkg/admission/configuration/mutating_webhook_manager.go.
 func (s *Snapshot) Injectors() []*Injector {
 	s.read(KindWebhook)
-	return remember(s, injectorsMemory{}, func() []*Injector {
+	return Remember(s, injectorsMemory{}, func() []*Injector {
 		var injectors []*Injector
 		for _, configuration := range s.Webhooks().All() {
 			for i := range configuration.Webhooks {

@@ -76,7 +76,7 @@ type endpointSlicesMemory struct{}
 // endpointSlicesOf are the EndpointSlices of a Service.
 func (s *Snapshot) endpointSlicesOf(service *core.Service) []*discovery.EndpointSlice {
 	s.read(KindEndpointSlice)
-	byService := remember(s, endpointSlicesMemory{}, func() map[Key][]*discovery.EndpointSlice {
+	byService := Remember(s, endpointSlicesMemory{}, func() map[Key][]*discovery.EndpointSlice {
 		byService := map[Key][]*discovery.EndpointSlice{}
 		for _, slice := range s.EndpointSlices().All() {
 			key := Key{Kind: KindService, Namespace: slice.Namespace, Name: slice.Labels[discovery.LabelServiceName]}

@@ -47,7 +47,7 @@ func (s *Snapshot) injectorConfig(injector *Injector) *injectorConfig {
 		name += "-" + injector.Revision
 	}
 	s.read(KindConfigMap)
-	return remember(s, injectorConfigMemory{namespace, name}, func() *injectorConfig {
+	return Remember(s, injectorConfigMemory{namespace, name}, func() *injectorConfig {
 		asInstalled := &injectorConfig{Policy: policyEnabled}
 		configMap, ok := s.ConfigMaps().Get(namespace, name)
 		if !ok || configMap.Data["config"] == "" {

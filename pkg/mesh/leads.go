@@ -45,7 +45,7 @@ type grpcRouteClaimsMemory struct{}
 // grpcRouteClaims is the evidence of GRPCRoutes, those that no Gateway takes included: their backends are meant to be gRPC.
 func (s *Snapshot) grpcRouteClaims() map[servicePort][]Evidence {
 	routes := s.APIRoutes()
-	return remember(s, grpcRouteClaimsMemory{}, func() map[servicePort][]Evidence {
+	return Remember(s, grpcRouteClaimsMemory{}, func() map[servicePort][]Evidence {
 		byPort := map[servicePort][]Evidence{}
 		for _, route := range routes {
 			if !route.GRPC() {
@@ -122,7 +122,7 @@ type grpcNeighboursMemory struct{}
 // hasGRPCNeighbour says that another rule on the same host of the route's server leads to a port that is, or for all that can be
 // seen may be, gRPC by evidence of its own.
 func (s *Snapshot) hasGRPCNeighbour(route *GatewayRoute) bool {
-	rules := remember(s, grpcNeighboursMemory{}, func() map[serverHost][]*networkingapi.HTTPRoute {
+	rules := Remember(s, grpcNeighboursMemory{}, func() map[serverHost][]*networkingapi.HTTPRoute {
 		rules := map[serverHost][]*networkingapi.HTTPRoute{}
 		showsGRPC := map[servicePort]bool{}
 		s.eachDestination(func(route *GatewayRoute, destination Destination) {
@@ -257,7 +257,7 @@ type meshMatchesMemory struct{}
 // meshMatches is the evidence of VirtualServices that no gateway serves: their rules are for callers in the mesh, and say as
 // much about the port.
 func (s *Snapshot) meshMatches() map[servicePort][]Evidence {
-	return remember(s, meshMatchesMemory{}, func() map[servicePort][]Evidence {
+	return Remember(s, meshMatchesMemory{}, func() map[servicePort][]Evidence {
 		byPort := map[servicePort][]Evidence{}
 		for _, virtualService := range s.VirtualServices().All() {
 			s.addMeshMatches(byPort, virtualService)

@@ -29,7 +29,7 @@ type meshConfigsMemory struct{}
 // Source: Istio's pilot/pkg/bootstrap/mesh.go (getMeshConfigMapName) and pkg/config/mesh/mesh.go (DefaultMeshConfig).
 func (s *Snapshot) MeshConfigs() []*MeshConfig {
 	s.read(KindConfigMap)
-	return remember(s, meshConfigsMemory{}, func() []*MeshConfig {
+	return Remember(s, meshConfigsMemory{}, func() []*MeshConfig {
 		var configs []*MeshConfig
 		for _, configMap := range s.ConfigMaps().All() {
 			text, holdsMesh := configMap.Data["mesh"]

@@ -58,14 +58,17 @@ const tlsModeLabel = "security.istio.io/tlsMode"
 // SendsMutualTLS says whether a proxy that calls a port of a Service's pods, with this policy, shows the workload's certificate:
 // where the policy says so, or, where it says nothing about TLS, where istiod takes the pods to accept it (they must have a
 // proxy). known is false for certificates of the user's own, and where it rests on pods that are not known.
-// Source: Istio's pilot/pkg/networking/core/cluster_tls.go (buildUpstreamTLSSettings) and pilot/pkg/xds/endpoints (mtlsChecker,
-// by the workload).
+// Source: Istio's pilot/pkg/networking/core/cluster_tls.go (buildUpstreamTLSSettings, applyUpstreamTLSSettings) and
+// pilot/pkg/xds/endpoints (mtlsChecker, by the workload).
 func (s *Snapshot) SendsMutualTLS(policy TrafficPolicy, service *core.Service, podLabels map[string]string, workloadPort int32) (sends, known bool) {
 	if policy.TLS != nil {
 		mode := policy.TLS.GetMode()
 		return mode == networkingapi.ClientTLSSettings_ISTIO_MUTUAL, mode != networkingapi.ClientTLSSettings_MUTUAL
 	}
 	infers, known := s.InfersMutualTLS(service, nil, policy) // there is such a pod, so the port is not one without pods
+	if policy.KeepsDestination() {
+		return infers, known
+	}
 	return infers && s.MutualTLSMode(service.Namespace, podLabels, workloadPort) != MutualTLSDisable, known
 }
 
@@ -77,7 +80,7 @@ func (s *Snapshot) InfersMutualTLS(service *core.Service, port *core.ServicePort
 	if !s.MeshConfig().GetEnableAutoMtls().GetValue() || s.MutualTLSMode(service.Namespace, nil, 0) == MutualTLSDisable {
 		return false, true
 	}
-	if !IsHeadless(service) && policy.LoadBalancer.GetSimple() != networkingapi.LoadBalancerSettings_PASSTHROUGH {
+	if !IsHeadless(service) && !policy.KeepsDestination() {
 		return true, true
 	}
 	pods := s.PodsSelected(service.Namespace, service.Spec.Selector)
@@ -126,7 +129,7 @@ type peerAuthenticationsMemory struct{}
 
 func (s *Snapshot) peerAuthentications() map[string]namespacePolicies {
 	s.read(KindPeerAuthentication)
-	return remember(s, peerAuthenticationsMemory{}, func() map[string]namespacePolicies {
+	return Remember(s, peerAuthenticationsMemory{}, func() map[string]namespacePolicies {
 		byNamespace := map[string]namespacePolicies{}
 		for _, policy := range s.PeerAuthentications().All() {
 			byNamespace[policy.Namespace] = append(byNamespace[policy.Namespace], policy)

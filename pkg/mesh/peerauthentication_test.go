@@ -59,10 +59,15 @@ func TestSendsMutualTLS(t *testing.T) {
 		text         string
 		sends, known bool
 	}{
-		"automatic":                      {"", true, true},
-		"automatic switched off":         {meshConfigText("enableAutoMtls: false"), false, true},
-		"the namespace takes plaintext":  {peerText("shop", "a", "01", "mtls: {mode: DISABLE}"), false, true},
-		"the port takes plaintext":       {peerText("shop", "a", "01", "selector: {matchLabels: {app: orders}}, portLevelMtls: {50051: {mode: DISABLE}}"), false, true},
+		"automatic":                     {"", true, true},
+		"automatic switched off":        {meshConfigText("enableAutoMtls: false"), false, true},
+		"the namespace takes plaintext": {peerText("shop", "a", "01", "mtls: {mode: DISABLE}"), false, true},
+		"the port takes plaintext":      {peerText("shop", "a", "01", "selector: {matchLabels: {app: orders}}, portLevelMtls: {50051: {mode: DISABLE}}"), false, true},
+		"the pods' own addresses": {
+			"apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: shop, labels: {app: orders, security.istio.io/tlsMode: istio}}\n---\n" +
+				peerText("shop", "a", "01", "selector: {matchLabels: {app: orders}}, portLevelMtls: {50051: {mode: DISABLE}}") +
+				ruleText("shop", "a", "orders", "01", ", trafficPolicy: {loadBalancer: {simple: PASSTHROUGH}}"), true, true,
+		},
 		"by rule":                        {ruleText("shop", "a", "orders", "01", ", trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}"), true, true},
 		"switched off by rule":           {ruleText("shop", "a", "orders", "01", ", trafficPolicy: {tls: {mode: DISABLE}}"), false, true},
 		"ordinary TLS":                   {ruleText("shop", "a", "orders", "01", ", trafficPolicy: {tls: {mode: SIMPLE}}"), false, true},

@@ -39,7 +39,7 @@ func ProxyOf(pod *core.Pod) (Proxy, bool) {
 // ProxyOf is the same for a pod of the Snapshot. All pods of an injector have the same annotation: it is read once.
 func (s *Snapshot) ProxyOf(pod *core.Pod) (Proxy, bool) {
 	text := pod.Annotations[statusAnnotation]
-	return proxyOf(pod, remember(s, statusText(text), func() *injectionStatus { return statusIn(text) }))
+	return proxyOf(pod, Remember(s, statusText(text), func() *injectionStatus { return statusIn(text) }))
 }
 
 type statusText string
@@ -83,7 +83,7 @@ type hasSidecars struct{ namespace, labels string }
 // HasSidecars says that there are clients with sidecars in a namespace, all of whose labels are among theirs: pods that have one,
 // or that would get one.
 func (s *Snapshot) HasSidecars(client Client) bool {
-	return remember(s, hasSidecars{client.Namespace, labels.Set(client.Labels).String()}, func() bool {
+	return Remember(s, hasSidecars{client.Namespace, labels.Set(client.Labels).String()}, func() bool {
 		return slices.ContainsFunc(s.Pods().In(client.Namespace), func(pod *core.Pod) bool {
 			_, proxied := s.ProxyOf(pod)
 			return proxied && isSubset(client.Labels, pod.Labels)

@@ -132,7 +132,7 @@ func (m parsedServiceMonitor) selects(service *core.Service) bool {
 type serviceMonitorsMemory struct{}
 
 func (s *Snapshot) serviceMonitorsByPort() map[string][]parsedServiceMonitor {
-	return remember(s, serviceMonitorsMemory{}, func() map[string][]parsedServiceMonitor {
+	return Remember(s, serviceMonitorsMemory{}, func() map[string][]parsedServiceMonitor {
 		byPort := map[string][]parsedServiceMonitor{}
 		for _, object := range s.ServiceMonitors().All() {
 			parsed := parsedServiceMonitor{object: object}

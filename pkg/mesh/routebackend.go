@@ -51,7 +51,7 @@ func (s *Snapshot) RouteBackendsTo(service *core.Service, port int32) []RouteBac
 
 func (s *Snapshot) routeBackends() *routeBackendIndex {
 	routes := s.APIRoutes()
-	return remember(s, routeBackendsMemory{}, func() *routeBackendIndex {
+	return Remember(s, routeBackendsMemory{}, func() *routeBackendIndex {
 		index := &routeBackendIndex{byService: map[types.NamespacedName][]RouteBackend{}}
 		for _, route := range routes {
 			listeners := s.attachedListeners(route)

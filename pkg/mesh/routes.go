@@ -97,7 +97,7 @@ type servicePort struct {
 func (s *Snapshot) RoutesTo(service *core.Service, port int32) []*GatewayRoute {
 	s.read(KindVirtualService)
 	s.read(KindGateway)
-	return remember(s, routesToMemory{}, func() map[servicePort][]*GatewayRoute {
+	return Remember(s, routesToMemory{}, func() map[servicePort][]*GatewayRoute {
 		routes := map[servicePort][]*GatewayRoute{}
 		for _, host := range s.AllVirtualHosts() {
 			for _, route := range host.Routes {
@@ -124,7 +124,7 @@ type allVirtualHostsMemory struct{}
 func (s *Snapshot) AllVirtualHosts() []*VirtualHost {
 	s.read(KindVirtualService)
 	s.read(KindGateway)
-	return remember(s, allVirtualHostsMemory{}, func() []*VirtualHost {
+	return Remember(s, allVirtualHostsMemory{}, func() []*VirtualHost {
 		var hosts []*VirtualHost
 		for _, workload := range s.servingWorkloads() {
 			hosts = append(hosts, s.VirtualHosts(workload)...)
@@ -138,7 +138,7 @@ type servingWorkloadsMemory struct{}
 // servingWorkloads are all workloads that some Gateway selects, each once.
 func (s *Snapshot) servingWorkloads() []*GatewayWorkload {
 	s.read(KindGateway)
-	return remember(s, servingWorkloadsMemory{}, func() []*GatewayWorkload {
+	return Remember(s, servingWorkloadsMemory{}, func() []*GatewayWorkload {
 		var workloads []*GatewayWorkload
 		seen := map[*GatewayWorkload]bool{}
 		for _, gateway := range s.Gateways().All() {

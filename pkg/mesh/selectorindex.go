@@ -21,7 +21,7 @@ type rankedWorkload struct {
 type selectorIndexMemory struct{}
 
 func (s *Snapshot) selectorIndex() *selectorIndex {
-	return remember(s, selectorIndexMemory{}, func() *selectorIndex {
+	return Remember(s, selectorIndexMemory{}, func() *selectorIndex {
 		frequency := map[labelPair]int{}
 		for _, workload := range s.Workloads() {
 			for _, pair := range selectorPairs(workload) {

@@ -118,7 +118,7 @@ func protocolIs(server *networkingapi.Server, names ...string) bool {
 // Servers are all servers on a workload, in istiod's order (age, then name and namespace), dropped ones too.
 // Source: Istio pilot/pkg/model/push_context.go (mergeGateways), gateway.go (mergeGateways, resolvePorts).
 func (s *Snapshot) Servers(w *GatewayWorkload) []*Server {
-	return remember(s, serversMemory{w}, func() []*Server {
+	return Remember(s, serversMemory{w}, func() []*Server {
 		var servers []*Server
 		for _, gateway := range s.gatewaysSelecting(w) {
 			for index, spec := range gateway.Spec.GetServers() {
@@ -144,7 +144,7 @@ type serversMemory struct{ workload *GatewayWorkload }
 
 // ServersOf are the servers that a Gateway's entries become, over all workloads that it selects.
 func (s *Snapshot) ServersOf(gateway *networking.Gateway) []*Server {
-	byGateway := remember(s, serversByGatewayMemory{}, func() map[Key][]*Server {
+	byGateway := Remember(s, serversByGatewayMemory{}, func() map[Key][]*Server {
 		servers := map[Key][]*Server{}
 		for _, workload := range s.gatewayCandidates() {
 			for _, server := range s.Servers(workload) {
@@ -161,7 +161,7 @@ type serversByGatewayMemory struct{}
 
 // gatewaysSelecting are the Gateways that a workload gets, in istiod's order.
 func (s *Snapshot) gatewaysSelecting(w *GatewayWorkload) []*networking.Gateway {
-	byWorkload := remember(s, gatewaysByWorkloadMemory{}, func() map[*GatewayWorkload][]*networking.Gateway {
+	byWorkload := Remember(s, gatewaysByWorkloadMemory{}, func() map[*GatewayWorkload][]*networking.Gateway {
 		gateways := map[*GatewayWorkload][]*networking.Gateway{}
 		for _, gateway := range s.gatewaysByAge() {
 			for _, workload := range s.GatewayWorkloadsSelected(gateway) {

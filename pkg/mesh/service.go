@@ -21,7 +21,7 @@ type selectionsMemory struct{}
 func (s *Snapshot) selections() *selections {
 	s.read(KindService)
 	s.workloads()
-	return remember(s, selectionsMemory{}, func() *selections {
+	return Remember(s, selectionsMemory{}, func() *selections {
 		index := s.workloadLabels()
 		made := &selections{workloads: map[Key][]*Workload{}, services: map[Key][]*core.Service{}}
 		for _, service := range s.Services().All() {
@@ -62,7 +62,7 @@ type workloadLabelsMemory struct{}
 
 func (s *Snapshot) workloadLabels() *labelIndex[*Workload] {
 	s.workloads()
-	return remember(s, workloadLabelsMemory{}, func() *labelIndex[*Workload] {
+	return Remember(s, workloadLabelsMemory{}, func() *labelIndex[*Workload] {
 		index := newLabelIndex[*Workload]()
 		for _, workload := range s.Workloads() {
 			index.add(workload.Namespace(), workload.Template.Labels, workload)
@@ -96,7 +96,7 @@ type podLabelsMemory struct{}
 // An empty selector matches none, as that of a Service.
 func (s *Snapshot) PodsSelected(namespace string, selector map[string]string) []*core.Pod {
 	s.read(KindPod)
-	index := remember(s, podLabelsMemory{}, func() *labelIndex[*core.Pod] {
+	index := Remember(s, podLabelsMemory{}, func() *labelIndex[*core.Pod] {
 		index := newLabelIndex[*core.Pod]()
 		for _, pod := range s.Pods().All() {
 			if pod.Status.Phase != core.PodSucceeded && pod.Status.Phase != core.PodFailed {

@@ -33,25 +33,25 @@ func (s *Set[T]) Get(namespace, name string) (object T, ok bool) {
 	return object, ok
 }
 
+type setMemory Kind
+
 func setOf[T Object](s *Snapshot, kind Kind) *Set[T] {
 	s.read(kind)
-	if set, ok := s.sets[kind]; ok {
-		return set.(*Set[T])
-	}
-	objects := s.byKind[kind]
-	set := &Set[T]{
-		all:         make([]T, 0, len(objects)),
-		byNamespace: map[string][]T{},
-		byName:      make(map[types.NamespacedName]T, len(objects)),
-	}
-	for _, object := range objects {
-		typed := object.(T)
-		set.all = append(set.all, typed)
-		set.byNamespace[object.GetNamespace()] = append(set.byNamespace[object.GetNamespace()], typed)
-		set.byName[types.NamespacedName{Namespace: object.GetNamespace(), Name: object.GetName()}] = typed
-	}
-	s.sets[kind] = set
-	return set
+	return Remember(s, setMemory(kind), func() *Set[T] {
+		objects := s.byKind[kind]
+		set := &Set[T]{
+			all:         make([]T, 0, len(objects)),
+			byNamespace: map[string][]T{},
+			byName:      make(map[types.NamespacedName]T, len(objects)),
+		}
+		for _, object := range objects {
+			typed := object.(T)
+			set.all = append(set.all, typed)
+			set.byNamespace[object.GetNamespace()] = append(set.byNamespace[object.GetNamespace()], typed)
+			set.byName[types.NamespacedName{Namespace: object.GetNamespace(), Name: object.GetName()}] = typed
+		}
+		return set
+	})
 }
 
 // Namespaces and the methods after it are the objects of each kind.

@@ -34,7 +34,7 @@ type sidecarScopes struct {
 type sidecarScopesMemory struct{}
 
 func (s *Snapshot) sidecarScopes() *sidecarScopes {
-	return remember(s, sidecarScopesMemory{}, func() *sidecarScopes {
+	return Remember(s, sidecarScopesMemory{}, func() *sidecarScopes {
 		var selecting []*networking.Sidecar
 		whole := map[string]*networking.Sidecar{}
 		byAge := slices.SortedStableFunc(slices.Values(s.Sidecars().All()), func(a, b *networking.Sidecar) int { return compareAge(a, b) })

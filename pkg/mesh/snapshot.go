@@ -1,24 +1,23 @@
 package mesh
 
 import (
-	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Snapshot is a set of objects with where each came from and what could not be read. It does not change once made; its
-// methods remember what they have worked out, so one Snapshot is for one goroutine at a time.
+// Snapshot is a set of objects with where each came from and what could not be read. It does not change once made, but for what
+// its methods remember of what they have worked out. Several goroutines may ask at once.
 type Snapshot struct {
-	objects map[Key]Object
+	objects map[Key]Sourced
 	byKind  map[Kind][]Object
-	sources map[Key]Source
 	options Options
 
-	sets     map[Kind]any
-	onRead   func(Kind)
-	memories memories
+	onRead func(Kind)
+	// memories are those of Remember: functions that give what was computed, by key.
+	memories sync.Map
 }
 
 // Options is what a Snapshot is told beside its objects.
@@ -27,7 +26,7 @@ type Options struct {
 	Now time.Time
 	// Gaps are the objects that may exist but are not in the Snapshot.
 	Gaps []Gap
-	// OnRead, if set, is called with each kind that a question to the Snapshot rests on.
+	// OnRead, if set, is called with each kind that a question to the Snapshot rests on, by the goroutine that asks.
 	OnRead func(Kind)
 }
 
@@ -53,22 +52,23 @@ type Sourced struct {
 // server would fill in are filled in.
 func New(objects []Sourced, options Options) *Snapshot {
 	s := &Snapshot{
-		objects: make(map[Key]Object, len(objects)),
+		objects: make(map[Key]Sourced, len(objects)),
 		byKind:  map[Kind][]Object{},
-		sources: make(map[Key]Source, len(objects)),
 		options: options,
-		sets:    map[Kind]any{},
 		onRead:  options.OnRead,
 	}
+	// Lists come almost sorted, which sorting makes use of.
+	keys := make([]Key, 0, len(objects))
 	for _, sourced := range objects {
 		key := KeyOf(sourced.Object)
-		s.objects[key] = withDefaults(sourced.Object)
-		s.sources[key] = sourced.Source
+		if _, again := s.objects[key]; !again {
+			keys = append(keys, key)
+		}
+		s.objects[key] = Sourced{Object: withDefaults(sourced.Object), Source: sourced.Source}
 	}
-	keys := slices.AppendSeq(make([]Key, 0, len(s.objects)), maps.Keys(s.objects))
 	slices.SortFunc(keys, compareKeys)
 	for _, key := range keys {
-		s.byKind[key.Kind] = append(s.byKind[key.Kind], s.objects[key])
+		s.byKind[key.Kind] = append(s.byKind[key.Kind], s.objects[key].Object)
 	}
 	return s
 }
@@ -90,13 +90,13 @@ func (s *Snapshot) With(change Change) *Snapshot {
 		removed[key] = true
 	}
 	objects := make([]Sourced, 0, len(s.objects)+len(change.Put))
-	for key, object := range s.objects {
+	for key, sourced := range s.objects {
 		if !removed[key] {
-			objects = append(objects, Sourced{Object: object, Source: s.sources[key]})
+			objects = append(objects, sourced)
 		}
 	}
 	for _, object := range change.Put {
-		objects = append(objects, Sourced{Object: s.bornNow(object), Source: s.sources[KeyOf(object)]})
+		objects = append(objects, Sourced{Object: s.bornNow(object), Source: s.Source(object)})
 	}
 	next := New(objects, s.options)
 	if len(change.Restarted) > 0 {
@@ -114,7 +114,7 @@ func (s *Snapshot) bornNow(object Object) Object {
 	}
 	born := metav1.NewTime(s.options.Now)
 	if replaced, known := s.objects[KeyOf(object)]; known {
-		born = replaced.GetCreationTimestamp()
+		born = replaced.Object.GetCreationTimestamp()
 	}
 	if born.IsZero() {
 		return object
@@ -128,12 +128,12 @@ func (s *Snapshot) bornNow(object Object) Object {
 func (s *Snapshot) Now() time.Time { return s.options.Now }
 
 // Source says where an object was read.
-func (s *Snapshot) Source(object Object) Source { return s.sources[KeyOf(object)] }
+func (s *Snapshot) Source(object Object) Source { return s.objects[KeyOf(object)].Source }
 
 // Find is the object of that identity, or nil.
 func (s *Snapshot) Find(key Key) Object {
 	s.read(key.Kind)
-	return s.objects[key]
+	return s.objects[key].Object
 }
 
 // Objects are all objects of a kind, by namespace and name.

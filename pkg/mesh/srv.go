@@ -35,7 +35,7 @@ func (s *Snapshot) workloadsNaming(service *core.Service, portName string) []str
 
 func (s *Snapshot) srvReferences() map[srvReference][]*Workload {
 	s.workloads()
-	return remember(s, srvNamesMemory{}, func() map[srvReference][]*Workload {
+	return Remember(s, srvNamesMemory{}, func() map[srvReference][]*Workload {
 		references := map[srvReference][]*Workload{}
 		for _, workload := range s.Workloads() {
 			for _, container := range servingContainers(&workload.Template.Spec) {

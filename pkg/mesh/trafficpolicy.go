@@ -27,6 +27,12 @@ type TrafficPolicy struct {
 	TLSAt            PolicyPlace
 }
 
+// KeepsDestination says that the proxy calls the address that the client has called. TLS is then a matter of the port as a whole.
+// Source: Istio's pilot/pkg/networking/core/cluster_traffic_policy.go (applyLoadBalancer).
+func (p TrafficPolicy) KeepsDestination() bool {
+	return p.LoadBalancer.GetSimple() == networkingapi.LoadBalancerSettings_PASSTHROUGH
+}
+
 // TrafficPolicyFor is what the rule (nil for none) says for a Service port, and for one of its subsets if it is named: the
 // port-level settings instead of the others, not beside them; the mesh's defaults for a connection pool that is left out; and
 // the subset's parts over all that.

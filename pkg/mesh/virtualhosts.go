@@ -16,7 +16,7 @@ type virtualHostsMemory struct{ workload *GatewayWorkload }
 func (s *Snapshot) VirtualHosts(w *GatewayWorkload) []*VirtualHost {
 	s.read(KindVirtualService)
 	s.read(KindGateway)
-	return remember(s, virtualHostsMemory{w}, func() []*VirtualHost {
+	return Remember(s, virtualHostsMemory{w}, func() []*VirtualHost {
 		var hosts []*VirtualHost
 		for _, servers := range routeTables(s.Servers(w)) {
 			hosts = append(hosts, s.virtualHostsOfTable(w.Client(), servers)...)

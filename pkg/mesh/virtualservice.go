@@ -14,7 +14,7 @@ type virtualServicesMemory struct{}
 // virtualServicesByGateway are the VirtualServices with hosts by the resolved names of their gateways, each by age.
 func (s *Snapshot) virtualServicesByGateway() map[string][]*networking.VirtualService {
 	s.read(KindVirtualService)
-	return remember(s, virtualServicesMemory{}, func() map[string][]*networking.VirtualService {
+	return Remember(s, virtualServicesMemory{}, func() map[string][]*networking.VirtualService {
 		byGateway := map[string][]*networking.VirtualService{}
 		byAge := func(a, b *networking.VirtualService) int { return compareAge(a, b) }
 		for _, vs := range slices.SortedFunc(slices.Values(s.VirtualServices().All()), byAge) {

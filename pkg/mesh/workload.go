@@ -106,7 +106,7 @@ func (s *Snapshot) workloads() *workloadIndex {
 	s.read(KindDeployment)
 	s.read(KindStatefulSet)
 	s.read(KindDaemonSet)
-	return remember(s, workloadsMemory{}, func() *workloadIndex {
+	return Remember(s, workloadsMemory{}, func() *workloadIndex {
 		index := &workloadIndex{byNamespace: map[string][]*Workload{}, byKey: map[Key]*Workload{}}
 		for _, deployment := range s.Deployments().All() {
 			index.add(workloadOfDeployment(deployment))
@@ -210,7 +210,7 @@ type podOwnersMemory struct{}
 
 func (s *Snapshot) podOwners() *podOwners {
 	s.read(KindPod)
-	return remember(s, podOwnersMemory{}, func() *podOwners {
+	return Remember(s, podOwnersMemory{}, func() *podOwners {
 		owners := &podOwners{pods: map[Key][]*core.Pod{}, owner: map[Key]*Workload{}}
 		for _, pod := range s.Pods().All() {
 			if pod.Status.Phase == core.PodSucceeded || pod.Status.Phase == core.PodFailed {

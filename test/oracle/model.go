@@ -132,6 +132,7 @@ func (a *modelAnswer) tellRoutes() {
 			sent, known := isSent(route)
 			if !known {
 				order = false
+				a.mayLeadTo(route)
 				a.set(topicRoute, subject+" "+routeName(route), unknown)
 				a.set(topicReached, subject+" "+routeName(route), unknown)
 			}
@@ -146,6 +147,19 @@ func (a *modelAnswer) tellRoutes() {
 			a.set(topicRoute, subject+" order", strings.Join(names, " "))
 		} else {
 			a.set(topicRoute, subject+" order", unknown)
+		}
+	}
+}
+
+// mayLeadTo tells of the clusters of a route that may not be sent: istiod speaks of them only if it is, and what it then says of
+// them is not known, unless another route leads to them as well.
+func (a *modelAnswer) mayLeadTo(route *mesh.GatewayRoute) {
+	sent := *a
+	sent.facts = Facts{}
+	sent.leadsTo(route)
+	for of := range sent.facts {
+		if _, told := a.facts[of]; !told {
+			a.facts[of] = unknown
 		}
 	}
 }

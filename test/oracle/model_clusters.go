@@ -87,13 +87,16 @@ func (a *modelAnswer) tlsOf(service *core.Service, port *core.ServicePort, polic
 		return policy.TLS.GetMode().String()
 	}
 	infers, known := a.snapshot.InfersMutualTLS(service, port, policy)
-	if !known {
+	switch {
+	case !known:
 		return unknown
-	}
-	if infers {
+	case infers && policy.KeepsDestination():
+		return "ISTIO_MUTUAL"
+	case infers:
 		return automaticTLS
+	default:
+		return "DISABLE"
 	}
-	return "DISABLE"
 }
 
 // balancerOf is Envoy's name of the load balancer that a policy asks for.
