@@ -33,6 +33,8 @@ const (
 	// readTimeout and writeTimeout bound one request; writes may wait for admission webhooks, each up to 30 s.
 	readTimeout  = 30 * time.Second
 	writeTimeout = 60 * time.Second
+	// listTimeout bounds a list of everything; it is how long API servers work on a request.
+	listTimeout = 60 * time.Second
 	// retries is how often a request is sent again when the server says when to (429 or 5xx with Retry-After), or a GET's
 	// connection breaks.
 	retries = 4

@@ -15,7 +15,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/pager"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
@@ -27,11 +26,9 @@ const (
 	metadataList = runtime.ContentTypeProtobuf + ";as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 )
 
-// pageSize is large: pages come one after the other and are decoded as they come in, so that only the server has a whole one.
-const pageSize = 5000
-
-// list reads all objects of a source, page by page. The read is a consistent one
-// (no resourceVersion=0): create looks again at what it has just written, and servers since 1.31 answer both from memory.
+// list reads all objects of a source with one request, and decodes them as they come in. It is neither paged nor asked for an old
+// state (resourceVersion=0): servers since 1.31 answer a consistent read of everything from memory, but later pages from etcd.
+// Source: k8s.io/apiserver/pkg/storage/cacher/delegator (ShouldDelegateList).
 func (c *Client) list(ctx context.Context, from source) (batch, error) {
 	kind := from.kind
 	resource, ok, err := c.resource(ctx, kind)
@@ -41,38 +38,30 @@ func (c *Client) list(ctx context.Context, from source) (batch, error) {
 	if !ok {
 		return batch{notServed: []mesh.Kind{kind}}, nil
 	}
-	what := request{permission: Permission{Verb: "list", Group: resource.Group, Resource: resource.Resource, Namespace: from.namespace}, limit: readTimeout}
-	found := read{source: from}
-	pages := pager.New(func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
-		if options.Continue == "" {
-			found.gaps = nil // it begins anew
-		}
-		request := c.get(resource, from.namespace, "").SpecificallyVersionedParams(&options, metav1.ParameterCodec, schema.GroupVersion{Version: "v1"})
-		switch {
-		case from.metadata:
-			return builtInPage(ctx, request.SetHeader("Accept", metadataList), from)
-		case builtIn().Recognizes(kind.Info().GroupVersionKind):
-			return builtInPage(ctx, request, from)
-		default:
-			return customPage(ctx, request, kind, &found)
-		}
-	})
-	pages.PageSize = pageSize
-	var options metav1.ListOptions
+	asked := c.get(resource, from.namespace, "").Timeout(listTimeout)
 	if kind == mesh.KindPod {
-		options.FieldSelector = runningPods
+		asked.Param("fieldSelector", runningPods)
 	}
-	// List, unlike EachListItem, reads all at once when pages have expired before they were read.
-	all, _, err := pages.List(ctx, options)
+	found := read{source: from}
+	var list runtime.Object
+	switch {
+	case from.metadata:
+		list, err = builtInList(ctx, asked.SetHeader("Accept", metadataList), from)
+	case builtIn().Recognizes(kind.Info().GroupVersionKind):
+		list, err = builtInList(ctx, asked, from)
+	default:
+		list, err = customList(ctx, asked, kind, &found)
+	}
 	if err != nil {
-		return batch{}, c.failure(ctx, what, err)
+		permission := Permission{Verb: "list", Group: resource.Group, Resource: resource.Resource, Namespace: from.namespace}
+		return batch{}, c.failure(ctx, request{permission: permission, limit: listTimeout}, err)
 	}
-	list, err := meta.ListAccessor(all)
+	about, err := meta.ListAccessor(list)
 	if err != nil {
 		return batch{}, err
 	}
-	found.source.version = list.GetResourceVersion()
-	err = meta.EachListItem(all, func(object runtime.Object) error {
+	found.source.version = about.GetResourceVersion()
+	err = meta.EachListItem(list, func(object runtime.Object) error {
 		found.objects = append(found.objects, object.(mesh.Object))
 		return nil
 	})
@@ -92,21 +81,21 @@ func (c *Client) resource(ctx context.Context, kind mesh.Kind) (resource schema.
 	return resource, ok, nil
 }
 
-// customPage decodes custom resources, which travel as JSON only. One that cannot be decoded is a gap of its own and does
+// customList decodes custom resources, which travel as JSON only. One that cannot be decoded is a gap of its own and does
 // not hide the others.
-func customPage(ctx context.Context, request *rest.Request, kind mesh.Kind, found *read) (runtime.Object, error) {
-	var page struct {
+func customList(ctx context.Context, asked *rest.Request, kind mesh.Kind, found *read) (runtime.Object, error) {
+	var answer struct {
 		metav1.ListMeta `json:"metadata"`
 		Items           []json.RawMessage `json:"items"`
 	}
-	err := answered(ctx, request.SetHeader("Accept", runtime.ContentTypeJSON), func(answer *bufio.Reader) error {
-		return json.NewDecoder(answer).Decode(&page)
+	err := answered(ctx, asked.SetHeader("Accept", runtime.ContentTypeJSON), func(stream *bufio.Reader) error {
+		return json.NewDecoder(stream).Decode(&answer)
 	})
 	if err != nil {
 		return nil, err
 	}
-	list := &metainternal.List{ListMeta: page.ListMeta, Items: make([]runtime.Object, 0, len(page.Items))}
-	for _, item := range page.Items {
+	list := &metainternal.List{ListMeta: answer.ListMeta, Items: make([]runtime.Object, 0, len(answer.Items))}
+	for _, item := range answer.Items {
 		object, err := mesh.DecodeAs(kind, item)
 		if err != nil {
 			found.gaps = append(found.gaps, unreadable(kind, item, err))

@@ -68,29 +68,17 @@ func TestLoadReadsAllKindsInOneRound(t *testing.T) {
 	assert.Equal(t, "virtualservices were not read", reason)
 }
 
-func TestLoadReadsPages(t *testing.T) {
+func TestLoadListsWithOneRequest(t *testing.T) {
 	f := newFakeServer(t)
-	expired := false
+	var asked []string
 	f.on("GET /api/v1/services", func(w http.ResponseWriter, r *http.Request) {
-		query := r.URL.Query()
-		switch {
-		case query.Get("limit") == "": // all at once, after the pages had expired
-			reply(listOf("Service", `{metadata: {name: a, namespace: x}}`, `{metadata: {name: b, namespace: x}}`))(w, r)
-		case query.Get("continue") == "":
-			assert.Equal(t, "5000", query.Get("limit"))
-			reply(`{kind: ServiceList, apiVersion: v1, metadata: {continue: next}, items: [{metadata: {name: a, namespace: x}}]}`)(w, r)
-		case expired:
-			fail(http.StatusGone, metav1.StatusReasonExpired, "the continue token has expired")(w, r)
-		default:
-			assert.Equal(t, "next", query.Get("continue"))
-			reply(`{kind: ServiceList, apiVersion: v1, metadata: {}, items: [{metadata: {name: b, namespace: x}}]}`)(w, r)
-		}
+		asked = append(asked, r.URL.RawQuery)
+		reply(listOf("Service", `{metadata: {name: a, namespace: x}}`, `{metadata: {name: b, namespace: x}}`))(w, r)
 	})
-	for _, expired = range []bool{false, true} {
-		loaded, err := f.client.Load(t.Context(), LoadRequest{Kinds: map[mesh.Kind][]string{mesh.KindService: nil}})
-		require.NoError(t, err)
-		assert.Equal(t, []string{"x/a", "x/b"}, names(loaded.Snapshot, mesh.KindService))
-	}
+	loaded, err := f.client.Load(t.Context(), LoadRequest{Kinds: map[mesh.Kind][]string{mesh.KindService: nil}})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"x/a", "x/b"}, names(loaded.Snapshot, mesh.KindService))
+	assert.Equal(t, []string{"timeout=1m0s"}, asked)
 }
 
 func TestLoadReadsPodsAsMetadata(t *testing.T) {

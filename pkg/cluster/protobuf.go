@@ -31,10 +31,10 @@ const (
 // Source: k8s.io/apimachinery/pkg/runtime/serializer/protobuf/protobuf.go.
 var protobufMark = []byte("k8s\x00")
 
-// builtInPage reads a page of a kind that the program has the type of. The items of an answer in protobuf are decoded one by
+// builtInList reads a list of a kind that the program has the type of. The items of an answer in protobuf are decoded one by
 // one as they come in, without what nobody asks for: who owns which field is more than half of what the server says of a pod. A
 // list of pods' metadata decodes as pods, because the metadata is the same field in both.
-func builtInPage(ctx context.Context, request *rest.Request, from source) (list runtime.Object, err error) {
+func builtInList(ctx context.Context, request *rest.Request, from source) (list runtime.Object, err error) {
 	err = answered(ctx, request, func(answer *bufio.Reader) (err error) {
 		if mark, _ := answer.Peek(len(protobufMark)); !bytes.Equal(mark, protobufMark) {
 			list, err = fromJSON(answer, from)
