@@ -51,6 +51,12 @@ func (b backend) isZtunnels(p *Pass, service *core.Service) bool {
 // backendsOf are the pods behind an exposed port: one for each workload, and one for each pod of an owner that is not known.
 // Whether they have proxies say the pods, or where none are known (in files) what a webhook would do.
 func backendsOf(p *Pass, port *mesh.ExposedPort) []backend {
+	return mesh.Remember(p.Snapshot, backendsMemory{port}, func() []backend { return findBackends(p, port) })
+}
+
+type backendsMemory struct{ of *mesh.ExposedPort }
+
+func findBackends(p *Pass, port *mesh.ExposedPort) []backend {
 	var backends []backend
 	for _, workload := range port.Workloads {
 		number, _, ok := mesh.TargetPort(port.Port, workload.Template)
@@ -71,10 +77,7 @@ func backendsOf(p *Pass, port *mesh.ExposedPort) []backend {
 		}
 		backends = append(backends, found)
 	}
-	for _, pod := range p.PodsSelected(port.Service.Namespace, port.Service.Spec.Selector) {
-		if p.OwnerOf(pod) != nil {
-			continue
-		}
+	for _, pod := range p.StrayPodsSelected(port.Service.Namespace, port.Service.Spec.Selector) {
 		template := &core.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: pod.Labels, Annotations: pod.Annotations}, Spec: pod.Spec}
 		if number, _, ok := mesh.TargetPort(port.Port, template); ok {
 			found := backend{namespace: pod.Namespace, template: template, labels: pod.Labels, port: number, ambient: p.IsAmbient(pod.Namespace, template), pods: []*core.Pod{pod}}
@@ -109,8 +112,11 @@ func labelsWith(template map[string]string, pods []*core.Pod) map[string]string 
 		all = map[string]string{}
 	}
 	for key, value := range pods[0].Labels {
-		_, stated := template[key]
-		if !stated && !slices.ContainsFunc(pods, func(pod *core.Pod) bool { return !mesh.HasLabels(pod.Labels, map[string]string{key: value}) }) {
+		differs := func(pod *core.Pod) bool {
+			found, has := pod.Labels[key]
+			return !has || found != value
+		}
+		if _, stated := template[key]; !stated && !slices.ContainsFunc(pods, differs) {
 			all[key] = value
 		}
 	}

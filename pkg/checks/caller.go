@@ -35,6 +35,12 @@ func judgedPorts(p *Pass) []*mesh.ExposedPort {
 	if !p.AllScopes {
 		return p.ExposedPorts()
 	}
+	return mesh.Remember(p.Snapshot, allPortsMemory{}, func() []*mesh.ExposedPort { return allPorts(p) })
+}
+
+type allPortsMemory struct{}
+
+func allPorts(p *Pass) []*mesh.ExposedPort {
 	var ports []*mesh.ExposedPort
 	for _, service := range p.Services().All() {
 		if p.IsInfrastructureService(service) {

@@ -1,23 +1,33 @@
 package checks
 
 import (
+	"sync"
+
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 	core "k8s.io/api/core/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
-// Paths says which workloads an object matters to: an index from the objects to the workloads whose calls depend on them.
-type Paths struct {
+// Paths says which workloads an object matters to.
+type Paths struct{ index func() *pathIndex }
+
+// pathIndex leads from the objects to the workloads whose calls depend on them.
+type pathIndex struct {
 	byKey map[mesh.Key][]mesh.Key
 	// byNamespace are those for which the policies of a namespace count, byHost those behind a Service's host name.
 	byNamespace, byHost map[string][]mesh.Key
 }
 
 // PathsTo are the paths of calls to the workloads, each from the gateway's Service to the pods. Policies count by namespace,
-// because a policy that applies to one call there may apply to these. It takes as long as the paths are long together.
-func PathsTo(snapshot *mesh.Snapshot, workloads []mesh.Key) *Paths {
-	paths := &Paths{byKey: map[mesh.Key][]mesh.Key{}, byNamespace: map[string][]mesh.Key{}, byHost: map[string][]mesh.Key{}}
+// because a policy that applies to one call there may apply to these. They are looked for when first asked about, once, which
+// takes as long as the paths are long together; workloads is called then.
+func PathsTo(snapshot *mesh.Snapshot, workloads func() []mesh.Key) *Paths {
+	return &Paths{sync.OnceValue(func() *pathIndex { return indexPaths(snapshot, workloads()) })}
+}
+
+func indexPaths(snapshot *mesh.Snapshot, workloads []mesh.Key) *pathIndex {
+	paths := &pathIndex{byKey: map[mesh.Key][]mesh.Key{}, byNamespace: map[string][]mesh.Key{}, byHost: map[string][]mesh.Key{}}
 	leadingTo := virtualServicesByDestination(snapshot)
 	for _, workload := range workloads {
 		path := &path{
@@ -44,7 +54,9 @@ func enter[K comparable](index map[K][]mesh.Key, parts map[K]bool, workload mesh
 }
 
 // Of are the workloads on whose path the object is, in the order in which PathsTo was given them.
-func (p *Paths) Of(object mesh.Object) []mesh.Key {
+func (p *Paths) Of(object mesh.Object) []mesh.Key { return p.index().of(object) }
+
+func (p *pathIndex) of(object mesh.Object) []mesh.Key {
 	key := mesh.KeyOf(object)
 	switch key.Kind {
 	case mesh.KindDestinationRule:
@@ -66,7 +78,7 @@ func (p *Paths) Of(object mesh.Object) []mesh.Key {
 
 // OnPathOf accepts the objects that calls to a workload depend on, for Options.Only.
 func OnPathOf(snapshot *mesh.Snapshot, workload mesh.Key) func(mesh.Object) bool {
-	paths := PathsTo(snapshot, []mesh.Key{workload})
+	paths := PathsTo(snapshot, func() []mesh.Key { return []mesh.Key{workload} })
 	return func(object mesh.Object) bool { return len(paths.Of(object)) > 0 }
 }
 

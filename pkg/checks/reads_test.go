@@ -3,6 +3,7 @@ package checks
 import (
 	"maps"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
@@ -15,9 +16,12 @@ func TestChecksReadWhatTheyDeclare(t *testing.T) {
 	for _, check := range All() {
 		t.Run(check.ID, func(t *testing.T) {
 			t.Parallel()
+			var reading sync.Mutex
 			undeclared := map[mesh.Kind]string{}
 			for _, c := range cases {
 				Run(c.snapshot(t, func(kind mesh.Kind) {
+					reading.Lock()
+					defer reading.Unlock()
 					if !slices.Contains(check.Reads, kind) && !slices.Contains(check.Consults, kind) {
 						undeclared[kind] = c.name
 					}

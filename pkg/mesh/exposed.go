@@ -49,11 +49,15 @@ func (s *Snapshot) ExposedWorkloads() map[*Workload][]*ExposedPort { return s.ex
 func (s *Snapshot) exposure() *exposure {
 	return Remember(s, exposureMemory{}, func() *exposure {
 		found := &exposure{byService: map[Key][]*ExposedPort{}, byWorkload: map[*Workload][]*ExposedPort{}}
-		for _, service := range s.Services().All() {
-			if s.IsInfrastructureService(service) {
-				continue
+		services := s.Services().All()
+		ports := make([][]*ExposedPort, len(services))
+		inParallel(len(services), func(i int) {
+			if !s.IsInfrastructureService(services[i]) {
+				ports[i] = s.exposedPortsOf(services[i])
 			}
-			for _, port := range s.exposedPortsOf(service) {
+		})
+		for i, service := range services {
+			for _, port := range ports[i] {
 				found.all = append(found.all, port)
 				found.byService[KeyOf(service)] = append(found.byService[KeyOf(service)], port)
 				for _, workload := range port.Workloads {

@@ -126,10 +126,7 @@ func (s *Snapshot) gatewayCandidates() []*GatewayWorkload {
 func (s *Snapshot) podsWithoutWorkload() []*GatewayWorkload {
 	groups := map[string]*GatewayWorkload{}
 	var ordered []*GatewayWorkload
-	for _, pod := range s.Pods().All() {
-		if pod.Status.Phase == core.PodSucceeded || pod.Status.Phase == core.PodFailed || s.OwnerOf(pod) != nil {
-			continue
-		}
+	for _, pod := range s.StrayPods() {
 		template := podTemplate(pod)
 		if roleOf(template) == roleOther {
 			continue

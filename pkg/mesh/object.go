@@ -1,7 +1,6 @@
 package mesh
 
 import (
-	"cmp"
 	"reflect"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -56,8 +55,4 @@ func (k Key) String() string {
 		return name + " " + k.Name
 	}
 	return name + " " + k.Namespace + "/" + k.Name
-}
-
-func compareKeys(a, b Key) int {
-	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 }

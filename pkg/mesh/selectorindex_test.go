@@ -6,8 +6,8 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// TestOwnerOfOrphans: a pod whose controller is not known belongs to the first workload whose selector matches it.
-func TestOwnerOfOrphans(t *testing.T) {
+// TestOwnersOfOrphans: a pod whose controller is not known belongs to the first workload whose selector matches it.
+func TestOwnersOfOrphans(t *testing.T) {
 	s := snapshot(t, `
 apiVersion: apps/v1
 kind: Deployment
@@ -58,10 +58,17 @@ kind: Pod
 metadata: {name: elsewhere, namespace: far, labels: {team: x, app: a}}
 `)
 	owners := map[string]string{}
-	for _, pod := range s.Pods().All() {
-		if owner := s.OwnerOf(pod); owner != nil {
-			owners[pod.Name] = owner.Name()
+	for _, workload := range s.Workloads() {
+		for _, pod := range s.PodsOf(workload) {
+			owners[pod.Name] = workload.Name()
 		}
 	}
 	assert.Equal(t, map[string]string{"of-a": "a", "of-b": "b", "of-c": "c", "of-d": "d"}, owners)
+	var stray []string
+	for _, pod := range s.StrayPods() {
+		stray = append(stray, pod.Namespace+"/"+pod.Name)
+	}
+	assert.Equal(t, []string{"far/elsewhere", "shop/of-none"}, stray)
+	assert.Len(t, s.StrayPodsSelected("shop", map[string]string{"app": "f"}), 1)
+	assert.Empty(t, s.StrayPodsSelected("shop", map[string]string{"team": "x", "app": "a"}))
 }

@@ -38,7 +38,7 @@ type setMemory Kind
 func setOf[T Object](s *Snapshot, kind Kind) *Set[T] {
 	s.read(kind)
 	return Remember(s, setMemory(kind), func() *Set[T] {
-		objects := s.byKind[kind]
+		objects := s.objects(kind)
 		set := &Set[T]{
 			all:         make([]T, 0, len(objects)),
 			byNamespace: map[string][]T{},

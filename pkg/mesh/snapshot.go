@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"cmp"
 	"slices"
 	"sync"
 	"time"
@@ -11,8 +12,7 @@ import (
 // Snapshot is a set of objects with where each came from and what could not be read. It does not change once made, but for what
 // its methods remember of what they have worked out. Several goroutines may ask at once.
 type Snapshot struct {
-	objects map[Key]Sourced
-	byKind  map[Kind][]Object
+	byKind  map[Kind]*ofKind
 	options Options
 
 	onRead func(Kind)
@@ -26,7 +26,7 @@ type Options struct {
 	Now time.Time
 	// Gaps are the objects that may exist but are not in the Snapshot.
 	Gaps []Gap
-	// OnRead, if set, is called with each kind that a question to the Snapshot rests on, by the goroutine that asks.
+	// OnRead, if set, is called with each kind that a question to the Snapshot rests on, by several goroutines at once.
 	OnRead func(Kind)
 }
 
@@ -51,26 +51,61 @@ type Sourced struct {
 // New makes a Snapshot. Of two objects with the same kind, namespace and name the later one counts. Values that the API
 // server would fill in are filled in.
 func New(objects []Sourced, options Options) *Snapshot {
-	s := &Snapshot{
-		objects: make(map[Key]Sourced, len(objects)),
-		byKind:  map[Kind][]Object{},
-		options: options,
-		onRead:  options.OnRead,
-	}
-	// Lists come almost sorted, which sorting makes use of.
-	keys := make([]Key, 0, len(objects))
+	s := &Snapshot{byKind: map[Kind]*ofKind{}, options: options, onRead: options.OnRead}
 	for _, sourced := range objects {
-		key := KeyOf(sourced.Object)
-		if _, again := s.objects[key]; !again {
-			keys = append(keys, key)
+		kind, _ := KindOfObject(sourced.Object)
+		of := s.byKind[kind]
+		if of == nil {
+			of = &ofKind{}
+			s.byKind[kind] = of
 		}
-		s.objects[key] = Sourced{Object: withDefaults(sourced.Object), Source: sourced.Source}
+		of.add(Sourced{Object: withDefaults(sourced.Object), Source: sourced.Source})
 	}
-	slices.SortFunc(keys, compareKeys)
-	for _, key := range keys {
-		s.byKind[key.Kind] = append(s.byKind[key.Kind], s.objects[key].Object)
+	for _, of := range s.byKind {
+		of.sort()
 	}
 	return s
+}
+
+// ofKind is the objects of a kind and where each was read, by namespace and name.
+type ofKind struct {
+	sourced []Sourced
+	objects []Object
+}
+
+func (k *ofKind) add(sourced Sourced) { k.sourced = append(k.sourced, sourced) }
+
+// sort puts the objects in order; of those of the same name the last stays. Lists come almost in order.
+func (k *ofKind) sort() {
+	slices.SortStableFunc(k.sourced, func(a, b Sourced) int { return compareNames(a.Object, b.Object) })
+	k.objects = make([]Object, 0, len(k.sourced))
+	kept := k.sourced[:0]
+	for i, sourced := range k.sourced {
+		if i+1 < len(k.sourced) && compareNames(sourced.Object, k.sourced[i+1].Object) == 0 {
+			continue
+		}
+		kept = append(kept, sourced)
+		k.objects = append(k.objects, sourced.Object)
+	}
+	k.sourced = kept
+}
+
+func compareNames(a, b Object) int {
+	return cmp.Or(cmp.Compare(a.GetNamespace(), b.GetNamespace()), cmp.Compare(a.GetName(), b.GetName()))
+}
+
+func (s *Snapshot) find(key Key) (found Sourced, ok bool) {
+	of := s.byKind[key.Kind]
+	if of == nil {
+		return Sourced{}, false
+	}
+	at, ok := slices.BinarySearchFunc(of.sourced, key, func(sourced Sourced, key Key) int {
+		return cmp.Or(cmp.Compare(sourced.Object.GetNamespace(), key.Namespace), cmp.Compare(sourced.Object.GetName(), key.Name))
+	})
+	if !ok {
+		return Sourced{}, false
+	}
+	return of.sourced[at], true
 }
 
 // Change is how one Snapshot differs from the next.
@@ -89,10 +124,12 @@ func (s *Snapshot) With(change Change) *Snapshot {
 	for _, key := range change.Removed {
 		removed[key] = true
 	}
-	objects := make([]Sourced, 0, len(s.objects)+len(change.Put))
-	for key, sourced := range s.objects {
-		if !removed[key] {
-			objects = append(objects, sourced)
+	objects := make([]Sourced, 0, s.Len()+len(change.Put))
+	for _, of := range s.byKind {
+		for _, sourced := range of.sourced {
+			if !removed[KeyOf(sourced.Object)] {
+				objects = append(objects, sourced)
+			}
 		}
 	}
 	for _, object := range change.Put {
@@ -113,7 +150,7 @@ func (s *Snapshot) bornNow(object Object) Object {
 		return object
 	}
 	born := metav1.NewTime(s.options.Now)
-	if replaced, known := s.objects[KeyOf(object)]; known {
+	if replaced, known := s.find(KeyOf(object)); known {
 		born = replaced.Object.GetCreationTimestamp()
 	}
 	if born.IsZero() {
@@ -128,22 +165,39 @@ func (s *Snapshot) bornNow(object Object) Object {
 func (s *Snapshot) Now() time.Time { return s.options.Now }
 
 // Source says where an object was read.
-func (s *Snapshot) Source(object Object) Source { return s.objects[KeyOf(object)].Source }
+func (s *Snapshot) Source(object Object) Source {
+	found, _ := s.find(KeyOf(object))
+	return found.Source
+}
 
 // Find is the object of that identity, or nil.
 func (s *Snapshot) Find(key Key) Object {
 	s.read(key.Kind)
-	return s.objects[key].Object
+	found, _ := s.find(key)
+	return found.Object
 }
 
 // Objects are all objects of a kind, by namespace and name.
 func (s *Snapshot) Objects(kind Kind) []Object {
 	s.read(kind)
-	return s.byKind[kind]
+	return s.objects(kind)
 }
 
 // Len is the number of objects.
-func (s *Snapshot) Len() int { return len(s.objects) }
+func (s *Snapshot) Len() int {
+	count := 0
+	for _, of := range s.byKind {
+		count += len(of.objects)
+	}
+	return count
+}
+
+func (s *Snapshot) objects(kind Kind) []Object {
+	if of := s.byKind[kind]; of != nil {
+		return of.objects
+	}
+	return nil
+}
 
 func (s *Snapshot) read(kind Kind) {
 	if s.onRead != nil {

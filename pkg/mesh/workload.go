@@ -172,10 +172,13 @@ func valueOr[T any](pointer *T, otherwise T) T {
 // Source: Kubernetes pkg/controller/deployment/sync.go (getNewReplicaSet), for the ReplicaSet's name.
 func (s *Snapshot) PodsOf(w *Workload) []*core.Pod { return s.podOwners().pods[w.Key] }
 
-// OwnerOf is the workload that a pod belongs to, or nil.
-func (s *Snapshot) OwnerOf(pod *core.Pod) *Workload {
-	s.workloads()
-	return s.podOwners().owner[KeyOf(pod)]
+// StrayPods are the pods of no workload that is known, by namespace and name, and StrayPodsSelected those of them that a
+// selector matches, as PodsSelected has it.
+func (s *Snapshot) StrayPods() []*core.Pod { return s.podOwners().stray }
+
+// StrayPodsSelected is described at StrayPods.
+func (s *Snapshot) StrayPodsSelected(namespace string, selector map[string]string) []*core.Pod {
+	return s.podOwners().strayLabels.matching(namespace, selector)
 }
 
 // podTemplate is a pod as the template of its own kind, for pods of an owner that is not known.
@@ -193,33 +196,35 @@ func (s *Snapshot) templatesBehind(service *core.Service) []*core.PodTemplateSpe
 	if !HasEndpoints(service) {
 		return templates
 	}
-	for _, pod := range s.PodsSelected(service.Namespace, service.Spec.Selector) {
-		if s.OwnerOf(pod) == nil {
-			templates = append(templates, podTemplate(pod))
-		}
+	for _, pod := range s.StrayPodsSelected(service.Namespace, service.Spec.Selector) {
+		templates = append(templates, podTemplate(pod))
 	}
 	return templates
 }
 
 type podOwners struct {
-	pods  map[Key][]*core.Pod
-	owner map[Key]*Workload
+	pods        map[Key][]*core.Pod
+	stray       []*core.Pod
+	strayLabels *labelIndex[*core.Pod]
 }
 
 type podOwnersMemory struct{}
 
 func (s *Snapshot) podOwners() *podOwners {
 	s.read(KindPod)
+	s.workloads()
 	return Remember(s, podOwnersMemory{}, func() *podOwners {
-		owners := &podOwners{pods: map[Key][]*core.Pod{}, owner: map[Key]*Workload{}}
+		owners := &podOwners{pods: map[Key][]*core.Pod{}, strayLabels: newLabelIndex[*core.Pod]()}
 		for _, pod := range s.Pods().All() {
 			if pod.Status.Phase == core.PodSucceeded || pod.Status.Phase == core.PodFailed {
 				continue
 			}
 			if workload := s.ownerByReference(pod); workload != nil {
 				owners.pods[workload.Key] = append(owners.pods[workload.Key], pod)
-				owners.owner[KeyOf(pod)] = workload
+				continue
 			}
+			owners.stray = append(owners.stray, pod)
+			owners.strayLabels.add(pod.Namespace, pod.Labels, pod)
 		}
 		return owners
 	})

@@ -89,9 +89,17 @@ func (f *lintFlags) misplaced(argument string) error {
 	return nil
 }
 
-// paths are those to the workloads that the report is about: the ones named, or those of the target that serve gRPC.
+// paths are those to the workloads that the report is about: the ones meant, or those of the target that serve gRPC.
 func (t lintTarget) paths(snapshot *mesh.Snapshot) (*checks.Paths, error) {
-	var keys []mesh.Key
+	if t.isWhole() {
+		return checks.PathsTo(snapshot, func() []mesh.Key { return t.exposed(snapshot) }), nil
+	}
+	keys, err := t.meant(snapshot)
+	return checks.PathsTo(snapshot, func() []mesh.Key { return keys }), err
+}
+
+// meant are the workloads that are named or selected.
+func (t lintTarget) meant(snapshot *mesh.Snapshot) (keys []mesh.Key, err error) {
 	for _, wanted := range t.workloads {
 		workload, err := t.find(snapshot, wanted)
 		if err != nil {
@@ -99,17 +107,28 @@ func (t lintTarget) paths(snapshot *mesh.Snapshot) (*checks.Paths, error) {
 		}
 		keys = append(keys, workload.Key)
 	}
-	if len(t.workloads) == 0 {
-		for _, workload := range snapshot.Workloads() {
-			if t.means(workload) && (t.selector != nil || len(snapshot.ExposedWorkloads()[workload]) > 0) {
-				keys = append(keys, workload.Key)
-			}
+	if t.selector == nil {
+		return keys, nil
+	}
+	for _, workload := range snapshot.Workloads() {
+		if t.means(workload) {
+			keys = append(keys, workload.Key)
 		}
 	}
-	if t.selector != nil && len(keys) == 0 {
+	if len(keys) == 0 {
 		return nil, t.noneSelected()
 	}
-	return checks.PathsTo(snapshot, keys), nil
+	return keys, nil
+}
+
+// exposed are the target's workloads that serve gRPC.
+func (t lintTarget) exposed(snapshot *mesh.Snapshot) (keys []mesh.Key) {
+	for _, workload := range snapshot.Workloads() {
+		if t.means(workload) && len(snapshot.ExposedWorkloads()[workload]) > 0 {
+			keys = append(keys, workload.Key)
+		}
+	}
+	return keys
 }
 
 // only accepts the objects that the report is about: the paths, and what else is in the namespace. nil accepts all.
