@@ -14,7 +14,7 @@ help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
 
 build: ## Build the plugin: bin/kubectl-grpcexpose
-	@$(GO) build -ldflags "$(LDFLAGS)" -o bin/kubectl-grpcexpose ./cmd/kubectl-grpcexpose
+	@CGO_ENABLED=0 $(GO) build -ldflags "$(LDFLAGS)" -o bin/kubectl-grpcexpose ./cmd/kubectl-grpcexpose
 
 test: ## Run all tests that need no control plane
 	$(GO) test ./...

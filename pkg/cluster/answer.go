@@ -16,5 +16,5 @@ func answered(ctx context.Context, request *rest.Request, use func(*bufio.Reader
 		return err
 	}
 	defer func() { _ = stream.Close() }()
-	return use(bufio.NewReaderSize(stream, 1<<16))
+	return use(bufio.NewReaderSize(stream, 1<<14))
 }

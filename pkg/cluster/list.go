@@ -45,7 +45,7 @@ func (c *Client) list(ctx context.Context, from source) (batch, error) {
 	found := read{source: from}
 	var list runtime.Object
 	switch {
-	case from.metadata:
+	case kind == mesh.KindPod:
 		list, err = builtInList(ctx, asked.SetHeader("Accept", metadataList), from)
 	case builtIn().Recognizes(kind.Info().GroupVersionKind):
 		list, err = builtInList(ctx, asked, from)
@@ -84,29 +84,21 @@ func (c *Client) resource(ctx context.Context, kind mesh.Kind) (resource schema.
 // customList decodes custom resources, which travel as JSON only. One that cannot be decoded is a gap of its own and does
 // not hide the others.
 func customList(ctx context.Context, asked *rest.Request, kind mesh.Kind, found *read) (runtime.Object, error) {
-	var answer struct {
-		metav1.ListMeta `json:"metadata"`
-		Items           []json.RawMessage `json:"items"`
-	}
-	err := answered(ctx, asked.SetHeader("Accept", runtime.ContentTypeJSON), func(stream *bufio.Reader) error {
-		return json.NewDecoder(stream).Decode(&answer)
+	list := &metainternal.List{}
+	err := answered(ctx, asked.SetHeader("Accept", runtime.ContentTypeJSON), func(answer *bufio.Reader) error {
+		return readJSONList(answer, &list.ListMeta, func(item json.RawMessage) {
+			object, err := mesh.DecodeAs(kind, item)
+			if err != nil {
+				found.gaps = append(found.gaps, unreadable(kind, item, err))
+				return
+			}
+			if !found.source.entire {
+				object.SetManagedFields(nil)
+			}
+			list.Items = append(list.Items, object)
+		})
 	})
-	if err != nil {
-		return nil, err
-	}
-	list := &metainternal.List{ListMeta: answer.ListMeta, Items: make([]runtime.Object, 0, len(answer.Items))}
-	for _, item := range answer.Items {
-		object, err := mesh.DecodeAs(kind, item)
-		if err != nil {
-			found.gaps = append(found.gaps, unreadable(kind, item, err))
-			continue
-		}
-		if !found.source.owners {
-			object.SetManagedFields(nil)
-		}
-		list.Items = append(list.Items, object)
-	}
-	return list, nil
+	return list, err
 }
 
 func unreadable(kind mesh.Kind, item json.RawMessage, err error) mesh.Gap {

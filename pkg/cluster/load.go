@@ -23,12 +23,10 @@ type LoadRequest struct {
 	Secrets []types.NamespacedName
 	// ConfigMaps are read by name; an empty name means all of the namespace.
 	ConfigMaps []types.NamespacedName
-	// WholePods reads pods with spec and status; else they have metadata alone, which is a third of the bytes, and pods that
-	// have ended are left out.
-	WholePods bool
-	// Owners keeps who owns which field (managedFields), half of what the server says of an object. Apply saves a request for
-	// each object that it changes and that has them.
-	Owners bool
+	// Entire keeps what has no bearing on calls: who owns which field (managedFields), half of what the server says of an object,
+	// and the volumes and resources of pod templates. Apply saves a request for each object that it changes and that has them.
+	// Pods have metadata alone in any case, which is a third of the bytes, and those that have ended are left out.
+	Entire bool
 	// Follow, if set, is called with what was read and says what to read then: the Secrets that Gateways name, the ConfigMaps
 	// of a control plane that was found. Its own Follow is not called.
 	Follow func(*mesh.Snapshot) LoadRequest
@@ -41,7 +39,7 @@ type LoadRequest struct {
 
 // source is what to read of a kind in a namespace, or with an empty one in all.
 func (r LoadRequest) source(kind mesh.Kind, namespace string) source {
-	return source{kind: kind, namespace: namespace, metadata: kind == mesh.KindPod && !r.WholePods, owners: r.Owners}
+	return source{kind: kind, namespace: namespace, entire: r.Entire}
 }
 
 // Loaded is what was read.

@@ -85,27 +85,17 @@ func TestLoadReadsPodsAsMetadata(t *testing.T) {
 	f := newFakeServer(t)
 	f.on("GET /api/v1/pods", func(w http.ResponseWriter, r *http.Request) {
 		assert.Equal(t, "status.phase!=Succeeded,status.phase!=Failed", r.URL.Query().Get("fieldSelector"))
-		if !strings.Contains(r.Header.Get("Accept"), "as=PartialObjectMetadataList") {
-			reply(listOf("Pod", `{metadata: {name: server-1, namespace: test}, spec: {nodeName: one}}`))(w, r)
-			return
-		}
+		assert.Contains(t, r.Header.Get("Accept"), "as=PartialObjectMetadataList")
 		reply(`{apiVersion: meta.k8s.io/v1, kind: PartialObjectMetadataList, metadata: {}, items: [{metadata:
 			{name: server-1, namespace: test, labels: {app: server}, managedFields: [{manager: kubelet}]}}]}`)(w, r)
 	})
-	request := LoadRequest{Kinds: map[mesh.Kind][]string{mesh.KindPod: nil}}
-	loaded, err := f.client.Load(t.Context(), request)
+	loaded, err := f.client.Load(t.Context(), LoadRequest{Kinds: map[mesh.Kind][]string{mesh.KindPod: nil}})
 	require.NoError(t, err)
 	pod, ok := loaded.Snapshot.Pods().Get("test", "server-1")
 	require.True(t, ok)
 	assert.Equal(t, map[string]string{"app": "server"}, pod.Labels)
 	assert.Empty(t, pod.ManagedFields)
 	assert.Empty(t, pod.Spec.NodeName)
-
-	request.WholePods = true
-	loaded, err = f.client.Load(t.Context(), request)
-	require.NoError(t, err)
-	pod, _ = loaded.Snapshot.Pods().Get("test", "server-1")
-	assert.Equal(t, "one", pod.Spec.NodeName)
 }
 
 func TestLoadOfARestrictedUser(t *testing.T) {

@@ -27,6 +27,42 @@ const (
 	managedFields  = 17 // ObjectMeta.managedFields
 )
 
+// The numbers on the way to what has no bearing on calls in the objects that make pods.
+const (
+	workloadSpec   = 2  // Deployment.spec
+	podTemplate    = 3  // DeploymentSpec.template
+	templateSpec   = 2  // PodTemplateSpec.spec
+	volumes        = 1  // PodSpec.volumes
+	containers     = 2  // PodSpec.containers
+	initContainers = 20 // PodSpec.initContainers
+	resources      = 8  // Container.resources
+	volumeMounts   = 9  // Container.volumeMounts
+)
+
+// fieldTree is fields of a message by their numbers, each with those of the message that it is; nil means the field as a whole.
+type fieldTree map[protowire.Number]fieldTree
+
+var (
+	ownersOfFields = fieldTree{objectMetadata: {managedFields: nil}}
+	// notOfCalls is what no check reads of what makes pods; one that has a use for any of it takes it off this list.
+	notOfCalls = fieldTree{
+		objectMetadata: ownersOfFields[objectMetadata],
+		workloadSpec: {podTemplate: {templateSpec: {
+			volumes: nil, containers: {resources: nil, volumeMounts: nil}, initContainers: {resources: nil, volumeMounts: nil},
+		}}},
+	}
+)
+
+// leftOut are the fields of a kind that are not decoded.
+func leftOut(kind mesh.Kind) fieldTree {
+	switch kind {
+	case mesh.KindDeployment, mesh.KindStatefulSet, mesh.KindDaemonSet:
+		return notOfCalls
+	default:
+		return ownersOfFields
+	}
+}
+
 // protobufMark begins every answer in protobuf.
 // Source: k8s.io/apimachinery/pkg/runtime/serializer/protobuf/protobuf.go.
 var protobufMark = []byte("k8s\x00")
@@ -104,8 +140,8 @@ func decodeItem(item []byte, from source) (runtime.Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !from.owners {
-		if item, err = without(item, objectMetadata, managedFields); err != nil {
+	if !from.entire {
+		if item, err = without(item, leftOut(from.kind)); err != nil {
 			return nil, err
 		}
 	}
@@ -120,7 +156,7 @@ func fromJSON(answer io.Reader, from source) (runtime.Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := json.NewDecoder(answer).Decode(list); err != nil || from.owners {
+	if err := json.NewDecoder(answer).Decode(list); err != nil || from.entire {
 		return list, err
 	}
 	return list, meta.EachListItem(list, func(item runtime.Object) error {
@@ -154,16 +190,17 @@ func eachField(message []byte, do func(number protowire.Number, field, value []b
 	return nil
 }
 
-// without is a message without the fields at the end of a path of messages. It takes the place of the message, whose bytes are
-// gone: what is kept is never longer than what was there.
-func without(message []byte, path ...protowire.Number) ([]byte, error) {
+// without is a message without some fields. It takes the place of the message, whose bytes are gone: what is kept is never longer
+// than what was there.
+func without(message []byte, some fieldTree) ([]byte, error) {
 	kept := message[:0]
 	err := eachField(message, func(number protowire.Number, field, value []byte) error {
+		inside, named := some[number]
 		switch {
-		case number != path[0]:
+		case !named:
 			kept = append(kept, field...)
-		case len(path) > 1:
-			inner, err := without(value, path[1:]...)
+		case inside != nil:
+			inner, err := without(value, inside)
 			if err != nil {
 				return err
 			}

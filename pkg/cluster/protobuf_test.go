@@ -10,6 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 	apps "k8s.io/api/apps/v1"
 	core "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer/protobuf"
@@ -35,7 +37,12 @@ func deploymentList() *apps.DeploymentList {
 		list.Items = append(list.Items, apps.Deployment{
 			ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "shop", Labels: map[string]string{"app": name}, ManagedFields: owned},
 			Spec: apps.DeploymentSpec{Template: core.PodTemplateSpec{Spec: core.PodSpec{
-				Containers: []core.Container{{Name: "server", Image: "server:1"}},
+				Volumes:        []core.Volume{{Name: "data"}},
+				InitContainers: []core.Container{{Name: "proxy", VolumeMounts: []core.VolumeMount{{Name: "data"}}}},
+				Containers: []core.Container{{
+					Name: "server", Image: "server:1", VolumeMounts: []core.VolumeMount{{Name: "data"}},
+					Resources: core.ResourceRequirements{Limits: core.ResourceList{core.ResourceCPU: resource.MustParse("1")}},
+				}, {Name: "second", Args: []string{"--port=1"}}},
 			}}},
 		})
 	}
@@ -49,18 +56,23 @@ func TestLoadReadsProtobuf(t *testing.T) {
 		w.Header().Set("Content-Type", runtime.ContentTypeProtobuf)
 		_, _ = w.Write(inProtobuf(t, sent))
 	})
-	for _, owners := range []bool{true, false} {
-		loaded, err := f.client.Load(t.Context(), LoadRequest{Kinds: map[mesh.Kind][]string{mesh.KindDeployment: nil}, Owners: owners})
+	for _, entire := range []bool{true, false} {
+		loaded, err := f.client.Load(t.Context(), LoadRequest{Kinds: map[mesh.Kind][]string{mesh.KindDeployment: nil}, Entire: entire})
 		require.NoError(t, err)
 		read := loaded.Snapshot.Deployments().All()
 		require.Len(t, read, 2)
-		assert.Equal(t, "carts", read[0].Name)
-		assert.Equal(t, sent.Items[0].Labels, read[1].Labels)
-		assert.Equal(t, "server:1", read[1].Spec.Template.Spec.Containers[0].Image)
-		if owners {
-			assert.Equal(t, "helm", read[0].ManagedFields[0].Manager)
-		} else {
-			assert.Empty(t, read[0].ManagedFields)
+		want := sent.DeepCopy().Items
+		if !entire {
+			for i := range want {
+				want[i].ManagedFields = nil
+				spec := &want[i].Spec.Template.Spec
+				spec.Volumes, spec.InitContainers[0].VolumeMounts = nil, nil
+				spec.Containers[0].VolumeMounts, spec.Containers[0].Resources = nil, core.ResourceRequirements{}
+			}
+		}
+		for i, deployment := range []*apps.Deployment{read[1], read[0]} {
+			assert.Equal(t, want[i].ObjectMeta, deployment.ObjectMeta)
+			assert.True(t, equality.Semantic.DeepEqual(want[i].Spec.Template, deployment.Spec.Template), "%v", deployment.Spec.Template)
 		}
 	}
 }

@@ -23,10 +23,8 @@ type source struct {
 	namespace, name string
 	// version is the resource version up to which it is known.
 	version string
-	// metadata leaves out the spec and status of pods.
-	metadata bool
-	// owners keeps who owns which field.
-	owners bool
+	// entire keeps what has no bearing on calls.
+	entire bool
 }
 
 func (s source) request(verb string) request {
@@ -60,7 +58,7 @@ func (c *Client) watch(ctx context.Context, from *source, handle func(event watc
 	case from.kind == mesh.KindPod:
 		request = request.Param("fieldSelector", runningPods)
 	}
-	if from.metadata {
+	if from.kind == mesh.KindPod {
 		request = request.SetHeader("Accept", runtime.ContentTypeJSON+";as=PartialObjectMetadata;g=meta.k8s.io;v=v1")
 	}
 	stream, err := request.Stream(ctx)
@@ -99,7 +97,7 @@ func (c *Client) handle(ctx context.Context, from *source, event metav1.WatchEve
 	if event.Type == string(watch.Bookmark) {
 		return nil
 	}
-	if from.metadata {
+	if from.kind == mesh.KindPod {
 		identity.ManagedFields = nil
 		return handle(watch.EventType(event.Type), &core.Pod{ObjectMeta: identity.ObjectMeta})
 	}

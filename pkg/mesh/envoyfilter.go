@@ -142,7 +142,7 @@ func proxyVersion(template *core.PodTemplateSpec) string {
 	if template == nil {
 		return ""
 	}
-	for _, container := range runningContainers(template) {
+	for _, container := range servingContainers(&template.Spec) {
 		tag := imageTag(container.Image)
 		if container.Name == proxyContainer && versionTag.MatchString(tag) {
 			return tag

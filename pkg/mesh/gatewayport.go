@@ -138,7 +138,7 @@ func (w *GatewayWorkload) reachedThroughNode(port int32) bool {
 	if w.Template.Spec.HostNetwork {
 		return true
 	}
-	return slices.ContainsFunc(runningContainers(w.Template), func(container core.Container) bool {
+	return slices.ContainsFunc(servingContainers(&w.Template.Spec), func(container *core.Container) bool {
 		return slices.ContainsFunc(container.Ports, func(declared core.ContainerPort) bool {
 			return declared.ContainerPort == port && declared.HostPort != 0
 		})

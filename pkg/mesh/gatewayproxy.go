@@ -32,7 +32,7 @@ const (
 // Source: Istio pilot/cmd/pilot-agent/options and app/cmd.go (the proxy type is the first argument of "proxy"),
 // manifests/charts/istio-control/istio-discovery/files/gateway-injection-template.yaml.
 func roleOf(template *core.PodTemplateSpec) gatewayRole {
-	for _, container := range runningContainers(template) {
+	for _, container := range servingContainers(&template.Spec) {
 		if role, says := roleOfArguments(container); says {
 			return role
 		}
@@ -55,10 +55,13 @@ func roleOf(template *core.PodTemplateSpec) gatewayRole {
 
 // roleOfArguments reads "proxy router" or "proxy sidecar" from a container's command line; says is false for any other. A
 // sidecar says nothing about its pod beyond that it is no gateway.
-func roleOfArguments(container core.Container) (role gatewayRole, says bool) {
+func roleOfArguments(container *core.Container) (role gatewayRole, says bool) {
+	if !slices.Contains(container.Command, "proxy") && !slices.Contains(container.Args, "proxy") {
+		return roleOther, false
+	}
 	words := slices.Concat(container.Command, container.Args)
 	at := slices.Index(words, "proxy")
-	if at < 0 || at+1 >= len(words) {
+	if at+1 == len(words) {
 		return roleOther, false
 	}
 	switch words[at+1] {
@@ -91,21 +94,10 @@ func injectionTemplates(template *core.PodTemplateSpec) []string {
 	return names
 }
 
-// runningContainers are the containers and native sidecars.
-func runningContainers(template *core.PodTemplateSpec) []core.Container {
-	running := slices.Clone(template.Spec.Containers)
-	for _, container := range template.Spec.InitContainers {
-		if container.RestartPolicy != nil && *container.RestartPolicy == core.ContainerRestartPolicyAlways {
-			running = append(running, container)
-		}
-	}
-	return running
-}
-
 // IsUnprivileged says that the pods tell istiod that they cannot open ports below 1024; it then leaves such listeners out.
 // Source: Istio pilot/pkg/model/context.go (Proxy.IsUnprivileged).
 func (w *GatewayWorkload) IsUnprivileged() bool {
-	for _, container := range runningContainers(w.Template) {
+	for _, container := range servingContainers(&w.Template.Spec) {
 		for _, variable := range container.Env {
 			if variable.Name == unprivilegedPodEnvironment {
 				unprivileged, _ := strconv.ParseBool(variable.Value)
@@ -123,7 +115,7 @@ func (w *GatewayWorkload) MayNotBind(port int32) (why string, doubt bool) {
 	if port >= 1024 || port == 0 || w.bindsAnyPort(port) {
 		return "", false
 	}
-	for _, container := range runningContainers(w.Template) {
+	for _, container := range servingContainers(&w.Template.Spec) {
 		role, says := roleOfArguments(container)
 		if !says || role != roleRouter {
 			continue
@@ -166,7 +158,7 @@ func (w *GatewayWorkload) unprivilegedPortStart() string {
 
 // userOf is the user of a container that is certainly not root, as a phrase; known is false for root and where the image
 // decides. A container's own settings win over the pod's.
-func userOf(container core.Container, pod *core.PodSecurityContext) (user string, known bool) {
+func userOf(container *core.Container, pod *core.PodSecurityContext) (user string, known bool) {
 	var uid *int64
 	var nonRoot *bool
 	if pod != nil {

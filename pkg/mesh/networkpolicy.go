@@ -78,7 +78,7 @@ func rulePortsInclude(ports []k8snetworking.NetworkPolicyPort, port int32, templ
 }
 
 func hasNamedPort(template *core.PodTemplateSpec, name string, number int32) bool {
-	for _, container := range runningContainers(template) {
+	for _, container := range servingContainers(&template.Spec) {
 		for _, port := range container.Ports {
 			if port.Name == name && port.ContainerPort == number && (port.Protocol == "" || port.Protocol == core.ProtocolTCP) {
 				return true

@@ -96,6 +96,9 @@ type podLabelsMemory struct{}
 // An empty selector matches none, as that of a Service.
 func (s *Snapshot) PodsSelected(namespace string, selector map[string]string) []*core.Pod {
 	s.read(KindPod)
+	if len(selector) == 0 {
+		return nil
+	}
 	index := Remember(s, podLabelsMemory{}, func() *labelIndex[*core.Pod] {
 		index := newLabelIndex[*core.Pod]()
 		for _, pod := range s.Pods().All() {

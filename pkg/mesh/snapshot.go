@@ -52,14 +52,18 @@ type Sourced struct {
 // server would fill in are filled in.
 func New(objects []Sourced, options Options) *Snapshot {
 	s := &Snapshot{byKind: map[Kind]*ofKind{}, options: options, onRead: options.OnRead}
+	counts := map[Kind]int{}
 	for _, sourced := range objects {
 		kind, _ := KindOfObject(sourced.Object)
-		of := s.byKind[kind]
-		if of == nil {
-			of = &ofKind{}
-			s.byKind[kind] = of
+		counts[kind]++
+	}
+	for _, sourced := range objects {
+		kind, _ := KindOfObject(sourced.Object)
+		if s.byKind[kind] == nil {
+			s.byKind[kind] = &ofKind{sourced: make([]Sourced, 0, counts[kind])}
 		}
-		of.add(Sourced{Object: withDefaults(sourced.Object), Source: sourced.Source})
+		of := s.byKind[kind]
+		of.sourced = append(of.sourced, Sourced{Object: withDefaults(sourced.Object), Source: sourced.Source})
 	}
 	for _, of := range s.byKind {
 		of.sort()
@@ -72,8 +76,6 @@ type ofKind struct {
 	sourced []Sourced
 	objects []Object
 }
-
-func (k *ofKind) add(sourced Sourced) { k.sourced = append(k.sourced, sourced) }
 
 // sort puts the objects in order; of those of the same name the last stays. Lists come almost in order.
 func (k *ofKind) sort() {

@@ -138,7 +138,7 @@ func (o *deleteOptions) load(ctx context.Context, client *cluster.Client) (*clus
 		kinds[kind] = nil
 	}
 	return client.Load(ctx, cluster.LoadRequest{
-		Kinds: kinds, Fallback: fallbackNamespaces(o.workload.Namespace, ""), Owners: true, Now: time.Now(),
+		Kinds: kinds, Fallback: fallbackNamespaces(o.workload.Namespace, ""), Entire: true, Now: time.Now(),
 	})
 }
 

@@ -56,7 +56,7 @@ func namespaceOfFiles(target lintTarget, manifests *manifest.Manifests) lintTarg
 // many only from there, from the gateways and from the control planes.
 func (o *lintOptions) request(target lintTarget, name string) cluster.LoadRequest {
 	kinds, named := o.kindsToRead()
-	wanted := cluster.LoadRequest{Kinds: map[mesh.Kind][]string{}, Context: name, Now: o.now(), Fallback: fallbackNamespaces(target.namespace, ""), Owners: o.fix.scope != fixNone}
+	wanted := cluster.LoadRequest{Kinds: map[mesh.Kind][]string{}, Context: name, Now: o.now(), Fallback: fallbackNamespaces(target.namespace, ""), Entire: o.fix.scope != fixNone}
 	var later []mesh.Kind
 	for _, kind := range kinds {
 		if !target.all && slices.Contains(kindsOfNamespace, kind) {
@@ -83,7 +83,7 @@ func (o *lintOptions) request(target lintTarget, name string) cluster.LoadReques
 		if slices.Contains(named, mesh.KindSecret) {
 			next.Secrets = secretsToRead(found, target)
 		}
-		next.Fallback, next.Context, next.Now, next.Owners = wanted.Fallback, name, wanted.Now, wanted.Owners
+		next.Fallback, next.Context, next.Now, next.Entire = wanted.Fallback, name, wanted.Now, wanted.Entire
 		return next
 	}
 	return wanted

@@ -51,7 +51,7 @@ func loadForCreate(ctx context.Context, client *cluster.Client, intent expose.In
 			mesh.KindNetworkPolicy: {intent.Namespace},
 		},
 		Fallback: fallbackNamespaces(intent.Namespace, intent.Gateway),
-		Owners:   true,
+		Entire:   true,
 		Now:      time.Now(),
 		Follow: func(found *mesh.Snapshot) cluster.LoadRequest {
 			next := controlPlane(found)
