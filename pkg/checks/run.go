@@ -99,7 +99,8 @@ func (r *Report) add(finding Finding, options Options) {
 	r.Findings = append(r.Findings, finding)
 }
 
-// passesOf runs the checks, all at once: what several of them ask about is worked out by the first that asks.
+// passesOf runs the checks, all at once, and beside them looks for the paths: what several of them ask about is worked out by the
+// first that asks.
 func passesOf(snapshot *mesh.Snapshot, selected []*Check, options Options) []*Pass {
 	passes := make([]*Pass, len(selected))
 	var running sync.WaitGroup
@@ -112,6 +113,9 @@ func passesOf(snapshot *mesh.Snapshot, selected []*Check, options Options) []*Pa
 		}
 		pass.ran = true
 		running.Go(func() { runGuarded(pass) })
+	}
+	if options.Paths != nil {
+		running.Go(func() { options.Paths.index() })
 	}
 	running.Wait()
 	return passes

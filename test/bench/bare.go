@@ -6,9 +6,13 @@ import (
 	"slices"
 
 	"golang.org/x/sync/errgroup"
+	istio "istio.io/client-go/pkg/clientset/versioned/scheme"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	kubernetes "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
@@ -16,22 +20,40 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
-// listBare lists all that the checks ask about, each kind with one request in the form in which lint reads it, all at once, and
-// looks at nothing of the answers: the time that any program takes which needs these objects. It runs as a program of its own.
-func listBare(ctx context.Context, kubeconfig string) error {
+// lister lists all that the checks ask about, each kind with one request in the form in which lint reads it, all at once. It runs as
+// a program of its own.
+type lister struct {
+	client rest.Interface
+	types  *runtime.Scheme
+	// decode makes objects of the answers, as client-go's typed clients do; else nothing looks at the bytes.
+	decode bool
+}
+
+func newLister(kubeconfig string, decode bool) (*lister, error) {
 	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	types := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{kubernetes.AddToScheme, istio.AddToScheme, metav1.AddMetaToScheme} {
+		utilruntime.Must(add(types))
 	}
 	config.QPS = -1
-	config.NegotiatedSerializer = scheme.Codecs.WithoutConversion()
+	config.NegotiatedSerializer = serializer.NewCodecFactory(types).WithoutConversion()
 	client, err := rest.UnversionedRESTClientFor(config)
-	if err != nil {
-		return err
-	}
+	return &lister{client, types, decode}, err
+}
+
+func (l *lister) listAll(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, kind := range kindsOfChecks() {
-		group.Go(func() error { return listKind(ctx, client, kind) })
+		group.Go(func() error {
+			err := l.list(ctx, kind)
+			if apierrors.IsNotFound(err) { // its definition is not installed
+				return nil
+			}
+			return err
+		})
 	}
 	return group.Wait()
 }
@@ -48,26 +70,33 @@ func kindsOfChecks() []mesh.Kind {
 	})
 }
 
-func listKind(ctx context.Context, client rest.Interface, kind mesh.Kind) error {
-	resource := kind.Info().GroupVersionResource()
+func (l *lister) list(ctx context.Context, kind mesh.Kind) error {
+	info := kind.Info()
+	resource := info.GroupVersionResource()
 	prefix := "/apis/" + resource.Group
 	if resource.Group == "" {
 		prefix = "/api"
 	}
-	request := client.Get().AbsPath(prefix, resource.Version, resource.Resource)
+	request := l.client.Get().AbsPath(prefix, resource.Version, resource.Resource)
+	listKind := info.GroupVersion().WithKind(info.Kind + "List")
 	switch {
 	case kind == mesh.KindPod:
+		listKind = metav1.SchemeGroupVersion.WithKind("PartialObjectMetadataList")
 		request = request.SetHeader("Accept", runtime.ContentTypeProtobuf+";as=PartialObjectMetadataList;g=meta.k8s.io;v=v1").
 			Param("fieldSelector", "status.phase!=Succeeded,status.phase!=Failed")
-	case scheme.Scheme.Recognizes(kind.Info().GroupVersionKind):
+	case kubernetes.Scheme.Recognizes(info.GroupVersionKind):
 		request = request.SetHeader("Accept", runtime.ContentTypeProtobuf)
 	default:
 		request = request.SetHeader("Accept", runtime.ContentTypeJSON)
 	}
-	answer, err := request.Stream(ctx)
-	if apierrors.IsNotFound(err) { // its definition is not installed
-		return nil
+	if l.decode && l.types.Recognizes(listKind) {
+		list, err := l.types.New(listKind)
+		if err != nil {
+			return err
+		}
+		return request.Do(ctx).Into(list)
 	}
+	answer, err := request.Stream(ctx)
 	if err != nil {
 		return err
 	}

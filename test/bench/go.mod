@@ -6,6 +6,7 @@ require (
 	github.com/grpcexpose/kubectl-grpcexpose v0.0.0-00010101000000-000000000000
 	github.com/grpcexpose/kubectl-grpcexpose/test/stack v0.0.0
 	golang.org/x/sync v0.22.0
+	istio.io/client-go v1.31.1
 	k8s.io/apimachinery v0.37.2
 	k8s.io/client-go v0.37.2
 	sigs.k8s.io/yaml v1.6.0
@@ -52,7 +53,6 @@ require (
 	gopkg.in/evanphx/json-patch.v4 v4.13.0 // indirect
 	gopkg.in/inf.v0 v0.9.1 // indirect
 	istio.io/api v1.31.1 // indirect
-	istio.io/client-go v1.31.1 // indirect
 	k8s.io/api v0.37.2 // indirect
 	k8s.io/klog/v2 v2.140.0 // indirect
 	k8s.io/kube-openapi v0.0.0-20260721132016-d427ff9ee9ad // indirect

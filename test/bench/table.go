@@ -31,6 +31,11 @@ func (t *table) ratio(what string, ratio, limit float64) {
 	t.limit(what, fmt.Sprintf("%.3f", ratio), fmt.Sprintf("%g", limit), ratio <= limit)
 }
 
+// inform adds a ratio that has no limit.
+func (t *table) inform(what string, ratio float64) {
+	t.rows = append(t.rows, fmt.Sprintf("  %s\t\t\t\t%.3f\t", what, ratio))
+}
+
 func (t *table) wallTime(taken cost, limit time.Duration) {
 	t.limit("wall time", fmt.Sprintf("%.2f s", taken.wall.Seconds()), fmt.Sprintf("%g s", limit.Seconds()), taken.wall <= limit)
 }
