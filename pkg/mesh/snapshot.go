@@ -79,11 +79,12 @@ type ofKind struct {
 
 // sort puts the objects in order; of those of the same name the last stays. Lists come almost in order.
 func (k *ofKind) sort() {
-	slices.SortStableFunc(k.sourced, func(a, b Sourced) int { return compareNames(a.Object, b.Object) })
+	byName := func(a, b Sourced) int { return compareName(a.Object, b.Object.GetNamespace(), b.Object.GetName()) }
+	slices.SortStableFunc(k.sourced, byName)
 	k.objects = make([]Object, 0, len(k.sourced))
 	kept := k.sourced[:0]
 	for i, sourced := range k.sourced {
-		if i+1 < len(k.sourced) && compareNames(sourced.Object, k.sourced[i+1].Object) == 0 {
+		if i+1 < len(k.sourced) && byName(sourced, k.sourced[i+1]) == 0 {
 			continue
 		}
 		kept = append(kept, sourced)
@@ -92,8 +93,8 @@ func (k *ofKind) sort() {
 	k.sourced = kept
 }
 
-func compareNames(a, b Object) int {
-	return cmp.Or(cmp.Compare(a.GetNamespace(), b.GetNamespace()), cmp.Compare(a.GetName(), b.GetName()))
+func compareName(object Object, namespace, name string) int {
+	return cmp.Or(cmp.Compare(object.GetNamespace(), namespace), cmp.Compare(object.GetName(), name))
 }
 
 func (s *Snapshot) find(key Key) (found Sourced, ok bool) {
@@ -102,7 +103,7 @@ func (s *Snapshot) find(key Key) (found Sourced, ok bool) {
 		return Sourced{}, false
 	}
 	at, ok := slices.BinarySearchFunc(of.sourced, key, func(sourced Sourced, key Key) int {
-		return cmp.Or(cmp.Compare(sourced.Object.GetNamespace(), key.Namespace), cmp.Compare(sourced.Object.GetName(), key.Name))
+		return compareName(sourced.Object, key.Namespace, key.Name)
 	})
 	if !ok {
 		return Sourced{}, false
