@@ -15,6 +15,8 @@ import (
 type hop struct {
 	mesh.ProxyHop
 	port *mesh.ExposedPort
+	// gateway is nil for a sidecar.
+	gateway *mesh.GatewayWorkload
 	// name is how messages name the proxy.
 	name string
 }
@@ -28,7 +30,7 @@ func hopsTo(p *Pass, port *mesh.ExposedPort) []hop {
 		if gateway == nil {
 			continue
 		}
-		hops = append(hops, hop{port: port, name: gatewayText(gateway), ProxyHop: mesh.ProxyHop{
+		hops = append(hops, hop{port: port, gateway: gateway, name: gatewayText(gateway), ProxyHop: mesh.ProxyHop{
 			Context: networkingapi.EnvoyFilter_GATEWAY, Namespace: gateway.Namespace, Labels: gateway.Labels,
 			ListenerPort: server.ListenerPort, RoutePort: int32(server.Spec.GetPort().GetNumber()),
 			RouteConfiguration: server.RouteConfiguration(), Host: route.Host, Routes: []string{route.Name()},
@@ -38,7 +40,7 @@ func hopsTo(p *Pass, port *mesh.ExposedPort) []hop {
 	for _, routed := range p.RouteBackendsTo(port.Service, port.Port.Port) {
 		for _, attached := range routed.Listeners {
 			for _, workload := range p.KubernetesGatewayWorkloads(attached.Gateway) {
-				hops = append(hops, hop{port: port, name: gatewayText(workload), ProxyHop: mesh.ProxyHop{
+				hops = append(hops, hop{port: port, gateway: workload, name: gatewayText(workload), ProxyHop: mesh.ProxyHop{
 					Context: networkingapi.EnvoyFilter_GATEWAY, Namespace: workload.Namespace, Labels: workload.Labels,
 					ListenerPort: attached.Listener.Port, RoutePort: attached.Listener.Port, Template: proxyTemplate(workload.Template, workload.Pods),
 				}})
@@ -67,9 +69,10 @@ func proxyTemplate(template *core.PodTemplateSpec, pods []*core.Pod) *core.PodTe
 	return template
 }
 
-// eachPatch judges the patches of EnvoyFilters that change a proxy on the way to an exposed port, each once, with the first such
-// proxy. Patches that take something away are left out. A filter that cannot be read is reported as skipped.
-func eachPatch(p *Pass, judge func(mesh.EnvoyPatch, hop)) {
+// eachPatch judges the patches of EnvoyFilters that change a proxy on the way to an exposed port, each with one such proxy after
+// the other until judge says that it is done with the patch. Patches that take something away are left out. A filter that cannot
+// be read is reported as skipped.
+func eachPatch(p *Pass, judge func(mesh.EnvoyPatch, hop) (done bool)) {
 	filters := p.EnvoyFilters().All()
 	if len(filters) == 0 {
 		return
@@ -86,17 +89,13 @@ func eachPatch(p *Pass, judge func(mesh.EnvoyPatch, hop)) {
 			p.Skip(err.Error())
 			continue
 		}
-		namespace := filter.GetNamespace()
-		if namespace == p.RootNamespace() {
-			namespace = anyNamespace
-		}
+		namespace := namespaceOfHops(p, filter)
 		for _, patch := range patches {
 			if patch.Spec.GetPatch().GetOperation() == networkingapi.EnvoyFilter_Patch_REMOVE {
 				continue
 			}
 			for _, hop := range hops.with(namespace, patch.Selector()) {
-				if p.AppliesTo(patch, hop.ProxyHop) == mesh.Always {
-					judge(patch, hop)
+				if p.AppliesTo(patch, hop.ProxyHop) == mesh.Always && judge(patch, hop) {
 					break
 				}
 			}
@@ -110,6 +109,14 @@ type hopIndex map[hopLabel][]hop
 type hopLabel struct{ namespace, key, value string }
 
 const anyNamespace = ""
+
+// namespaceOfHops is where the proxies are that a filter may change.
+func namespaceOfHops(p *Pass, filter mesh.Object) string {
+	if filter.GetNamespace() == p.RootNamespace() {
+		return anyNamespace
+	}
+	return filter.GetNamespace()
+}
 
 func (x hopIndex) add(added hop) {
 	for _, namespace := range []string{added.Namespace, anyNamespace} {

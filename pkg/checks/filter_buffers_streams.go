@@ -57,10 +57,14 @@ spec:
           default_source_code:`
 
 func runFilterBuffersStreams(p *Pass) {
-	eachPatch(p, func(patch mesh.EnvoyPatch, hop hop) {
+	switches := indexPatches(p, setsFiltersOfRoutes)
+	eachPatch(p, func(patch mesh.EnvoyPatch, hop hop) (done bool) {
 		what := bufferingFilter(patch)
-		if what == "" || isSwitchedOff(p, patch, hop) {
-			return
+		if what == "" {
+			return true
+		}
+		if isSwitchedOff(p, patch, hop, switches) {
+			return false
 		}
 		fix := "Keep the filter off gRPC routes: take it out, or set it to disabled in typed_per_filter_config of their routes."
 		if what == readingLua {
@@ -75,6 +79,7 @@ func runFilterBuffersStreams(p *Pass) {
 			Symptom:  "Streaming calls stall (DEADLINE_EXCEEDED), and large ones are refused",
 			Fix:      Fix{Text: fix},
 		})
+		return true
 	})
 }
 
@@ -103,27 +108,33 @@ func bufferingFilter(patch mesh.EnvoyPatch) string {
 	return found
 }
 
-// isSwitchedOff says that another patch of the same EnvoyFilter switches the filter off on the routes of the hop, or that it is
-// off in general and none switches it on there.
+// isSwitchedOff says that another patch, the last of those that do it either way, switches the filter off on the routes of the hop,
+// or that it is off in general and none switches it on there.
 // Source: Envoy's envoy/extensions/filters/network/http_connection_manager/v3 (HttpFilter.disabled).
-func isSwitchedOff(p *Pass, patch mesh.EnvoyPatch, hop hop) bool {
-	patches, err := p.EnvoyPatches(patch.Filter)
-	if err != nil {
-		return false
-	}
-	isOff := patch.Value["disabled"] == true
-	for _, other := range patches {
-		applies := p.AppliesTo(other, hop.ProxyHop)
+func isSwitchedOff(p *Pass, patch mesh.EnvoyPatch, hop hop, switches patchIndex) bool {
+	isOff, last := patch.Value["disabled"] == true, -1
+	switches.any(hop, func(other rankedPatch) bool {
+		applies := p.AppliesTo(other.EnvoyPatch, hop.ProxyHop)
 		walkValues(other.Value, nil, func(path []string, value any) {
-			if settings, isSettings := value.(map[string]any); isSettings && isForRoute(path, patch.Value["name"]) {
+			if settings, isSettings := value.(map[string]any); isSettings && isForRoute(path, patch.Value["name"]) && other.rank >= last {
 				off := settings["disabled"] == true
 				if applies == mesh.Always || applies == mesh.Sometimes && off {
-					isOff = off
+					isOff, last = off, other.rank
 				}
 			}
 		})
-	}
+		return false
+	})
 	return isOff
+}
+
+// setsFiltersOfRoutes says that a patch has settings of filters for single routes, virtual hosts or route configurations.
+func setsFiltersOfRoutes(patch mesh.EnvoyPatch) bool {
+	sets := false
+	walkValues(patch.Value, nil, func(path []string, _ any) {
+		sets = sets || len(path) > 1 && isForRoute(path, path[len(path)-1])
+	})
+	return sets
 }
 
 // isForRoute says that a field holds what a route, virtual host or route configuration sets for the filter of that name.

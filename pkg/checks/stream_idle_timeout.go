@@ -2,6 +2,7 @@ package checks
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	meshapi "istio.io/api/mesh/v1alpha1"
@@ -66,11 +67,15 @@ spec:
 }
 
 func runStreamIdleTimeout(p *Pass) {
-	judgeConnectionSettings(p)
-	eachPatch(p, func(patch mesh.EnvoyPatch, hop hop) {
+	setters := indexPatches(p, setsIdleTimeout)
+	judgeConnectionSettings(p, setters)
+	eachPatch(p, func(patch mesh.EnvoyPatch, hop hop) (done bool) {
 		field, timeout, short := shortIdleTimeout(patch)
 		if !short {
-			return
+			return true
+		}
+		if isOverridden(p, hop, setters, setters.rank(patch), isOfRoutes(patch)) {
+			return false
 		}
 		p.Report(Finding{
 			Object: patch.Filter,
@@ -81,6 +86,28 @@ func runStreamIdleTimeout(p *Pass) {
 			Symptom:  "UNAVAILABLE or DEADLINE_EXCEEDED in the middle of a quiet stream",
 			Fix:      Fix{Text: "Set the timeout to 0s (off), or well above the longest silence of your streams."},
 		})
+		return true
+	})
+}
+
+// setsIdleTimeout says that a patch sets a timeout for quiet streams, be it long or off.
+func setsIdleTimeout(patch mesh.EnvoyPatch) bool {
+	sets := false
+	walkValues(patch.Value, nil, func(path []string, _ any) { sets = sets || endsQuietStreams(path) })
+	return sets && patch.Spec.GetApplyTo() != networkingapi.EnvoyFilter_CLUSTER
+}
+
+func isOfRoutes(patch mesh.EnvoyPatch) bool {
+	return patch.Spec.GetApplyTo() == networkingapi.EnvoyFilter_HTTP_ROUTE
+}
+
+// isOverridden says that another patch sets the timeout of a proxy's quiet streams instead of the one of that rank: a later one of
+// the same kind, or one of routes, which counts before the connection manager's.
+// Source: Envoy's envoy/config/route/v3/route_components.proto (RouteAction.idle_timeout).
+func isOverridden(p *Pass, of hop, setters patchIndex, rank int, ofRoutes bool) bool {
+	return setters.any(of, func(other rankedPatch) bool {
+		counts := isOfRoutes(other.EnvoyPatch) && !ofRoutes || isOfRoutes(other.EnvoyPatch) == ofRoutes && other.rank > rank
+		return counts && p.AppliesTo(other.EnvoyPatch, of.ProxyHop) == mesh.Always
 	})
 }
 
@@ -115,13 +142,14 @@ func endsQuietStreams(path []string) bool {
 }
 
 // judgeConnectionSettings judges the proxy config of each gateway on the way: an annotation of its pods, else the mesh config.
-func judgeConnectionSettings(p *Pass) {
+// EnvoyFilters change what came of it.
+func judgeConnectionSettings(p *Pass, setters patchIndex) {
 	seen := map[mesh.Key]bool{}
 	for _, port := range judgedPorts(p) {
 		for _, gateway := range p.GatewaysTo(port) {
 			settings, from := p.ConnectionSettingsOf(gateway)
 			timeout, why := streamIdleOf(settings)
-			if from == nil || timeout == 0 || timeout > shortIdle || seen[mesh.KeyOf(from)] {
+			if from == nil || timeout == 0 || timeout > shortIdle || seen[mesh.KeyOf(from)] || isReplaced(p, port, gateway, setters) {
 				continue
 			}
 			seen[mesh.KeyOf(from)] = true
@@ -146,6 +174,13 @@ func judgeConnectionSettings(p *Pass) {
 			})
 		}
 	}
+}
+
+// isReplaced says that patches set the timeout of quiet streams on all the gateway's routes to the port.
+func isReplaced(p *Pass, port *mesh.ExposedPort, gateway *mesh.GatewayWorkload, setters patchIndex) bool {
+	return len(setters.ranks) > 0 && !slices.ContainsFunc(hopsTo(p, port), func(hop hop) bool {
+		return hop.gateway == gateway && !isOverridden(p, hop, setters, -1, false)
+	})
 }
 
 // streamIdleOf is the stream idle timeout of a gateway with these settings, 0 for none, and what sets it.

@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -48,6 +49,36 @@ func (s *Snapshot) EnvoyPatches(filter *unstructured.Unstructured) ([]EnvoyPatch
 		return envoyPatches{patches, err}
 	})
 	return parsed.patches, parsed.err
+}
+
+// EnvoyFiltersInOrder are all filters in the order in which istiod applies those that a proxy gets.
+// Source: Istio's pilot/pkg/model/push_context.go (EnvoyFilters).
+func (s *Snapshot) EnvoyFiltersInOrder() []*unstructured.Unstructured {
+	root := s.RootNamespace()
+	inOwn := func(filter *unstructured.Unstructured) int {
+		if filter.GetNamespace() == root {
+			return 0
+		}
+		return 1
+	}
+	return slices.SortedFunc(slices.Values(s.EnvoyFilters().All()), func(a, b *unstructured.Unstructured) int {
+		return cmp.Or(
+			cmp.Compare(priorityOf(a), priorityOf(b)), cmp.Compare(inOwn(a), inOwn(b)),
+			a.GetCreationTimestamp().Compare(b.GetCreationTimestamp().Time),
+			cmp.Compare(a.GetName()+"."+a.GetNamespace(), b.GetName()+"."+b.GetNamespace()),
+		)
+	})
+}
+
+func priorityOf(filter *unstructured.Unstructured) int64 {
+	switch priority, _, _ := unstructured.NestedFieldNoCopy(filter.Object, "spec", "priority"); number := priority.(type) {
+	case int64:
+		return number
+	case float64:
+		return int64(number)
+	default:
+		return 0
+	}
 }
 
 func parseEnvoyPatches(filter *unstructured.Unstructured) ([]EnvoyPatch, error) {
