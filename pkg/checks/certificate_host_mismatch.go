@@ -73,7 +73,7 @@ func (p *Pass) namesCalled(server tlsServer, host string) []string {
 	var names []string
 	alone := &networkingapi.Server{Hosts: []string{host}}
 	for _, virtualService := range p.VirtualServicesBoundTo(server.gateway) {
-		if !p.SpeaksOfVirtualService(virtualService) {
+		if !p.speaks(p.relevanceAt(server.gateway, server.spec, virtualService)) {
 			continue
 		}
 		for _, own := range virtualService.Spec.Hosts {

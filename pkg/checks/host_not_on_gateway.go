@@ -36,7 +36,7 @@ var hostNotOnGateway = &Check{
 			if len(gateways) == 0 || len(missing) > 0 {
 				continue
 			}
-			of := p.virtualServiceRelevance(vs)
+			of := p.relevanceForAny(gateways, vs)
 			if !p.speaksOfLost(of) {
 				continue
 			}

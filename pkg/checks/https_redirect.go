@@ -104,13 +104,20 @@ func (p *Pass) servingWorkloads() []*mesh.GatewayWorkload {
 func (p *Pass) reportRedirects(virtualService *networking.VirtualService, hosts []*mesh.VirtualHost) {
 	for _, host := range hosts {
 		served := slices.ContainsFunc(hosts, func(other *mesh.VirtualHost) bool {
-			return !redirects(other) && mesh.HostMatches(host.Host, other.Host)
+			return !redirects(other) && mesh.HostMatches(host.Host, other.Host) && p.takesGRPC(other.Servers, virtualService)
 		})
-		if !redirects(host) || served || p.takenByTLS(virtualService, host) {
+		if !redirects(host) || served || !p.takesGRPC(host.Servers, virtualService) || p.takenByTLS(virtualService, host) {
 			continue
 		}
 		p.reportRedirect(virtualService, host)
 	}
+}
+
+// takesGRPC says that what of the VirtualService is for one of the servers leads to a gRPC port.
+func (p *Pass) takesGRPC(servers []*mesh.Server, virtualService *networking.VirtualService) bool {
+	return slices.ContainsFunc(servers, func(server *mesh.Server) bool {
+		return p.relevanceAt(server.Gateway, server.Spec, virtualService) >= weak
+	})
 }
 
 // reportRedirect speaks of the server that the VirtualService is on, be it itself or another one that redirects the calls.
@@ -159,6 +166,7 @@ func offersHost(server *mesh.Server, namespace, host string) bool {
 func (p *Pass) takenByTLS(virtualService *networking.VirtualService, host *mesh.VirtualHost) bool {
 	return slices.ContainsFunc(boundServers(p.Snapshot, virtualService), func(bound boundServer) bool {
 		return mesh.ServerIsTLS(bound.Server) && mesh.ServerIsHTTP(bound.Server) &&
+			p.relevanceAt(bound.Gateway, bound.Server, virtualService) >= weak &&
 			slices.ContainsFunc(mesh.ServerHosts(bound.Gateway, bound.Server, virtualService.Namespace), func(offered string) bool {
 				return mesh.HostMatches(strings.ToLower(offered), host.Host)
 			})

@@ -45,12 +45,20 @@ var notExportedToGateway = &Check{
 			for _, gateway := range gateways {
 				if p.VirtualServiceVisibleTo(vs, gateway.Namespace) {
 					reportHiddenDestinations(p, vs, gateway, subsets)
-				} else if p.speaks(of) {
+				} else if of := p.relevanceForAny(gatewaysSelecting(p, vs, gateway), vs); p.speaks(of) {
 					reportHiddenVirtualService(p, vs, gateway, of)
 				}
 			}
 		}
 	},
+}
+
+// gatewaysSelecting are the VirtualService's Gateways that select the proxies.
+func gatewaysSelecting(p *Pass, vs *networking.VirtualService, proxies *mesh.GatewayWorkload) []*networking.Gateway {
+	gateways, _ := p.GatewaysOf(vs)
+	return slices.DeleteFunc(slices.Clone(gateways), func(gateway *networking.Gateway) bool {
+		return !slices.Contains(p.GatewayWorkloadsSelected(gateway), proxies)
+	})
 }
 
 // isRestricted says that an exportTo list leaves out some namespaces.

@@ -35,23 +35,49 @@ var routeKindMismatch = &Check{
 			if !p.speaks(of) {
 				continue
 			}
-			kinds := routeKinds(vs)
+			kinds := p.kindsOfGRPC(vs)
 			servers := withoutFit(kinds, boundServers(p.Snapshot, vs))
 			if len(kinds) == 0 || len(servers) == 0 {
 				continue
 			}
 			p.Report(Finding{
-				Level:  p.levelFor(of, Error),
-				Object: vs,
-				Path:   ".spec." + kinds[0],
-				Message: fmt.Sprintf("%s has %s routes only, and no server of %s that takes its hosts is for such routes.",
-					mesh.KeyOf(vs), strings.Join(kinds, " and "), gatewaysText(gatewaysWith(servers))),
+				Level:    p.levelFor(of, Error),
+				Object:   vs,
+				Path:     ".spec." + kinds[0],
+				Message:  kindMessage(vs, kinds, gatewaysText(gatewaysWith(servers))),
 				Evidence: serverEvidence(servers),
 				Symptom:  kindSymptom(servers),
 				Fix:      Fix{Text: kindFix(kinds, servers)},
 			})
 		}
 	},
+}
+
+func kindMessage(vs *networking.VirtualService, kinds []string, gateways string) string {
+	named := strings.Join(kinds, " and ")
+	if len(kinds) < len(routeKinds(vs)) {
+		return fmt.Sprintf("No server of %s that takes the hosts of %s is for its %s routes, which lead to a gRPC port.", gateways, mesh.KeyOf(vs), named)
+	}
+	return fmt.Sprintf("%s has %s routes only, and no server of %s that takes its hosts is for such routes.", mesh.KeyOf(vs), named, gateways)
+}
+
+// kindsOfGRPC are those of its routes that lead to gRPC ports; all of them where that is not to be told.
+func (p *Pass) kindsOfGRPC(vs *networking.VirtualService) []string {
+	kinds := routeKinds(vs)
+	leading := slices.DeleteFunc(slices.Clone(kinds), func(kind string) bool {
+		switch kind {
+		case "http":
+			return !slices.ContainsFunc(p.HTTPRules(vs), p.SpeaksOfRule)
+		case "tls":
+			return !p.speaks(p.mostRelevant(vs, tlsDestinations(vs)))
+		default:
+			return !p.speaks(p.mostRelevant(vs, tcpDestinations(vs)))
+		}
+	})
+	if len(leading) == 0 {
+		return kinds
+	}
+	return leading
 }
 
 // routeKinds are the kinds of routes that a VirtualService has.
@@ -86,15 +112,17 @@ func withoutFit(kinds []string, servers []boundServer) []boundServer {
 	})
 }
 
-func fits(kinds []string, bound boundServer) bool { return slices.Contains(kinds, kindOf(bound)) }
+func fits(kinds []string, bound boundServer) bool {
+	return slices.Contains(kinds, kindOf(bound.Server))
+}
 
 // kindOf is the kind of routes that istiod looks for.
 // Source: Istio's pilot/pkg/networking/core/gateway.go (buildGatewayTCPBasedFilterChains, createGatewayTCPFilterChainOpts).
-func kindOf(bound boundServer) string {
+func kindOf(server *networkingapi.Server) string {
 	switch {
-	case mesh.ServerIsHTTP(bound.Server):
+	case mesh.ServerIsHTTP(server):
 		return "http"
-	case mesh.ServerIsPassthrough(bound.Server):
+	case mesh.ServerIsPassthrough(server):
 		return "tls"
 	default:
 		return "tcp"
@@ -111,7 +139,7 @@ func serverEvidence(servers []boundServer) []string {
 		if isWithoutMode(bound.Server) {
 			clause += " (the default where there is none, with which the certificate has no effect)"
 		}
-		clauses = append(clauses, clause+", which takes "+kindOf(bound)+" routes")
+		clauses = append(clauses, clause+", which takes "+kindOf(bound.Server)+" routes")
 	}
 	return clauses
 }
@@ -130,7 +158,7 @@ func kindFix(kinds []string, servers []boundServer) string {
 	}
 	why := ": only then are calls balanced one by one."
 	switch {
-	case !slices.ContainsFunc(servers, func(bound boundServer) bool { return kindOf(bound) != "http" }):
+	case !slices.ContainsFunc(servers, func(bound boundServer) bool { return kindOf(bound.Server) != "http" }):
 		return fmt.Sprintf("Write the %s routes of the VirtualService as http ones%s", strings.Join(kinds, " and "), why)
 	case slices.Contains(kinds, "http"):
 		return "Give the server protocol GRPC, or HTTPS with TLS ended at the gateway" + why
@@ -140,7 +168,7 @@ func kindFix(kinds []string, servers []boundServer) string {
 }
 
 func kindSymptom(servers []boundServer) string {
-	if slices.ContainsFunc(servers, func(bound boundServer) bool { return kindOf(bound) == "http" }) {
+	if slices.ContainsFunc(servers, func(bound boundServer) bool { return kindOf(bound.Server) == "http" }) {
 		return symptomNoRoute
 	}
 	return "UNAVAILABLE: nothing listens on the gateway's port"

@@ -112,21 +112,33 @@ func (p *Pass) virtualServiceRelevance(vs *networking.VirtualService) relevance 
 		for _, rule := range p.HTTPRules(vs) {
 			most = max(most, p.ruleRelevance(rule))
 		}
-		for _, destination := range streamDestinations(vs) {
-			most = max(most, p.destinationRelevance(p.Destination(destination, vs.Namespace)))
-		}
-		return most
+		return max(most, p.mostRelevant(vs, streamDestinations(vs)))
 	})
+}
+
+func (p *Pass) mostRelevant(vs *networking.VirtualService, destinations []*networkingapi.Destination) relevance {
+	most := plain
+	for _, destination := range destinations {
+		most = max(most, p.destinationRelevance(p.Destination(destination, vs.Namespace)))
+	}
+	return most
 }
 
 // streamDestinations are those of the tcp and tls routes.
 func streamDestinations(vs *networking.VirtualService) []*networkingapi.Destination {
-	var destinations []*networkingapi.Destination
+	return append(tcpDestinations(vs), tlsDestinations(vs)...)
+}
+
+func tcpDestinations(vs *networking.VirtualService) (destinations []*networkingapi.Destination) {
 	for _, route := range vs.Spec.Tcp {
 		for _, weighted := range route.GetRoute() {
 			destinations = append(destinations, weighted.GetDestination())
 		}
 	}
+	return destinations
+}
+
+func tlsDestinations(vs *networking.VirtualService) (destinations []*networkingapi.Destination) {
 	for _, route := range vs.Spec.Tls {
 		for _, weighted := range route.GetRoute() {
 			destinations = append(destinations, weighted.GetDestination())
@@ -296,54 +308,4 @@ func (p *Pass) onlyPlainServers(vs *networking.VirtualService) bool {
 // isForGRPC says that a server is for gRPC by its protocol or the name of its port.
 func isForGRPC(server *networkingapi.Server) bool {
 	return mesh.ParseProtocol(server.GetPort().GetProtocol()).IsGRPC() || mesh.HasGRPCToken(server.GetPort().GetName())
-}
-
-// serverRelevance judges a server by itself, then by the VirtualServices whose hosts it takes; where it takes none's, by those
-// of the Gateway whose hosts no server takes, because they may have been meant for it.
-func (p *Pass) serverRelevance(gateway *networking.Gateway, server *networkingapi.Server) relevance {
-	return mesh.Remember(p.Snapshot, serversMemory{gateway}, func() map[*networkingapi.Server]relevance {
-		return p.serverRelevances(gateway)
-	})[server]
-}
-
-type serversMemory struct{ of *networking.Gateway }
-
-func (p *Pass) serverRelevances(gateway *networking.Gateway) map[*networkingapi.Server]relevance {
-	most := map[*networkingapi.Server]relevance{}
-	lost := plain
-	for _, vs := range p.VirtualServicesBoundTo(gateway) {
-		found, taken := p.virtualServiceRelevance(vs), false
-		for _, server := range gateway.Spec.Servers {
-			if takesAHost(gateway, server, vs) {
-				most[server], taken = max(most[server], found), true
-			}
-		}
-		if !taken {
-			lost = max(lost, found)
-		}
-	}
-	for _, server := range gateway.Spec.Servers {
-		_, taken := most[server]
-		switch {
-		case isForGRPC(server):
-			most[server] = certain
-		case taken:
-		case lost == plain && mesh.ParseProtocol(server.GetPort().GetProtocol()) != mesh.ProtocolHTTP:
-			most[server] = unclear
-		default:
-			most[server] = lost
-		}
-	}
-	return most
-}
-
-func takesAHost(gateway *networking.Gateway, server *networkingapi.Server, vs *networking.VirtualService) bool {
-	for _, offered := range mesh.ServerHosts(gateway, server, vs.Namespace) {
-		for _, host := range vs.Spec.Hosts {
-			if mesh.HostMatches(offered, mesh.ResolveHost(host, vs.Namespace)) {
-				return true
-			}
-		}
-	}
-	return false
 }

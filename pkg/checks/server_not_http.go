@@ -57,11 +57,11 @@ func runServerNotHTTP(p *Pass) {
 func (p *Pass) connectionRoutes(server gatewayServer) []*networking.VirtualService {
 	var bound []*networking.VirtualService
 	for _, virtualService := range p.VirtualServicesBoundTo(server.gateway) {
-		fits := len(virtualService.Spec.Tcp) > 0
+		destinations := tcpDestinations(virtualService)
 		if mesh.ServerIsPassthrough(server.spec) {
-			fits = len(virtualService.Spec.Tls) > 0
+			destinations = tlsDestinations(virtualService)
 		}
-		if fits && takesAHost(server.gateway, server.spec, virtualService) && p.virtualServiceRelevance(virtualService) >= weak {
+		if takesAHost(server.gateway, server.spec, virtualService) && p.mostRelevant(virtualService, destinations) >= weak {
 			bound = append(bound, virtualService)
 		}
 	}

@@ -77,7 +77,8 @@ func (b *builder) routedBySomebody() *mesh.GatewayRoute {
 	onPort := b.serversOnPort()
 	leading := map[string][]*mesh.GatewayRoute{}
 	for _, route := range b.snapshot.RoutesTo(service, b.result.ServicePort) {
-		if route.Shadowed == nil && slices.Contains(onPort, route.Server) && b.sameTLS(route.Server.Spec) && !redirects(route.Server) {
+		redirected := !route.Server.IsTLS() && b.isRedirected(route.Server.Gateway, route.Host)
+		if route.Shadowed == nil && slices.Contains(onPort, route.Server) && b.sameTLS(route.Server.Spec) && !redirected {
 			leading[route.Host] = append(leading[route.Host], route)
 		}
 	}

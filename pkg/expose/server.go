@@ -107,18 +107,30 @@ func (b *builder) accepts(gateway *networking.Gateway, hosts []string) bool {
 
 func (b *builder) serverFor(gateway *networking.Gateway, host string) *mesh.Server {
 	for _, server := range b.serversOnPort() {
-		if server.Gateway != gateway || !server.IsHTTP() || redirects(server) || !b.sameTLS(server.Spec) {
+		if server.Gateway != gateway || !server.IsHTTP() || !b.sameTLS(server.Spec) || !b.takes(server, host) {
 			continue
 		}
-		common, ok := mesh.ServerAccepts(gateway, server.Spec, host, b.workload.Namespace())
-		if ok && mesh.HostSubsetOf(host, common) {
+		if server.IsTLS() || !b.isRedirected(gateway, host) {
 			return server
 		}
 	}
 	return nil
 }
 
-func redirects(server *mesh.Server) bool { return server.Spec.GetTls().GetHttpsRedirect() }
+// takes says that the server takes all that the host means.
+func (b *builder) takes(server *mesh.Server, host string) bool {
+	common, ok := mesh.ServerAccepts(server.Gateway, server.Spec, host, b.workload.Namespace())
+	return ok && mesh.HostSubsetOf(host, common)
+}
+
+// isRedirected says that a server of the Gateway on the port redirects the host to https: istiod then does so for all of the
+// Gateway's plaintext servers there.
+// Source: Istio's pilot/pkg/networking/core/gateway.go (buildGatewayHTTPRouteConfig).
+func (b *builder) isRedirected(gateway *networking.Gateway, host string) bool {
+	return slices.ContainsFunc(b.serversOnPort(), func(server *mesh.Server) bool {
+		return server.Gateway == gateway && !server.IsTLS() && server.Spec.GetTls().GetHttpsRedirect() && b.takes(server, host)
+	})
+}
 
 func (b *builder) sameTLS(server *networkingapi.Server) bool {
 	if b.intent.TLSSecret == "" {

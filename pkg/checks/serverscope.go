@@ -1,0 +1,112 @@
+package checks
+
+import (
+	"slices"
+
+	networkingapi "istio.io/api/networking/v1alpha3"
+	networking "istio.io/client-go/pkg/apis/networking/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+// serverRelevance judges a server by itself, then by the VirtualServices whose hosts it takes; where it takes none's, by those
+// of the Gateway whose hosts no server takes, because they may have been meant for it.
+func (p *Pass) serverRelevance(gateway *networking.Gateway, server *networkingapi.Server) relevance {
+	return mesh.Remember(p.Snapshot, serversMemory{gateway}, func() map[*networkingapi.Server]relevance {
+		return p.serverRelevances(gateway)
+	})[server]
+}
+
+type serversMemory struct{ of *networking.Gateway }
+
+func (p *Pass) serverRelevances(gateway *networking.Gateway) map[*networkingapi.Server]relevance {
+	most := map[*networkingapi.Server]relevance{}
+	lost := plain
+	for _, vs := range p.VirtualServicesBoundTo(gateway) {
+		taken := false
+		for _, server := range gateway.Spec.Servers {
+			if takesAHost(gateway, server, vs) {
+				most[server], taken = max(most[server], p.relevanceAt(gateway, server, vs)), true
+			}
+		}
+		if !taken {
+			lost = max(lost, p.relevanceFor(gateway.Namespace+"/"+gateway.Name, vs))
+		}
+	}
+	for _, server := range gateway.Spec.Servers {
+		_, taken := most[server]
+		switch {
+		case isForGRPC(server):
+			most[server] = certain
+		case taken:
+		case lost == plain && mesh.ParseProtocol(server.GetPort().GetProtocol()) != mesh.ProtocolHTTP:
+			most[server] = unclear
+		default:
+			most[server] = lost
+		}
+	}
+	return most
+}
+
+func takesAHost(gateway *networking.Gateway, server *networkingapi.Server, vs *networking.VirtualService) bool {
+	for _, offered := range mesh.ServerHosts(gateway, server, vs.Namespace) {
+		for _, host := range vs.Spec.Hosts {
+			if mesh.HostMatches(offered, mesh.ResolveHost(host, vs.Namespace)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// relevanceAt judges what of a VirtualService a server takes: its http rules that are for this Gateway and port, or, on a server that
+// reads no HTTP, its tcp or tls routes. One that has no routes of the server's kind is judged as a whole.
+// Source: Istio's pilot/pkg/networking/core/gateway.go (buildGatewayTCPBasedFilterChains, createGatewayTCPFilterChainOpts).
+func (p *Pass) relevanceAt(gateway *networking.Gateway, server *networkingapi.Server, vs *networking.VirtualService) relevance {
+	switch kind := kindOf(server); {
+	case kind == "http" && len(vs.Spec.Http) > 0:
+		return p.mostRelevantRule(vs, gateway.Namespace+"/"+gateway.Name, server.GetPort().GetNumber())
+	case kind == "tcp" && len(vs.Spec.Tcp) > 0:
+		return p.mostRelevant(vs, tcpDestinations(vs))
+	case kind == "tls" && len(vs.Spec.Tls) > 0:
+		return p.mostRelevant(vs, tlsDestinations(vs))
+	default:
+		return p.virtualServiceRelevance(vs)
+	}
+}
+
+// relevanceFor judges what of a VirtualService is for a Gateway ("namespace/name"), be it there or not.
+func (p *Pass) relevanceFor(gateway string, vs *networking.VirtualService) relevance {
+	return max(p.mostRelevantRule(vs, gateway, 0), p.mostRelevant(vs, streamDestinations(vs)))
+}
+
+// relevanceForAny judges what of it is for one of the Gateways.
+func (p *Pass) relevanceForAny(gateways []*networking.Gateway, vs *networking.VirtualService) relevance {
+	most := plain
+	for _, gateway := range gateways {
+		most = max(most, p.relevanceFor(gateway.Namespace+"/"+gateway.Name, vs))
+	}
+	return most
+}
+
+// mostRelevantRule judges the http rules that are for a Gateway, and for one of its ports unless that is 0.
+func (p *Pass) mostRelevantRule(vs *networking.VirtualService, gateway string, port uint32) relevance {
+	most := plain
+	for _, rule := range p.HTTPRules(vs) {
+		if isRuleFor(rule, gateway, port) {
+			most = max(most, p.ruleRelevance(rule))
+		}
+	}
+	return most
+}
+
+// isRuleFor says that a rule has a match for a Gateway, and for one of its ports unless that is 0, or none at all.
+// Source: Istio's pilot/pkg/networking/core/route/route.go (sourceMatchHTTP, TranslateRoute).
+func isRuleFor(rule *mesh.HTTPRule, gateway string, port uint32) bool {
+	return len(rule.Spec.Match) == 0 || slices.ContainsFunc(rule.Spec.Match, func(match *networkingapi.HTTPMatchRequest) bool {
+		named := len(match.GetGateways()) == 0 || slices.ContainsFunc(match.GetGateways(), func(name string) bool {
+			return mesh.ResolveGatewayName(name, rule.Holder.Namespace) == gateway
+		})
+		return named && (port == 0 || match.GetPort() == 0 || match.GetPort() == port)
+	})
+}
