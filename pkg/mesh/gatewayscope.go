@@ -46,7 +46,14 @@ func (s *Snapshot) controlPlanesOf(w *GatewayWorkload) []*Workload {
 
 type scopeMemory struct{ workload *GatewayWorkload }
 
+// gatewayRevision is the revision of the control plane that injected the running proxies, else the one (or the tag) that their
+// template names; empty where neither says.
 func gatewayRevision(w *GatewayWorkload) string {
+	for _, pod := range w.Pods {
+		if proxy, ok := ProxyOf(pod); ok && proxy.Revision != "" {
+			return proxy.Revision
+		}
+	}
 	if revision := w.Labels[LabelRevision]; revision != "" {
 		return revision
 	}

@@ -96,7 +96,7 @@ func (s *Snapshot) UpgradesToHTTP2(service *core.Service, port *core.ServicePort
 		return true
 	case http.GetH2UpgradePolicy() == networkingapi.ConnectionPoolSettings_HTTPSettings_DO_NOT_UPGRADE:
 		return false
-	case s.MeshConfig().GetH2UpgradePolicy() != meshapi.MeshConfig_UPGRADE:
+	case s.meshConfigOf(gateway.Revision).GetH2UpgradePolicy() != meshapi.MeshConfig_UPGRADE:
 		return false
 	}
 	protocol := ServicePortProtocol(port)
