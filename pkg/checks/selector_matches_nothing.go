@@ -29,7 +29,7 @@ spec:
 ` + greeterRoute,
 	Good:     greeterWorkload + greeterService + greeterRoute,
 	Reads:    append([]mesh.Kind{mesh.KindPod}, exposureReads...),
-	Consults: exposureConsults,
+	Consults: append([]mesh.Kind{mesh.KindWorkloadEntry}, exposureConsults...),
 	Since:    "v0.1.0",
 	Run: func(p *Pass) {
 		for _, service := range p.Services().All() {
@@ -42,7 +42,9 @@ spec:
 }
 
 func selectsNothing(p *Pass, service *core.Service) bool {
-	if len(p.WorkloadsOf(service)) > 0 || len(p.PodsSelected(service.Namespace, service.Spec.Selector)) > 0 {
+	namespace, selector := service.Namespace, service.Spec.Selector
+	if len(p.WorkloadsOf(service)) > 0 || len(p.PodsSelected(namespace, selector)) > 0 || p.SelectsUnread(namespace, selector) ||
+		p.SelectsWorkloadEntry(namespace, selector) {
 		return false
 	}
 	for _, kind := range []mesh.Kind{mesh.KindDeployment, mesh.KindStatefulSet, mesh.KindDaemonSet, mesh.KindPod} {

@@ -2,6 +2,7 @@ package checks
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	networking "istio.io/client-go/pkg/apis/networking/v1"
@@ -37,7 +38,7 @@ spec:
   - {name: stable, labels: {app: orders}}
 `,
 	Reads:    policyReads(mesh.KindDestinationRule, mesh.KindVirtualService),
-	Consults: policyConsults(mesh.KindDestinationRule, mesh.KindVirtualService),
+	Consults: append(policyConsults(mesh.KindDestinationRule, mesh.KindVirtualService), mesh.KindWorkloadEntry),
 	Since:    "v0.1.0",
 	Run:      runSubsetSelectsNothing,
 }
@@ -108,6 +109,11 @@ func selectsPods(p *Pass, service *core.Service, wanted map[string]string) bool 
 		return true // its endpoints are made by other hands
 	}
 	wanted = mesh.LabelsOfPodsOnly(wanted)
+	all := maps.Clone(service.Spec.Selector)
+	maps.Copy(all, wanted)
+	if p.SelectsUnread(service.Namespace, all) || p.SelectsWorkloadEntry(service.Namespace, all) {
+		return true
+	}
 	return slices.ContainsFunc(p.WorkloadsOf(service), func(workload *mesh.Workload) bool {
 		return len(p.PodsOf(workload)) == 0 && mesh.HasLabels(workload.Template.Labels, wanted)
 	}) || slices.ContainsFunc(p.PodsSelected(service.Namespace, service.Spec.Selector), func(pod *core.Pod) bool {

@@ -1,6 +1,8 @@
 package manifest
 
 import (
+	"cmp"
+	"encoding/json"
 	"errors"
 	"strings"
 
@@ -22,7 +24,9 @@ type object struct {
 	// key is empty for kinds that the model does not read.
 	key   mesh.Key
 	typed mesh.Object
-	line  int
+	// unread is set for those of them that make pods.
+	unread *mesh.UnreadWorkload
+	line   int
 	// namespaceGiven says that the manifest does not say its namespace.
 	namespaceGiven bool
 }
@@ -105,6 +109,7 @@ func (d *document) decode(node *yaml.Node, meta metav1.TypeMeta, item int, names
 	}
 	kind, read := mesh.KindOf(version.WithKind(meta.Kind).GroupKind())
 	if !read {
+		found.unread = unreadWorkload(data, namespace)
 		return found, nil
 	}
 	typed, err := mesh.DecodeAs(kind, data)
@@ -112,6 +117,35 @@ func (d *document) decode(node *yaml.Node, meta metav1.TypeMeta, item int, names
 		return found, d.typeError(node, kind, err)
 	}
 	return d.identify(found, typed, node, meta, namespace)
+}
+
+// unreadWorkload is what an object of a kind that is not read says of the pods that it makes; nil where it has no pod template.
+func unreadWorkload(data []byte, namespace string) *mesh.UnreadWorkload {
+	type template struct {
+		Metadata metav1.ObjectMeta `json:"metadata"`
+	}
+	var object struct {
+		Metadata metav1.ObjectMeta `json:"metadata"`
+		Spec     struct {
+			Template    template `json:"template"`
+			JobTemplate struct {
+				Spec struct {
+					Template template `json:"template"`
+				} `json:"spec"`
+			} `json:"jobTemplate"`
+		} `json:"spec"`
+	}
+	if json.Unmarshal(data, &object) != nil {
+		return nil // what stands there is not what it is taken for
+	}
+	unread := mesh.UnreadWorkload{Namespace: cmp.Or(object.Metadata.Namespace, namespace), Labels: object.Spec.Template.Metadata.Labels}
+	if len(unread.Labels) == 0 {
+		unread.Labels = object.Spec.JobTemplate.Spec.Template.Metadata.Labels
+	}
+	if len(unread.Labels) == 0 {
+		return nil
+	}
+	return &unread
 }
 
 // identify fills in what the client would: the namespace, and the type of a list's item.

@@ -17,8 +17,9 @@ var NotInFiles = mesh.Gap{Reason: "not in the files"}
 type Manifests struct {
 	// Objects are those of kinds that the model reads, in the order of the files.
 	Objects []mesh.Sourced
-	// Others is the number of Kubernetes objects of kinds that the model does not read.
+	// Others is the number of Kubernetes objects of kinds that the model does not read, Unread those of them that make pods.
 	Others int
+	Unread []mesh.UnreadWorkload
 	// Files is the number of files that were read, Documents that of the objects and lists of objects in them.
 	Files, Documents int
 	// Notes say what was passed over and why, and what is there twice: one sentence each.
@@ -122,6 +123,9 @@ func (m *Manifests) add(objects []object) {
 	for _, found := range objects {
 		if found.typed == nil {
 			m.Others++
+			if found.unread != nil {
+				m.Unread = append(m.Unread, *found.unread)
+			}
 			continue
 		}
 		if earlier, twice := m.places[found.key]; twice {
@@ -139,5 +143,6 @@ func (m *Manifests) Snapshot(selfContained bool, options mesh.Options) *mesh.Sna
 	if !selfContained {
 		options.Gaps = append(options.Gaps[:len(options.Gaps):len(options.Gaps)], NotInFiles)
 	}
+	options.Unread = m.Unread
 	return mesh.New(m.Objects, options)
 }

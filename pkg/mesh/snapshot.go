@@ -26,6 +26,8 @@ type Options struct {
 	Now time.Time
 	// Gaps are the objects that may exist but are not in the Snapshot.
 	Gaps []Gap
+	// Unread are workloads of kinds that the model does not read.
+	Unread []UnreadWorkload
 	// OnRead, if set, is called with each kind that a question to the Snapshot rests on, by several goroutines at once.
 	OnRead func(Kind)
 }

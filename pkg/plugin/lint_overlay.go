@@ -26,7 +26,7 @@ func overlay(live *mesh.Snapshot, manifests *manifest.Manifests) *mesh.Snapshot 
 		sourced.Object = applied(sourced.Object, live.Find(mesh.KeyOf(sourced.Object)), live.Now())
 		objects = append(objects, sourced)
 	}
-	merged := mesh.New(objects, mesh.Options{Now: live.Now(), Gaps: live.Gaps()})
+	merged := mesh.New(objects, mesh.Options{Now: live.Now(), Gaps: live.Gaps(), Unread: manifests.Unread})
 	var restarted []mesh.Key
 	for _, workload := range merged.Workloads() {
 		if before := live.Workload(workload.Key); before != nil && rollsOut(before.Template, workload.Template) {

@@ -1,0 +1,26 @@
+package mesh
+
+import (
+	"slices"
+
+	networking "istio.io/client-go/pkg/apis/networking/v1"
+)
+
+// SelectsWorkloadEntry says that the labels are those of a WorkloadEntry in the namespace: istiod takes it for an endpoint of a
+// Service that selects it. An empty selector matches none, as that of a Service.
+// Source: Istio's pilot/pkg/serviceregistry/kube/controller/controller.go (workloadInstanceHandler) and serviceentry/conversion.go
+// (ConvertWorkloadEntry).
+func (s *Snapshot) SelectsWorkloadEntry(namespace string, selector map[string]string) bool {
+	return len(selector) > 0 && slices.ContainsFunc(s.WorkloadEntries().In(namespace), func(entry *networking.WorkloadEntry) bool {
+		for key, value := range selector {
+			found, stated := entry.Labels[key]
+			if !stated {
+				found, stated = entry.Spec.Labels[key], entry.Spec.Labels != nil
+			}
+			if !stated || found != value {
+				return false
+			}
+		}
+		return true
+	})
+}
