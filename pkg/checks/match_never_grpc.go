@@ -2,6 +2,7 @@ package checks
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -17,8 +18,8 @@ var matchNeverGRPC = &Check{
 	Levels: []Level{Error, Warning},
 	Title:  "A match that no gRPC call can meet",
 	What: "Finds matches, on rules that lead to an exposed port, for another method than POST, another scheme than the servers have, a port " +
-		"that is no Gateway server's number, an exact path that is not `/package.Service/Method`, a prefix without the leading slash, or " +
-		"query parameters. Not if other rules bring the calls to the same place.",
+		"that is no Gateway server's number, an exact path that is not `/package.Service/Method`, a prefix without the leading slash, a " +
+		"regular expression that is not met either, a `*` in a path or prefix, or query parameters. Not if other rules bring the calls to the same place.",
 	Why: "A gRPC call is always `POST /package.Service/Method` without a query; `:scheme` is https with TLS and http without. `port` is " +
 		"compared with the number in the Gateway, not with that of the gateway's Service or listener.",
 	Client: "The rule never applies: UNIMPLEMENTED, or the calls go to another rule's server.",
@@ -79,7 +80,7 @@ func judgeMatches(p *Pass, vs *networking.VirtualService) {
 func ruleTargets(p *Pass, rule *mesh.HTTPRule) []string {
 	var targets []string
 	for _, destination := range p.Destinations(rule.Spec, rule.Holder.Namespace) {
-		targets = append(targets, fmt.Sprint(destination.Host, " ", destination.Port))
+		targets = append(targets, fmt.Sprint(destination.Host, " ", destination.Port, " ", destination.Spec.GetSubset()))
 	}
 	slices.Sort(targets)
 	return slices.Compact(targets)
@@ -123,12 +124,25 @@ func (m judgedMatch) spec() *networkingapi.HTTPMatchRequest {
 // path is the exact path or prefix that the match asks for, empty for any.
 func (m judgedMatch) path() string {
 	uri := m.spec().GetUri()
+	if literal, ok := literalOf(uri.GetRegex()); ok {
+		return literal
+	}
 	return uri.GetExact() + uri.GetPrefix() + uri.GetRegex()
 }
 
-// meantMethod says that a path names a gRPC service, with or without its slashes.
+// meantMethod says that a path names a gRPC service, with or without its slashes, or with a star for its methods.
 func meantMethod(path string) bool {
-	return mesh.IsMethodPath("/"+strings.Trim(path, "/")+"/") || mesh.IsMethodPath("/"+strings.Trim(path, "/"))
+	bare := strings.Trim(path, "/*")
+	return mesh.IsMethodPath("/"+bare+"/") || mesh.IsMethodPath("/"+bare)
+}
+
+// literalOf is the only text that a regular expression matches; ok is false where there are more, or none is asked for.
+func literalOf(expression string) (text string, ok bool) {
+	compiled, err := regexp.Compile(strings.TrimSuffix(strings.TrimPrefix(expression, "^"), "$"))
+	if err != nil || expression == "" {
+		return "", false
+	}
+	return compiled.LiteralPrefix()
 }
 
 func reportNeverMet(p *Pass, match judgedMatch) {
@@ -256,6 +270,7 @@ func (l listening) hasPort(number uint32) bool {
 // neverMet gives the field of a match, in an object of that namespace, that no gRPC call meets, and why.
 func neverMet(match *networkingapi.HTTPMatchRequest, namespace string, listening listening, web bool) (field, reason string) {
 	uri, on := match.GetUri(), listening.forMatch(match, namespace)
+	literal, isLiteral := literalOf(uri.GetRegex())
 	switch {
 	case !canBe(match.GetMethod(), "POST") && (!web || !canBe(match.GetMethod(), "OPTIONS")):
 		return "method", "gRPC calls are POST, not " + matchText(match.GetMethod())
@@ -267,6 +282,10 @@ func neverMet(match *networkingapi.HTTPMatchRequest, namespace string, listening
 		return "port", fmt.Sprintf("the Gateway server's number is %d, not %d", on.servers[0].number, match.GetPort())
 	case isExact(uri) && !isMethodForm(uri.GetExact()):
 		return "uri.exact", fmt.Sprintf("%s is not of the form /package.Service/Method", uri.GetExact())
+	case isLiteral && !isMethodForm(literal):
+		return "uri.regex", fmt.Sprintf("%s is not of the form /package.Service/Method, and it has to match the whole path", literal)
+	case strings.Contains(uri.GetExact()+uri.GetPrefix(), "*"):
+		return "uri." + kindOfMatch(uri), fmt.Sprintf("the * in %s is a character like any other here", uri.GetExact()+uri.GetPrefix())
 	case uri.GetPrefix() != "" && !strings.HasPrefix(uri.GetPrefix(), "/"):
 		return "uri.prefix", fmt.Sprintf("paths begin with a slash, %s does not", uri.GetPrefix())
 	case uri.GetRegex() != "" && !mayBeginWithSlash(uri.GetRegex()):
@@ -283,6 +302,13 @@ func matchText(value *networkingapi.StringMatch) string {
 		return text + ": upper and lower case differ"
 	}
 	return text
+}
+
+func kindOfMatch(value *networkingapi.StringMatch) string {
+	if isExact(value) {
+		return "exact"
+	}
+	return "prefix"
 }
 
 func isExact(value *networkingapi.StringMatch) bool {

@@ -46,8 +46,8 @@ func judgeActions(p *Pass, vs *networking.VirtualService) {
 	gRPC := p.SpeaksOfVirtualService(vs)
 	on := whereListening(p, vs)
 	routed := false
-	for _, rule := range p.HTTPRules(vs) {
-		_, leads := p.gRPCRoute(rule)
+	for _, rule := range p.rulesServed(vs) {
+		_, leads := p.carriesGRPC(rule)
 		action, field := answerOf(rule.Spec)
 		switch {
 		case action != "":

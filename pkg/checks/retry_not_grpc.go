@@ -32,7 +32,7 @@ var retryNotGRPC = &Check{
 	Run: func(p *Pass) {
 		p.eachRoute(func(rule *mesh.HTTPRule) {
 			retries := rule.Spec.GetRetries()
-			ports, ok := p.gRPCRoute(rule)
+			ports, ok := p.carriesGRPC(rule)
 			if !ok || retries.GetAttempts() == 0 || !onlyHTTPConditions(retries.GetRetryOn()) {
 				return
 			}

@@ -33,7 +33,7 @@ var rewriteBreaksPath = &Check{
 	Since:    "v0.1.0",
 	Run: func(p *Pass) {
 		p.eachRoute(func(rule *mesh.HTTPRule) {
-			ports, ok := p.gRPCRoute(rule)
+			ports, ok := p.carriesGRPC(rule)
 			field := rewrittenField(rule.Spec)
 			if !ok || field == "" {
 				return

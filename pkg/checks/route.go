@@ -25,16 +25,27 @@ const (
 	symptomNoPath    = "UNIMPLEMENTED: the server does not know the method"
 )
 
-// eachRoute calls visit with every http rule of every VirtualService with hosts, those of delegates too.
+// eachRoute calls visit with every http rule of every VirtualService with hosts, those of delegates too, that some proxy may get.
 func (p *Pass) eachRoute(visit func(*mesh.HTTPRule)) {
 	for _, vs := range p.VirtualServices().All() {
 		if mesh.IsDelegate(vs) {
 			continue
 		}
-		for _, rule := range p.HTTPRules(vs) {
+		for _, rule := range p.rulesServed(vs) {
 			visit(rule)
 		}
 	}
+}
+
+// rulesServed are the VirtualService's rules without those that no proxy gets: all their matches are for other gateways or callers.
+func (p *Pass) rulesServed(vs *networking.VirtualService) []*mesh.HTTPRule {
+	gateways := p.gatewaysServing(vs)
+	if mesh.BoundToMesh(vs) || len(gateways) == 0 {
+		return p.HTTPRules(vs)
+	}
+	return slices.DeleteFunc(slices.Clone(p.HTTPRules(vs)), func(rule *mesh.HTTPRule) bool {
+		return !slices.ContainsFunc(gateways, func(gateway *mesh.GatewayWorkload) bool { return p.ServedBy(rule, gateway) })
+	})
 }
 
 // exposedBehind are the exposed ports that a rule leads to, each once; of a destination whose port only the Gateway server
@@ -58,6 +69,13 @@ func (p *Pass) exposedBehind(rule *mesh.HTTPRule) []*mesh.ExposedPort {
 func (p *Pass) gRPCRoute(rule *mesh.HTTPRule) (ports []*mesh.ExposedPort, ok bool) {
 	ports = p.exposedBehind(rule)
 	return ports, len(ports) > 0 || p.AllScopes
+}
+
+// carriesGRPC is gRPCRoute without the rules that are for other methods than that of gRPC calls, as for a health check by GET.
+func (p *Pass) carriesGRPC(rule *mesh.HTTPRule) (ports []*mesh.ExposedPort, ok bool) {
+	ports, ok = p.gRPCRoute(rule)
+	mayPost := func(match *networkingapi.HTTPMatchRequest) bool { return canBe(match.GetMethod(), "POST") }
+	return ports, ok && (len(rule.Spec.Match) == 0 || slices.ContainsFunc(rule.Spec.Match, mayPost))
 }
 
 // behindText names the exposed ports that a rule leads to: "port 8000 (grpc) of Service shop/orders".

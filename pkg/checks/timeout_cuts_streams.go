@@ -29,7 +29,7 @@ var timeoutCutsStreams = &Check{
 	Since:    "v0.1.0",
 	Run: func(p *Pass) {
 		p.eachRoute(func(rule *mesh.HTTPRule) {
-			ports, ok := p.gRPCRoute(rule)
+			ports, ok := p.carriesGRPC(rule)
 			if !ok {
 				return
 			}

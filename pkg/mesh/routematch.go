@@ -170,6 +170,48 @@ func openBeginning(expression string) (literal string, ok bool) {
 	}
 }
 
+// pathExpression is a regular expression that is more than a literal beginning with an open end.
+type pathExpression struct {
+	// whole matches a path from end to end; beginning matches what may stand before an open end of the expression, nil if it has none.
+	whole, beginning *regexp.Regexp
+	// openOnce says that the open end is of one character at least.
+	openOnce bool
+}
+
+// expressionOf is nil for what is no regular expression: Envoy takes no configuration with it.
+func expressionOf(path string) *pathExpression {
+	parsed, err := syntax.Parse(strings.TrimSuffix(strings.TrimPrefix(path, "^"), "$"), syntax.Perl)
+	if err != nil {
+		return nil
+	}
+	expression := &pathExpression{whole: regexp.MustCompile("^(?:" + parsed.String() + ")$")}
+	if parsed.Op != syntax.OpConcat {
+		return expression
+	}
+	last := len(parsed.Sub) - 1
+	end := withoutGroup(parsed.Sub[last])
+	if (end.Op == syntax.OpStar || end.Op == syntax.OpPlus) && isAnyCharacter(end.Sub[0]) {
+		start := &syntax.Regexp{Op: syntax.OpConcat, Sub: parsed.Sub[:last], Flags: parsed.Flags}
+		expression.beginning, expression.openOnce = regexp.MustCompile("^(?:"+start.String()+")"), end.Op == syntax.OpPlus
+	}
+	return expression
+}
+
+// takesAllOf says that the expression takes every gRPC call that an exact path or a prefix takes.
+func (e *pathExpression) takesAllOf(match routeMatch) bool {
+	switch {
+	case match.fold:
+		return false
+	case match.kind == pathExact:
+		return e.whole.MatchString(match.path)
+	case match.kind == pathPrefix && e.beginning != nil:
+		goesOn := strings.HasSuffix(match.path, "/") || strings.HasSuffix(match.path, ".") // no path of a call ends so
+		return e.beginning.MatchString(match.path) && (!e.openOnce || goesOn)
+	default:
+		return false
+	}
+}
+
 func withoutGroup(expression *syntax.Regexp) *syntax.Regexp {
 	for expression.Op == syntax.OpCapture {
 		expression = expression.Sub[0]

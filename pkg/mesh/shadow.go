@@ -10,6 +10,17 @@ import (
 type coverage struct {
 	// prefixes and exacts hold the first route for a path and a set of conditions; folded ones compare paths without case.
 	prefixes, exacts, foldedPrefixes, foldedExacts, expressions map[string]map[string]*GatewayRoute
+	// compiled are the first of the regular expressions.
+	compiled []compiledRoute
+}
+
+// maxExpressions bounds the regular expressions that each later path is held against.
+const maxExpressions = 50
+
+type compiledRoute struct {
+	*pathExpression
+	route      *GatewayRoute
+	conditions string
 }
 
 func newCoverage() *coverage {
@@ -47,8 +58,14 @@ func (c *coverage) add(route *GatewayRoute) {
 		paths[path] = byConditions
 	}
 	conditions := strings.Join(route.match.narrowing(), conditionSeparator)
-	if byConditions[conditions] == nil {
-		byConditions[conditions] = route
+	if byConditions[conditions] != nil {
+		return
+	}
+	byConditions[conditions] = route
+	if _, isPrefix := route.match.takenPrefix(); route.match.kind == pathRegex && !isPrefix && len(c.compiled) < maxExpressions {
+		if expression := expressionOf(route.match.path); expression != nil {
+			c.compiled = append(c.compiled, compiledRoute{expression, route, conditions})
+		}
 	}
 }
 
@@ -70,6 +87,11 @@ func (c *coverage) covering(match routeMatch) *GatewayRoute {
 		// All paths begin with a slash, whatever their case and whether or not the match says so.
 		found.look(c.prefixes["/"])
 		found.look(c.prefixes[""])
+	}
+	for _, compiled := range c.compiled {
+		if compiled.takesAllOf(match) {
+			found.look(map[string]*GatewayRoute{compiled.conditions: compiled.route})
+		}
 	}
 	switch match.kind {
 	case pathExact:
