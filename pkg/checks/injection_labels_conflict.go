@@ -48,7 +48,7 @@ func reportBothLabels(p *Pass, namespace exposedNamespace) {
 	injection := p.InjectionOf(w.Workload)
 	both := fmt.Sprintf("Namespace %s has both %s=%s and %s=%s", namespace.Name,
 		mesh.LabelInjection, namespace.Labels[mesh.LabelInjection], mesh.LabelRevision, namespace.Labels[mesh.LabelRevision])
-	finding := Finding{Object: namespaceObject(p, namespace.Name), Evidence: servingEvidence(namespace.Workloads), Symptom: inMeshSymptom}
+	finding := Finding{Object: namespaceObject(p, namespace.Name), Evidence: servingEvidence(namespace.Workloads)}
 	if injection.Injected {
 		loser := voidLabel(p, namespace, w, injection)
 		finding.Level = Warning
@@ -60,11 +60,12 @@ func reportBothLabels(p *Pass, namespace exposedNamespace) {
 	} else {
 		finding.Level = errorUnlessAllWeak(namespace.Workloads)
 		finding.Path = namespaceLabelPath(mesh.LabelInjection)
-		finding.Message = fmt.Sprintf("%s: no webhook selects a namespace with both, so nothing in it is injected.", both)
+		finding.Symptom = symptomOfNewPods(p, namespace.Workloads...)
+		cause := "no webhook selects a namespace with both"
 		if injectionDisabled(namespace.Labels) {
-			finding.Message = fmt.Sprintf("%s: %s=disabled switches injection off, whatever %s says, so nothing in it is injected.",
-				both, mesh.LabelInjection, mesh.LabelRevision)
+			cause = fmt.Sprintf("%s=disabled switches injection off, whatever %s says", mesh.LabelInjection, mesh.LabelRevision)
 		}
+		finding.Message = fmt.Sprintf("%s: %s, so %s.", both, cause, newPodsWithoutProxy(p, "nothing in it is injected", namespace.Workloads...))
 		finding.Fix = fixBothLabels(p, namespace, w)
 	}
 	p.Report(finding)
@@ -130,12 +131,12 @@ func reportOverriddenRevision(p *Pass, namespace exposedNamespace, w exposedWork
 			"the label of the namespace overrides it", path)
 	} else {
 		finding.Level = errorUnlessWeak(w.Ports...)
-		finding.Message = wanted + ": the pods get no proxy."
 		if injectionDisabled(namespace.Labels) {
-			finding.Message = fmt.Sprintf("The pod template of %s asks for revision %s, but %s=disabled on its namespace switches injection off: the pods get no proxy.",
+			wanted = fmt.Sprintf("The pod template of %s asks for revision %s, but %s=disabled on its namespace switches injection off",
 				w.Key, w.Template.Labels[mesh.LabelRevision], mesh.LabelInjection)
 		}
-		finding.Symptom = inMeshSymptom
+		finding.Message = fmt.Sprintf("%s: %s.", wanted, newPodsWithoutProxy(p, "the pods get no proxy", w))
+		finding.Symptom = symptomOfNewPods(p, w)
 		key := mesh.LabelInjection
 		if _, had := namespace.Labels[key]; !had {
 			key = mesh.LabelRevision

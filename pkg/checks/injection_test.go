@@ -180,6 +180,14 @@ spec:
 	}
 }
 
+// withoutWebhooks is, in place of the configuration of the mesh, one with no webhook in it.
+const withoutWebhooks = `---
+apiVersion: admissionregistration.k8s.io/v1
+kind: MutatingWebhookConfiguration
+metadata: {name: istio-sidecar-injector}
+webhooks: []
+`
+
 // TestInjectionWords pins what findings name where the words are all there is to go by.
 func TestInjectionWords(t *testing.T) {
 	const ambient = "istio.io/dataplane-mode: ambient, "
@@ -194,6 +202,9 @@ spec:
   listeners: [{name: mesh, port: 15008, protocol: HBONE%s}]
 `, namespace, metadata, listener)
 	}
+	otherPod := func(annotations string) string {
+		return strings.Replace(examplePod(annotations), "name: checkout-5d9c7b8f6-x2x4z", "name: checkout-5d9c7b8f6-k8w7q", 1)
+	}
 	notCaptured := func(value string) string {
 		return exampleWorkload("", "traffic.sidecar.istio.io/excludeInboundPorts: "+value, "")
 	}
@@ -201,6 +212,22 @@ spec:
 		{"label of the template that no webhook heeds", exampleNamespace("istio-injection: disabled") + exampleWorkload(`, sidecar.istio.io/inject: "true"`, "", ""), "GX102", "", `no webhook heeds sidecar.istio.io/inject="true"`},
 		{"injection switched off beside a revision", exampleNamespace("istio-injection: disabled, istio.io/rev: default") + workload, "GX103", ".metadata.labels.istio-injection", "istio-injection=disabled switches injection off"},
 		{"proxies that still run", exampleNamespace("istio.io/rev: gone") + workload + examplePod(exampleInjected("gone")), "GX104", ".metadata.labels['istio.io/rev']", "none while the pods that run keep their proxies"},
+		{"proxies that still run without an injector", exampleNamespace("istio-injection: enabled") + workload + examplePod(exampleInjected("default")) + withoutWebhooks, "GX101", ".metadata.labels.istio-injection", "so in namespace shop new pods get no proxy; those that run keep theirs until they are made anew"},
+		{"clients of proxies that still run without an injector", exampleNamespace("istio-injection: enabled") + workload + examplePod(exampleInjected("default")) + withoutWebhooks, "GX101", ".metadata.labels.istio-injection", "else none while the pods that run keep their proxies"},
+		{"proxies that still run after the label is gone", exampleNamespace("team: shop") + workload + examplePod(exampleInjected("default")), "GX102", "", "so new pods get no proxy; those that run keep theirs until they are made anew"},
+		{"clients of proxies that still run", exampleNamespace("team: shop") + workload + examplePod(exampleInjected("default")), "GX102", "", "none while the pods that run keep their proxies"},
+		{"some of the pods with a proxy", exampleNamespace("team: shop") + workload + examplePod(exampleInjected("default")) + otherPod(""), "GX102", "", "so new pods get no proxy; those that run with one keep it until they are made anew"},
+		{"clients of some of the pods with a proxy", exampleNamespace("team: shop") + workload + examplePod(exampleInjected("default")) + otherPod(""), "GX102", "", "for 1 of the 2 pods that run, and for all once they are made anew: calls through a gateway work"},
+		{"pods without proxies", exampleNamespace("team: shop") + workload + examplePod(""), "GX102", "", "so they have no proxy"},
+		{"proxies that still run under both labels", exampleNamespace("istio-injection: disabled, istio.io/rev: default") + workload + examplePod(exampleInjected("default")), "GX103", ".metadata.labels.istio-injection", "so new pods get no proxy; those that run keep theirs until they are made anew"},
+		{"clients of proxies that still run under both labels", exampleNamespace("istio-injection: disabled, istio.io/rev: default") + workload + examplePod(exampleInjected("default")), "GX103", ".metadata.labels.istio-injection", "none while the pods that run keep their proxies"},
+		{"proxies that still run beside an overridden revision", exampleNamespace("istio-injection: disabled") + exampleWorkload(", istio.io/rev: default", "", "") + examplePod(exampleInjected("default")), "GX103", ".spec.template.metadata.labels['istio.io/rev']", "switches injection off: new pods get no proxy; those that run keep theirs"},
+		{"proxies that still run beside an annotation", exampleNamespace("team: shop") + exampleWorkload("", `sidecar.istio.io/inject: "true"`, "") + examplePod(exampleInjected("default")), "GX105", ".spec.template.metadata.annotations['sidecar.istio.io/inject']", "webhooks select by labels: new pods get no proxy; those that run keep theirs"},
+		{"clients of proxies that still run beside an annotation", exampleNamespace("team: shop") + exampleWorkload("", `sidecar.istio.io/inject: "true"`, "") + examplePod(exampleInjected("default")), "GX105", ".spec.template.metadata.annotations['sidecar.istio.io/inject']", "none while the pods that run keep their proxies"},
+		{"proxies that still run after an opt-out", exampleNamespace("istio-injection: enabled") + exampleWorkload(`, sidecar.istio.io/inject: "false"`, "", "") + examplePod(exampleInjected("default")), "GX108", ".spec.template.metadata.labels['sidecar.istio.io/inject']", "keeps the proxy out: new pods get no proxy; those that run keep theirs"},
+		{"clients of proxies that still run after an opt-out", exampleNamespace("istio-injection: enabled") + exampleWorkload(`, sidecar.istio.io/inject: "false"`, "", "") + examplePod(exampleInjected("default")), "GX108", ".spec.template.metadata.labels['sidecar.istio.io/inject']", "none while the pods that run keep their proxies"},
+		{"proxies that still run though the template is on the host's network", exampleNamespace("istio-injection: enabled") + exampleWorkload("", "", "hostNetwork: true") + examplePod(exampleInjected("default")), "GX109", ".spec.template.spec.hostNetwork", "puts its pods on the host's network: new pods get no proxy; those that run keep theirs"},
+		{"clients of proxies that still run beside the host's network", exampleNamespace("istio-injection: enabled") + exampleWorkload("", "", "hostNetwork: true") + examplePod(exampleInjected("default")), "GX109", ".spec.template.spec.hostNetwork", "none while the pods that run keep their proxies"},
 		{"label that goes with the fix", exampleNamespace("team: shop") + exampleWorkload(`, sidecar.istio.io/inject: "true", istio.io/rev: gone`, "", ""), "GX104", ".spec.template.metadata.labels['istio.io/rev']", "and remove the label sidecar.istio.io/inject"},
 		{"port out of a proxy that is not there", exampleNamespace("team: shop") + notCaptured(`"50051"`), "GX112", ".spec.template.metadata.annotations['traffic.sidecar.istio.io/excludeInboundPorts']", "once its pods have one"},
 		{"port out of the proxy", exampleNamespace("istio-injection: enabled") + notCaptured(`"50051"`), "GX112", ".spec.template.metadata.annotations['traffic.sidecar.istio.io/excludeInboundPorts']", "as auto mutual TLS does"},

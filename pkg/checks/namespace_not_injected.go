@@ -37,9 +37,9 @@ func runNamespaceNotInjected(p *Pass) {
 			}
 			p.Report(Finding{
 				Object:   workload.Object,
-				Message:  fmt.Sprintf("No injector webhook selects the pods of %s, so they have no proxy.", workload.Key),
+				Message:  fmt.Sprintf("No injector webhook selects the pods of %s, so %s.", workload.Key, newPodsWithoutProxy(p, "they have no proxy", workload)),
 				Evidence: slices.Concat([]string{namespaceLabelsText(namespace)}, voidLabels(p, workload), []string{workload.evidence()}),
-				Symptom:  inMeshSymptom,
+				Symptom:  symptomOfNewPods(p, workload),
 				Fix:      fixNamespaceNotInjected(p, namespace, workload, fixes),
 			})
 		}
