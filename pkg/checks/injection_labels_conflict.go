@@ -53,9 +53,9 @@ func reportBothLabels(p *Pass, namespace exposedNamespace) {
 		loser := voidLabel(p, namespace, w, injection)
 		finding.Level = Warning
 		finding.Path = namespaceLabelPath(loser)
-		finding.Message = fmt.Sprintf("%s: %s has no effect, the pods get the proxy of revision %s.", both, loser, injection.Revision)
+		finding.Message = fmt.Sprintf("%s: %s has no effect, new pods get the proxy of revision %s.", both, loser, injection.Revision)
 		finding.Evidence = append([]string{fmt.Sprintf("webhook %s of %s selects the pods", injection.By.Webhook.Name, mesh.KeyOf(injection.By.Configuration))}, finding.Evidence...)
-		finding.Symptom = fmt.Sprintf("none today; the pods are not on the revision that %s says", loser)
+		finding.Symptom = fmt.Sprintf("none today; new pods are not on the revision that %s says", loser)
 		finding.Fix = dropNamespaceLabel(p, namespace, loser, "no webhook heeds it")
 	} else {
 		finding.Level = errorUnlessAllWeak(namespace.Workloads)
@@ -125,8 +125,8 @@ func reportOverriddenRevision(p *Pass, namespace exposedNamespace, w exposedWork
 		Evidence: []string{namespaceLabelsText(namespace), w.evidence()},
 	}
 	if injection.Injected {
-		finding.Message = fmt.Sprintf("%s: the pods get the proxy of revision %s.", wanted, injection.Revision)
-		finding.Symptom = "none today; the pods are not on the revision that their template says"
+		finding.Message = fmt.Sprintf("%s: new pods get the proxy of revision %s.", wanted, injection.Revision)
+		finding.Symptom = "none today; new pods are not on the revision that their template says"
 		finding.Fix = removeFromTemplate(p, w, injection, fmt.Sprintf("Remove the label %s from the pod template of %s.", mesh.LabelRevision, w.Key),
 			"the label of the namespace overrides it", path)
 	} else {
