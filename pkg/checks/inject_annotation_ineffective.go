@@ -15,7 +15,7 @@ var injectAnnotationIneffective = &Check{
 		"value is something else than \"true\" or \"false\".",
 	Why: "Webhooks select pods by labels. The annotation is read later, by the injector, once a webhook has sent it the pod. Of the " +
 		"values, the webhook's selector and the injector know only \"true\" and \"false\"; all others are as if nothing were there.",
-	Client: "The pods have no proxy: a gateway balances calls to them per request all the same, but calls inside the mesh are balanced " +
+	Client: "New pods have no proxy: a gateway balances calls to them per request all the same, but calls inside the mesh are balanced " +
 		"per connection.",
 	Bad:      exampleMesh(exampleNamespace("team: shop"), exampleWorkload("", `sidecar.istio.io/inject: "true"`, "")),
 	Good:     exampleMesh(exampleNamespace("team: shop"), exampleWorkload(`, sidecar.istio.io/inject: "true"`, "", "")),

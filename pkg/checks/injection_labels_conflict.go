@@ -16,7 +16,7 @@ var injectionLabelsConflict = &Check{
 	Why: "Istio's webhooks for istio.io/rev select only namespaces without istio-injection, and those for pods with istio.io/rev only " +
 		"namespaces with neither label. So one of the two labels is void. On a mesh of revisions only no webhook selects " +
 		"istio-injection: there it does nothing but switch the revision's webhook off.",
-	Client: "The pods get the proxy of another revision than the label says, or none; then calls inside the mesh are balanced per " +
+	Client: "New pods get the proxy of another revision than the label says, or none; then calls inside the mesh are balanced per " +
 		"connection.",
 	Bad:      exampleMesh(exampleNamespace("istio-injection: enabled, istio.io/rev: default"), exampleWorkload("", "", "")),
 	Good:     exampleMesh(exampleNamespace("istio-injection: enabled"), exampleWorkload("", "", "")),

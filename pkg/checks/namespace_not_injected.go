@@ -19,7 +19,7 @@ var namespaceNotInjected = &Check{
 		"revisioned installs) nothing but istio.io/rev=<revision>.",
 	Client: "A gateway balances per request all the same. Clients in these pods do not: without a proxy beside it, a client keeps its " +
 		"connection, and all its calls, on one server pod. There is no mutual TLS to these pods; where it is demanded of callers, their " +
-		"own calls fail with UNAVAILABLE.",
+		"own calls fail with UNAVAILABLE. Pods that run with a proxy keep it until they are made anew.",
 	Bad:      exampleMesh(exampleNamespace("team: shop"), exampleWorkload("", "", "")),
 	Good:     exampleMesh(exampleNamespace("team: shop, istio-injection: enabled"), exampleWorkload("", "", "")),
 	Reads:    injectionReads,

@@ -19,7 +19,8 @@ var routeNotAllowed = &Check{
 	What: "The listeners that a GRPCRoute (or an HTTPRoute to an exposed port) names shut it out by `allowedRoutes`: by the route's namespace, or " +
 		"by its kind.",
 	Why: "Without `allowedRoutes.namespaces` a listener takes routes of the Gateway's own namespace only. With `kinds` it takes only those; " +
-		"listeners of protocol TLS and TCP take neither GRPCRoutes nor HTTPRoutes.",
+		"listeners of protocol TLS and TCP take neither GRPCRoutes nor HTTPRoutes, and a protocol GRPC, which Gateways of Istio's own API " +
+		"have, there is not.",
 	Client:   "UNIMPLEMENTED: the gateway answers 404.",
 	Bad:      exampleShopServer + exampleInfraAPIGateway("Same") + exampleInfraRoute,
 	Good:     exampleShopServer + exampleInfraAPIGateway("All") + exampleInfraRoute,
