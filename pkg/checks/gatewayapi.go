@@ -135,9 +135,11 @@ func gatewaysOfGRPC(p *Pass) map[*gatewayapi.Gateway]gatewayRelevance {
 
 // routesHTTP says that one of the listeners takes GRPCRoutes or HTTPRoutes; those of protocol TCP and TLS do not.
 func routesHTTP(gateway *gatewayapi.Gateway) bool {
-	return slices.ContainsFunc(gateway.Spec.Listeners, func(listener gatewayapi.Listener) bool {
-		return listener.Protocol == gatewayapi.HTTPProtocolType || listener.Protocol == gatewayapi.HTTPSProtocolType
-	})
+	return slices.ContainsFunc(gateway.Spec.Listeners, func(listener gatewayapi.Listener) bool { return speaksHTTP(&listener) })
+}
+
+func speaksHTTP(listener *gatewayapi.Listener) bool {
+	return listener.Protocol == gatewayapi.HTTPProtocolType || listener.Protocol == gatewayapi.HTTPSProtocolType
 }
 
 // isWaypoint says that a Gateway is for the traffic between workloads: its listeners speak HBONE.
@@ -167,6 +169,21 @@ func backendField(backend mesh.APIBackend, field ...any) string {
 // listenerText names a listener in a message.
 func listenerText(gateway *gatewayapi.Gateway, listener *gatewayapi.Listener) string {
 	return fmt.Sprintf("listener %q of Gateway %s/%s", listener.Name, gateway.Namespace, gateway.Name)
+}
+
+// listenerBeside names the first listener of the parent's Gateway that would take the route if the reference named it, with its port;
+// empty where there is none.
+func listenerBeside(p *Pass, route *mesh.APIRoute, parent mesh.RouteParent) string {
+	whole := parent.Reference
+	whole.SectionName, whole.Port = nil, nil
+	attached := *route
+	attached.Parents = []gatewayapi.ParentReference{whole}
+	for _, match := range p.GatewayParents(&attached)[0].Listeners {
+		if match.Attachment == mesh.Attached {
+			return fmt.Sprintf("%s (port %d)", listenerText(parent.Gateway, match.Listener), match.Listener.Port)
+		}
+	}
+	return ""
 }
 
 // routeNotServed is what a gRPC client sees of a route that no listener takes.

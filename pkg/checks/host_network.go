@@ -26,11 +26,12 @@ func runHostNetwork(p *Pass) {
 			continue
 		}
 		p.Report(Finding{
-			Object:   workload.Object,
-			Path:     ".spec.template.spec.hostNetwork",
-			Message:  fmt.Sprintf("The pods of %s serve gRPC and are on the host's network, so they never get a proxy.", workload.Key),
+			Object: workload.Object,
+			Path:   ".spec.template.spec.hostNetwork",
+			Message: fmt.Sprintf("%s serves gRPC, and its pod template puts its pods on the host's network: %s.", workload.Key,
+				newPodsWithoutProxy(p, "they never get a proxy", workload)),
 			Evidence: []string{"hostNetwork: true", workload.evidence()},
-			Symptom:  inMeshSymptom,
+			Symptom:  symptomOfNewPods(p, workload),
 			Fix:      Fix{Text: "Take the server off the host's network; where only its port has to be on the node, use hostPort or a Service."},
 		})
 	}

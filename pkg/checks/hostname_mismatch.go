@@ -63,11 +63,19 @@ func runHostnameMismatch(p *Pass) {
 				Message: fmt.Sprintf("No listener of Gateway %s/%s that the route names takes %s.",
 					parent.Namespace, parent.Name, strings.Join(route.Hostnames, ", ")),
 				Evidence: evidence,
-				Symptom:  routeNotServed,
-				Fix:      Fix{Text: "Give the route a hostname that the listener covers, or the listener one that covers the route's."},
+				Symptom:  routeNotServed + besideOtherParents(p, route, parent.Reference),
+				Fix:      Fix{Text: meetHostnames(p, route, parent)},
 			})
 		}
 	}
+}
+
+// meetHostnames is the fix in words: another listener of the Gateway that takes the route, or other hostnames.
+func meetHostnames(p *Pass, route *mesh.APIRoute, parent mesh.RouteParent) string {
+	if beside := listenerBeside(p, route, parent); beside != "" {
+		return fmt.Sprintf("Name %s in the parentRef, which takes the route; or give the route a hostname that the listener covers.", beside)
+	}
+	return "Give the route a hostname that the listener covers, or the listener one that covers the route's."
 }
 
 func hostnameEvidence(gateway *gatewayapi.Gateway, match mesh.ListenerMatch) string {

@@ -15,7 +15,7 @@ var injectAnnotationIneffective = &Check{
 		"value is something else than \"true\" or \"false\".",
 	Why: "Webhooks select pods by labels. The annotation is read later, by the injector, once a webhook has sent it the pod. Of the " +
 		"values, the webhook's selector and the injector know only \"true\" and \"false\"; all others are as if nothing were there.",
-	Client: "The pods have no proxy: a gateway balances calls to them per request all the same, but calls inside the mesh are balanced " +
+	Client: "New pods have no proxy: a gateway balances calls to them per request all the same, but calls inside the mesh are balanced " +
 		"per connection.",
 	Bad:      exampleMesh(exampleNamespace("team: shop"), exampleWorkload("", `sidecar.istio.io/inject: "true"`, "")),
 	Good:     exampleMesh(exampleNamespace("team: shop"), exampleWorkload(`, sidecar.istio.io/inject: "true"`, "", "")),
@@ -46,9 +46,9 @@ func runInjectAnnotationIneffective(p *Pass) {
 
 func reportInjectInVain(p *Pass, w exposedWorkload) {
 	value, at := injectChoice(w)
-	message := fmt.Sprintf("The pod template of %s has %s=%q, but only \"true\" and \"false\" mean something: the pods get no proxy.", w.Key, mesh.LabelInject, value)
+	fault := `, but only "true" and "false" mean something`
 	if !isLabelOfTemplate(at) {
-		message = fmt.Sprintf("The pod template of %s has %s=%q as an annotation, but webhooks select by labels: the pods get no proxy.", w.Key, mesh.LabelInject, value)
+		fault = " as an annotation, but webhooks select by labels"
 	}
 	fix := Fix{Text: "Bring the injector back first."}
 	if label, level, ok := chooseLabel(p, p.TemplateInjectionLabels(w.Workload), mesh.LabelInject); ok {
@@ -58,12 +58,14 @@ func reportInjectInVain(p *Pass, w exposedWorkload) {
 		fix = labelTemplate(w, label, level)
 	}
 	p.Report(Finding{
-		Object: w.Object, Path: at.String(), Message: message,
+		Object: w.Object, Path: at.String(),
+		Message: fmt.Sprintf("The pod template of %s has %s=%q%s: %s.", w.Key, mesh.LabelInject, value, fault,
+			newPodsWithoutProxy(p, "the pods get no proxy", w)),
 		Evidence: []string{
 			namespaceLabelsText(exposedNamespace{Name: w.Namespace(), Labels: p.NamespaceLabels(w.Namespace())}),
 			"no injector webhook selects the pods", w.evidence(),
 		},
-		Symptom: inMeshSymptom, Fix: fix,
+		Symptom: symptomOfNewPods(p, w), Fix: fix,
 	})
 }
 

@@ -16,7 +16,7 @@ var injectionLabelsConflict = &Check{
 	Why: "Istio's webhooks for istio.io/rev select only namespaces without istio-injection, and those for pods with istio.io/rev only " +
 		"namespaces with neither label. So one of the two labels is void. On a mesh of revisions only no webhook selects " +
 		"istio-injection: there it does nothing but switch the revision's webhook off.",
-	Client: "The pods get the proxy of another revision than the label says, or none; then calls inside the mesh are balanced per " +
+	Client: "New pods get the proxy of another revision than the label says, or none; then calls inside the mesh are balanced per " +
 		"connection.",
 	Bad:      exampleMesh(exampleNamespace("istio-injection: enabled, istio.io/rev: default"), exampleWorkload("", "", "")),
 	Good:     exampleMesh(exampleNamespace("istio-injection: enabled"), exampleWorkload("", "", "")),
@@ -48,23 +48,24 @@ func reportBothLabels(p *Pass, namespace exposedNamespace) {
 	injection := p.InjectionOf(w.Workload)
 	both := fmt.Sprintf("Namespace %s has both %s=%s and %s=%s", namespace.Name,
 		mesh.LabelInjection, namespace.Labels[mesh.LabelInjection], mesh.LabelRevision, namespace.Labels[mesh.LabelRevision])
-	finding := Finding{Object: namespaceObject(p, namespace.Name), Evidence: servingEvidence(namespace.Workloads), Symptom: inMeshSymptom}
+	finding := Finding{Object: namespaceObject(p, namespace.Name), Evidence: servingEvidence(namespace.Workloads)}
 	if injection.Injected {
 		loser := voidLabel(p, namespace, w, injection)
 		finding.Level = Warning
 		finding.Path = namespaceLabelPath(loser)
-		finding.Message = fmt.Sprintf("%s: %s has no effect, the pods get the proxy of revision %s.", both, loser, injection.Revision)
+		finding.Message = fmt.Sprintf("%s: %s has no effect, new pods get the proxy of revision %s.", both, loser, injection.Revision)
 		finding.Evidence = append([]string{fmt.Sprintf("webhook %s of %s selects the pods", injection.By.Webhook.Name, mesh.KeyOf(injection.By.Configuration))}, finding.Evidence...)
-		finding.Symptom = fmt.Sprintf("none today; the pods are not on the revision that %s says", loser)
+		finding.Symptom = fmt.Sprintf("none today; new pods are not on the revision that %s says", loser)
 		finding.Fix = dropNamespaceLabel(p, namespace, loser, "no webhook heeds it")
 	} else {
 		finding.Level = errorUnlessAllWeak(namespace.Workloads)
 		finding.Path = namespaceLabelPath(mesh.LabelInjection)
-		finding.Message = fmt.Sprintf("%s: no webhook selects a namespace with both, so nothing in it is injected.", both)
+		finding.Symptom = symptomOfNewPods(p, namespace.Workloads...)
+		cause := "no webhook selects a namespace with both"
 		if injectionDisabled(namespace.Labels) {
-			finding.Message = fmt.Sprintf("%s: %s=disabled switches injection off, whatever %s says, so nothing in it is injected.",
-				both, mesh.LabelInjection, mesh.LabelRevision)
+			cause = fmt.Sprintf("%s=disabled switches injection off, whatever %s says", mesh.LabelInjection, mesh.LabelRevision)
 		}
+		finding.Message = fmt.Sprintf("%s: %s, so %s.", both, cause, newPodsWithoutProxy(p, "nothing in it is injected", namespace.Workloads...))
 		finding.Fix = fixBothLabels(p, namespace, w)
 	}
 	p.Report(finding)
@@ -124,18 +125,18 @@ func reportOverriddenRevision(p *Pass, namespace exposedNamespace, w exposedWork
 		Evidence: []string{namespaceLabelsText(namespace), w.evidence()},
 	}
 	if injection.Injected {
-		finding.Message = fmt.Sprintf("%s: the pods get the proxy of revision %s.", wanted, injection.Revision)
-		finding.Symptom = "none today; the pods are not on the revision that their template says"
+		finding.Message = fmt.Sprintf("%s: new pods get the proxy of revision %s.", wanted, injection.Revision)
+		finding.Symptom = "none today; new pods are not on the revision that their template says"
 		finding.Fix = removeFromTemplate(p, w, injection, fmt.Sprintf("Remove the label %s from the pod template of %s.", mesh.LabelRevision, w.Key),
 			"the label of the namespace overrides it", path)
 	} else {
 		finding.Level = errorUnlessWeak(w.Ports...)
-		finding.Message = wanted + ": the pods get no proxy."
 		if injectionDisabled(namespace.Labels) {
-			finding.Message = fmt.Sprintf("The pod template of %s asks for revision %s, but %s=disabled on its namespace switches injection off: the pods get no proxy.",
+			wanted = fmt.Sprintf("The pod template of %s asks for revision %s, but %s=disabled on its namespace switches injection off",
 				w.Key, w.Template.Labels[mesh.LabelRevision], mesh.LabelInjection)
 		}
-		finding.Symptom = inMeshSymptom
+		finding.Message = fmt.Sprintf("%s: %s.", wanted, newPodsWithoutProxy(p, "the pods get no proxy", w))
+		finding.Symptom = symptomOfNewPods(p, w)
 		key := mesh.LabelInjection
 		if _, had := namespace.Labels[key]; !had {
 			key = mesh.LabelRevision

@@ -94,12 +94,8 @@ webhooks:
     - {key: istio-injection, operator: DoesNotExist}
 `
 
-// TestInjectionFixes pins what the fixes of the family change, and when they are left to the user.
-func TestInjectionFixes(t *testing.T) {
-	paused := strings.Replace(exampleWorkload("", "", ""), "  replicas: 2\n", "  replicas: 2\n  paused: true\n", 1)
-	partitioned := strings.Replace(strings.Replace(exampleWorkload("", "", ""), "kind: Deployment", "kind: StatefulSet", 1),
-		"  replicas: 2\n", "  replicas: 2\n  updateStrategy: {rollingUpdate: {partition: 1}}\n", 1)
-	opensUp := strings.ReplaceAll(exampleInjector, "REVISION", "canary") + `---
+// exampleCanary is the injector of a second control plane, outside the cluster.
+var exampleCanary = strings.ReplaceAll(exampleInjector, "REVISION", "canary") + `---
 apiVersion: v1
 kind: Service
 metadata: {name: istiod-canary, namespace: istio-system}
@@ -107,6 +103,20 @@ spec:
   type: ExternalName
   externalName: istiod.example.com
 `
+
+// exampleWorkloadClass is the class of waypoints, with the label that makes them waypoints for workloads.
+const exampleWorkloadClass = `---
+apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata: {name: istio-waypoint, labels: {istio.io/waypoint-for: workload}}
+spec: {controllerName: istio.io/mesh-controller}
+`
+
+// TestInjectionFixes pins what the fixes of the family change, and when they are left to the user.
+func TestInjectionFixes(t *testing.T) {
+	paused := strings.Replace(exampleWorkload("", "", ""), "  replicas: 2\n", "  replicas: 2\n  paused: true\n", 1)
+	partitioned := strings.Replace(strings.Replace(exampleWorkload("", "", ""), "kind: Deployment", "kind: StatefulSet", 1),
+		"  replicas: 2\n", "  replicas: 2\n  updateStrategy: {rollingUpdate: {partition: 1}}\n", 1)
 	cases := []struct {
 		name, text, id string
 		level          FixLevel
@@ -117,7 +127,7 @@ spec:
 			[]string{"update Namespace shop: .metadata.labels.istio-injection = enabled", "restart Deployment shop/checkout: restartedAt"},
 		},
 		{
-			"several revisions", exampleNamespace("team: shop") + exampleWorkload("", "", "") + opensUp, "GX102", Ask,
+			"several revisions", exampleNamespace("team: shop") + exampleWorkload("", "", "") + exampleCanary, "GX102", Ask,
 			[]string{"update Namespace shop: .metadata.labels.istio-injection = enabled"},
 		},
 		{
@@ -180,6 +190,14 @@ spec:
 	}
 }
 
+// withoutWebhooks is, in place of the configuration of the mesh, one with no webhook in it.
+const withoutWebhooks = `---
+apiVersion: admissionregistration.k8s.io/v1
+kind: MutatingWebhookConfiguration
+metadata: {name: istio-sidecar-injector}
+webhooks: []
+`
+
 // TestInjectionWords pins what findings name where the words are all there is to go by.
 func TestInjectionWords(t *testing.T) {
 	const ambient = "istio.io/dataplane-mode: ambient, "
@@ -194,6 +212,10 @@ spec:
   listeners: [{name: mesh, port: 15008, protocol: HBONE%s}]
 `, namespace, metadata, listener)
 	}
+	otherPod := func(annotations string) string {
+		return strings.Replace(examplePod(annotations), "name: checkout-5d9c7b8f6-x2x4z", "name: checkout-5d9c7b8f6-k8w7q", 1)
+	}
+	barn := strings.ReplaceAll(exampleNamespace("team: shop")+exampleWorkload(`, sidecar.istio.io/inject: "true"`, "", ""), "shop", "barn")
 	notCaptured := func(value string) string {
 		return exampleWorkload("", "traffic.sidecar.istio.io/excludeInboundPorts: "+value, "")
 	}
@@ -201,15 +223,38 @@ spec:
 		{"label of the template that no webhook heeds", exampleNamespace("istio-injection: disabled") + exampleWorkload(`, sidecar.istio.io/inject: "true"`, "", ""), "GX102", "", `no webhook heeds sidecar.istio.io/inject="true"`},
 		{"injection switched off beside a revision", exampleNamespace("istio-injection: disabled, istio.io/rev: default") + workload, "GX103", ".metadata.labels.istio-injection", "istio-injection=disabled switches injection off"},
 		{"proxies that still run", exampleNamespace("istio.io/rev: gone") + workload + examplePod(exampleInjected("gone")), "GX104", ".metadata.labels['istio.io/rev']", "none while the pods that run keep their proxies"},
+		{"proxies that still run without an injector", exampleNamespace("istio-injection: enabled") + workload + examplePod(exampleInjected("default")) + withoutWebhooks, "GX101", ".metadata.labels.istio-injection", "so in namespace shop new pods get no proxy; those that run keep theirs until they are made anew"},
+		{"clients of proxies that still run without an injector", exampleNamespace("istio-injection: enabled") + workload + examplePod(exampleInjected("default")) + withoutWebhooks, "GX101", ".metadata.labels.istio-injection", "else none while the pods that run keep their proxies"},
+		{"proxies that still run after the label is gone", exampleNamespace("team: shop") + workload + examplePod(exampleInjected("default")), "GX102", "", "so new pods get no proxy; those that run keep theirs until they are made anew"},
+		{"clients of proxies that still run", exampleNamespace("team: shop") + workload + examplePod(exampleInjected("default")), "GX102", "", "none while the pods that run keep their proxies"},
+		{"some of the pods with a proxy", exampleNamespace("team: shop") + workload + examplePod(exampleInjected("default")) + otherPod(""), "GX102", "", "so new pods get no proxy; those that run with one keep it until they are made anew"},
+		{"clients of some of the pods with a proxy", exampleNamespace("team: shop") + workload + examplePod(exampleInjected("default")) + otherPod(""), "GX102", "", "for 1 of the 2 pods that run, and for all once they are made anew: calls through a gateway work"},
+		{"pods without proxies", exampleNamespace("team: shop") + workload + examplePod(""), "GX102", "", "so they have no proxy"},
+		{"proxies that still run under both labels", exampleNamespace("istio-injection: disabled, istio.io/rev: default") + workload + examplePod(exampleInjected("default")), "GX103", ".metadata.labels.istio-injection", "so new pods get no proxy; those that run keep theirs until they are made anew"},
+		{"clients of proxies that still run under both labels", exampleNamespace("istio-injection: disabled, istio.io/rev: default") + workload + examplePod(exampleInjected("default")), "GX103", ".metadata.labels.istio-injection", "none while the pods that run keep their proxies"},
+		{"proxies that still run beside an overridden revision", exampleNamespace("istio-injection: disabled") + exampleWorkload(", istio.io/rev: default", "", "") + examplePod(exampleInjected("default")), "GX103", ".spec.template.metadata.labels['istio.io/rev']", "switches injection off: new pods get no proxy; those that run keep theirs"},
+		{"proxies that still run beside an annotation", exampleNamespace("team: shop") + exampleWorkload("", `sidecar.istio.io/inject: "true"`, "") + examplePod(exampleInjected("default")), "GX105", ".spec.template.metadata.annotations['sidecar.istio.io/inject']", "webhooks select by labels: new pods get no proxy; those that run keep theirs"},
+		{"clients of proxies that still run beside an annotation", exampleNamespace("team: shop") + exampleWorkload("", `sidecar.istio.io/inject: "true"`, "") + examplePod(exampleInjected("default")), "GX105", ".spec.template.metadata.annotations['sidecar.istio.io/inject']", "none while the pods that run keep their proxies"},
+		{"proxies that still run after an opt-out", exampleNamespace("istio-injection: enabled") + exampleWorkload(`, sidecar.istio.io/inject: "false"`, "", "") + examplePod(exampleInjected("default")), "GX108", ".spec.template.metadata.labels['sidecar.istio.io/inject']", "keeps the proxy out: new pods get no proxy; those that run keep theirs"},
+		{"clients of proxies that still run after an opt-out", exampleNamespace("istio-injection: enabled") + exampleWorkload(`, sidecar.istio.io/inject: "false"`, "", "") + examplePod(exampleInjected("default")), "GX108", ".spec.template.metadata.labels['sidecar.istio.io/inject']", "none while the pods that run keep their proxies"},
+		{"proxies that still run though the template is on the host's network", exampleNamespace("istio-injection: enabled") + exampleWorkload("", "", "hostNetwork: true") + examplePod(exampleInjected("default")), "GX109", ".spec.template.spec.hostNetwork", "puts its pods on the host's network: new pods get no proxy; those that run keep theirs"},
+		{"clients of proxies that still run beside the host's network", exampleNamespace("istio-injection: enabled") + exampleWorkload("", "", "hostNetwork: true") + examplePod(exampleInjected("default")), "GX109", ".spec.template.spec.hostNetwork", "none while the pods that run keep their proxies"},
 		{"label that goes with the fix", exampleNamespace("team: shop") + exampleWorkload(`, sidecar.istio.io/inject: "true", istio.io/rev: gone`, "", ""), "GX104", ".spec.template.metadata.labels['istio.io/rev']", "and remove the label sidecar.istio.io/inject"},
 		{"port out of a proxy that is not there", exampleNamespace("team: shop") + notCaptured(`"50051"`), "GX112", ".spec.template.metadata.annotations['traffic.sidecar.istio.io/excludeInboundPorts']", "once its pods have one"},
 		{"port out of the proxy", exampleNamespace("istio-injection: enabled") + notCaptured(`"50051"`), "GX112", ".spec.template.metadata.annotations['traffic.sidecar.istio.io/excludeInboundPorts']", "as auto mutual TLS does"},
+		{"pods that the dead injector holds up", exampleNamespace("istio-injection: enabled") + workload + exampleIstiod(false), "GX110", ".webhooks[2].clientConfig.service", "its webhook namespace.sidecar-injector.istio.io fails closed: no new pod of Deployment shop/checkout can be made."},
+		{"several workloads that the dead injector holds up", exampleNamespace("istio-injection: enabled") + workload + strings.ReplaceAll(workload, "checkout", "orders") + exampleIstiod(false), "GX110", ".webhooks[2].clientConfig.service", "no new pod of Deployment shop/checkout, or of 1 more workload that serves gRPC, can be made."},
+		{"several webhooks of the dead injector", exampleNamespace("istio-injection: enabled") + workload + "---\n" + barn + exampleIstiod(false), "GX110", ".webhooks[3].clientConfig.service", "its webhooks object.sidecar-injector.istio.io and 1 more fail closed"},
+		{"the only control plane is dead", exampleNamespace("istio-injection: enabled") + workload + exampleIstiod(false), "GX110", ".webhooks[2].clientConfig.service", "Bring the control plane behind the webhook back. Restart nothing before."},
+		{"another control plane lives", exampleNamespace("istio-injection: enabled") + workload + exampleIstiod(false) + exampleCanary, "GX110", ".webhooks[2].clientConfig.service", "or, if revision default is gone for good, remove its webhook configuration"},
 		{"no waypoint", exampleNamespace(ambient) + workload, "GX113", ".metadata.labels['istio.io/dataplane-mode']", "--enroll-namespace."},
 		{"namespace opts out of waypoints", exampleNamespace(ambient+"istio.io/use-waypoint: none, istio.io/use-waypoint-namespace: infra") + workload, "GX113", ".metadata.labels['istio.io/use-waypoint']", "--enroll-namespace --overwrite; and remove the label istio.io/use-waypoint-namespace"},
 		{"waypoint to be made", exampleNamespace(ambient+"istio.io/use-waypoint: w") + workload, "GX113", ".metadata.labels['istio.io/use-waypoint']", "istioctl waypoint apply -n shop --name w."},
 		{"waypoint for workloads", exampleNamespace(ambient+"istio.io/use-waypoint: waypoint") + workload + waypoint("shop", ", labels: {istio.io/waypoint-for: workload}", ""), "GX113", ".metadata.labels['istio.io/use-waypoint']", "Set the label istio.io/waypoint-for=all on the waypoint shop/waypoint."},
+		{"waypoint for workloads by its class", exampleNamespace(ambient+"istio.io/use-waypoint: waypoint") + workload + waypoint("shop", "", "") + exampleWorkloadClass, "GX113", ".metadata.labels['istio.io/use-waypoint']", "it is a waypoint for workload traffic, not for Services, by the label istio.io/waypoint-for of its GatewayClass istio-waypoint"},
 		{"waypoint that lets nobody in", exampleNamespace(ambient+"istio.io/use-waypoint: waypoint, istio.io/use-waypoint-namespace: infra") + workload + waypoint("infra", "", ""), "GX113", ".metadata.labels['istio.io/use-waypoint']", "Let namespace shop in at the waypoint infra/waypoint"},
 		{"waypoint of another namespace", exampleNamespace(ambient) + workload + waypoint("infra", "", ", allowedRoutes: {namespaces: {from: All}}"), "GX113", ".metadata.labels['istio.io/dataplane-mode']", "istio.io/use-waypoint=waypoint and istio.io/use-waypoint-namespace=infra on Namespace shop; or make a waypoint"},
+		{"the workload that is meant", exampleNamespace(ambient+"istio-injection: enabled") + workload, "GX114", ".metadata.labels['istio.io/dataplane-mode']", "Deployment shop/checkout serves gRPC: Service shop/checkout leads to it"},
 		{"only pods ask for ambient mode", exampleNamespace("istio-injection: enabled") + exampleWorkload(", istio.io/dataplane-mode: ambient", "", ""), "GX114", ".metadata.labels.istio-injection", "the pod template of Deployment shop/checkout asks for ambient mode"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -45,10 +45,12 @@ endpoints:
 `, ready)
 }
 
-// deadInjector is a webhook that cannot be called, and the exposed workloads that cannot be made without it.
+// deadInjector is the webhooks of a configuration that cannot be called, the first of them for all, and the exposed workloads that
+// cannot be made without them.
 type deadInjector struct {
 	*mesh.Injector
 	reason    string
+	webhooks  []string
 	workloads []exposedWorkload
 }
 
@@ -65,11 +67,21 @@ func runInjectorUnavailable(p *Pass) {
 				dead = append(dead, &deadInjector{Injector: injector, reason: reason})
 				i = len(dead) - 1
 			}
-			dead[i].workloads = append(dead[i].workloads, workload)
+			dead[i].add(injector.Webhook.Name, workload)
 		}
 	}
 	for _, injector := range dead {
 		reportInjectorUnavailable(p, injector)
+	}
+}
+
+// add takes in a webhook and a workload that it holds up, each once. Workloads come one after the other.
+func (d *deadInjector) add(webhook string, workload exposedWorkload) {
+	if !slices.Contains(d.webhooks, webhook) {
+		d.webhooks = append(d.webhooks, webhook)
+	}
+	if last := len(d.workloads) - 1; last < 0 || d.workloads[last].Workload != workload.Workload {
+		d.workloads = append(d.workloads, workload)
 	}
 }
 
@@ -84,11 +96,42 @@ func reportInjectorUnavailable(p *Pass, injector *deadInjector) {
 		Object: injector.Configuration,
 		Level:  errorUnlessAllWeak(injector.workloads),
 		Path:   fmt.Sprintf(".webhooks[%d].clientConfig.service", index),
-		Message: fmt.Sprintf("The injector of revision %s cannot be called (%s), and its webhook %s fails closed: no new pod of %s can be made.",
-			injector.Revision, injector.reason, injector.Webhook.Name, injector.workloads[0].Key),
+		Message: fmt.Sprintf("The injector of revision %s cannot be called (%s), and its %s: no new pod of %s can be made.",
+			injector.Revision, injector.reason, failsClosedText(injector.webhooks), heldUpText(injector.workloads)),
 		Evidence: append([]string{"failurePolicy: Fail"}, servingEvidence(injector.workloads)...),
 		Symptom:  "none until pods are made anew; then UNAVAILABLE, for there are none",
-		Fix: Fix{Text: "Bring the control plane behind the webhook back, or remove the webhook configuration of a revision that is gone. " +
-			"Restart nothing before."},
+		Fix:      Fix{Text: reviveText(p, injector)},
 	})
+}
+
+func failsClosedText(webhooks []string) string {
+	if more := len(webhooks) - 1; more > 0 {
+		return fmt.Sprintf("webhooks %s and %d more fail closed", webhooks[0], more)
+	}
+	return fmt.Sprintf("webhook %s fails closed", webhooks[0])
+}
+
+// heldUpText names the first of the workloads, and how many more there are.
+func heldUpText(workloads []exposedWorkload) string {
+	switch more := len(workloads) - 1; more {
+	case 0:
+		return workloads[0].Key.String()
+	case 1:
+		return fmt.Sprintf("%s, or of 1 more workload that serves gRPC,", workloads[0].Key)
+	default:
+		return fmt.Sprintf("%s, or of %d more workloads that serve gRPC,", workloads[0].Key, more)
+	}
+}
+
+// reviveText is the fix in words. Only where another control plane is there can this one be given up.
+func reviveText(p *Pass, dead *deadInjector) string {
+	text := "Bring the control plane behind the webhook back"
+	lives := slices.ContainsFunc(activeInjectors(p), func(other *mesh.Injector) bool {
+		_, unavailable := p.InjectorUnavailable(other)
+		return other.Revision != dead.Revision && !unavailable
+	})
+	if lives {
+		text += fmt.Sprintf(", or, if revision %s is gone for good, remove its webhook configuration", dead.Revision)
+	}
+	return text + ". Restart nothing before."
 }

@@ -37,7 +37,7 @@ func runMixedDataplaneModes(p *Pass) {
 				Object:   workload.Object,
 				Path:     firstTemplateLabel(workload, mesh.LabelDataplaneMode, mesh.LabelInject, mesh.LabelRevision),
 				Message:  fmt.Sprintf("The pods of %s are put into ambient mode and injected: they get a sidecar, and the ambient label has no effect on them.", workload.Key),
-				Evidence: []string{ambientText(namespace, workload), injectedByText(p, workload), workload.evidence()},
+				Evidence: []string{ambientText(namespace, workload), injectedByText(p, workload), servingEvidence([]exposedWorkload{workload})[0]},
 				Symptom:  "none by itself; policies and routes of a waypoint do not hold for these pods",
 				Fix:      Fix{Text: "Decide for one: remove the label " + mesh.LabelDataplaneMode + ", or the injection label, and restart the workloads."},
 			}

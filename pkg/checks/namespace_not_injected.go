@@ -19,7 +19,7 @@ var namespaceNotInjected = &Check{
 		"revisioned installs) nothing but istio.io/rev=<revision>.",
 	Client: "A gateway balances per request all the same. Clients in these pods do not: without a proxy beside it, a client keeps its " +
 		"connection, and all its calls, on one server pod. There is no mutual TLS to these pods; where it is demanded of callers, their " +
-		"own calls fail with UNAVAILABLE.",
+		"own calls fail with UNAVAILABLE. Pods that run with a proxy keep it until they are made anew.",
 	Bad:      exampleMesh(exampleNamespace("team: shop"), exampleWorkload("", "", "")),
 	Good:     exampleMesh(exampleNamespace("team: shop, istio-injection: enabled"), exampleWorkload("", "", "")),
 	Reads:    injectionReads,
@@ -37,9 +37,9 @@ func runNamespaceNotInjected(p *Pass) {
 			}
 			p.Report(Finding{
 				Object:   workload.Object,
-				Message:  fmt.Sprintf("No injector webhook selects the pods of %s, so they have no proxy.", workload.Key),
+				Message:  fmt.Sprintf("No injector webhook selects the pods of %s, so %s.", workload.Key, newPodsWithoutProxy(p, "they have no proxy", workload)),
 				Evidence: slices.Concat([]string{namespaceLabelsText(namespace)}, voidLabels(p, workload), []string{workload.evidence()}),
-				Symptom:  inMeshSymptom,
+				Symptom:  symptomOfNewPods(p, workload),
 				Fix:      fixNamespaceNotInjected(p, namespace, workload, fixes),
 			})
 		}

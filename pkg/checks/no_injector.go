@@ -103,15 +103,22 @@ func routesOfIstio(p *Pass) string {
 
 func reportNoInjector(p *Pass, namespace wantingProxies) {
 	p.Report(Finding{
-		Object: namespaceObject(p, namespace.Name),
-		Level:  errorUnlessAllWeak(namespace.Workloads),
-		Path:   namespace.path,
-		Message: fmt.Sprintf("No webhook in the cluster injects proxies, so the pods of namespace %s that serve gRPC have none.",
-			namespace.Name),
+		Object:   namespaceObject(p, namespace.Name),
+		Level:    errorUnlessAllWeak(namespace.Workloads),
+		Path:     namespace.path,
+		Message:  fmt.Sprintf("No webhook in the cluster injects proxies, so %s.", withoutInjectorText(p, namespace)),
 		Evidence: append([]string{namespace.evidence, switchedOffText(p)}, servingEvidence(namespace.Workloads)...),
-		Symptom:  "UNAVAILABLE where nothing of Istio is left; else " + inMeshSymptom,
+		Symptom:  "UNAVAILABLE where nothing of Istio is left; else " + symptomOfNewPods(p, namespace.Workloads...),
 		Fix:      Fix{Text: "Install Istio's control plane (chart istio-discovery) with its sidecar injector, then restart the workloads."},
 	})
+}
+
+// withoutInjectorText is what becomes of the pods of a namespace, as a clause.
+func withoutInjectorText(p *Pass, namespace wantingProxies) string {
+	if text := newPodsWithoutProxy(p, "", namespace.Workloads...); text != "" {
+		return fmt.Sprintf("in namespace %s %s", namespace.Name, text)
+	}
+	return fmt.Sprintf("the pods of namespace %s that serve gRPC have none", namespace.Name)
 }
 
 // asksForInjection is the label that asks for injection, as a clause and, where the namespace has it, with its path.

@@ -76,10 +76,25 @@ func runParentNotFound(p *Pass) {
 func besideOtherParents(p *Pass, route *mesh.APIRoute, lost gatewayapi.ParentReference) string {
 	for _, parent := range p.GatewayParents(route) {
 		if parent.Attached() && !mesh.SameParent(parent.Reference, lost, route.Key.Namespace) {
-			return fmt.Sprintf("; calls through Gateway %s/%s are served", parent.Namespace, parent.Name)
+			return fmt.Sprintf("; calls through %s are served", takerText(parent))
 		}
 	}
 	return ""
+}
+
+// takerText names what of a parent takes the route: the Gateway, or where the reference is to some of its listeners or not all take the
+// route, the first that does.
+func takerText(parent mesh.RouteParent) string {
+	var takers []*gatewayapi.Listener
+	for _, match := range parent.Listeners {
+		if match.Attachment == mesh.Attached {
+			takers = append(takers, match.Listener)
+		}
+	}
+	if parent.Reference.SectionName != nil || parent.Reference.Port != nil || len(takers) < len(parent.Listeners) {
+		return listenerText(parent.Gateway, takers[0])
+	}
+	return fmt.Sprintf("Gateway %s/%s", parent.Namespace, parent.Name)
 }
 
 // gatewayOfIstio is the finding for a reference to a Gateway of Istio's own API.

@@ -21,8 +21,9 @@ var referenceNotGranted = &Check{
 		"the kind and namespace that it comes from.",
 	Why: "References across namespaces are refused unless the namespace that is referred to agrees. A grant for HTTPRoutes says nothing of " +
 		"GRPCRoutes, and one for routes nothing of Gateways.",
-	Client: "UNKNOWN (the gateway answers 500) for a backend; UNAVAILABLE for a certificate, because the listener is not programmed.",
-	Bad:    exampleShopServer + exampleGrantedRoute,
+	Client: "UNKNOWN (the gateway answers 500) for a backend; UNAVAILABLE for a certificate, because the listener is not " +
+		"programmed; where the first of two certificates is granted, only for clients that need the second.",
+	Bad: exampleShopServer + exampleGrantedRoute,
 	Good: exampleShopServer + exampleGrantedRoute + `---
 apiVersion: gateway.networking.k8s.io/v1beta1
 kind: ReferenceGrant
@@ -55,7 +56,7 @@ func runReferenceNotGranted(p *Pass) {
 			continue
 		}
 		for _, backend := range slices.Concat(route.Backends, route.Mirrors) {
-			symptom := "UNKNOWN: the gateway answers 500"
+			symptom := "UNKNOWN: the gateway answers 500" + partOfCalls(route, backend)
 			if backend.Mirror {
 				symptom = routeNotServed
 			}
@@ -76,9 +77,10 @@ func runReferenceNotGranted(p *Pass) {
 }
 
 func judgeCertificateReferences(p *Pass, gateway *gatewayapi.Gateway, gatewayOf gatewayRelevance) {
-	for i, listener := range gateway.Spec.Listeners {
+	for i := range gateway.Spec.Listeners {
+		listener := &gateway.Spec.Listeners[i]
 		of := gatewayOf.ofListener(listener.Name)
-		if listener.TLS == nil || !p.speaksOfLost(of) {
+		if !mesh.ServesCertificateRefs(listener) || !p.speaksOfLost(of) {
 			continue
 		}
 		for j := range listener.TLS.CertificateRefs {
@@ -87,10 +89,31 @@ func judgeCertificateReferences(p *Pass, gateway *gatewayapi.Gateway, gatewayOf 
 				reportRefused(p, reference, Finding{
 					Object: gateway, Path: fieldPath("spec", "listeners", i, "tls", "certificateRefs", j, "namespace"),
 					Level:   p.levelFor(of, Error),
-					Symptom: "UNAVAILABLE: the listener is not programmed",
+					Symptom: symptomOfRefused(p, gateway, listener.TLS.CertificateRefs, j),
 				})
 			}
 		}
+	}
+}
+
+// symptomOfRefused is what clients see of a listener one of whose certificates is refused. The other of two is enough for it; istiod
+// then takes the first of the certificateRefs, whichever it is.
+// Source: Istio's pilot/pkg/config/kube/gateway/conversion.go (buildTLS); for a server without credentialName
+// pilot/pkg/networking/core/listener.go (BuildListenerTLSContext).
+func symptomOfRefused(p *Pass, gateway *gatewayapi.Gateway, certificates []gatewayapi.SecretObjectReference, refused int) string {
+	const notProgrammed = "UNAVAILABLE: the listener is not programmed"
+	if len(certificates) != 2 {
+		return notProgrammed
+	}
+	other, isSecret := mesh.CertificateReference(gateway, certificates[1-refused])
+	switch {
+	case !isSecret || isRefused(p, other):
+		return notProgrammed
+	case refused == 0:
+		return "UNAVAILABLE: the gateway presents its certificate of the mesh, because of two certificateRefs of which one is refused istiod takes the first"
+	default:
+		return fmt.Sprintf("none for clients that take the certificate of Secret %s/%s, as long as it is valid: the listener presents it alone; "+
+			"UNAVAILABLE for the others", other.ToNamespace, other.ToName)
 	}
 }
 

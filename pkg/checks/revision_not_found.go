@@ -89,21 +89,6 @@ func reportTemplateRevision(p *Pass, w exposedWorkload) {
 	})
 }
 
-// symptomOfNewPods is what clients see: nothing yet, where the pods that run still have their proxies.
-func symptomOfNewPods(p *Pass, workloads ...exposedWorkload) string {
-	running := 0
-	for _, workload := range workloads {
-		running += len(p.PodsOf(workload.Workload))
-		if len(podsWithoutProxy(p, workload)) > 0 {
-			return inMeshSymptom
-		}
-	}
-	if running == 0 {
-		return inMeshSymptom
-	}
-	return "none while the pods that run keep their proxies; once they are made anew, " + inMeshSymptom
-}
-
 // fixRevisionNotFound is the fix in words: where the webhooks are switched off, the tag is made that is to select what is asked for.
 // Source: Istio's istioctl/pkg/tag/generate.go (Generate): the tag default selects istio-injection=enabled as well.
 func fixRevisionNotFound(p *Pass, text, wanted string) Fix {

@@ -111,8 +111,8 @@ func judgeGatewayStatus(p *Pass, gateway *gatewayapi.Gateway, gatewayOf gatewayR
 	}
 	explained := false
 	for i, listener := range gateway.Status.Listeners {
-		if isNotGranted(listener) {
-			explained = true // GX805
+		if isNotGranted(listener) || isShutOutByProtocol(p, gateway, listener) {
+			explained = true // GX805, GX802
 			continue
 		}
 		of := gatewayOf.ofListener(listener.Name)
@@ -150,6 +150,29 @@ func notProgrammed(gateway *gatewayapi.Gateway, otherwise string) string {
 func isNotGranted(listener gatewayapi.ListenerStatus) bool {
 	return slices.ContainsFunc(listener.Conditions, func(condition metav1.Condition) bool {
 		return condition.Reason == string(gatewayapi.ListenerReasonRefNotPermitted) && condition.Status == metav1.ConditionFalse
+	})
+}
+
+// isShutOutByProtocol says that the listener's protocol is one that there is not, and that GX802 says so of a route.
+func isShutOutByProtocol(p *Pass, gateway *gatewayapi.Gateway, listener gatewayapi.ListenerStatus) bool {
+	unsupported := slices.ContainsFunc(listener.Conditions, func(condition metav1.Condition) bool {
+		return condition.Reason == string(gatewayapi.ListenerReasonUnsupportedProtocol) && condition.Status == metav1.ConditionFalse
+	})
+	return unsupported && slices.ContainsFunc(p.APIRoutes(), func(route *mesh.APIRoute) bool {
+		return p.speaksOfLost(p.apiRouteRelevance(route)) && slices.ContainsFunc(p.GatewayParents(route), func(parent mesh.RouteParent) bool {
+			return parent.Gateway == gateway && refusesByProtocol(parent, listener.Name)
+		})
+	})
+}
+
+// refusesByProtocol says that GX802 speaks of a listener's protocol, and that this listener of the parent has such a one as well.
+func refusesByProtocol(parent mesh.RouteParent, name gatewayapi.SectionName) bool {
+	isProtocol := func(match mesh.ListenerMatch) bool {
+		return match.Attachment == mesh.KindShutOut && !speaksHTTP(match.Listener)
+	}
+	first, ok := shutOut(parent)
+	return ok && isProtocol(first) && slices.ContainsFunc(parent.Listeners, func(match mesh.ListenerMatch) bool {
+		return match.Listener.Name == name && isProtocol(match)
 	})
 }
 

@@ -19,7 +19,8 @@ var routeNotAllowed = &Check{
 	What: "The listeners that a GRPCRoute (or an HTTPRoute to an exposed port) names shut it out by `allowedRoutes`: by the route's namespace, or " +
 		"by its kind.",
 	Why: "Without `allowedRoutes.namespaces` a listener takes routes of the Gateway's own namespace only. With `kinds` it takes only those; " +
-		"listeners of protocol TLS and TCP take neither GRPCRoutes nor HTTPRoutes.",
+		"listeners of protocol TLS and TCP take neither GRPCRoutes nor HTTPRoutes, and a protocol GRPC, which Gateways of Istio's own API " +
+		"have, there is not.",
 	Client:   "UNIMPLEMENTED: the gateway answers 404.",
 	Bad:      exampleShopServer + exampleInfraAPIGateway("Same") + exampleInfraRoute,
 	Good:     exampleShopServer + exampleInfraAPIGateway("All") + exampleInfraRoute,
@@ -107,9 +108,13 @@ func selectorOfListener(listener *gatewayapi.Listener) *metav1.LabelSelector {
 
 func reportShutOut(p *Pass, route *mesh.APIRoute, parent mesh.RouteParent, match mesh.ListenerMatch, level Level) {
 	listener := listenerText(parent.Gateway, match.Listener)
-	finding := Finding{Level: level, Object: route.Object, Path: fieldPath("spec", "parentRefs", parent.Index), Symptom: routeNotServed}
+	finding := Finding{Level: level, Object: route.Object, Path: fieldPath("spec", "parentRefs", parent.Index)}
+	finding.Symptom = routeNotServed + besideOtherParents(p, route, parent.Reference)
 	selector := selectorOfListener(match.Listener)
 	switch {
+	case match.Attachment == mesh.KindShutOut && !speaksHTTP(match.Listener):
+		finding.Message = fmt.Sprintf("Routes of kind %s are not taken by %s, whose protocol is %s.", route.Key.Kind, listener, match.Listener.Protocol)
+		finding.Fix = speakHTTP(p, route, parent, match.Listener)
 	case match.Attachment == mesh.KindShutOut:
 		finding.Message = fmt.Sprintf("Routes of kind %s are not taken by %s.", route.Key.Kind, listener)
 		finding.Evidence = kindsEvidence(match.Listener)
@@ -127,10 +132,16 @@ func reportShutOut(p *Pass, route *mesh.APIRoute, parent mesh.RouteParent, match
 	p.Report(finding)
 }
 
-func kindsEvidence(listener *gatewayapi.Listener) []string {
-	if listener.AllowedRoutes == nil || len(listener.AllowedRoutes.Kinds) == 0 {
-		return []string{fmt.Sprintf("its protocol is %s", listener.Protocol)}
+// speakHTTP is the fix in words for a listener of a protocol that takes no such routes: another that does, or another protocol.
+func speakHTTP(p *Pass, route *mesh.APIRoute, parent mesh.RouteParent, listener *gatewayapi.Listener) Fix {
+	if beside := listenerBeside(p, route, parent); beside != "" {
+		return Fix{Text: fmt.Sprintf("Name %s in the parentRef, which takes the route.", beside)}
 	}
+	return Fix{Text: fmt.Sprintf("Write HTTP (or HTTPS) as the protocol of %s, or add such a listener to the Gateway.",
+		listenerText(parent.Gateway, listener))}
+}
+
+func kindsEvidence(listener *gatewayapi.Listener) []string {
 	evidence := []string{fmt.Sprintf("its protocol is %s", listener.Protocol)}
 	for _, kind := range listener.AllowedRoutes.Kinds {
 		group := gatewayapi.Group(gatewayapi.GroupName)
@@ -142,11 +153,8 @@ func kindsEvidence(listener *gatewayapi.Listener) []string {
 	return evidence
 }
 
-// allowKind adds the route's kind to those that the listener takes; a listener of another protocol cannot take it at all.
+// allowKind adds the route's kind to those that the listener takes.
 func allowKind(route *mesh.APIRoute, gateway *gatewayapi.Gateway, listener *gatewayapi.Listener) Fix {
-	if listener.AllowedRoutes == nil || len(listener.AllowedRoutes.Kinds) == 0 {
-		return Fix{Text: "Name a listener of protocol HTTP or HTTPS."}
-	}
 	kinds := []any{}
 	for _, kind := range listener.AllowedRoutes.Kinds {
 		allowed := map[string]any{"kind": string(kind.Kind)}

@@ -38,12 +38,12 @@ func runWorkloadOptsOut(p *Pass) {
 		p.Report(Finding{
 			Object: workload.Object,
 			Path:   at.String(),
-			Message: fmt.Sprintf("%s serves gRPC, but the %s %s=\"false\" on its pod template keeps the proxy out of its pods.",
-				workload.Key, kind, mesh.LabelInject),
+			Message: fmt.Sprintf("%s serves gRPC, but the %s %s=\"false\" on its pod template keeps the proxy out: %s.",
+				workload.Key, kind, mesh.LabelInject, newPodsWithoutProxy(p, "its pods get none", workload)),
 			Evidence: []string{
 				fmt.Sprintf("without it, pods in namespace %s are injected", workload.Namespace()), workload.evidence(),
 			},
-			Symptom: inMeshSymptom,
+			Symptom: symptomOfNewPods(p, workload),
 			Fix: removeFromTemplate(p, workload, p.InjectionOfPod(workload.Namespace(), withoutChoice(workload)), fmt.Sprintf("Remove %s from the pod template of %s.", mesh.LabelInject, workload.Key),
 				"it keeps the proxy out", templateLabelPath(mesh.LabelInject), templateAnnotationPath(mesh.LabelInject)),
 		})

@@ -52,7 +52,7 @@ func TestWaypointOf(t *testing.T) {
 		{name: "for pods only", namespace: "istio.io/use-waypoint: w", yaml: pods, named: "shop/w", use: WaypointUse{Refused: "it is a waypoint for workload traffic, not for Services"}},
 		{name: "an ingress gateway", namespace: "istio.io/use-waypoint: w", yaml: ingress, named: "shop/w", use: WaypointUse{Refused: "it is no waypoint: its class istio is one of ingress gateways"}},
 		{name: "without an address", namespace: "istio.io/use-waypoint: w", yaml: waiting, named: "shop/w", use: WaypointUse{Refused: "it has no address yet, because none of its pods is ready"}},
-		{name: "for nothing, by its class", namespace: "istio.io/use-waypoint: w", yaml: own + byClass, named: "shop/w", use: WaypointUse{Refused: "it is a waypoint for none traffic, not for Services"}},
+		{name: "for nothing, by its class", namespace: "istio.io/use-waypoint: w", yaml: own + byClass, named: "shop/w", use: WaypointUse{Refused: "it is a waypoint for none traffic, not for Services, by the label istio.io/waypoint-for of its GatewayClass istio-waypoint"}},
 		{name: "elsewhere, open", namespace: "istio.io/use-waypoint: w, istio.io/use-waypoint-namespace: infra", yaml: shared + "from: All}}}]}}", inUse: true, named: "infra/w"},
 		{name: "elsewhere, by selector", namespace: "team: a, istio.io/use-waypoint: w, istio.io/use-waypoint-namespace: infra", yaml: shared + "from: Selector, selector: {matchLabels: {team: a}}}}}]}}", inUse: true, named: "infra/w"},
 		{name: "elsewhere, closed", namespace: "istio.io/use-waypoint: w, istio.io/use-waypoint-namespace: infra", yaml: shared + "}}}]}}", named: "infra/w", use: WaypointUse{Refused: "its listener does not let in namespace shop"}},

@@ -45,6 +45,17 @@ func BackendReference(route *APIRoute, backend APIBackend) Reference {
 	}
 }
 
+// ServesCertificateRefs says that a listener presents the certificates of its certificateRefs. Nobody looks at them where it passes TLS
+// through, nor where it terminates with the certificate of the mesh.
+// Source: Istio's pilot/pkg/config/kube/gateway/conversion.go (buildTLS).
+func ServesCertificateRefs(listener *gatewayapi.Listener) bool {
+	if listener.TLS == nil || valueOr(listener.TLS.Mode, gatewayapi.TLSModeTerminate) != gatewayapi.TLSModeTerminate {
+		return false
+	}
+	mode := listener.TLS.Options["gateway.istio.io/tls-terminate-mode"]
+	return mode != "ISTIO_SIMPLE" && mode != "ISTIO_MUTUAL"
+}
+
 // CertificateReference is a Gateway listener's reference to a Secret, as ReferenceGrants see it; ok is false for other kinds.
 func CertificateReference(gateway *gatewayapi.Gateway, reference gatewayapi.SecretObjectReference) (certificate Reference, ok bool) {
 	if !refersTo(reference.Group, reference.Kind, "", "Secret", "Secret") {

@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"fmt"
 	"strconv"
 
 	core "k8s.io/api/core/v1"
@@ -90,7 +91,7 @@ func (s *Snapshot) WaypointRefuses(gateway *gatewayapi.Gateway, service *core.Se
 		return "it has no address yet, because none of its pods is ready"
 	}
 	if traffic, takesServices := s.WaypointTraffic(gateway); !takesServices {
-		return "it is a waypoint for " + traffic + " traffic, not for Services"
+		return "it is a waypoint for " + traffic + " traffic, not for Services" + statedByClass(gateway)
 	}
 	if !s.waypointLetsIn(gateway, service.Namespace) {
 		return "its listener does not let in namespace " + service.Namespace
@@ -108,6 +109,14 @@ func (s *Snapshot) WaypointTraffic(gateway *gatewayapi.Gateway) (traffic string,
 		traffic = stated
 	}
 	return traffic, traffic == "service" || traffic == "all"
+}
+
+// statedByClass says, as the end of a clause, that what a waypoint is for stands on its GatewayClass.
+func statedByClass(gateway *gatewayapi.Gateway) string {
+	if _, ok := gateway.Labels[LabelWaypointFor]; ok {
+		return ""
+	}
+	return fmt.Sprintf(", by the label %s of its GatewayClass %s", LabelWaypointFor, gateway.Spec.GatewayClassName)
 }
 
 // WaypointPending says that a waypoint's controller has judged it and none of its pods was ready so far.
