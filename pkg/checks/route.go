@@ -38,12 +38,19 @@ func (p *Pass) eachRoute(visit func(*mesh.HTTPRule)) {
 }
 
 // rulesServed are the VirtualService's rules without those that no proxy gets: all their matches are for other gateways or callers.
+// Of gateways that are not known a match that asks for something of their pods is taken for unmet.
 func (p *Pass) rulesServed(vs *networking.VirtualService) []*mesh.HTTPRule {
 	gateways := p.gatewaysServing(vs)
-	if mesh.BoundToMesh(vs) || len(gateways) == 0 {
+	if mesh.BoundToMesh(vs) {
 		return p.HTTPRules(vs)
 	}
+	asksNothing := func(match *networkingapi.HTTPMatchRequest) bool {
+		return len(match.GetSourceLabels()) == 0 && match.GetSourceNamespace() == ""
+	}
 	return slices.DeleteFunc(slices.Clone(p.HTTPRules(vs)), func(rule *mesh.HTTPRule) bool {
+		if len(gateways) == 0 {
+			return len(rule.Spec.Match) > 0 && !slices.ContainsFunc(rule.Spec.Match, asksNothing)
+		}
 		return !slices.ContainsFunc(gateways, func(gateway *mesh.GatewayWorkload) bool { return p.ServedBy(rule, gateway) })
 	})
 }
