@@ -71,7 +71,23 @@ func (a access) callFrom(p *Pass, gateway *mesh.GatewayWorkload) mesh.Call {
 	account, _ := gateway.ServiceAccount()
 	call.AnyCaller, call.MutualTLS = false, sends
 	call.Namespace, call.ServiceAccount, call.Addresses = gateway.Namespace, account, gateway.Peer().Addresses
+	call.Requests = a.requestsBy(p, gateway)
 	return call
+}
+
+// requestsBy are the shapes of the requests that come to the port by the gateway's routes; none where they are not known.
+func (a access) requestsBy(p *Pass, gateway *mesh.GatewayWorkload) []mesh.RequestShape {
+	service, number := a.port.Service, a.port.Port.Port
+	if len(p.RouteBackendsTo(service, number)) > 0 {
+		return nil
+	}
+	var shapes []mesh.RequestShape
+	for _, route := range p.RoutesTo(service, number) {
+		if route.Server.Workload == gateway && route.Shadowed == nil {
+			shapes = append(shapes, route.RequestShape())
+		}
+	}
+	return shapes
 }
 
 // sendsMutualTLS says whether the gateway shows its certificate to the pods, through all subsets that it calls them by; known is

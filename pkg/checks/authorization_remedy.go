@@ -93,7 +93,15 @@ func obstacleOf(p *Pass, a access, gateway *mesh.GatewayWorkload, policy *securi
 		return obstacle{"gRPC is always POST", "Add POST to methods, or leave methods out"}
 	case "notMethods":
 		return obstacle{"gRPC is always POST", "Take POST out of notMethods"}
+	case "hosts":
+		return obstacle{
+			"the gateway's routes to the port are for " + hostsText(call.Requests) + ", and a gateway leaves the host of a call as it is",
+			"Put the host that clients call into hosts, with :* behind it where they name a port, or leave hosts out",
+		}
 	case "paths":
+		if paths := pathsText(call.Requests); paths != "" {
+			return obstacle{"the gateway's routes to the port are for " + paths, "Put the paths that the routes are for into paths"}
+		}
 		return obstacle{
 			"the path of a gRPC call is /package.Service/Method",
 			"Put /package.Service/Method into paths, or /package.Service/* for all methods of a service",
@@ -116,6 +124,33 @@ func obstacleOf(p *Pass, a access, gateway *mesh.GatewayWorkload, policy *securi
 		return obstacle{"the gateway is one of them", "Take the gateway out of " + unmet.Field}
 	}
 	return identityObstacle(p, call, policy, unmet)
+}
+
+func hostsText(shapes []mesh.RequestShape) string {
+	return textsOf(shapes, func(shape mesh.RequestShape) string { return shape.Host })
+}
+
+// pathsText are the paths that routes are for, empty where one of them is for any.
+func pathsText(shapes []mesh.RequestShape) string {
+	if slices.ContainsFunc(shapes, func(shape mesh.RequestShape) bool { return shape.Path == "" || shape.Path == "/" }) {
+		return ""
+	}
+	return textsOf(shapes, func(shape mesh.RequestShape) string {
+		if shape.Exact {
+			return shape.Path
+		}
+		return shape.Path + "*"
+	})
+}
+
+func textsOf(shapes []mesh.RequestShape, of func(mesh.RequestShape) string) string {
+	var texts []string
+	for _, shape := range shapes {
+		if text := of(shape); !slices.Contains(texts, text) {
+			texts = append(texts, text)
+		}
+	}
+	return strings.Join(texts, ", ")
 }
 
 // isNegative says that the condition names what must not be.

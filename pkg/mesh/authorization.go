@@ -37,6 +37,8 @@ type Call struct {
 	Namespace, ServiceAccount string
 	// Addresses are those of the caller's pods; none means not known.
 	Addresses []string
+	// Requests are what is known of the requests themselves; none means not known.
+	Requests []RequestShape
 }
 
 // AuthorizationPoliciesFor are the policies that the sidecars of pods with these labels enforce, by namespace (the root

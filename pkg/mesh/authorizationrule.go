@@ -71,9 +71,9 @@ func (j ruleJudge) source(where string, source *securityapi.Source) []clause {
 func (j ruleJudge) operation(where string, operation *securityapi.Operation) []clause {
 	return []clause{
 		{where, "ports", "notPorts", operation.GetPorts(), operation.GetNotPorts(), j.port, ofConnection},
-		{where, "hosts", "notHosts", operation.GetHosts(), operation.GetNotHosts(), host, ofHTTP},
+		{where, "hosts", "notHosts", operation.GetHosts(), operation.GetNotHosts(), j.host, ofHTTP},
 		{where, "methods", "notMethods", operation.GetMethods(), operation.GetNotMethods(), method, ofHTTP},
-		{where, "paths", "notPaths", operation.GetPaths(), operation.GetNotPaths(), path, ofHTTP},
+		{where, "paths", "notPaths", operation.GetPaths(), operation.GetNotPaths(), j.path, ofHTTP},
 	}
 }
 
@@ -183,11 +183,11 @@ func anyOf(one func(string) Match, values []string) Match {
 // unknown is for what depends on the single call: its token, its headers, its client's address.
 func unknown(string) Match { return Sometimes }
 
-func host(pattern string) Match {
+func (j ruleJudge) host(pattern string) Match {
 	if pattern == "*" {
 		return Always
 	}
-	return Sometimes
+	return yesUnless(noneOf(j.call.Requests, func(shape RequestShape) bool { return shape.mayHaveHost(pattern) }))
 }
 
 func (j ruleJudge) principal(pattern string) Match {
@@ -307,8 +307,12 @@ func (j ruleJudge) port(value string) Match {
 // method judges by what gRPC is: always POST.
 func method(pattern string) Match { return yes(matchesPattern(pattern, "POST")) }
 
-// path judges by what the paths of gRPC calls look like: /package.Service/Method, two segments and no more.
-func path(pattern string) Match {
+// path judges by the routes of the calls, and by what the paths of gRPC calls look like: /package.Service/Method, two segments and
+// no more.
+func (j ruleJudge) path(pattern string) Match {
+	if noneOf(j.call.Requests, func(shape RequestShape) bool { return shape.mayHavePath(pattern) }) {
+		return Never
+	}
 	segments := strings.Split(strings.TrimPrefix(pattern, "/"), "/")
 	switch {
 	case pattern == "*" || pattern == "/*":
