@@ -1,0 +1,139 @@
+package checks
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// edgeGateway is a second gateway, in a namespace of its own, which the examples' Gateway selects too.
+const edgeGateway = `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: edge-gateway, namespace: edge}
+spec:
+  replicas: 1
+  selector: {matchLabels: {app: edge}}
+  template:
+    metadata: {labels: {app: edge, istio: edge}}
+    spec:
+      containers: [{name: istio-proxy, image: "docker.io/istio/proxyv2:1.26.4", args: [proxy, router]}]
+---
+`
+
+func wordsRule(namespace, name, host, more string) string {
+	return `apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: ` + name + `, namespace: ` + namespace + `}
+spec: {host: "` + host + `"` + more + `}
+---
+`
+}
+
+const (
+	wordsSubset   = ", subsets: [{name: v1, labels: {app: orders}}]"
+	wordsToSubset = "  - route: [{destination: {host: orders, subset: v1, port: {number: 8000}}}]\n"
+	wordsToOrders = "route: [{destination: {host: orders, port: {number: 8000}}}]\n"
+	wordsToCarts  = "route: [{destination: {host: carts, port: {number: 8000}}}]\n"
+)
+
+// wordsCase is a mesh and what its only finding of a check must say, and must not.
+type wordsCase struct {
+	name, id, text string
+	words, not     []string
+}
+
+// TestWords looks at what findings say besides that something is wrong: the cause, what clients see and the next step.
+func TestWords(t *testing.T) {
+	for _, c := range slices.Concat(wordsOfRoutes()) {
+		t.Run(c.id+" "+c.name, func(t *testing.T) {
+			findings, _ := runFamily(example(t, c.text, true), c.id)
+			require.Len(t, findings, 1)
+			finding := findings[0]
+			said := strings.Join(append(finding.Evidence, finding.Message, finding.Symptom, finding.Fix.Text), "\n")
+			for _, words := range c.words {
+				assert.Contains(t, said, words)
+			}
+			for _, words := range c.not {
+				assert.NotContains(t, said, words)
+			}
+		})
+	}
+}
+
+func wordsOfRoutes() []wordsCase {
+	routed := routedServer + routingGateway
+	carts := twoRoutes("", "")[:strings.Index(twoRoutes("", ""), "apiVersion: networking")]
+	forMesh := func(rules string) string {
+		return strings.NewReplacer("gateways: [public]", "gateways: [mesh]", "name: orders, namespace", "name: orders-mesh, namespace",
+			"hosts: [orders.example.com]", "hosts: [orders]").Replace(routeWith(rules)) + "---\n"
+	}
+	return []wordsCase{
+		{"rule of the gateway's namespace", "GX505",
+			routedServer + edgeGateway + strings.Replace(routingGateway, "istio: ingressgateway", "istio: edge", 1) +
+				wordsRule("edge", "team", "orders.shop.svc.cluster.local", "") + wordsRule("shop", "orders", "orders", wordsSubset) + routeWith(wordsToSubset),
+			[]string{"Add the subset to DestinationRule edge/team"}, []string{"in the Service's namespace"}},
+		{"wildcard of the gateway's namespace", "GX505",
+			routedServer + edgeGateway + strings.Replace(routingGateway, "istio: ingressgateway", "istio: edge", 1) +
+				wordsRule("edge", "team", "*.local", "") + routeWith(wordsToSubset),
+			[]string{"for the host in namespace edge, where DestinationRule edge/team is for host *.local"}, nil},
+		{"specific rule hides a wildcard", "GX505",
+			routed + wordsRule("shop", "all", "*.shop.svc.cluster.local", wordsSubset) + wordsRule("shop", "orders", "orders", `, exportTo: [".", other]`) + routeWith(wordsToSubset),
+			[]string{"DestinationRule shop/all defines it, but DestinationRule shop/orders, for host orders.shop.svc.cluster.local, comes before it, and is not exported to namespace istio-system"}, nil},
+		{"several subsets", "GX505",
+			routed + wordsRule("shop", "orders", "orders", ", subsets: [{name: a}, {name: b}]") + routeWith(wordsToSubset),
+			[]string{"DestinationRule shop/orders defines the subsets a, b", "Add the subset to DestinationRule shop/orders"}, nil},
+		{"no rule at all", "GX505", routed + routeWith(wordsToSubset),
+			[]string{"no DestinationRule for host orders.shop.svc.cluster.local defines subset v1", "in the Service's namespace"}, nil},
+		{"rule for the mesh", "GX505", routed + forMesh(wordsToSubset), []string{"the callers' proxies do not have"}, []string{"gateway"}},
+		{"number for the mesh", "GX504", routed + forMesh("  - route: [{destination: {host: orders, port: {number: 1}}}]\n"),
+			[]string{"the callers' proxies do not have"}, []string{"gateway"}},
+		{"match in a VirtualService for the mesh", "GX501", routed + forMesh("  - match: [{gateways: [gone]}]\n    "+wordsToOrders+"  - "+wordsToOrders),
+			[]string{"the callers' proxies have no route", "Take the gateways out of the match"}, []string{"the gateway has no route"}},
+		{"plaintext server beside", "GX506",
+			routedServer + strings.Replace(routingGateway, "hosts: [orders.example.com]",
+				"hosts: [carts.example.com]\n  - port: {number: 80, name: tcp, protocol: TCP}\n    hosts: ['*']", 1) + routeWith("  - "+wordsToOrders),
+			[]string{"Add orders.example.com to the hosts of server 1 of Gateway shop/public", "answers 404"}, []string{"nothing listens"}},
+		{"TCP server of others", "GX506",
+			routedServer + strings.Replace(routingGateway, "protocol: GRPC", "protocol: TCP", 1) + routeWith("  - "+wordsToOrders) + "---\n" +
+				strings.NewReplacer("http:", "tcp:", "name: orders, namespace", "name: raw, namespace", "host: orders,", "host: raw,").Replace(routeWith("  - "+wordsToOrders)),
+			[]string{"go where the routes of VirtualService shop/raw lead", "Add a server"}, []string{"nothing listens", "Give the server"}},
+		{"canary behind the default", "GX508",
+			routed + carts + routeWith("  - "+wordsToOrders+"  - match: [{headers: {x-canary: {exact: \"1\"}}}]\n    "+wordsToOrders),
+			[]string{"http rule 1 of VirtualService shop/orders takes every call", "is for calls with header x-canary exact 1", "no error: the calls go by http rule 1", "narrower match first"},
+			[]string{"UNIMPLEMENTED"}},
+		{"two equal matches", "GX508",
+			routed + carts + routeWith("  - match: [{uri: {exact: /shop.v1.Orders/Get}}]\n    "+wordsToOrders+"  - match: [{uri: {exact: /shop.v1.Orders/Get}}]\n    "+wordsToCarts),
+			[]string{"Remove one of the two rules", "takes calls with uri exact /shop.v1.Orders/Get"}, []string{"narrower", "UNIMPLEMENTED"}},
+		{"another server behind the default", "GX508",
+			routed + carts + routeWith("  - "+wordsToOrders+"  - match: [{uri: {prefix: /shop.v1.Carts/}}]\n    "+wordsToCarts),
+			[]string{"UNIMPLEMENTED where the server of the rule ahead does not know the method"}, nil},
+		{"two take the calls", "GX507",
+			routed + carts + twoOlder + strings.NewReplacer("name: orders, namespace: shop", `name: carts, namespace: shop, creationTimestamp: "2026-03-05T10:00:00Z"`).
+				Replace(routeWith("  - match: [{uri: {prefix: /shop.v1.A/}}]\n    "+wordsToCarts+"  - match: [{uri: {prefix: /shop.v1.B/}}]\n    "+wordsToCarts)),
+			[]string{"VirtualService shop/a and VirtualService shop/b take all calls", "which takes calls with uri regex /shop\\.v1\\.A.*,", "which takes calls with uri prefix /shop.v1.B,"}, nil},
+		{"abort", "GX515", routed + routeWith("  - fault: {abort: {httpStatus: 500, percentage: {value: 10}}}\n    "+wordsToOrders),
+			[]string{"no code for status 500", "the rule leads to port 8000 (grpc) of Service shop/orders", "grpcStatus"}, []string{"redirect"}},
+	}
+}
+
+// twoOlder are two VirtualServices of orders' host, for one gRPC service each.
+const twoOlder = `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: a, namespace: shop, creationTimestamp: "2026-01-05T10:00:00Z"}
+spec:
+  hosts: [orders.example.com]
+  gateways: [public]
+  http: [{match: [{uri: {regex: '/shop\.v1\.A.*'}}], route: [{destination: {host: orders, port: {number: 8000}}}]}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: b, namespace: shop, creationTimestamp: "2026-02-05T10:00:00Z"}
+spec:
+  hosts: [orders.example.com]
+  gateways: [public]
+  http: [{match: [{uri: {prefix: /shop.v1.B}}], route: [{destination: {host: orders, port: {number: 8000}}}]}]
+---
+`
