@@ -39,7 +39,7 @@ const (
 	wordsToCarts  = "route: [{destination: {host: carts, port: {number: 8000}}}]\n"
 )
 
-// wordsCase is a mesh and what its only finding of a check must say, and must not.
+// wordsCase is a mesh and what its findings of a check must say, and must not.
 type wordsCase struct {
 	name, id, text string
 	words, not     []string
@@ -47,12 +47,14 @@ type wordsCase struct {
 
 // TestWords looks at what findings say besides that something is wrong: the cause, what clients see and the next step.
 func TestWords(t *testing.T) {
-	for _, c := range slices.Concat(wordsOfRoutes()) {
+	for _, c := range slices.Concat(wordsOfRoutes(), wordsOfServices()) {
 		t.Run(c.id+" "+c.name, func(t *testing.T) {
 			findings, _ := runFamily(example(t, c.text, true), c.id)
-			require.Len(t, findings, 1)
-			finding := findings[0]
-			said := strings.Join(append(finding.Evidence, finding.Message, finding.Symptom, finding.Fix.Text), "\n")
+			require.NotEmpty(t, findings)
+			var said string
+			for _, finding := range findings {
+				said += strings.Join(append(finding.Evidence, finding.Message, finding.Symptom, finding.Fix.Text, ""), "\n")
+			}
 			for _, words := range c.words {
 				assert.Contains(t, said, words)
 			}
@@ -136,4 +138,52 @@ spec:
   gateways: [public]
   http: [{match: [{uri: {prefix: /shop.v1.B}}], route: [{destination: {host: orders, port: {number: 8000}}}]}]
 ---
+`
+
+func wordsOfServices() []wordsCase {
+	service := func(name, more, ports string) string {
+		return "apiVersion: v1\nkind: Service\nmetadata: {name: " + name + ", namespace: demo" + more + "}\nspec:\n  selector: {app: greeter}\n  ports: [" + ports + "]\n"
+	}
+	born := func(day string) string { return `, creationTimestamp: "2026-01-` + day + `T00:00:00Z"` }
+	web, grpc := "{name: grpc-web, port: 8080, targetPort: 50051}", "{name: grpc, port: 8000, targetPort: 50051}"
+	external := func(name string) string {
+		return greeterNamespace + "---\napiVersion: v1\nkind: Service\nmetadata: {name: greeter, namespace: demo}\nspec:\n  type: ExternalName\n" +
+			"  externalName: " + name + "\n  ports: [{name: grpc, port: 8000}]\n" + greeterRoute
+	}
+	worker := strings.Replace(greeterWorker, "ports: [{name: metrics, containerPort: 9090}]", "ports: [{name: grpc, containerPort: 50052}]", 1)
+	daemons := strings.Replace(strings.Replace(greeterWorkload, "kind: Deployment", "kind: DaemonSet", 1), "  replicas: 2\n", "", 1)
+	return []wordsCase{
+		{"the pods left out serve another port", "GX304",
+			greeterWorkload + worker + "---\n" + service("greeter", "", grpc+", {name: metrics, port: 9090, targetPort: 9090}, {name: grpc-b, port: 8001, targetPort: 50052}"),
+			[]string{"a Service of its own, whose selector only the pods of Deployment demo/greeter match"}, []string{"Add a label"}},
+		{"none of these pods", "GX304", greeterWorkload + strings.Replace(greeterWorker, "replicas: 1", "replicas: 0", 1) + greeterService,
+			[]string{"none as long as there are none of these pods"}, nil},
+		{"name in the cluster's DNS", "GX306", external("real.back.svc") + realService,
+			[]string{"Let the route lead to real.back.svc.cluster.local itself, the full host of Service back/real."}, []string{"ServiceEntry with"}},
+		{"dot at the end", "GX306", external("rates.example.net."), []string{"Add a ServiceEntry with host rates.example.net and"}, nil},
+		{"dot at the end of a Service's host", "GX306", external("real.back.svc.cluster.local.") + realService,
+			[]string{"Let the route lead to real.back.svc.cluster.local itself"}, nil},
+		{"DaemonSet without node", "GX202", daemons + "status: {observedGeneration: 1, desiredNumberScheduled: 0}\n" + greeterService,
+			[]string{"no node that it is to run on", "nodeSelector, affinity and tolerations"}, []string{"not ready", "0 of"}},
+		{"name without a dash", "GX301", greeterWorkload + "---\n" + service("greeter", "", "{name: h2c, port: 8000, targetPort: 50051}"),
+			[]string{`its name, "h2c", is no protocol's`}, []string{"dash"}},
+		{"all workloads without the port", "GX201", greeterWorkload + greeterWorker + "---\n" + service("greeter", "", "{name: grpc, port: 8000, targetPort: api}"),
+			[]string{"No container of Deployment demo/greeter or Deployment demo/greeter-worker declares", "the gRPC server of Deployment demo/greeter and Deployment demo/greeter-worker listens"}, nil},
+		{"manifests without age", "GX307", greeterWorkload + "---\n" + service("a", "", grpc) + "---\n" + service("b", "", web),
+			[]string{"Service a, which decides if it is the older, says GRPC", "the younger of the two Services"}, []string{"the older Service"}},
+		{"one age", "GX307", greeterWorkload + "---\n" + service("a", born("05"), grpc) + "---\n" + service("b", born("05"), web),
+			[]string{"Service a of the same age, which decides by its name", "by way of Service b are"}, nil},
+		{"older and younger", "GX307", greeterWorkload + "---\n" + service("a", born("06"), grpc) + "---\n" + service("b", born("05"), web),
+			[]string{"the older Service b, which decides, says GRPC-Web"}, nil},
+	}
+}
+
+// realService is the Service that an external name stands for.
+const realService = `---
+apiVersion: v1
+kind: Service
+metadata: {name: real, namespace: back}
+spec:
+  selector: {app: real}
+  ports: [{name: grpc, port: 8000, targetPort: 50051}]
 `
