@@ -47,7 +47,7 @@ type wordsCase struct {
 
 // TestWords looks at what findings say besides that something is wrong: the cause, what clients see and the next step.
 func TestWords(t *testing.T) {
-	for _, c := range slices.Concat(wordsOfRoutes(), wordsOfServices()) {
+	for _, c := range slices.Concat(wordsOfRoutes(), wordsOfServices(), wordsOfPolicies()) {
 		t.Run(c.id+" "+c.name, func(t *testing.T) {
 			findings, _ := runFamily(example(t, c.text, true), c.id)
 			require.NotEmpty(t, findings)
@@ -187,3 +187,46 @@ spec:
   selector: {app: real}
   ports: [{name: grpc, port: 8000, targetPort: 50051}]
 `
+
+func wordsOfPolicies() []wordsCase {
+	sidecar := func(hosts string) string {
+		return "apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {name: default, namespace: web}\nspec:\n  egress:\n  - hosts: " + hosts + "\n---\n"
+	}
+	policy := func(action, rule string) string {
+		return "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: orders, namespace: shop}\nspec:\n  action: " + action + "\n  rules:\n  - " + rule + "\n---\n"
+	}
+	hash := func(host, subset string) string {
+		return exampleShopServer + strings.Replace(exampleShopRoute, "{host: orders,", "{host: orders, subset: v1,", 1) +
+			wordsRule("shop", "orders", "orders", ", trafficPolicy: {"+host+"}, subsets: [{name: v1, trafficPolicy: {"+subset+"}}]")
+	}
+	const sourceIP = "loadBalancer: {consistentHash: {useSourceIp: true}}"
+	shop, web := exampleShopServer, exampleShopCaller
+	_, caller, _ := strings.Cut(exampleShopCaller, "---\n")
+	also := func(name string) string { return strings.ReplaceAll(caller, "frontend", name) }
+	return []wordsCase{
+		{"exclusion", "GX705", shop + web + sidecar(`["*/*", "~shop/*"]`),
+			[]string{`Take "~shop/*" out of the egress hosts`, `"~shop/*" among the egress hosts shuts the Service out`}, []string{"of an egress listener"}},
+		{"nothing at all", "GX705", shop + web + sidecar(`["~/*"]`), []string{`Take "~/*" out`}, nil},
+		{"exclusion of another Service", "GX705", shop + web + sidecar(`["./*", "~*/other.shop.svc.cluster.local"]`),
+			[]string{`Add "shop/orders.shop.svc.cluster.local"`}, []string{"~"}},
+		{"two callers", "GX705", shop + web + also("admin") + sidecar(`["./*"]`),
+			[]string{"which Deployment web/admin and Deployment web/frontend call", "Deployment web/admin names orders"}, nil},
+		{"five callers", "GX705", shop + web + also("a") + also("b") + also("c") + also("d") + sidecar(`["./*"]`),
+			[]string{"which Deployment web/a, Deployment web/b, Deployment web/c and 2 more call."}, nil},
+		{"DENY without path", "GX703", exampleShopTCPServer + exampleShopRoute + policy("DENY", `from: [{source: {notRequestPrincipals: ["*"]}}]`),
+			[]string{"its DENY rule then matches without that"}, []string{"path"}},
+		{"DENY of the gateway's namespace", "GX701", shop + exampleShopRoute + policy("DENY", `from: [{source: {namespaces: [other]}}, {source: {namespaces: ["istio-*"]}}]`),
+			[]string{"rules[0].from[1].source.namespaces is [istio-*]: the calls match"}, []string{"other"}},
+		{"DENY of all but others", "GX701", shop + exampleShopRoute + policy("DENY", `from: [{source: {notNamespaces: [other]}}]`),
+			[]string{"rules[0].from[0].source.notNamespaces is [other]: the calls are none of them"}, nil},
+		{"DENY of everything", "GX701", shop + exampleShopRoute + policy("DENY", "{}"), []string{"rules[0] has no conditions"}, nil},
+		{"the host's balancer", "GX603", hash("loadBalancer: {simple: ROUND_ROBIN}", sourceIP), []string{"balanced by ROUND_ROBIN"}, []string{"fewest"}},
+		{"the host's hash by header", "GX603", hash("loadBalancer: {consistentHash: {httpHeaderName: x}}", sourceIP), []string{"by the consistentHash"}, []string{"fewest"}},
+		{"the host's PASSTHROUGH", "GX603", hash("loadBalancer: {simple: PASSTHROUGH}", sourceIP), []string{"Set loadBalancer: {simple: LEAST_REQUEST}"}, []string{"Remove"}},
+		{"port of a subset", "GX603", hash("loadBalancer: {simple: RANDOM}", "portLevelSettings: [{port: {number: 8000}, "+sourceIP+"}]"),
+			[]string{"balanced by RANDOM"}, []string{"fewest"}},
+		{"other settings of the port", "GX603",
+			hash("loadBalancer: {simple: RANDOM}", "portLevelSettings: [{port: {number: 8000}, connectionPool: {tcp: {maxConnections: 1000}}, "+sourceIP+"}]"),
+			[]string{"fewest calls in progress"}, []string{"RANDOM"}},
+	}
+}
