@@ -99,6 +99,7 @@ func reportRefusal(p *Pass, a access, gateway *mesh.GatewayWorkload, policy *sec
 		for i, rule := range policy.Spec.GetRules() {
 			if p.MatchesRule(policy, rule, call) == mesh.Always {
 				finding.Path = fieldPath("spec", "rules", i)
+				finding.Evidence = append(finding.Evidence, whyMet(p, policy, i, call)...)
 				if asksForVerb(rule) {
 					finding.Evidence = append(finding.Evidence, "gRPC is always POST")
 				}

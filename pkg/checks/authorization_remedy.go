@@ -26,12 +26,38 @@ func whyUnmet(p *Pass, a access, gateway *mesh.GatewayWorkload, policy *security
 	for i, rule := range policy.Spec.GetRules()[:min(most, len(policy.Spec.GetRules()))] {
 		for _, unmet := range p.UnmetConditions(policy, rule, call) {
 			why := obstacleOf(p, a, gateway, policy, unmet).why
-			field := fmt.Sprintf("rules[%d].%s", i, unmet.Field)
-			if strings.Contains(unmet.Name, ".") {
-				field += " of " + unmet.Name
-			}
-			clauses = append(clauses, fmt.Sprintf("%s is [%s]: %s", field, strings.Join(unmet.Values, ", "), why))
+			clauses = append(clauses, fmt.Sprintf("%s: %s", conditionText(i, unmet), why))
 		}
+	}
+	return clauses
+}
+
+// conditionText is a condition of the rule at that place: "rules[0].from[0].source.namespaces is [shop]".
+func conditionText(rule int, condition mesh.RuleCondition) string {
+	field := fmt.Sprintf("rules[%d].%s", rule, condition.Field)
+	if strings.Contains(condition.Name, ".") {
+		field += " of " + condition.Name
+	}
+	return fmt.Sprintf("%s is [%s]", field, strings.Join(condition.Values, ", "))
+}
+
+// whyMet says by what conditions of a DENY rule the gateway's calls meet it.
+func whyMet(p *Pass, policy *security.AuthorizationPolicy, rule int, call mesh.Call) []string {
+	var clauses []string
+	for _, met := range p.MetConditions(policy, policy.Spec.Rules[rule], call) {
+		switch {
+		case met.LeftOut && call.Ztunnel:
+			clauses = append(clauses, conditionText(rule, met)+": ztunnel does not know such things, and the DENY rule matches without it")
+		case met.LeftOut:
+			clauses = append(clauses, conditionText(rule, met)+": the port is TCP to the pods' proxies, and the DENY rule matches without it")
+		case isNegative(met):
+			clauses = append(clauses, conditionText(rule, met)+": the calls are none of them")
+		default:
+			clauses = append(clauses, conditionText(rule, met)+": the calls match")
+		}
+	}
+	if len(clauses) == 0 {
+		clauses = []string{fmt.Sprintf("rules[%d] has no conditions", rule)}
 	}
 	return clauses
 }
@@ -63,7 +89,7 @@ func remedy(p *Pass, a access, gateway *mesh.GatewayWorkload, policy *security.A
 // remedyOfRule is what to change in the rule that lacks least; empty where its source is meant for others.
 func remedyOfRule(p *Pass, a access, gateway *mesh.GatewayWorkload, policy *security.AuthorizationPolicy) string {
 	call := a.callFrom(p, gateway)
-	var least []mesh.Unmet
+	var least []mesh.RuleCondition
 	for i, rule := range policy.Spec.GetRules() {
 		if unmet := p.UnmetConditions(policy, rule, call); i == 0 || len(unmet) < len(least) {
 			least = unmet
@@ -80,7 +106,7 @@ func remedyOfRule(p *Pass, a access, gateway *mesh.GatewayWorkload, policy *secu
 	return strings.Join(remedies, " ")
 }
 
-func obstacleOf(p *Pass, a access, gateway *mesh.GatewayWorkload, policy *security.AuthorizationPolicy, unmet mesh.Unmet) obstacle {
+func obstacleOf(p *Pass, a access, gateway *mesh.GatewayWorkload, policy *security.AuthorizationPolicy, unmet mesh.RuleCondition) obstacle {
 	call := a.callFrom(p, gateway)
 	switch {
 	case unmet.LeftOut && call.Ztunnel:
@@ -154,9 +180,9 @@ func textsOf(shapes []mesh.RequestShape, of func(mesh.RequestShape) string) stri
 }
 
 // isNegative says that the condition names what must not be.
-func isNegative(unmet mesh.Unmet) bool { return strings.Contains(unmet.Field, ".not") }
+func isNegative(unmet mesh.RuleCondition) bool { return strings.Contains(unmet.Field, ".not") }
 
-func portObstacle(a access, unmet mesh.Unmet) obstacle {
+func portObstacle(a access, unmet mesh.RuleCondition) obstacle {
 	found := obstacle{why: fmt.Sprintf("ports are those of the pods, here %d", a.backend.port)}
 	switch {
 	case isNegative(unmet):
@@ -169,7 +195,7 @@ func portObstacle(a access, unmet mesh.Unmet) obstacle {
 }
 
 // identityObstacle is for conditions on who the gateway is.
-func identityObstacle(p *Pass, call mesh.Call, policy *security.AuthorizationPolicy, unmet mesh.Unmet) obstacle {
+func identityObstacle(p *Pass, call mesh.Call, policy *security.AuthorizationPolicy, unmet mesh.RuleCondition) obstacle {
 	name := strings.TrimPrefix(unmet.Name, "source.")
 	account := call.Namespace + "/" + call.ServiceAccount
 	path := "/ns/" + call.Namespace + "/sa/" + call.ServiceAccount

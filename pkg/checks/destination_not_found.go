@@ -51,7 +51,7 @@ func destinationFinding(p *Pass, rule *mesh.HTTPRule, destination mesh.Destinati
 		Path:   httpField(rule.Index, fmt.Sprintf("route[%d].destination.host", destination.Index)),
 		Message: fmt.Sprintf("%s leads to %s, which is no Service and no ServiceEntry.",
 			ruleText(rule.Holder, rule.Index), destination.Host),
-		Symptom: symptomNoCluster,
+		Symptom: noClusterSymptom(rule),
 	}
 	written := destination.Spec.Host
 	switch {

@@ -85,7 +85,7 @@ func reportWrongPort(p *Pass, rule *mesh.HTTPRule, destination mesh.Destination,
 			ruleText(rule.Holder, rule.Index), destination.Port, mesh.KeyOf(alias), mesh.KeyOf(destination.Service))
 	}
 	finding.Evidence = []string{"its ports are " + numbersText(ports)}
-	finding.Symptom = symptomNoCluster
+	finding.Symptom = noClusterSymptom(rule)
 	finding.Fix = portNumberFix(p, rule, destination)
 	if service := destination.Service; service != nil {
 		for _, port := range service.Spec.Ports {

@@ -3,6 +3,7 @@ package checks
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	core "k8s.io/api/core/v1"
 
@@ -67,7 +68,7 @@ func reportExternalName(p *Pass, service *core.Service) {
 		finding.Message = fmt.Sprintf("A gateway route leads to Service %s, which is another name for %s, and no Service or ServiceEntry has that host.",
 			service.Name, host)
 		finding.Symptom = "UNAVAILABLE: the cluster of the route does not exist"
-		finding.Fix.Text = fmt.Sprintf("Add a ServiceEntry with host %s and a port of protocol GRPC, and let the route lead to that host.", host)
+		finding.Fix.Text = unknownNameFix(p, host)
 		if alias := p.ServiceByHost(host); alias != nil {
 			finding.Message = fmt.Sprintf("A gateway route leads to Service %s, which is another name for %s, and that is another name again: "+
 				"the gateway takes one such step only.", service.Name, mesh.KeyOf(alias))
@@ -80,6 +81,31 @@ func reportExternalName(p *Pass, service *core.Service) {
 		}
 	}
 	p.Report(finding)
+}
+
+// unknownNameFix leads to the host that the external name means: of a Service, of a ServiceEntry, or of one that is to be made. An
+// external name may end with a dot and leave out the cluster's domain; the host of a cluster does neither.
+func unknownNameFix(p *Pass, externalName string) string {
+	host := strings.TrimSuffix(externalName, ".")
+	if meant := serviceMeant(p, host); meant != nil {
+		return fmt.Sprintf("Let the route lead to %s itself, the full host of %s.", mesh.ServiceHost(meant), mesh.KeyOf(meant))
+	}
+	if entries := p.ServiceEntriesByHost(host); len(entries) > 0 {
+		return fmt.Sprintf("Let the route lead to %s, without the dot at the end, which is the host of %s.", host, mesh.KeyOf(entries[0]))
+	}
+	return fmt.Sprintf("Add a ServiceEntry with host %s and a port of protocol GRPC, and let the route lead to that host.", host)
+}
+
+// serviceMeant is the Service that a name in the cluster's DNS is for, whether or not it has the cluster's domain; nil for none, and
+// for one that is an ExternalName Service again.
+func serviceMeant(p *Pass, host string) *core.Service {
+	short := strings.TrimSuffix(strings.TrimSuffix(host, ".cluster.local"), ".svc")
+	name, namespace, _ := strings.Cut(short, ".")
+	service, found := p.Services().Get(namespace, name)
+	if !found || service.Spec.Type == core.ServiceTypeExternalName {
+		return nil
+	}
+	return service
 }
 
 // reportOtherName speaks of an ExternalName Service that stands for a Service of the cluster. If no route leads to a port that the

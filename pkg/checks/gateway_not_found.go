@@ -99,6 +99,8 @@ func reportGatewaysNotFound(p *Pass, vs *networking.VirtualService, byName map[s
 func lostGatewaySymptom(p *Pass, vs *networking.VirtualService, named gatewayName) string {
 	bound, _ := p.GatewaysOf(vs)
 	switch {
+	case named.match && isBoundToMeshOnly(vs):
+		return "UNIMPLEMENTED: the callers' proxies have no route for the call and answer 404, unless another rule takes it"
 	case named.match:
 		return symptomNoRoute + ", unless another rule takes it"
 	case len(bound) > 0:
@@ -148,8 +150,12 @@ func nameEvidence(name, namespace string) []string {
 }
 
 // gatewayNameFix names the one Gateway that can be meant: of the same name elsewhere, or for a match the only one that the
-// VirtualService is bound to. It is safe where that Gateway takes the VirtualService's hosts.
+// VirtualService is bound to. It is safe where that Gateway takes the VirtualService's hosts. In a VirtualService for callers in
+// the mesh only, no Gateway's name in a match has any use.
 func gatewayNameFix(p *Pass, vs *networking.VirtualService, named gatewayName, sameName []*networking.Gateway) Fix {
+	if named.match && isBoundToMeshOnly(vs) {
+		return Fix{Text: "Take the gateways out of the match, or the rule out of the VirtualService, which is for callers in the mesh only."}
+	}
 	meant, level := sameName, Safe
 	if bound, _ := p.GatewaysOf(vs); len(meant) == 0 && named.match {
 		meant, level = bound, Ask

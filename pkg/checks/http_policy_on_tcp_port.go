@@ -80,7 +80,7 @@ func runHTTPPolicyOnTCPPort(p *Pass) {
 		}
 		for _, policy := range access.of(securityapi.AuthorizationPolicy_DENY) {
 			if rule := meantForRequests(p, access, policy); rule >= 0 {
-				reportHTTPPolicy(p, access, policy, rule, "its DENY rule then matches whatever the path is")
+				reportHTTPPolicy(p, access, policy, rule, "its DENY rule then matches without that")
 			}
 		}
 		if letsCallersIn(p, access) {

@@ -59,10 +59,6 @@ func reportNoReadyPods(p *Pass, w *mesh.Workload, ports []*mesh.ExposedPort) {
 	}) {
 		return
 	}
-	text := fmt.Sprintf("Find out why the pods of %s are not ready: kubectl describe pod -n %s.", w.Key, w.Namespace())
-	if path != "" {
-		text = fmt.Sprintf("Scale %s up, to two replicas at least.", w.Key)
-	}
 	p.Report(Finding{
 		Level:    errorUnlessWeak(ports...),
 		Object:   w.Object,
@@ -70,8 +66,20 @@ func reportNoReadyPods(p *Pass, w *mesh.Workload, ports []*mesh.ExposedPort) {
 		Message:  fmt.Sprintf("%s has no pod that takes the calls of %s: %s.", w.Key, portsText(ports), why),
 		Evidence: evidenceOf(ports[0]),
 		Symptom:  "UNAVAILABLE: no healthy upstream",
-		Fix:      Fix{Text: text},
+		Fix:      Fix{Text: readyFix(w, path)},
 	})
+}
+
+// readyFix is the next step, by the field that keeps the workload from having pods, if one does.
+func readyFix(w *mesh.Workload, path string) string {
+	switch {
+	case path == "":
+		return fmt.Sprintf("Find out why the pods of %s are not ready: kubectl describe pod -n %s.", w.Key, w.Namespace())
+	case w.Key.Kind == mesh.KindDaemonSet:
+		return fmt.Sprintf("Compare the nodeSelector, affinity and tolerations of %s with the nodes: kubectl get nodes --show-labels.", w.Key)
+	default:
+		return fmt.Sprintf("Scale %s up, to two replicas at least.", w.Key)
+	}
 }
 
 // notServing says why no pod of the workload takes calls, as a clause, with the field that says so, if one does. It is empty
@@ -80,6 +88,8 @@ func notServing(p *Pass, w *mesh.Workload) (why, path string) {
 	switch {
 	case w.Replicas == 0 && w.Key.Kind != mesh.KindDaemonSet:
 		return "it is scaled to 0 replicas", ".spec.replicas"
+	case w.HasStatus && w.Replicas == 0:
+		return "there is no node that it is to run on", ".spec.template.spec"
 	case w.HasStatus && w.ReadyReplicas == 0:
 		return fmt.Sprintf("0 of its %d replicas are ready", w.Replicas), ""
 	case !w.HasStatus && allUnready(p.PodsOf(w)):

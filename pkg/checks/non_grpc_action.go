@@ -47,7 +47,7 @@ func judgeActions(p *Pass, vs *networking.VirtualService) {
 	on := whereListening(p, vs)
 	routed := false
 	for _, rule := range p.rulesServed(vs) {
-		_, leads := p.carriesGRPC(rule)
+		ports, leads := p.carriesGRPC(rule)
 		action, field := answerOf(rule.Spec)
 		switch {
 		case action != "":
@@ -55,7 +55,7 @@ func judgeActions(p *Pass, vs *networking.VirtualService) {
 				reportAction(p, rule, action, field)
 			}
 		case leads && abortsWithHTTP(rule.Spec):
-			reportAction(p, rule, fmt.Sprintf("aborts calls with HTTP status %d", rule.Spec.Fault.Abort.GetHttpStatus()), "fault")
+			reportAbort(p, rule, ports)
 		}
 		routed = routed || leads && action == ""
 	}
@@ -115,23 +115,36 @@ func sendsToTLS(rule *mesh.HTTPRule, match *networkingapi.HTTPMatchRequest, on l
 func reportAction(p *Pass, rule *mesh.HTTPRule, action, field string) {
 	vs, index := writtenIn(rule, func(r *networkingapi.HTTPRoute) bool {
 		own, _ := answerOf(r)
-		return own != "" || field == "fault" && r.GetFault() != nil
+		return own != ""
 	})
-	p.Report(Finding{
+	finding := Finding{
 		Object:  vs,
 		Path:    httpField(index, field),
 		Message: fmt.Sprintf("%s %s, which is no answer to a gRPC client.", ruleText(vs, index), action),
-		Symptom: actionSymptom(rule.Spec),
+		Symptom: "UNKNOWN: clients do not follow redirects",
 		Fix:     Fix{Text: "Route the calls, answer them with fault.abort.grpcStatus, or narrow the rule to what browsers ask for."},
+	}
+	if rule.Spec.GetDirectResponse() != nil {
+		finding.Symptom = statusSymptom(int32(rule.Spec.DirectResponse.GetStatus()))
+	}
+	p.Report(finding)
+}
+
+func reportAbort(p *Pass, rule *mesh.HTTPRule, ports []*mesh.ExposedPort) {
+	vs, index := writtenIn(rule, func(r *networkingapi.HTTPRoute) bool { return r.GetFault() != nil })
+	status := rule.Spec.Fault.Abort.GetHttpStatus()
+	p.Report(Finding{
+		Object:   vs,
+		Path:     httpField(index, "fault"),
+		Message:  fmt.Sprintf("%s aborts calls with HTTP status %d, which is no answer to a gRPC client.", ruleText(vs, index), status),
+		Evidence: append([]string{"the rule leads to " + behindText(ports)}, behindEvidence(ports)...),
+		Symptom:  statusSymptom(status),
+		Fix:      Fix{Text: "Give the abort a grpcStatus in place of httpStatus, or take the fault out."},
 	})
 }
 
-// actionSymptom follows gRPC's mapping of HTTP statuses to codes.
-func actionSymptom(rule *networkingapi.HTTPRoute) string {
-	status := rule.GetFault().GetAbort().GetHttpStatus()
-	if rule.GetDirectResponse() != nil {
-		status = int32(rule.DirectResponse.GetStatus())
-	}
+// statusSymptom follows gRPC's mapping of HTTP statuses to codes.
+func statusSymptom(status int32) string {
 	switch status {
 	case 400:
 		return "INTERNAL: gRPC's code for status 400"
@@ -144,6 +157,6 @@ func actionSymptom(rule *networkingapi.HTTPRoute) string {
 	case 429, 502, 503, 504:
 		return fmt.Sprintf("UNAVAILABLE: gRPC's code for status %d", status)
 	default:
-		return "UNKNOWN: clients do not follow redirects and have no code for other statuses"
+		return fmt.Sprintf("UNKNOWN: gRPC has no code for status %d", status)
 	}
 }

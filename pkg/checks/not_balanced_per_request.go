@@ -3,10 +3,13 @@ package checks
 import (
 	"fmt"
 	"slices"
+	"strconv"
 
 	networkingapi "istio.io/api/networking/v1alpha3"
+	networking "istio.io/client-go/pkg/apis/networking/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
 var notBalancedPerRequest = &Check{
@@ -67,12 +70,63 @@ func runNotBalancedPerRequest(p *Pass) {
 		return mesh.KeyOf(place.Rule).String() + placePath(place), func() {
 			finding.Object, finding.Path = place.Rule, placePath(place, field)
 			finding.Evidence = append([]string{fmt.Sprintf("%s uses this rule for %s", c, portText(port))}, evidenceOf(port)...)
-			finding.Fix = Fix{
-				Text:    "Remove the setting: each request then goes to the pod with the fewest calls in progress.",
-				Level:   Ask,
-				Changes: removeFields(place.Rule, "the default balances each request", append(slices.Clone(place.Steps), field)),
-			}
+			finding.Fix = balanceFix(p, port, c, place, field)
 			p.Report(finding)
 		}
 	})
+}
+
+// balanceFix removes the setting, or puts another in its place where what then counts is no better.
+func balanceFix(p *Pass, port *mesh.ExposedPort, c caller, place mesh.PolicyPlace, field string) Fix {
+	removal := removeFields(place.Rule, "what counts then balances each request", append(slices.Clone(place.Steps), field))
+	then := balancerAfter(p, port, c, place, removal)
+	fix := Fix{Level: Ask, Changes: removal}
+	switch simple := then.GetSimple(); {
+	case then.GetConsistentHash().GetUseSourceIp() || simple == networkingapi.LoadBalancerSettings_PASSTHROUGH:
+		fix.Text = "Set loadBalancer: {simple: LEAST_REQUEST} there: without it, what the DestinationRule says for the whole host counts, which is no better."
+		fix.Changes = setField(place.Rule, "it balances each request", map[string]any{"simple": "LEAST_REQUEST"}, place.Steps...)
+	case then.GetConsistentHash() != nil:
+		fix.Text = "Remove the setting: each request then goes by the consistentHash that the DestinationRule has for the whole host."
+	case simple == networkingapi.LoadBalancerSettings_ROUND_ROBIN || simple == networkingapi.LoadBalancerSettings_RANDOM:
+		fix.Text = fmt.Sprintf("Remove the setting: each request is then balanced by %s, as the DestinationRule says for the whole host.", simple)
+	default:
+		fix.Text = "Remove the setting: each request then goes to the pod with the fewest calls in progress."
+	}
+	return fix
+}
+
+// balancerAfter is the load balancer that counts in the place of one that is removed, nil for Istio's default.
+func balancerAfter(p *Pass, port *mesh.ExposedPort, c caller, place mesh.PolicyPlace, removal []plan.Change) *networkingapi.LoadBalancerSettings {
+	used := *p.DestinationRuleFor(c.Client, mesh.ServiceHost(port.Service), port.Service.Namespace)
+	used.Subsets = slices.Clone(used.Subsets)
+	rule := ruleAfter(removal)
+	if rule == nil {
+		return nil
+	}
+	if used.PolicyFrom == place.Rule {
+		used.PolicyFrom = rule
+	}
+	name := ""
+	for i, subset := range used.Subsets {
+		if subset.From != place.Rule {
+			continue
+		}
+		used.Subsets[i].Spec = rule.Spec.Subsets[subset.Index]
+		if place.Steps[1] == "subsets" && place.Steps[2] == strconv.Itoa(subset.Index) {
+			name = subset.Spec.GetName()
+		}
+	}
+	return p.TrafficPolicyFor(&used, port.Port.Port, name).LoadBalancer
+}
+
+// ruleAfter is the DestinationRule as a change leaves it, nil where it cannot be made.
+func ruleAfter(changes []plan.Change) *networking.DestinationRule {
+	for _, change := range changes {
+		if after, err := change.After(); err == nil {
+			object, _, _ := mesh.FromUnstructured(after)
+			rule, _ := object.(*networking.DestinationRule)
+			return rule
+		}
+	}
+	return nil
 }

@@ -2,6 +2,7 @@ package checks
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
@@ -75,6 +76,8 @@ func whyProtocol(port *mesh.ExposedPort) string {
 		return fmt.Sprintf("its appProtocol is %q", *port.Port.AppProtocol)
 	case port.Port.Name == "":
 		return "it has neither name nor appProtocol"
+	case port.Protocol() == mesh.ProtocolUnsupported && !strings.Contains(port.Port.Name, "-"):
+		return fmt.Sprintf("its name, %q, is no protocol's", port.Port.Name)
 	case port.Protocol() == mesh.ProtocolUnsupported:
 		return fmt.Sprintf("what stands before the first dash of %q is no protocol's name", port.Port.Name)
 	default:

@@ -46,8 +46,8 @@ var routeKindMismatch = &Check{
 				Path:     ".spec." + kinds[0],
 				Message:  kindMessage(vs, kinds, gatewaysText(gatewaysWith(servers))),
 				Evidence: serverEvidence(servers),
-				Symptom:  kindSymptom(servers),
-				Fix:      Fix{Text: kindFix(kinds, servers)},
+				Symptom:  kindSymptom(p, kinds, servers),
+				Fix:      Fix{Text: kindFix(p, vs, kinds, servers)},
 			})
 		}
 	},
@@ -149,17 +149,54 @@ func isWithoutMode(server *networkingapi.Server) bool {
 	return server.GetTls().GetMode() == networkingapi.ServerTLSSettings_PASSTHROUGH && server.GetTls() != nil && hasCertificate(server.GetTls())
 }
 
+// httpServerBeside is a plaintext HTTP server beside plaintext TCP ones, for http routes to be on, had it their hosts; ok is false
+// for none.
+func httpServerBeside(kinds []string, servers []boundServer) (beside boundServer, ok bool) {
+	withTLS := func(bound boundServer) bool { return mesh.ServerIsTLS(bound.Server) }
+	if !slices.Contains(kinds, "http") || slices.ContainsFunc(servers, withTLS) {
+		return boundServer{}, false
+	}
+	for _, gateway := range gatewaysWith(servers) {
+		for i, server := range gateway.Spec.Servers {
+			if mesh.ServerIsHTTP(server) && !mesh.ServerIsTLS(server) && !server.GetTls().GetHttpsRedirect() {
+				return boundServer{gateway, i, server}, true
+			}
+		}
+	}
+	return boundServer{}, false
+}
+
+// othersOn are the VirtualServices whose routes fit one of the servers: it has a listener, and is there for them.
+func othersOn(p *Pass, servers []boundServer) []string {
+	var others []string
+	for _, bound := range servers {
+		for _, vs := range p.VirtualServicesBoundTo(bound.Gateway) {
+			name := mesh.KeyOf(vs).String()
+			if fits(routeKinds(vs), bound) && takesAHost(bound.Gateway, bound.Server, vs) && !slices.Contains(others, name) {
+				others = append(others, name)
+			}
+		}
+	}
+	return others
+}
+
 // kindFix leads to http routes on an HTTP server; one of the two may be there already.
-func kindFix(kinds []string, servers []boundServer) string {
+func kindFix(p *Pass, vs *networking.VirtualService, kinds []string, servers []boundServer) string {
 	for _, bound := range servers {
 		if isWithoutMode(bound.Server) && slices.Contains(kinds, "http") && mesh.ParseProtocol(bound.Server.GetPort().GetProtocol()) == mesh.ProtocolHTTPS {
 			return fmt.Sprintf("Set mode: SIMPLE in the tls of server %d of %s: it then ends TLS with its certificate.", bound.Index+1, mesh.KeyOf(bound.Gateway))
 		}
 	}
+	if beside, ok := httpServerBeside(kinds, servers); ok {
+		return fmt.Sprintf("Add %s to the hosts of server %d of %s, which has protocol %s.",
+			strings.Join(vs.Spec.Hosts, " and "), beside.Index+1, mesh.KeyOf(beside.Gateway), beside.Server.GetPort().GetProtocol())
+	}
 	why := ": only then are calls balanced one by one."
 	switch {
 	case !slices.ContainsFunc(servers, func(bound boundServer) bool { return kindOf(bound.Server) != "http" }):
 		return fmt.Sprintf("Write the %s routes of the VirtualService as http ones%s", strings.Join(kinds, " and "), why)
+	case slices.Contains(kinds, "http") && len(othersOn(p, servers)) > 0:
+		return "Add a server of protocol GRPC, or HTTPS with TLS ended at the gateway, for the hosts to the Gateway" + why
 	case slices.Contains(kinds, "http"):
 		return "Give the server protocol GRPC, or HTTPS with TLS ended at the gateway" + why
 	default:
@@ -167,9 +204,15 @@ func kindFix(kinds []string, servers []boundServer) string {
 	}
 }
 
-func kindSymptom(servers []boundServer) string {
+func kindSymptom(p *Pass, kinds []string, servers []boundServer) string {
 	if slices.ContainsFunc(servers, func(bound boundServer) bool { return kindOf(bound.Server) == "http" }) {
 		return symptomNoRoute
+	}
+	if _, ok := httpServerBeside(kinds, servers); ok {
+		return symptomNoRoute
+	}
+	if others := othersOn(p, servers); len(others) > 0 {
+		return "UNAVAILABLE: connections go where the routes of " + strings.Join(others, " and ") + " lead"
 	}
 	return "UNAVAILABLE: nothing listens on the gateway's port"
 }

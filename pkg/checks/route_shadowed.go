@@ -107,29 +107,47 @@ func routeTargets(p *Pass, route *mesh.GatewayRoute) []string {
 }
 
 func (t *shadowTally) finding(p *Pass) Finding {
-	first := t.lost[0]
+	takers := t.takers()
+	taker, keeps, takes := strings.Join(takers, " and "), "keeps", "takes"
+	if len(takers) > 1 {
+		keeps, takes = "keep", "take"
+	}
 	finding := Finding{
-		Level:  Warning,
-		Object: t.vs,
-		Path:   httpField(first.HTTPRule().RootIndex, ""),
-		Message: fmt.Sprintf("%s keeps calls from %s: %s.",
-			mesh.KeyOf(first.Shadowed.VirtualService), mesh.KeyOf(t.vs), t.lostText()),
+		Level:   Warning,
+		Object:  t.vs,
+		Path:    httpField(t.lost[0].HTTPRule().RootIndex, ""),
+		Message: fmt.Sprintf("%s %s calls from %s: %s.", taker, keeps, mesh.KeyOf(t.vs), t.lostText()),
 		Symptom: "UNIMPLEMENTED: the calls reach the other server, which does not know the method",
 		Fix: Fix{Text: "Give the VirtualServices different hosts, or a match for the gRPC service of each (uri prefix /package.Service/), or " +
 			"put the rules into one VirtualService in the order that you want."},
 	}
 	if len(t.lost) == t.total {
 		finding.Level = p.levelFor(t.of, Error)
-		finding.Message = fmt.Sprintf("%s takes all calls of %s: none of its routes is reached.",
-			mesh.KeyOf(first.Shadowed.VirtualService), mesh.KeyOf(t.vs))
+		finding.Message = fmt.Sprintf("%s %s all calls of %s: none of its routes is reached.", taker, takes, mesh.KeyOf(t.vs))
 	}
+	var orders []string
 	for _, route := range t.lost {
-		finding.Evidence = append(finding.Evidence, fmt.Sprintf("on host %s, listener %d, %s comes before %s",
-			route.Host, route.Server.ListenerPort, ruleText(route.Shadowed.Holder, route.Shadowed.Rule), ruleText(route.Holder, route.Rule)))
+		finding.Evidence = append(finding.Evidence, fmt.Sprintf("on host %s, listener %d, %s, which takes %s, comes before %s",
+			route.Host, route.Server.ListenerPort, ruleText(route.Shadowed.Holder, route.Shadowed.Rule), callsText(route.Shadowed.MatchSpec()),
+			ruleText(route.Holder, route.Rule)))
+		if order := orderEvidence(p, route); !slices.Contains(orders, order) {
+			orders = append(orders, order)
+		}
 	}
 	slices.Sort(finding.Evidence)
-	finding.Evidence = append(slices.Compact(finding.Evidence), orderEvidence(p, first))
+	finding.Evidence = append(slices.Compact(finding.Evidence), orders...)
 	return finding
+}
+
+// takers names the VirtualServices that keep calls from the routes, each once.
+func (t *shadowTally) takers() []string {
+	var takers []string
+	for _, route := range t.lost {
+		if name := mesh.KeyOf(route.Shadowed.VirtualService).String(); !slices.Contains(takers, name) {
+			takers = append(takers, name)
+		}
+	}
+	return takers
 }
 
 // lostText says how much is not reached: some of the rules, or rules that are reached elsewhere on some hosts or Gateways.

@@ -2,6 +2,10 @@ package checks
 
 import (
 	"fmt"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+	networkingapi "istio.io/api/networking/v1alpha3"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
@@ -15,7 +19,7 @@ var ruleUnreachable = &Check{
 		"path, or a shorter prefix of it, with no further condition.",
 	Why: "The rules of a VirtualService keep their order and the first that matches is taken. Behind a rule that takes everything istiod sends " +
 		"the proxies no rule at all.",
-	Client: "The calls reach the server of the rule ahead, which does not know the method: UNIMPLEMENTED.",
+	Client: "The calls go by the rule ahead: UNIMPLEMENTED where its server does not know the method.",
 	Bad: routedServer + routingGateway + routeWith(`  - route: [{destination: {host: orders, port: {number: 8000}}}]
   - match: [{uri: {prefix: /shop.v1.Orders/}}]
     route: [{destination: {host: orders, port: {number: 8000}}}]
@@ -42,10 +46,46 @@ var ruleUnreachable = &Check{
 					Path:   httpField(rule.Index, ""),
 					Message: fmt.Sprintf("No call reaches %s: %s takes them first.",
 						ruleText(rule.Holder, rule.Index), ruleText(by.Holder, by.Index)),
-					Symptom: symptomNoPath,
-					Fix:     Fix{Text: "Put the rule with the narrower match first, and the one that takes every call last."},
+					Evidence: []string{
+						fmt.Sprintf("%s takes %s", ruleText(by.Holder, by.Index), callsText(unreachable.ByMatch)),
+						fmt.Sprintf("%s is for %s", ruleText(rule.Holder, rule.Index), callsText(unreachable.Match)),
+					},
+					Symptom: unreachableSymptom(p, unreachable),
+					Fix:     Fix{Text: unreachableFix(unreachable)},
 				})
 			}
 		}
 	},
+}
+
+// unreachableSymptom tells rules whose calls go to a server that may not know the method from those that only treat some calls
+// in another way.
+func unreachableSymptom(p *Pass, unreachable mesh.UnreachableRule) string {
+	rule, by := unreachable.Rule, unreachable.By
+	if shareAHost(p, rule, by) || areOfOneMethod(unreachable.Match, unreachable.ByMatch) {
+		return fmt.Sprintf("no error: the calls go by %s, and what this rule says of them has no effect", ruleText(by.Holder, by.Index))
+	}
+	return "UNIMPLEMENTED where the server of the rule ahead does not know the method"
+}
+
+// areOfOneMethod says that two matches are for the same paths and either these are those of a gRPC service or headers tell the
+// calls apart, as those for a canary.
+func areOfOneMethod(match, other *networkingapi.HTTPMatchRequest) bool {
+	path := match.GetUri().GetExact() + match.GetUri().GetPrefix()
+	return proto.Equal(match.GetUri(), other.GetUri()) && (mesh.IsMethodPath(path) || len(match.GetHeaders()) > 0)
+}
+
+// shareAHost says that two rules lead to the same Service, if by different subsets.
+func shareAHost(p *Pass, a, b *mesh.HTTPRule) bool {
+	others := p.Destinations(b.Spec, b.Holder.Namespace)
+	return slices.ContainsFunc(p.Destinations(a.Spec, a.Holder.Namespace), func(one mesh.Destination) bool {
+		return slices.ContainsFunc(others, func(other mesh.Destination) bool { return one.Host == other.Host })
+	})
+}
+
+func unreachableFix(unreachable mesh.UnreachableRule) string {
+	if slices.Equal(conditionTexts(unreachable.Match), conditionTexts(unreachable.ByMatch)) {
+		return "Remove one of the two rules, or give them different matches: both are for the same calls."
+	}
+	return "Put the rule with the narrower match first, and the one that takes every call last."
 }

@@ -2,6 +2,7 @@ package checks
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -49,29 +50,59 @@ spec:
 `
 
 func reportSpansWorkloads(p *Pass, port *mesh.ExposedPort) {
-	var serving, lacking []string
+	var serving, lacking []*mesh.Workload
 	for _, workload := range port.Workloads {
 		if targetIn(port.Port, workload).lacks() {
-			lacking = append(lacking, workload.Key.String())
+			lacking = append(lacking, workload)
 		} else {
-			serving = append(serving, workload.Key.String())
+			serving = append(serving, workload)
 		}
 	}
 	if len(serving) == 0 || len(lacking) == 0 {
 		return
 	}
-	symptom := "UNAVAILABLE for the share of calls that goes to these pods"
-	if port.Port.TargetPort.Type == intstr.String {
-		symptom = "none as long as these pods do not declare the name; from then on they get a share of the calls"
-	}
+	servers := strings.Join(workloadNames(serving), " and ")
 	p.Report(Finding{
 		Object: port.Service,
 		Path:   ".spec.selector",
 		Message: fmt.Sprintf("The selector of Service %s matches the pods of %s, which do not have port %s, to which %s leads.",
-			port.Service.Name, strings.Join(lacking, " and "), port.Port.TargetPort.String(), portText(port)),
-		Evidence: append(evidenceOf(port), "the port is there in "+strings.Join(serving, " and ")),
-		Symptom:  symptom,
-		Fix: Fix{Text: fmt.Sprintf("Add a label to the selector of Service %s that only the pods of %s have.",
-			port.Service.Name, strings.Join(serving, " and "))},
+			port.Service.Name, strings.Join(workloadNames(lacking), " and "), port.Port.TargetPort.String(), portText(port)),
+		Evidence: append(evidenceOf(port), "the port is there in "+servers),
+		Symptom:  spansSymptom(port, lacking),
+		Fix:      Fix{Text: spansFix(p, port, lacking, servers)},
 	})
+}
+
+func spansSymptom(port *mesh.ExposedPort, lacking []*mesh.Workload) string {
+	// How many pods a DaemonSet has is only in its status.
+	hasPods := func(w *mesh.Workload) bool { return w.Replicas > 0 || w.Key.Kind == mesh.KindDaemonSet && !w.HasStatus }
+	switch {
+	case port.Port.TargetPort.Type == intstr.String:
+		return "none as long as these pods do not declare the name; from then on they get a share of the calls"
+	case !slices.ContainsFunc(lacking, hasPods):
+		return "none as long as there are none of these pods (0 replicas); from then on UNAVAILABLE for the share of calls that goes to them"
+	default:
+		return "UNAVAILABLE for the share of calls that goes to these pods"
+	}
+}
+
+// spansFix narrows the selector, unless the pods that it would leave out serve another port of the Service.
+func spansFix(p *Pass, port *mesh.ExposedPort, lacking []*mesh.Workload, servers string) string {
+	for _, other := range p.ExposedPortsOf(port.Service) {
+		for _, workload := range other.Workloads {
+			if slices.Contains(lacking, workload) && !targetIn(other.Port, workload).lacks() {
+				return fmt.Sprintf("Give %s a Service of its own, whose selector only the pods of %s match: those of %s serve %s of Service %s.",
+					portText(port), servers, workload.Key, portText(other), port.Service.Name)
+			}
+		}
+	}
+	return fmt.Sprintf("Add a label to the selector of Service %s that only the pods of %s have.", port.Service.Name, servers)
+}
+
+func workloadNames(workloads []*mesh.Workload) []string {
+	names := make([]string, 0, len(workloads))
+	for _, workload := range workloads {
+		names = append(names, workload.Key.String())
+	}
+	return names
 }

@@ -104,15 +104,30 @@ func reportProtocolConflict(p *Pass, w *mesh.Workload, claims []claim, told map[
 			continue
 		}
 		told[younger.port()] = true
+		which, symptom := whoDecides(oldest.service, younger.service)
 		p.Report(Finding{
 			Object: younger.service,
 			Path:   fmt.Sprintf(".spec.ports[%d]", younger.index),
-			Message: fmt.Sprintf("Service %s says that port %d of %s is %s, and the older Service %s, which decides, says %s.",
-				younger.service.Name, younger.number, w.Key, protocolName(second), oldest.service.Name, protocolName(first)),
+			Message: fmt.Sprintf("Service %s says that port %d of %s is %s, and %s, says %s.",
+				younger.service.Name, younger.number, w.Key, protocolName(second), which, protocolName(first)),
 			Evidence: evidence,
-			Symptom:  "calls by way of the younger Service are treated by the wrong protocol; they may get UNAVAILABLE",
+			Symptom:  symptom,
 			Fix:      Fix{Text: fmt.Sprintf("Give the ports of Services %s and %s the same protocol, or different targets.", oldest.service.Name, younger.service.Name)},
 		})
+	}
+}
+
+// whoDecides names the Service that istiod heeds, with a clause that says why, and what that does to calls. Manifests do not say
+// which will be the older.
+func whoDecides(oldest, younger *core.Service) (which, symptom string) {
+	wrong := "are treated by the wrong protocol; they may get UNAVAILABLE"
+	switch {
+	case oldest.CreationTimestamp.IsZero() || younger.CreationTimestamp.IsZero():
+		return fmt.Sprintf("Service %s, which decides if it is the older", oldest.Name), "calls by way of the younger of the two Services " + wrong
+	case oldest.CreationTimestamp.Equal(&younger.CreationTimestamp):
+		return fmt.Sprintf("Service %s of the same age, which decides by its name", oldest.Name), "calls by way of Service " + younger.Name + " " + wrong
+	default:
+		return fmt.Sprintf("the older Service %s, which decides", oldest.Name), "calls by way of the younger Service " + wrong
 	}
 }
 

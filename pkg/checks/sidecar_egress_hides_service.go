@@ -71,7 +71,8 @@ func runSidecarEgressHidesService(p *Pass) {
 	if len(p.Sidecars().All()) == 0 {
 		return
 	}
-	reported := map[string]bool{}
+	byKey := map[string]*hiding{}
+	var found []*hiding
 	for _, workload := range p.Workloads() {
 		sidecar := p.SidecarFor(workload.Namespace(), workload.Template.Labels)
 		if sidecar == nil || p.IsInfrastructure(workload) || !hasSidecars(p, workload) {
@@ -79,13 +80,56 @@ func runSidecarEgressHidesService(p *Pass) {
 		}
 		for _, named := range servicesNamed(p, workload) {
 			key := mesh.KeyOf(sidecar).String() + " " + mesh.ServiceHost(named.port.Service)
-			if reported[key] || p.EgressIncludes(sidecar, workload.Namespace(), named.port.Service, named.port.Port.Port) {
+			if p.EgressIncludes(sidecar, workload.Namespace(), named.port.Service, named.port.Port.Port) {
 				continue
 			}
-			reported[key] = true
-			reportHidden(p, sidecar, workload, named)
+			if byKey[key] == nil {
+				byKey[key] = &hiding{sidecar: sidecar, port: named.port}
+				found = append(found, byKey[key])
+			}
+			byKey[key].add(workload, named.text)
 		}
 	}
+	for _, hidden := range found {
+		reportHidden(p, hidden)
+	}
+}
+
+// hiding is a Service that a Sidecar resource hides, and who calls it.
+type hiding struct {
+	sidecar *networking.Sidecar
+	port    *mesh.ExposedPort
+	callers []*mesh.Workload
+	// texts are the words in which the callers name the Service.
+	texts []string
+}
+
+// add notes a caller, once.
+func (h *hiding) add(caller *mesh.Workload, text string) {
+	if !slices.Contains(h.callers, caller) {
+		h.callers, h.texts = append(h.callers, caller), append(h.texts, text)
+	}
+}
+
+// mostCallers is how many callers are named.
+const mostCallers = 3
+
+func (h *hiding) callersText() string {
+	if more := len(h.callers) - mostCallers; more > 0 {
+		return fmt.Sprintf("%s and %d more call", strings.Join(workloadNames(h.callers[:mostCallers]), ", "), more)
+	}
+	if len(h.callers) > 1 {
+		return strings.Join(workloadNames(h.callers), " and ") + " call"
+	}
+	return h.callers[0].Key.String() + " calls"
+}
+
+func (h *hiding) evidence() []string {
+	var clauses []string
+	for i, caller := range h.callers[:min(mostCallers, len(h.callers))] {
+		clauses = append(clauses, fmt.Sprintf("%s names %s", caller.Key, h.texts[i]))
+	}
+	return clauses
 }
 
 // hasSidecars says that pods of the workload have a sidecar, or where no pods are known would get one.
@@ -167,20 +211,28 @@ func configurationTexts(template *core.PodTemplateSpec) []string {
 	return texts
 }
 
-func reportHidden(p *Pass, sidecar *networking.Sidecar, workload *mesh.Workload, named naming) {
-	service := named.port.Service
-	symptom := "The caller's connection passes through as it is: all of its calls are served by one pod, without mutual TLS"
-	if p.outboundRestricted(sidecar) {
-		symptom = "UNAVAILABLE: the caller's sidecar refuses connections to what it does not know"
-	}
-	p.Report(Finding{
-		Object:   sidecar,
+func reportHidden(p *Pass, hidden *hiding) {
+	service := hidden.port.Service
+	host := service.Namespace + "/" + mesh.ServiceHost(service)
+	finding := Finding{
+		Object:   hidden.sidecar,
 		Path:     ".spec.egress",
-		Message:  fmt.Sprintf("The egress hosts leave out Service %s/%s, which %s calls.", service.Namespace, service.Name, workload.Key),
-		Evidence: append([]string{fmt.Sprintf("%s names %s", workload.Key, named.text)}, evidenceOf(named.port)...),
-		Symptom:  symptom,
-		Fix:      Fix{Text: fmt.Sprintf("Add %q to the hosts of an egress listener.", service.Namespace+"/"+mesh.ServiceHost(service))},
-	})
+		Message:  fmt.Sprintf("The egress hosts leave out Service %s/%s, which %s.", service.Namespace, service.Name, hidden.callersText()),
+		Evidence: hidden.evidence(),
+		Symptom:  "The caller's connection passes through as it is: all of its calls are served by one pod, without mutual TLS",
+		Fix:      Fix{Text: fmt.Sprintf("Add %q to the hosts of an egress listener.", host)},
+	}
+	if p.outboundRestricted(hidden.sidecar) {
+		finding.Symptom = "UNAVAILABLE: the caller's sidecar refuses connections to what it does not know"
+	}
+	exclusions := mesh.EgressExclusions(hidden.sidecar, hidden.callers[0].Namespace(), service, hidden.port.Port.Port)
+	if len(exclusions) > 0 {
+		excluding := `"` + strings.Join(exclusions, `" and "`) + `"`
+		finding.Evidence = append(finding.Evidence, fmt.Sprintf("%s among the egress hosts shuts the Service out, whatever else is there", excluding))
+		finding.Fix.Text = fmt.Sprintf("Take %s out of the egress hosts, and add %q where no other host covers it.", excluding, host)
+	}
+	finding.Evidence = append(finding.Evidence, evidenceOf(hidden.port)...)
+	p.Report(finding)
 }
 
 // outboundRestricted says that sidecars under this resource refuse calls to what they do not know.

@@ -52,9 +52,13 @@ spec:
 }
 
 func reportSubset(p *Pass, rule *mesh.HTTPRule, destination mesh.Destination, of relevance, defining []*networking.DestinationRule) {
-	where, found := subsetUnseenBy(p, rule, destination, defining)
+	gateway, found := subsetUnseenBy(p, rule, destination, defining)
 	if found || !p.Missing(mesh.KindDestinationRule, "", "") {
 		return
+	}
+	where := ""
+	if gateway != nil {
+		where = " that " + gateway.String() + " uses"
 	}
 	finding := Finding{
 		Level:  p.levelFor(of, Error),
@@ -62,20 +66,21 @@ func reportSubset(p *Pass, rule *mesh.HTTPRule, destination mesh.Destination, of
 		Path:   httpField(rule.Index, fmt.Sprintf("route[%d].destination.subset", destination.Index)),
 		Message: fmt.Sprintf("%s leads to subset %s of %s, which no DestinationRule%s defines.",
 			ruleText(rule.Holder, rule.Index), destination.Spec.Subset, destination.Host, where),
-		Symptom: symptomNoCluster,
-		Fix:     Fix{Text: "Define the subset in a DestinationRule for the host in the Service's namespace, or take it out of the route."},
+		Symptom: noClusterSymptom(rule),
+		Fix:     Fix{Text: "Define the subset in a DestinationRule for the host in the Service's namespace, exported to its callers, or take it out of the route."},
 	}
-	addSubsetHints(p, rule, destination, defining, &finding)
+	if gateway != nil {
+		addSubsetHints(p, gateway, destination, defining, &finding)
+	}
+	if len(finding.Evidence) == 0 {
+		finding.Evidence = []string{fmt.Sprintf("no DestinationRule for host %s defines subset %s", destination.Host, destination.Spec.Subset)}
+	}
 	p.Report(finding)
 }
 
-// addSubsetHints says why the gateway does not use the rules that define the subset, and which ones it knows.
-func addSubsetHints(p *Pass, rule *mesh.HTTPRule, destination mesh.Destination, defining []*networking.DestinationRule, finding *Finding) {
-	gateways, namespace := p.gatewaysServingRule(rule), serviceNamespaceOf(p, destination)
-	if len(gateways) == 0 {
-		return
-	}
-	client := gateways[0].Client()
+// addSubsetHints says why the gateway does not use the rules that define the subset, and where it would find the subset.
+func addSubsetHints(p *Pass, gateway *mesh.GatewayWorkload, destination mesh.Destination, defining []*networking.DestinationRule, finding *Finding) {
+	client, namespace := gateway.Client(), serviceNamespaceOf(p, destination)
 	for _, defined := range defining {
 		if why, unused := whyUnused(p, defined, client, destination.Host, namespace); unused {
 			finding.Evidence = append(finding.Evidence, fmt.Sprintf("%s defines it, but %s", mesh.KeyOf(defined), why))
@@ -85,27 +90,52 @@ func addSubsetHints(p *Pass, rule *mesh.HTTPRule, destination mesh.Destination, 
 	if used == nil {
 		return
 	}
+	base := used.Rules[0]
+	finding.Fix.Text = fmt.Sprintf("Add the subset to %s, which is the one that %s uses, or take it out of the route.", mesh.KeyOf(base), gateway)
+	if used.Host != destination.Host {
+		finding.Fix.Text = fmt.Sprintf("Define the subset in a DestinationRule for the host in namespace %s, where %s is for host %s, or take it out of the route.",
+			base.Namespace, mesh.KeyOf(base), used.Host)
+	}
 	for _, subset := range used.Subsets {
-		name := subset.Spec.GetName()
-		clause := fmt.Sprintf("%s defines subset %s", mesh.KeyOf(subset.From), name)
-		if strings.EqualFold(name, destination.Spec.Subset) {
-			clause += ", and upper and lower case differ"
+		if name := subset.Spec.GetName(); strings.EqualFold(name, destination.Spec.Subset) {
+			finding.Evidence = append(finding.Evidence, fmt.Sprintf("upper and lower case differ from those of subset %s", name))
 			finding.Fix.Text = fmt.Sprintf("Name subset %s.", name)
 		}
-		finding.Evidence = append(finding.Evidence, clause)
 	}
+	finding.Evidence = append(finding.Evidence, definedSubsets(used)...)
+}
+
+// definedSubsets says which subsets each of the rules defines that were merged.
+func definedSubsets(used *mesh.HostRule) []string {
+	var clauses []string
+	for _, rule := range used.Rules {
+		var names []string
+		for _, subset := range used.Subsets {
+			if subset.From == rule {
+				names = append(names, subset.Spec.GetName())
+			}
+		}
+		switch len(names) {
+		case 0:
+		case 1:
+			clauses = append(clauses, fmt.Sprintf("%s defines subset %s", mesh.KeyOf(rule), names[0]))
+		default:
+			clauses = append(clauses, fmt.Sprintf("%s defines the subsets %s", mesh.KeyOf(rule), strings.Join(names, ", ")))
+		}
+	}
+	return clauses
 }
 
 // subsetUnseenBy looks for a gateway that serves the rule and does not know the subset. Where no gateway is known, a
 // DestinationRule anywhere will do. A subset that only an exportTo hides counts as found: GX513 speaks of it.
-func subsetUnseenBy(p *Pass, rule *mesh.HTTPRule, destination mesh.Destination, defining []*networking.DestinationRule) (where string, found bool) {
+func subsetUnseenBy(p *Pass, rule *mesh.HTTPRule, destination mesh.Destination, defining []*networking.DestinationRule) (by *mesh.GatewayWorkload, found bool) {
 	namespace := serviceNamespaceOf(p, destination)
 	gateways := p.gatewaysServingRule(rule)
 	for _, gateway := range gateways {
 		_, known := p.DestinationRuleFor(gateway.Client(), destination.Host, namespace).Subset(destination.Spec.Subset)
 		if !known && len(hiddenFrom(p, gateway.Namespace, namespace, defining)) == 0 {
-			return " that " + gateway.String() + " uses", false
+			return gateway, false
 		}
 	}
-	return "", len(gateways) > 0 || len(defining) > 0
+	return nil, len(gateways) > 0 || len(defining) > 0
 }

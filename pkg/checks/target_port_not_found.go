@@ -3,6 +3,7 @@ package checks
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -44,7 +45,7 @@ func reportTargetNotFound(p *Pass, port *mesh.ExposedPort) {
 	if len(port.Workloads) == 0 || slices.ContainsFunc(port.Workloads, func(w *mesh.Workload) bool { return !targetIn(port.Port, w).lacks() }) {
 		return
 	}
-	workload := port.Workloads[0]
+	workload, names := port.Workloads[0], workloadNames(port.Workloads)
 	finding := Finding{
 		Level:    errorUnlessWeak(port),
 		Object:   port.Service,
@@ -52,13 +53,13 @@ func reportTargetNotFound(p *Pass, port *mesh.ExposedPort) {
 		Evidence: evidenceOf(port),
 		Symptom:  "UNAVAILABLE: the Service has no endpoints",
 		Message: fmt.Sprintf("No container of %s declares a %s port named %q, to which %s leads.",
-			workload.Key, port.Port.Protocol, port.Port.TargetPort.StrVal, portText(port)),
+			strings.Join(names, " or "), port.Port.Protocol, port.Port.TargetPort.StrVal, portText(port)),
 	}
 	if targetIn(port.Port, workload) == targetUndeclared {
 		finding.Level = Warning
 		finding.Symptom = "UNAVAILABLE: connection refused, if the server does not listen there"
 		finding.Message = fmt.Sprintf("No container of %s declares port %d, to which %s leads, although they declare others.",
-			workload.Key, port.Port.TargetPort.IntVal, portText(port))
+			strings.Join(names, " or "), port.Port.TargetPort.IntVal, portText(port))
 	}
 	if clause := otherTransport(port.Port, workload); clause != "" {
 		finding.Evidence = append(finding.Evidence, clause)
@@ -86,7 +87,8 @@ func retarget(p *Pass, port *mesh.ExposedPort, w *mesh.Workload) Fix {
 		return targetIn(port.Port, w) == targetUndeclared && candidate.Number == port.Port.TargetPort.IntVal
 	})
 	if len(port.Workloads) != 1 || len(candidates) != 1 {
-		return Fix{Text: fmt.Sprintf("Set the targetPort of %s to the port on which the gRPC server of %s listens.", portText(port), w.Key)}
+		return Fix{Text: fmt.Sprintf("Set the targetPort of %s to the port on which the gRPC server of %s listens.",
+			portText(port), strings.Join(workloadNames(port.Workloads), " and "))}
 	}
 	var value any = int64(candidates[0].Number)
 	if port.Port.TargetPort.Type == intstr.String && candidates[0].Name != "" {

@@ -31,8 +31,21 @@ func whyUnused(p *Pass, rule *networking.DestinationRule, client mesh.Client, ho
 	case used != nil:
 		return fmt.Sprintf("%s, for host %s, counts instead of it", mesh.KeyOf(used.Rules[0]), used.Host), true
 	default:
-		return "proxies do not use it", true
+		return hiddenBehind(p, rule, client, host, serviceNamespace), true
 	}
+}
+
+// hiddenBehind says which rule keeps a client from one that it could use and leaves it with none: istiod takes the most specific
+// host of a namespace first, and only then looks at whom its rules are for.
+// Source: Istio's pilot/pkg/model/push_context.go (getExportedDestinationRuleFromNamespace).
+func hiddenBehind(p *Pass, rule *networking.DestinationRule, client mesh.Client, host, serviceNamespace string) string {
+	for _, ahead := range p.DestinationRulesFor(client.Namespace, host, serviceNamespace) {
+		return fmt.Sprintf("%s, for host %s, comes before it, and its workloadSelector is for other pods", mesh.KeyOf(ahead.Rules[0]), ahead.Host)
+	}
+	for _, ahead := range p.ExportedDestinationRules(rule.Namespace, host) {
+		return fmt.Sprintf("%s, for host %s, comes before it, and is not exported to namespace %s", mesh.KeyOf(ahead.Rules[0]), ahead.Host, client.Namespace)
+	}
+	return "proxies do not use it"
 }
 
 // upgrade is a place in a DestinationRule that makes proxies speak HTTP/2.

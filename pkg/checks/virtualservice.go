@@ -109,3 +109,28 @@ func serviceNamespaceOf(p *Pass, destination mesh.Destination) string {
 func isLost(p *Pass, destination mesh.Destination) bool {
 	return p.ServiceByHost(destination.Host) == nil && len(p.ServiceEntriesByHost(destination.Host)) == 0
 }
+
+// isRuleForMeshOnly says that no gateway gets the rule, only callers' proxies: its VirtualService is bound to mesh alone, or its
+// matches name nothing else.
+func isRuleForMeshOnly(rule *mesh.HTTPRule) bool {
+	if isBoundToMeshOnly(rule.Root) {
+		return true
+	}
+	return len(rule.Spec.Match) > 0 && !slices.ContainsFunc(rule.Spec.Match, func(match *networkingapi.HTTPMatchRequest) bool {
+		return len(match.GetGateways()) == 0 || slices.ContainsFunc(match.GetGateways(), isNotMesh)
+	})
+}
+
+func isBoundToMeshOnly(vs *networking.VirtualService) bool {
+	return !slices.ContainsFunc(vs.Spec.Gateways, isNotMesh)
+}
+
+func isNotMesh(gateway string) bool { return gateway != mesh.MeshGateway }
+
+// noClusterSymptom is what callers see of a rule whose cluster does not exist, by the proxies that have the rule.
+func noClusterSymptom(rule *mesh.HTTPRule) string {
+	if isRuleForMeshOnly(rule) {
+		return "UNAVAILABLE: the route leads to a cluster that the callers' proxies do not have, and they answer 503"
+	}
+	return symptomNoCluster
+}

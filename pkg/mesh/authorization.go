@@ -107,30 +107,30 @@ func (s *Snapshot) ruleJudge(policy *security.AuthorizationPolicy, call Call) ru
 	return judge
 }
 
-// Unmet is a condition of a rule that calls never meet.
-type Unmet struct {
+// RuleCondition is a condition of a rule that calls never meet, or always do.
+type RuleCondition struct {
 	// Field is where it stands in the rule: "from[0].source.namespaces"; Name is the last part of it, or of an entry of when its key.
 	Field, Name string
 	Values      []string
-	// LeftOut says that the condition cannot be judged there, and the rule is left out for it.
+	// LeftOut says that the condition cannot be judged there: an ALLOW rule is left out for it, a DENY rule matches without it.
 	LeftOut bool
 }
 
 // UnmetConditions are the conditions because of which calls never meet a rule, of several entries of from or to those of the one
 // with the fewest.
-func (s *Snapshot) UnmetConditions(policy *security.AuthorizationPolicy, rule *securityapi.Rule, call Call) []Unmet {
+func (s *Snapshot) UnmetConditions(policy *security.AuthorizationPolicy, rule *securityapi.Rule, call Call) []RuleCondition {
 	judge := s.ruleJudge(policy, call)
-	var unmet []Unmet
+	var unmet []RuleCondition
 	if policy.Spec.GetAction() == securityapi.AuthorizationPolicy_ALLOW {
 		for _, c := range judge.leavesOut(rule) {
-			unmet = append(unmet, unmetOf(rule, c, len(c.values) == 0, true))
+			unmet = append(unmet, conditionOf(rule, c, len(c.values) == 0, true))
 		}
 	}
 	if len(unmet) > 0 {
 		return unmet
 	}
 	for _, part := range judge.parts(rule) {
-		var fewest []Unmet
+		var fewest []RuleCondition
 		for i, alternative := range part {
 			found := judge.unmet(rule, alternative)
 			if i == 0 || len(found) < len(fewest) {
@@ -142,27 +142,48 @@ func (s *Snapshot) UnmetConditions(policy *security.AuthorizationPolicy, rule *s
 	return unmet
 }
 
-func (j ruleJudge) unmet(rule *securityapi.Rule, clauses []clause) []Unmet {
-	var unmet []Unmet
+func (j ruleJudge) unmet(rule *securityapi.Rule, clauses []clause) []RuleCondition {
+	var unmet []RuleCondition
 	for _, c := range clauses {
 		if j.clause(c) == Never {
-			unmet = append(unmet, unmetOf(rule, c, j.judge(c.one, c.values, nil) > Never, false))
+			unmet = append(unmet, conditionOf(rule, c, j.judge(c.one, c.values, nil) > Never, false))
 		}
 	}
 	return unmet
 }
 
-func unmetOf(rule *securityapi.Rule, c clause, negative, leftOut bool) Unmet {
-	unmet := Unmet{Field: c.where + c.name, Name: c.name, Values: c.values, LeftOut: leftOut}
+// MetConditions are the conditions by which calls always meet a rule, of several entries of from or to those of the first that does.
+func (s *Snapshot) MetConditions(policy *security.AuthorizationPolicy, rule *securityapi.Rule, call Call) []RuleCondition {
+	judge := s.ruleJudge(policy, call)
+	var met []RuleCondition
+	for _, part := range judge.parts(rule) {
+		at := slices.IndexFunc(part, func(alternative []clause) bool { return judge.all(alternative) == Always })
+		if at < 0 {
+			continue
+		}
+		for _, c := range part[at] {
+			if len(c.values) > 0 {
+				met = append(met, conditionOf(rule, c, false, judge.skips(c)))
+			}
+			if len(c.notValues) > 0 {
+				met = append(met, conditionOf(rule, c, true, judge.skips(c)))
+			}
+		}
+	}
+	return met
+}
+
+func conditionOf(rule *securityapi.Rule, c clause, negative, leftOut bool) RuleCondition {
+	found := RuleCondition{Field: c.where + c.name, Name: c.name, Values: c.values, LeftOut: leftOut}
 	if negative {
-		unmet.Field, unmet.Name, unmet.Values = c.where+c.notName, c.notName, c.notValues
+		found.Field, found.Name, found.Values = c.where+c.notName, c.notName, c.notValues
 	}
 	for i, condition := range rule.GetWhen() {
 		if c.where == fmt.Sprintf("when[%d].", i) {
-			unmet.Name = condition.GetKey()
+			found.Name = condition.GetKey()
 		}
 	}
-	return unmet
+	return found
 }
 
 // trustDomains are the names that the mesh's own certificates go by; cluster.local always means the mesh's own.

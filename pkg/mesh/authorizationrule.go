@@ -153,8 +153,13 @@ func (j ruleJudge) all(clauses []clause) Match {
 	return match
 }
 
+// skips says that a condition cannot be judged there, so that a rule which is not left out for it matches without it.
+func (j ruleJudge) skips(c clause) bool {
+	return j.call.Ztunnel && c.level != ofConnection || j.call.TCP && c.level == ofHTTP
+}
+
 func (j ruleJudge) clause(c clause) Match {
-	if j.call.Ztunnel && c.level != ofConnection || j.call.TCP && c.level == ofHTTP {
+	if j.skips(c) {
 		return Always
 	}
 	return j.judge(c.one, c.values, c.notValues)

@@ -113,6 +113,12 @@ func (s *Snapshot) DestinationRulesFor(clientNamespace, host, serviceNamespace s
 	return nil
 }
 
+// ExportedDestinationRules are those of a namespace, for the host itself or else the longest wildcard, among which clients of
+// other namespaces find theirs: those that are exported to any of them.
+func (s *Snapshot) ExportedDestinationRules(namespace, host string) []*HostRule {
+	return s.destinationRules().exported[namespace].mostSpecific(host)
+}
+
 // SidecarClients are the sidecars of a Service's callers, one for each choice of rules: one of the Service's own namespace, one of
 // each namespace with sidecars that has rules of its own for the host, and those that a rule's workloadSelector is for.
 func (s *Snapshot) SidecarClients(host, serviceNamespace string) []Client {

@@ -62,14 +62,39 @@ func (s *Snapshot) EgressIncludes(sidecar *networking.Sidecar, clientNamespace s
 		return true
 	}
 	return slices.ContainsFunc(sidecar.Spec.GetEgress(), func(listener *networkingapi.IstioEgressListener) bool {
-		number := listener.GetPort().GetNumber()
-		isProxyPort := ParseProtocol(listener.GetPort().GetProtocol()) == ProtocolHTTPProxy
-		if number != 0 && !isProxyPort && number != uint32(port) {
-			return false
-		}
-		return egressHostsInclude(listener.GetHosts(), clientNamespace, service.Namespace, ServiceHost(service), HostSubsetOf) ||
-			s.egressRoutesInclude(listener.GetHosts(), clientNamespace, service, port)
+		return leavesPortOpen(listener, port) &&
+			(egressHostsInclude(listener.GetHosts(), clientNamespace, service.Namespace, ServiceHost(service), HostSubsetOf) ||
+				s.egressRoutesInclude(listener.GetHosts(), clientNamespace, service, port))
 	})
+}
+
+func leavesPortOpen(listener *networkingapi.IstioEgressListener, port int32) bool {
+	number := listener.GetPort().GetNumber()
+	isProxyPort := ParseProtocol(listener.GetPort().GetProtocol()) == ProtocolHTTPProxy
+	return number == 0 || isProxyPort || number == uint32(port)
+}
+
+// EgressExclusions are the hosts with "~" that shut a Service out of all egress listeners that leave its port open, whatever else
+// these import; none where one of them only leaves it out.
+// Source: Istio's pilot/pkg/model/sidecar.go (selectServices).
+func EgressExclusions(sidecar *networking.Sidecar, clientNamespace string, service *core.Service, port int32) []string {
+	var exclusions []string
+	for _, listener := range sidecar.Spec.GetEgress() {
+		if !leavesPortOpen(listener, port) {
+			continue
+		}
+		before := len(exclusions)
+		for _, entry := range listener.GetHosts() {
+			if !egressHostsInclude([]string{"*/*", entry}, clientNamespace, service.Namespace, ServiceHost(service), HostSubsetOf) {
+				exclusions = append(exclusions, entry)
+			}
+		}
+		if len(exclusions) == before {
+			return nil
+		}
+	}
+	slices.Sort(exclusions)
+	return slices.Compact(exclusions)
 }
 
 // egressRoutesInclude says that the hosts import a VirtualService of the mesh that has the Service's port for a destination: its

@@ -14,6 +14,8 @@ type UnreachableRule struct {
 	Rule *HTTPRule
 	// By is the first of the rules ahead.
 	By *HTTPRule
+	// Match is the match of the rule that By takes the calls of, and ByMatch the one that takes them; nil for a rule without.
+	Match, ByMatch *networkingapi.HTTPMatchRequest
 }
 
 // UnreachableRules are those of one VirtualService, wherever its calls come from: a rule that is only for some gateways, ports
@@ -22,18 +24,18 @@ type UnreachableRule struct {
 // Envoy takes the first route that matches.
 func (s *Snapshot) UnreachableRules(vs *networking.VirtualService) []UnreachableRule {
 	rules := s.HTTPRules(vs)
-	reached, by := map[*HTTPRule]bool{}, map[*HTTPRule]*HTTPRule{}
+	reached, covered := map[*HTTPRule]bool{}, map[*HTTPRule]UnreachableRule{}
 	arrivals := s.arrivals(vs, slices.ContainsFunc(rules, asksForPort))
 	if slices.ContainsFunc(rules, asksForCaller) {
 		arrivals = s.byClient(arrivals)
 	}
 	for _, from := range arrivals {
-		from.reach(rules, reached, by)
+		from.reach(rules, reached, covered)
 	}
 	var unreachable []UnreachableRule
 	for _, rule := range rules {
-		if !reached[rule] && by[rule] != nil {
-			unreachable = append(unreachable, UnreachableRule{Rule: rule, By: by[rule]})
+		if cover, ok := covered[rule]; ok && !reached[rule] {
+			unreachable = append(unreachable, cover)
 		}
 	}
 	return unreachable
@@ -106,7 +108,7 @@ func serverTakesSome(gateway *networking.Gateway, server *networkingapi.Server, 
 }
 
 // reach enters the rules that calls from there come to, and for those that they do not, the first rule ahead.
-func (a arrival) reach(rules []*HTTPRule, reached map[*HTTPRule]bool, by map[*HTTPRule]*HTTPRule) {
+func (a arrival) reach(rules []*HTTPRule, reached map[*HTTPRule]bool, covered map[*HTTPRule]UnreachableRule) {
 	ahead, position := newCoverage(), 0
 	for _, rule := range rules {
 		for _, place := range matchPlaces(rule.Spec) {
@@ -118,8 +120,8 @@ func (a arrival) reach(rules []*HTTPRule, reached map[*HTTPRule]bool, by map[*HT
 			route.match = routeMatchOf(route.MatchSpec())
 			route.match.conditions = append(route.match.conditions, conditions...)
 			if cover := ahead.covering(route.match); cover != nil && cover.rule != rule {
-				if by[rule] == nil {
-					by[rule] = cover.rule
+				if covered[rule].By == nil {
+					covered[rule] = UnreachableRule{Rule: rule, By: cover.rule, Match: route.MatchSpec(), ByMatch: cover.MatchSpec()}
 				}
 				continue
 			}
