@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	networkingapi "istio.io/api/networking/v1alpha3"
+
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
@@ -42,11 +44,30 @@ spec:
 						upperFirst(portText(port)), port.Service.Name, leadsText(port), protocolText(port), whyProtocol(port)),
 					Evidence: append(evidenceOf(port), idleUpgrades(p, port)...),
 					Symptom:  wrongProtocolSymptom(port),
-					Fix:      declareGRPC(p, port),
+					Fix:      portNotGRPCFix(p, port),
 				})
 			}
 		}
 	},
+}
+
+// portNotGRPCFix leaves a port alone to whose pods a DestinationRule has TLS spoken that is their own: the proxies of pods let that
+// through only to ports that are not declared to be HTTP.
+// Source: Istio's pilot/pkg/networking/core/filterchain_options.go (inboundPermissiveHTTPFilterChainMatchWithMxcOptions).
+func portNotGRPCFix(p *Pass, port *mesh.ExposedPort) Fix {
+	if port.Protocol().IsHTTP() {
+		return declareGRPC(p, port)
+	}
+	for _, way := range waysTo(p, port) {
+		rule := p.DestinationRuleFor(way.client, mesh.ServiceHost(port.Service), port.Service.Namespace)
+		policy := p.TrafficPolicyFor(rule, port.Port.Port, way.subset)
+		mode := policy.TLS.GetMode()
+		if mode == networkingapi.ClientTLSSettings_SIMPLE || mode == networkingapi.ClientTLSSettings_MUTUAL {
+			return Fix{Text: fmt.Sprintf("Leave the port as it is and set connectionPool.http.h2UpgradePolicy: UPGRADE beside tls (mode %s) in %s: "+
+				"with a port named grpc the pods' proxies would refuse TLS that the pods end themselves.", mode, mesh.KeyOf(policy.TLSAt.Rule))}
+		}
+	}
+	return declareGRPC(p, port)
 }
 
 // leadsText is "leads", less sure where the evidence is weak.

@@ -13,10 +13,11 @@ var timeoutCutsStreams = &Check{
 	ID:     "GX509",
 	Slug:   "timeout-cuts-streams",
 	Levels: []Level{Warning},
-	Title:  "A route's timeout bounds whole streams",
+	Title:  "A route's timeout bounds streams",
 	What:   "Finds `timeout` and `retries.perTryTimeout` on rules that lead to an exposed port.",
-	Why: "Both run from the request until the end of the response. The response of a stream ends with the stream, so that a stream of " +
-		"any kind is cut at that age, however busy it is. gRPC clients set deadlines for each call themselves.",
+	Why: "`timeout` runs from the end of the request until the end of the response, so that a stream of the server is cut at that age, however " +
+		"busy it is; a stream that the client feeds lives that long after the client has closed its side. `perTryTimeout` bounds the time to " +
+		"the first answer, which a quiet stream may take long for. gRPC clients set deadlines for each call themselves.",
 	Client: "A stream is reset when the time is over: INTERNAL, if something has been answered already. " +
 		"A call that takes longer to its first answer gets UNAVAILABLE.",
 	Bad: routedServer + routingGateway + routeWith(`  - timeout: 15s
@@ -34,10 +35,10 @@ var timeoutCutsStreams = &Check{
 				return
 			}
 			if limit := rule.Spec.GetTimeout().AsDuration(); limit > 0 {
-				reportTimeout(p, rule, ports, limit, hasTimeout, "timeout")
+				reportTimeout(p, rule, ports, hasTimeout, wholeTimeout, limit, "timeout")
 			}
 			if limit := rule.Spec.GetRetries().GetPerTryTimeout().AsDuration(); limit > 0 {
-				reportTimeout(p, rule, ports, limit, hasPerTryTimeout, "retries", "perTryTimeout")
+				reportTimeout(p, rule, ports, hasPerTryTimeout, tryTimeout, limit, "retries", "perTryTimeout")
 			}
 		})
 	},
@@ -49,23 +50,39 @@ func hasPerTryTimeout(rule *networkingapi.HTTPRoute) bool {
 	return rule.GetRetries().GetPerTryTimeout() != nil
 }
 
+// boundTimeout is what a timeout does to the calls to some ports (the first %s) after some time (the second), and what their clients
+// see.
+type boundTimeout struct{ does, symptom string }
+
+// Source: Envoy's source/common/router/router.cc (onRequestComplete, onResponseTimeout, onPerTryTimeout).
+var (
+	wholeTimeout = boundTimeout{
+		"ends calls to %s %s after their request is complete, streams from the server too",
+		"INTERNAL (RST_STREAM) in the middle of a stream, UNAVAILABLE (504) where nothing has been answered yet",
+	}
+	tryTimeout = boundTimeout{
+		"gives up calls to %s that have no answer %s after their request is complete, quiet streams too",
+		"UNAVAILABLE (504) where nothing has been answered by then",
+	}
+)
+
 func reportTimeout(
-	p *Pass, rule *mesh.HTTPRule, ports []*mesh.ExposedPort, limit time.Duration, has func(*networkingapi.HTTPRoute) bool, field ...string,
+	p *Pass, rule *mesh.HTTPRule, ports []*mesh.ExposedPort, has func(*networkingapi.HTTPRoute) bool, timeout boundTimeout, limit time.Duration,
+	field ...string,
 ) {
 	vs, index := writtenIn(rule, has)
 	name := field[len(field)-1]
 	path := append([]string{"spec", "http", fmt.Sprint(index)}, field...)
 	p.Report(Finding{
-		Object: vs,
-		Path:   pathText(path),
-		Message: fmt.Sprintf("The %s of %s ends every stream to %s after %s.",
-			name, ruleText(vs, index), behindText(ports), limit),
+		Object:   vs,
+		Path:     pathText(path),
+		Message:  fmt.Sprintf("The %s of %s %s.", name, ruleText(vs, index), fmt.Sprintf(timeout.does, behindText(ports), limit)),
 		Evidence: behindEvidence(ports),
-		Symptom:  "INTERNAL (RST_STREAM) in the middle of a stream, UNAVAILABLE (504) where nothing has been answered yet",
+		Symptom:  timeout.symptom,
 		Fix: Fix{
 			Text:    fmt.Sprintf("Delete %s (istiod refuses 0s), and let the clients set deadlines.", name),
 			Level:   Ask,
-			Changes: setField(vs, "it bounds whole streams", nil, path...),
+			Changes: setField(vs, "it bounds streams, too", nil, path...),
 		},
 	})
 }

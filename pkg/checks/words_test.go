@@ -153,6 +153,12 @@ func wordsOfServices() []wordsCase {
 	worker := strings.Replace(greeterWorker, "ports: [{name: metrics, containerPort: 9090}]", "ports: [{name: grpc, containerPort: 50052}]", 1)
 	daemons := strings.Replace(strings.Replace(greeterWorkload, "kind: Deployment", "kind: DaemonSet", 1), "  replicas: 2\n", "", 1)
 	return []wordsCase{
+		{
+			"GX301 TLS of the pods' own", "GX301",
+			greeterWorkload + service("greeter", "", "{name: https-grpc, port: 8000, targetPort: 50051}") + "---\n" +
+				wordsRule("demo", "greeter", "greeter", ", trafficPolicy: {tls: {mode: SIMPLE}}") + strings.TrimPrefix(greeterRoute, "---\n"),
+			[]string{"h2UpgradePolicy: UPGRADE beside tls (mode SIMPLE) in DestinationRule demo/greeter"}, []string{"Set name"},
+		},
 		{"the pods left out serve another port", "GX304",
 			greeterWorkload + worker + "---\n" + service("greeter", "", grpc+", {name: metrics, port: 9090, targetPort: 9090}, {name: grpc-b, port: 8001, targetPort: 50052}"),
 			[]string{"a Service of its own, whose selector only the pods of Deployment demo/greeter match"}, []string{"Add a label"}},
