@@ -14,7 +14,7 @@ import (
 
 // gcPercent is a little less than Go's 100: of a large cluster nearly everything that is read is kept, so that collecting earlier
 // costs hardly any time and saves memory.
-const gcPercent = 75
+const gcPercent = 60
 
 func main() {
 	if os.Getenv("GOGC") == "" {

@@ -24,8 +24,9 @@ type LoadRequest struct {
 	// ConfigMaps are read by name; an empty name means all of the namespace.
 	ConfigMaps []types.NamespacedName
 	// Entire keeps what has no bearing on calls: who owns which field (managedFields), half of what the server says of an object,
-	// and the volumes and resources of pod templates. Apply saves a request for each object that it changes and that has them.
-	// Pods have metadata alone in any case, which is a third of the bytes, and those that have ended are left out.
+	// volumes and resources of pod templates, and conditions of workloads. Apply saves a request for each object that it changes
+	// and whose owners are there. Pods have metadata alone in any case, which is a third of the bytes, and those that have ended
+	// are left out.
 	Entire bool
 	// Follow, if set, is called with what was read and says what to read then: the Secrets that Gateways name, the ConfigMaps
 	// of a control plane that was found. Its own Follow is not called.

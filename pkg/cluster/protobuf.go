@@ -37,30 +37,30 @@ const (
 	initContainers = 20 // PodSpec.initContainers
 	resources      = 8  // Container.resources
 	volumeMounts   = 9  // Container.volumeMounts
+	workloadStatus = 3  // Deployment.status
 )
 
 // fieldTree is fields of a message by their numbers, each with those of the message that it is; nil means the field as a whole.
 type fieldTree map[protowire.Number]fieldTree
 
-var (
-	ownersOfFields = fieldTree{objectMetadata: {managedFields: nil}}
-	// notOfCalls is what no check reads of what makes pods; one that has a use for any of it takes it off this list.
-	notOfCalls = fieldTree{
+var ownersOfFields = fieldTree{objectMetadata: {managedFields: nil}}
+
+// notOfCalls is what no check reads of what makes pods; one that has a use for any of it takes it off this list.
+func notOfCalls(conditions protowire.Number) fieldTree {
+	return fieldTree{
 		objectMetadata: ownersOfFields[objectMetadata],
 		workloadSpec: {podTemplate: {templateSpec: {
 			volumes: nil, containers: {resources: nil, volumeMounts: nil}, initContainers: {resources: nil, volumeMounts: nil},
 		}}},
+		workloadStatus: {conditions: nil},
 	}
-)
+}
 
 // leftOut are the fields of a kind that are not decoded.
-func leftOut(kind mesh.Kind) fieldTree {
-	switch kind {
-	case mesh.KindDeployment, mesh.KindStatefulSet, mesh.KindDaemonSet:
-		return notOfCalls
-	default:
-		return ownersOfFields
-	}
+var leftOut = map[mesh.Kind]fieldTree{
+	mesh.KindDeployment:  notOfCalls(6),  // DeploymentStatus.conditions
+	mesh.KindStatefulSet: notOfCalls(10), // StatefulSetStatus.conditions
+	mesh.KindDaemonSet:   notOfCalls(10), // DaemonSetStatus.conditions
 }
 
 // protobufMark begins every answer in protobuf.
@@ -141,7 +141,11 @@ func decodeItem(item []byte, from source) (runtime.Object, error) {
 		return nil, err
 	}
 	if !from.entire {
-		if item, err = without(item, leftOut(from.kind)); err != nil {
+		unread, ok := leftOut[from.kind]
+		if !ok {
+			unread = ownersOfFields
+		}
+		if item, err = without(item, unread); err != nil {
 			return nil, err
 		}
 	}

@@ -44,6 +44,7 @@ func deploymentList() *apps.DeploymentList {
 					Resources: core.ResourceRequirements{Limits: core.ResourceList{core.ResourceCPU: resource.MustParse("1")}},
 				}, {Name: "second", Args: []string{"--port=1"}}},
 			}}},
+			Status: apps.DeploymentStatus{ReadyReplicas: 1, Conditions: []apps.DeploymentCondition{{Type: apps.DeploymentAvailable}}},
 		})
 	}
 	return list
@@ -64,7 +65,7 @@ func TestLoadReadsProtobuf(t *testing.T) {
 		want := sent.DeepCopy().Items
 		if !entire {
 			for i := range want {
-				want[i].ManagedFields = nil
+				want[i].ManagedFields, want[i].Status.Conditions = nil, nil
 				spec := &want[i].Spec.Template.Spec
 				spec.Volumes, spec.InitContainers[0].VolumeMounts = nil, nil
 				spec.Containers[0].VolumeMounts, spec.Containers[0].Resources = nil, core.ResourceRequirements{}
@@ -72,6 +73,7 @@ func TestLoadReadsProtobuf(t *testing.T) {
 		}
 		for i, deployment := range []*apps.Deployment{read[1], read[0]} {
 			assert.Equal(t, want[i].ObjectMeta, deployment.ObjectMeta)
+			assert.Equal(t, want[i].Status, deployment.Status)
 			assert.True(t, equality.Semantic.DeepEqual(want[i].Spec.Template, deployment.Spec.Template), "%v", deployment.Spec.Template)
 		}
 	}
