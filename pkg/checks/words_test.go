@@ -67,7 +67,7 @@ func TestWords(t *testing.T) {
 
 func wordsOfRoutes() []wordsCase {
 	routed := routedServer + routingGateway
-	carts := twoRoutes("", "")[:strings.Index(twoRoutes("", ""), "apiVersion: networking")]
+	carts, _, _ := strings.Cut(twoRoutes("", ""), "apiVersion: networking")
 	forMesh := func(rules string) string {
 		return strings.NewReplacer("gateways: [public]", "gateways: [mesh]", "name: orders, namespace", "name: orders-mesh, namespace",
 			"hosts: [orders.example.com]", "hosts: [orders]").Replace(routeWith(rules)) + "---\n"
