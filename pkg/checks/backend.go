@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	core "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
@@ -78,7 +77,7 @@ func findBackends(p *Pass, port *mesh.ExposedPort) []backend {
 		backends = append(backends, found)
 	}
 	for _, pod := range p.StrayPodsSelected(port.Service.Namespace, port.Service.Spec.Selector) {
-		template := &core.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: pod.Labels, Annotations: pod.Annotations}, Spec: pod.Spec}
+		template := mesh.PodTemplate(pod)
 		if number, _, ok := mesh.TargetPort(port.Port, template); ok {
 			found := backend{namespace: pod.Namespace, template: template, labels: pod.Labels, port: number, ambient: p.IsAmbient(pod.Namespace, template), pods: []*core.Pod{pod}}
 			found.addPod(p, pod)

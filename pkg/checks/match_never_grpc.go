@@ -211,18 +211,10 @@ func whereListening(p *Pass, vs *networking.VirtualService) listening {
 }
 
 // forMatch is where the calls come from that reach a match in an object of that namespace: it may name some of the gateways.
-// Source: Istio's pilot/pkg/networking/core/route/route.go (sourceMatchHTTP).
 func (l listening) forMatch(match *networkingapi.HTTPMatchRequest, namespace string) listening {
-	if len(match.GetGateways()) == 0 {
-		return l
-	}
-	var names []string
-	for _, name := range match.GetGateways() {
-		names = append(names, mesh.ResolveGatewayName(name, namespace))
-	}
-	narrowed := listening{mesh: l.mesh && slices.Contains(names, mesh.MeshGateway), known: l.known}
+	narrowed := listening{mesh: l.mesh && mesh.MatchIsFor(match, namespace, mesh.MeshGateway), known: l.known}
 	for _, on := range l.servers {
-		if slices.Contains(names, on.gateway) {
+		if mesh.MatchIsFor(match, namespace, on.gateway) {
 			narrowed.servers = append(narrowed.servers, on)
 		}
 	}

@@ -40,10 +40,10 @@ func (p *Pass) eachRoute(visit func(*mesh.HTTPRule)) {
 // rulesServed are the VirtualService's rules without those that no proxy gets: all their matches are for other gateways or callers.
 // Of gateways that are not known a match that asks for something of their pods is taken for unmet.
 func (p *Pass) rulesServed(vs *networking.VirtualService) []*mesh.HTTPRule {
-	gateways := p.gatewaysServing(vs)
 	if mesh.BoundToMesh(vs) {
 		return p.HTTPRules(vs)
 	}
+	gateways := p.gatewaysServing(vs)
 	asksNothing := func(match *networkingapi.HTTPMatchRequest) bool {
 		return len(match.GetSourceLabels()) == 0 && match.GetSourceNamespace() == ""
 	}

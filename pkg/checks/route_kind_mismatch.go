@@ -65,14 +65,10 @@ func kindMessage(vs *networking.VirtualService, kinds []string, gateways string)
 func (p *Pass) kindsOfGRPC(vs *networking.VirtualService) []string {
 	kinds := routeKinds(vs)
 	leading := slices.DeleteFunc(slices.Clone(kinds), func(kind string) bool {
-		switch kind {
-		case "http":
+		if kind == "http" {
 			return !slices.ContainsFunc(p.HTTPRules(vs), p.SpeaksOfRule)
-		case "tls":
-			return !p.speaks(p.mostRelevant(vs, tlsDestinations(vs)))
-		default:
-			return !p.speaks(p.mostRelevant(vs, tcpDestinations(vs)))
 		}
+		return !p.speaks(p.mostRelevant(vs, destinationsOf(kind, vs)))
 	})
 	if len(leading) == 0 {
 		return kinds

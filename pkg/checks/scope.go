@@ -124,6 +124,14 @@ func (p *Pass) mostRelevant(vs *networking.VirtualService, destinations []*netwo
 	return most
 }
 
+// destinationsOf are those of the routes of a kind that is not http.
+func destinationsOf(kind string, vs *networking.VirtualService) []*networkingapi.Destination {
+	if kind == "tls" {
+		return tlsDestinations(vs)
+	}
+	return tcpDestinations(vs)
+}
+
 // streamDestinations are those of the tcp and tls routes.
 func streamDestinations(vs *networking.VirtualService) []*networkingapi.Destination {
 	return append(tcpDestinations(vs), tlsDestinations(vs)...)

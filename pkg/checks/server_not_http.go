@@ -57,10 +57,7 @@ func runServerNotHTTP(p *Pass) {
 func (p *Pass) connectionRoutes(server gatewayServer) []*networking.VirtualService {
 	var bound []*networking.VirtualService
 	for _, virtualService := range p.VirtualServicesBoundTo(server.gateway) {
-		destinations := tcpDestinations(virtualService)
-		if mesh.ServerIsPassthrough(server.spec) {
-			destinations = tlsDestinations(virtualService)
-		}
+		destinations := destinationsOf(kindOf(server.spec), virtualService)
 		if takesAHost(server.gateway, server.spec, virtualService) && p.mostRelevant(virtualService, destinations) >= weak {
 			bound = append(bound, virtualService)
 		}

@@ -64,14 +64,12 @@ func takesAHost(gateway *networking.Gateway, server *networkingapi.Server, vs *n
 // Source: Istio's pilot/pkg/networking/core/gateway.go (buildGatewayTCPBasedFilterChains, createGatewayTCPFilterChainOpts).
 func (p *Pass) relevanceAt(gateway *networking.Gateway, server *networkingapi.Server, vs *networking.VirtualService) relevance {
 	switch kind := kindOf(server); {
-	case kind == "http" && len(vs.Spec.Http) > 0:
-		return p.mostRelevantRule(vs, gateway.Namespace+"/"+gateway.Name, server.GetPort().GetNumber())
-	case kind == "tcp" && len(vs.Spec.Tcp) > 0:
-		return p.mostRelevant(vs, tcpDestinations(vs))
-	case kind == "tls" && len(vs.Spec.Tls) > 0:
-		return p.mostRelevant(vs, tlsDestinations(vs))
-	default:
+	case !slices.Contains(routeKinds(vs), kind):
 		return p.virtualServiceRelevance(vs)
+	case kind == "http":
+		return p.mostRelevantRule(vs, gateway.Namespace+"/"+gateway.Name, server.GetPort().GetNumber())
+	default:
+		return p.mostRelevant(vs, destinationsOf(kind, vs))
 	}
 }
 
@@ -101,12 +99,9 @@ func (p *Pass) mostRelevantRule(vs *networking.VirtualService, gateway string, p
 }
 
 // isRuleFor says that a rule has a match for a Gateway, and for one of its ports unless that is 0, or none at all.
-// Source: Istio's pilot/pkg/networking/core/route/route.go (sourceMatchHTTP, TranslateRoute).
+// Source: Istio's pilot/pkg/networking/core/route/route.go (TranslateRoute).
 func isRuleFor(rule *mesh.HTTPRule, gateway string, port uint32) bool {
 	return len(rule.Spec.Match) == 0 || slices.ContainsFunc(rule.Spec.Match, func(match *networkingapi.HTTPMatchRequest) bool {
-		named := len(match.GetGateways()) == 0 || slices.ContainsFunc(match.GetGateways(), func(name string) bool {
-			return mesh.ResolveGatewayName(name, rule.Holder.Namespace) == gateway
-		})
-		return named && (port == 0 || match.GetPort() == 0 || match.GetPort() == port)
+		return mesh.MatchIsFor(match, rule.Holder.Namespace, gateway) && (port == 0 || match.GetPort() == 0 || match.GetPort() == port)
 	})
 }

@@ -40,16 +40,13 @@ func (c *Client) list(ctx context.Context, from source) (batch, error) {
 	}
 	asked := c.get(resource, from.namespace, "").Timeout(listTimeout)
 	if kind == mesh.KindPod {
-		asked.Param("fieldSelector", runningPods)
+		asked.Param("fieldSelector", runningPods).SetHeader("Accept", metadataList)
 	}
 	found := read{source: from}
 	var list runtime.Object
-	switch {
-	case kind == mesh.KindPod:
-		list, err = builtInList(ctx, asked.SetHeader("Accept", metadataList), from)
-	case builtIn().Recognizes(kind.Info().GroupVersionKind):
+	if builtIn().Recognizes(kind.Info().GroupVersionKind) {
 		list, err = builtInList(ctx, asked, from)
-	default:
+	} else {
 		list, err = customList(ctx, asked, kind, &found)
 	}
 	if err != nil {

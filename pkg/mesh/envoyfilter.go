@@ -55,15 +55,9 @@ func (s *Snapshot) EnvoyPatches(filter *unstructured.Unstructured) ([]EnvoyPatch
 // Source: Istio's pilot/pkg/model/push_context.go (EnvoyFilters).
 func (s *Snapshot) EnvoyFiltersInOrder() []*unstructured.Unstructured {
 	root := s.RootNamespace()
-	inOwn := func(filter *unstructured.Unstructured) int {
-		if filter.GetNamespace() == root {
-			return 0
-		}
-		return 1
-	}
 	return slices.SortedFunc(slices.Values(s.EnvoyFilters().All()), func(a, b *unstructured.Unstructured) int {
 		return cmp.Or(
-			cmp.Compare(priorityOf(a), priorityOf(b)), cmp.Compare(inOwn(a), inOwn(b)),
+			cmp.Compare(priorityOf(a), priorityOf(b)), boolRank(a.GetNamespace() == root)-boolRank(b.GetNamespace() == root),
 			a.GetCreationTimestamp().Compare(b.GetCreationTimestamp().Time),
 			cmp.Compare(a.GetName()+"."+a.GetNamespace(), b.GetName()+"."+b.GetNamespace()),
 		)

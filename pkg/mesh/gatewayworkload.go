@@ -127,7 +127,7 @@ func (s *Snapshot) podsWithoutWorkload() []*GatewayWorkload {
 	groups := map[string]*GatewayWorkload{}
 	var ordered []*GatewayWorkload
 	for _, pod := range s.StrayPods() {
-		template := podTemplate(pod)
+		template := PodTemplate(pod)
 		if roleOf(template) == roleOther {
 			continue
 		}

@@ -139,17 +139,16 @@ func (m routeMatch) takenPrefix() (prefix string, ok bool) {
 
 // openBeginning is the literal text of a regular expression that has nothing else but an open end.
 func openBeginning(expression string) (literal string, ok bool) {
-	parsed, err := syntax.Parse(strings.TrimSuffix(strings.TrimPrefix(expression, "^"), "$"), syntax.Perl)
+	parsed, err := parseWhole(expression)
 	if err != nil {
 		return "", false
 	}
-	parts := []*syntax.Regexp{parsed}
-	if parsed.Op == syntax.OpConcat {
-		parts = parsed.Sub
+	start, end := openEnd(parsed)
+	if end == nil {
+		return "", false
 	}
 	var beginning strings.Builder
-	end := withoutGroup(parts[len(parts)-1])
-	for _, part := range parts[:len(parts)-1] {
+	for _, part := range start {
 		switch {
 		case part.Op == syntax.OpLiteral && part.Flags&syntax.FoldCase == 0:
 			beginning.WriteString(string(part.Rune))
@@ -160,14 +159,31 @@ func openBeginning(expression string) (literal string, ok bool) {
 		}
 	}
 	literal = beginning.String()
-	switch {
-	case len(end.Sub) != 1 || !isAnyCharacter(end.Sub[0]):
-		return "", false
-	case end.Op == syntax.OpPlus:
-		return literal, strings.HasSuffix(literal, "/") || strings.HasSuffix(literal, ".")
-	default:
-		return literal, end.Op == syntax.OpStar
+	return literal, end.Op == syntax.OpStar || goesOn(literal)
+}
+
+// parseWhole reads an expression that has to match the whole path, so that "^" and "$" add nothing.
+func parseWhole(expression string) (*syntax.Regexp, error) {
+	return syntax.Parse(strings.TrimSuffix(strings.TrimPrefix(expression, "^"), "$"), syntax.Perl)
+}
+
+// openEnd takes an expression apart that ends with any characters: ".*", or ".+" for one at least; end is nil for any other.
+func openEnd(expression *syntax.Regexp) (start []*syntax.Regexp, end *syntax.Regexp) {
+	parts := []*syntax.Regexp{expression}
+	if expression.Op == syntax.OpConcat {
+		parts = expression.Sub
 	}
+	last := len(parts) - 1
+	end = withoutGroup(parts[last])
+	if (end.Op == syntax.OpStar || end.Op == syntax.OpPlus) && isAnyCharacter(end.Sub[0]) {
+		return parts[:last], end
+	}
+	return nil, nil
+}
+
+// goesOn says that the path of no call ends so.
+func goesOn(beginning string) bool {
+	return strings.HasSuffix(beginning, "/") || strings.HasSuffix(beginning, ".")
 }
 
 // pathExpression is a regular expression that is more than a literal beginning with an open end.
@@ -180,19 +196,14 @@ type pathExpression struct {
 
 // expressionOf is nil for what is no regular expression: Envoy takes no configuration with it.
 func expressionOf(path string) *pathExpression {
-	parsed, err := syntax.Parse(strings.TrimSuffix(strings.TrimPrefix(path, "^"), "$"), syntax.Perl)
+	parsed, err := parseWhole(path)
 	if err != nil {
 		return nil
 	}
 	expression := &pathExpression{whole: regexp.MustCompile("^(?:" + parsed.String() + ")$")}
-	if parsed.Op != syntax.OpConcat {
-		return expression
-	}
-	last := len(parsed.Sub) - 1
-	end := withoutGroup(parsed.Sub[last])
-	if (end.Op == syntax.OpStar || end.Op == syntax.OpPlus) && isAnyCharacter(end.Sub[0]) {
-		start := &syntax.Regexp{Op: syntax.OpConcat, Sub: parsed.Sub[:last], Flags: parsed.Flags}
-		expression.beginning, expression.openOnce = regexp.MustCompile("^(?:"+start.String()+")"), end.Op == syntax.OpPlus
+	if start, end := openEnd(parsed); len(start) > 0 {
+		beginning := &syntax.Regexp{Op: syntax.OpConcat, Sub: start, Flags: parsed.Flags}
+		expression.beginning, expression.openOnce = regexp.MustCompile("^(?:"+beginning.String()+")"), end.Op == syntax.OpPlus
 	}
 	return expression
 }
@@ -205,8 +216,7 @@ func (e *pathExpression) takesAllOf(match routeMatch) bool {
 	case match.kind == pathExact:
 		return e.whole.MatchString(match.path)
 	case match.kind == pathPrefix && e.beginning != nil:
-		goesOn := strings.HasSuffix(match.path, "/") || strings.HasSuffix(match.path, ".") // no path of a call ends so
-		return e.beginning.MatchString(match.path) && (!e.openOnce || goesOn)
+		return e.beginning.MatchString(match.path) && (!e.openOnce || goesOn(match.path))
 	default:
 		return false
 	}

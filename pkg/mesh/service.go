@@ -102,13 +102,17 @@ func (s *Snapshot) PodsSelected(namespace string, selector map[string]string) []
 	index := Remember(s, podLabelsMemory{}, func() *labelIndex[*core.Pod] {
 		index := newLabelIndex[*core.Pod]()
 		for _, pod := range s.Pods().All() {
-			if pod.Status.Phase != core.PodSucceeded && pod.Status.Phase != core.PodFailed {
+			if !hasEnded(pod) {
 				index.add(pod.Namespace, pod.Labels, pod)
 			}
 		}
 		return index
 	})
 	return index.matching(namespace, selector)
+}
+
+func hasEnded(pod *core.Pod) bool {
+	return pod.Status.Phase == core.PodSucceeded || pod.Status.Phase == core.PodFailed
 }
 
 // TargetPort is the container port number that a Service port leads to in pods of the template, and the container that

@@ -38,13 +38,14 @@ type setMemory Kind
 func setOf[T Object](s *Snapshot, kind Kind) *Set[T] {
 	s.read(kind)
 	return Remember(s, setMemory(kind), func() *Set[T] {
-		objects := s.objects(kind)
+		objects := s.byKind[kind]
 		set := &Set[T]{
 			all:         make([]T, 0, len(objects)),
 			byNamespace: map[string][]T{},
 			byName:      make(map[types.NamespacedName]T, len(objects)),
 		}
-		for _, object := range objects {
+		for _, sourced := range objects {
+			object := sourced.Object
 			typed := object.(T)
 			set.all = append(set.all, typed)
 			set.byNamespace[object.GetNamespace()] = append(set.byNamespace[object.GetNamespace()], typed)

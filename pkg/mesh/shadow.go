@@ -11,16 +11,15 @@ type coverage struct {
 	// prefixes and exacts hold the first route for a path and a set of conditions; folded ones compare paths without case.
 	prefixes, exacts, foldedPrefixes, foldedExacts, expressions map[string]map[string]*GatewayRoute
 	// compiled are the first of the regular expressions.
-	compiled []compiledRoute
+	compiled []compiledRoutes
 }
 
 // maxExpressions bounds the regular expressions that each later path is held against.
 const maxExpressions = 50
 
-type compiledRoute struct {
+type compiledRoutes struct {
 	*pathExpression
-	route      *GatewayRoute
-	conditions string
+	byConditions map[string]*GatewayRoute
 }
 
 func newCoverage() *coverage {
@@ -37,10 +36,13 @@ const conditionSeparator = "\n"
 
 // add remembers a route.
 func (c *coverage) add(route *GatewayRoute) {
+	prefix, isPrefix := route.match.takenPrefix()
+	isExpression := route.match.kind == pathRegex && !isPrefix
 	paths, path := c.exacts, route.match.path
-	if prefix, ok := route.match.takenPrefix(); ok {
+	switch {
+	case isPrefix:
 		paths, path = c.prefixes, prefix
-	} else if route.match.kind == pathRegex {
+	case isExpression:
 		paths = c.expressions
 	}
 	// Regular expressions are compared as they are: ignoreUriCase is for exact and prefix only.
@@ -56,16 +58,19 @@ func (c *coverage) add(route *GatewayRoute) {
 	if byConditions == nil {
 		byConditions = map[string]*GatewayRoute{}
 		paths[path] = byConditions
+		if isExpression && len(c.compiled) < maxExpressions {
+			c.compile(path, byConditions)
+		}
 	}
 	conditions := strings.Join(route.match.narrowing(), conditionSeparator)
-	if byConditions[conditions] != nil {
-		return
+	if byConditions[conditions] == nil {
+		byConditions[conditions] = route
 	}
-	byConditions[conditions] = route
-	if _, isPrefix := route.match.takenPrefix(); route.match.kind == pathRegex && !isPrefix && len(c.compiled) < maxExpressions {
-		if expression := expressionOf(route.match.path); expression != nil {
-			c.compiled = append(c.compiled, compiledRoute{expression, route, conditions})
-		}
+}
+
+func (c *coverage) compile(path string, byConditions map[string]*GatewayRoute) {
+	if expression := expressionOf(path); expression != nil {
+		c.compiled = append(c.compiled, compiledRoutes{expression, byConditions})
 	}
 }
 
@@ -90,7 +95,7 @@ func (c *coverage) covering(match routeMatch) *GatewayRoute {
 	}
 	for _, compiled := range c.compiled {
 		if compiled.takesAllOf(match) {
-			found.look(map[string]*GatewayRoute{compiled.conditions: compiled.route})
+			found.look(compiled.byConditions)
 		}
 	}
 	switch match.kind {

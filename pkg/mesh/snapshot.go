@@ -12,7 +12,8 @@ import (
 // Snapshot is a set of objects with where each came from and what could not be read. It does not change once made, but for what
 // its methods remember of what they have worked out. Several goroutines may ask at once.
 type Snapshot struct {
-	byKind  map[Kind]*ofKind
+	// byKind are the objects of each kind, by namespace and name.
+	byKind  map[Kind][]Sourced
 	options Options
 
 	onRead func(Kind)
@@ -53,7 +54,7 @@ type Sourced struct {
 // New makes a Snapshot. Of two objects with the same kind, namespace and name the later one counts. Values that the API
 // server would fill in are filled in.
 func New(objects []Sourced, options Options) *Snapshot {
-	s := &Snapshot{byKind: map[Kind]*ofKind{}, options: options, onRead: options.OnRead}
+	s := &Snapshot{byKind: map[Kind][]Sourced{}, options: options, onRead: options.OnRead}
 	counts := map[Kind]int{}
 	for _, sourced := range objects {
 		kind, _ := KindOfObject(sourced.Object)
@@ -62,37 +63,27 @@ func New(objects []Sourced, options Options) *Snapshot {
 	for _, sourced := range objects {
 		kind, _ := KindOfObject(sourced.Object)
 		if s.byKind[kind] == nil {
-			s.byKind[kind] = &ofKind{sourced: make([]Sourced, 0, counts[kind])}
+			s.byKind[kind] = make([]Sourced, 0, counts[kind])
 		}
-		of := s.byKind[kind]
-		of.sourced = append(of.sourced, Sourced{Object: withDefaults(sourced.Object), Source: sourced.Source})
+		s.byKind[kind] = append(s.byKind[kind], Sourced{Object: withDefaults(sourced.Object), Source: sourced.Source})
 	}
-	for _, of := range s.byKind {
-		of.sort()
+	for kind, ofKind := range s.byKind {
+		s.byKind[kind] = inOrder(ofKind)
 	}
 	return s
 }
 
-// ofKind is the objects of a kind and where each was read, by namespace and name.
-type ofKind struct {
-	sourced []Sourced
-	objects []Object
-}
-
-// sort puts the objects in order; of those of the same name the last stays. Lists come almost in order.
-func (k *ofKind) sort() {
+// inOrder sorts objects of a kind by namespace and name; of those of the same name the last stays. Lists come almost in order.
+func inOrder(objects []Sourced) []Sourced {
 	byName := func(a, b Sourced) int { return compareName(a.Object, b.Object.GetNamespace(), b.Object.GetName()) }
-	slices.SortStableFunc(k.sourced, byName)
-	k.objects = make([]Object, 0, len(k.sourced))
-	kept := k.sourced[:0]
-	for i, sourced := range k.sourced {
-		if i+1 < len(k.sourced) && byName(sourced, k.sourced[i+1]) == 0 {
-			continue
+	slices.SortStableFunc(objects, byName)
+	kept := objects[:0]
+	for i, sourced := range objects {
+		if i+1 == len(objects) || byName(sourced, objects[i+1]) != 0 {
+			kept = append(kept, sourced)
 		}
-		kept = append(kept, sourced)
-		k.objects = append(k.objects, sourced.Object)
 	}
-	k.sourced = kept
+	return kept
 }
 
 func compareName(object Object, namespace, name string) int {
@@ -100,17 +91,14 @@ func compareName(object Object, namespace, name string) int {
 }
 
 func (s *Snapshot) find(key Key) (found Sourced, ok bool) {
-	of := s.byKind[key.Kind]
-	if of == nil {
-		return Sourced{}, false
-	}
-	at, ok := slices.BinarySearchFunc(of.sourced, key, func(sourced Sourced, key Key) int {
+	ofKind := s.byKind[key.Kind]
+	at, ok := slices.BinarySearchFunc(ofKind, key, func(sourced Sourced, key Key) int {
 		return compareName(sourced.Object, key.Namespace, key.Name)
 	})
-	if !ok {
-		return Sourced{}, false
+	if ok {
+		found = ofKind[at]
 	}
-	return of.sourced[at], true
+	return found, ok
 }
 
 // Change is how one Snapshot differs from the next.
@@ -130,8 +118,8 @@ func (s *Snapshot) With(change Change) *Snapshot {
 		removed[key] = true
 	}
 	objects := make([]Sourced, 0, s.Len()+len(change.Put))
-	for _, of := range s.byKind {
-		for _, sourced := range of.sourced {
+	for _, ofKind := range s.byKind {
+		for _, sourced := range ofKind {
 			if !removed[KeyOf(sourced.Object)] {
 				objects = append(objects, sourced)
 			}
@@ -185,23 +173,20 @@ func (s *Snapshot) Find(key Key) Object {
 // Objects are all objects of a kind, by namespace and name.
 func (s *Snapshot) Objects(kind Kind) []Object {
 	s.read(kind)
-	return s.objects(kind)
+	objects := make([]Object, 0, len(s.byKind[kind]))
+	for _, sourced := range s.byKind[kind] {
+		objects = append(objects, sourced.Object)
+	}
+	return objects
 }
 
 // Len is the number of objects.
 func (s *Snapshot) Len() int {
 	count := 0
-	for _, of := range s.byKind {
-		count += len(of.objects)
+	for _, ofKind := range s.byKind {
+		count += len(ofKind)
 	}
 	return count
-}
-
-func (s *Snapshot) objects(kind Kind) []Object {
-	if of := s.byKind[kind]; of != nil {
-		return of.objects
-	}
-	return nil
 }
 
 func (s *Snapshot) read(kind Kind) {

@@ -217,12 +217,20 @@ func (t *tableBuilder) serves(route *GatewayRoute, number uint32) bool {
 	return servesClient(match, route.Holder.Namespace, route.Server.Gateway.Namespace+"/"+route.Server.Gateway.Name, t.gateway)
 }
 
+// MatchIsFor says that a match in an object of that namespace names a gateway ("namespace/name", or MeshGateway), or none at all.
+// Source: Istio's pilot/pkg/networking/core/route/route.go (sourceMatchHTTP).
+func MatchIsFor(match *networkingapi.HTTPMatchRequest, namespace, gateway string) bool {
+	return len(match.GetGateways()) == 0 || slices.ContainsFunc(match.GetGateways(), func(name string) bool {
+		return ResolveGatewayName(name, namespace) == gateway
+	})
+}
+
 // servesClient says whether proxies get a match in an object of that namespace: by the gateway that they serve (a resolved name),
 // or where the match names none, by their namespace and labels.
 // Source: Istio's pilot/pkg/networking/core/route/route.go (sourceMatchHTTP).
 func servesClient(match *networkingapi.HTTPMatchRequest, namespace, gateway string, client Client) bool {
-	if names := match.GetGateways(); len(names) > 0 {
-		return slices.ContainsFunc(names, func(name string) bool { return ResolveGatewayName(name, namespace) == gateway })
+	if len(match.GetGateways()) > 0 {
+		return MatchIsFor(match, namespace, gateway)
 	}
 	if from := match.GetSourceNamespace(); from != "" && from != client.Namespace {
 		return false

@@ -181,8 +181,8 @@ func (s *Snapshot) StrayPodsSelected(namespace string, selector map[string]strin
 	return s.podOwners().strayLabels.matching(namespace, selector)
 }
 
-// podTemplate is a pod as the template of its own kind, for pods of an owner that is not known.
-func podTemplate(pod *core.Pod) *core.PodTemplateSpec {
+// PodTemplate is a pod as the template of its own kind, for pods of an owner that is not known.
+func PodTemplate(pod *core.Pod) *core.PodTemplateSpec {
 	return &core.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: pod.Labels, Annotations: pod.Annotations}, Spec: pod.Spec}
 }
 
@@ -197,7 +197,7 @@ func (s *Snapshot) templatesBehind(service *core.Service) []*core.PodTemplateSpe
 		return templates
 	}
 	for _, pod := range s.StrayPodsSelected(service.Namespace, service.Spec.Selector) {
-		templates = append(templates, podTemplate(pod))
+		templates = append(templates, PodTemplate(pod))
 	}
 	return templates
 }
@@ -216,7 +216,7 @@ func (s *Snapshot) podOwners() *podOwners {
 	return Remember(s, podOwnersMemory{}, func() *podOwners {
 		owners := &podOwners{pods: map[Key][]*core.Pod{}, strayLabels: newLabelIndex[*core.Pod]()}
 		for _, pod := range s.Pods().All() {
-			if pod.Status.Phase == core.PodSucceeded || pod.Status.Phase == core.PodFailed {
+			if hasEnded(pod) {
 				continue
 			}
 			if workload := s.ownerByReference(pod); workload != nil {

@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"maps"
 	"slices"
 
 	networking "istio.io/client-go/pkg/apis/networking/v1"
@@ -12,15 +13,11 @@ import (
 // (ConvertWorkloadEntry).
 func (s *Snapshot) SelectsWorkloadEntry(namespace string, selector map[string]string) bool {
 	return len(selector) > 0 && slices.ContainsFunc(s.WorkloadEntries().In(namespace), func(entry *networking.WorkloadEntry) bool {
-		for key, value := range selector {
-			found, stated := entry.Labels[key]
-			if !stated {
-				found, stated = entry.Spec.Labels[key], entry.Spec.Labels != nil
-			}
-			if !stated || found != value {
-				return false
-			}
+		merged := maps.Clone(entry.Spec.Labels)
+		if merged == nil {
+			merged = map[string]string{}
 		}
-		return true
+		maps.Copy(merged, entry.Labels)
+		return hasLabels(merged, selector)
 	})
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
@@ -132,8 +131,8 @@ func (o *lintOptions) report(meshes []*lintMesh) (*report.LintReport, error) {
 
 // ignoreProblems says, and gives, what is meant to silence findings and does not.
 func (o *lintOptions) ignoreProblems(m *lintMesh) []string {
-	only := sync.OnceValue(func() func(mesh.Object) bool { return m.target.onlyKnown(m.snapshot) })
-	problems := checks.IgnoreProblems(m.snapshot, func(object mesh.Object) bool { return only() == nil || only()(object) })
+	only := m.target.onlyKnown(m.snapshot)
+	problems := checks.IgnoreProblems(m.snapshot, func(object mesh.Object) bool { return only == nil || only(object) })
 	if m.context != "" {
 		for i := range problems {
 			problems[i] = "context " + m.context + ": " + problems[i]

@@ -27,9 +27,6 @@ type lintTarget struct {
 // isWhole says that everything in the namespace or the cluster is meant, not the paths to some workloads alone.
 func (t lintTarget) isWhole() bool { return len(t.workloads) == 0 && t.selector == nil }
 
-// isEverything says that nothing is left out.
-func (t lintTarget) isEverything() bool { return t.isWhole() && t.all }
-
 func (f *lintFlags) toTarget(clients *factory, namespaceGiven bool, arguments []string) (lintTarget, error) {
 	target := lintTarget{all: f.allNamespaces, namespace: "default"}
 	// Files are judged as a whole unless a namespace is named; the kubeconfig's own namespace says nothing about them.
@@ -133,7 +130,7 @@ func (t lintTarget) exposed(snapshot *mesh.Snapshot) (keys []mesh.Key) {
 
 // only accepts the objects that the report is about: the paths, and what else is in the namespace. nil accepts all.
 func (t lintTarget) only(paths *checks.Paths) func(mesh.Object) bool {
-	if t.isEverything() {
+	if t.isWhole() && t.all {
 		return nil
 	}
 	return func(object mesh.Object) bool {
@@ -143,9 +140,6 @@ func (t lintTarget) only(paths *checks.Paths) func(mesh.Object) bool {
 
 // onlyKnown is only while a part of the cluster is read: what is not found is said when all of it is. nil accepts all.
 func (t lintTarget) onlyKnown(found *mesh.Snapshot) func(mesh.Object) bool {
-	if t.isEverything() {
-		return nil
-	}
 	paths, err := t.paths(found)
 	if err != nil {
 		return func(mesh.Object) bool { return false }
