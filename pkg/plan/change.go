@@ -31,6 +31,10 @@ type Change struct {
 	Object *unstructured.Unstructured
 	// Edits are the fields that Update and Restart change.
 	Edits []Edit
+	// Undo says whether the object notes the former values of the edited fields, or forgets them; empty for neither.
+	Undo Undo
+	// Forgotten are fields whose notes go although they are left as they are.
+	Forgotten []Path
 	// Reason is why, as a clause that begins in lower case: "the injector webhook selects this label".
 	Reason string
 }
@@ -51,6 +55,10 @@ func (c Change) After() (*unstructured.Unstructured, error) {
 	case Create:
 		return c.Object, nil
 	}
+	c, err := c.WithNotes()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", Name(c.Object), err)
+	}
 	after := c.Object.DeepCopy()
 	for _, edit := range c.Edits {
 		if _, err := edit.Path.set(after.Object, edit.New); err != nil {
@@ -62,7 +70,7 @@ func (c Change) After() (*unstructured.Unstructured, error) {
 
 // ApplyConfiguration is what server-side apply is given: the whole object for Create, the identity and the edited fields
 // for Update and Restart. ok is false where server-side apply cannot say it: a field is removed, or stands in a list that is
-// one value to the API server (those of Istio's objects); JSONPatch can.
+// one value to the API server (those of Istio's objects); JSONPatch can. Notes must have been made edits (WithNotes).
 func (c Change) ApplyConfiguration() (configuration *unstructured.Unstructured, ok bool) {
 	if c.Action == Create {
 		return c.Object, true
