@@ -1,11 +1,10 @@
 package expose
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
+	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -57,7 +56,7 @@ func Build(intent Intent, snapshot *mesh.Snapshot) (*Result, error) {
 			return nil, err
 		}
 	}
-	b.result.Plan = plan.Plan{Changes: b.changes, Notes: b.notes}
+	b.result.Plan = plan.Plan{Changes: b.inOrder(), Notes: b.notes}
 	return &b.result, nil
 }
 
@@ -102,8 +101,8 @@ func (b *builder) create(kind mesh.Kind, namespace, name, reason string, spec ma
 	b.changes = append(b.changes, plan.Change{Action: plan.Create, Object: object, Reason: reason})
 }
 
-// update plans edits of an object that is there. On somebody else's object the undo note comes with them. Edits that
-// change nothing are left out. A second update of the same object joins the first: one object, one change.
+// update plans edits of an object that is there; somebody else's object notes their former values. Edits that change nothing
+// are left out. A second update of the same object joins the first: one object, one change.
 func (b *builder) update(action plan.Action, object mesh.Object, reason string, edits ...plan.Edit) error {
 	edits = slices.DeleteFunc(edits, func(e plan.Edit) bool { return equality.Semantic.DeepEqual(e.Old, e.New) })
 	if len(edits) == 0 {
@@ -120,67 +119,42 @@ func (b *builder) update(action plan.Action, object mesh.Object, reason string, 
 		reason = change.Reason + "; " + reason
 	}
 	change.Reason = reason
-	if isOwn(object) || b.intent.Offline {
-		change.Edits = append(change.Edits, edits...)
-		return nil
-	}
-	entries, err := undoEntriesAfter(change)
-	if err != nil {
-		return err
-	}
 	change.Edits = append(change.Edits, edits...)
-	return change.setUndo(addUndo(entries, edits, b.user))
-}
-
-// rely notes on an object that create changed or made earlier, for another workload, that this one rests on it too.
-func (b *builder) rely(object mesh.Object, paths ...plan.Path) error {
-	if b.intent.Offline {
-		return nil
+	if !b.isOurs(object) && !b.intent.Offline {
+		change.Undo = plan.Remember
 	}
-	if isOwn(object) {
-		users := usersOf(object)
-		if slices.Contains(users, b.user) {
-			return nil
-		}
-		change, err := b.changeOf(object)
-		if err != nil {
-			return err
-		}
-		change.Reason = cmp.Or(change.Reason, "this workload rests on it too")
-		change.Edits = append(change.Edits, plan.Set(change.Object, strings.Join(append(users, b.user), ","), "metadata", "annotations", ForAnnotation))
-		return nil
-	}
-	if object.GetAnnotations()[UndoAnnotation] == "" {
-		return nil
-	}
-	begun := len(b.changes)
-	change, err := b.changeOf(object)
-	if err != nil {
-		return err
-	}
-	entries, err := undoEntriesAfter(change)
-	if err != nil {
-		return err
-	}
-	if !share(entries, b.user, paths...) {
-		b.changes = b.changes[:begun]
-		return nil
-	}
-	change.Reason = cmp.Or(change.Reason, "this workload rests on it too")
-	return change.setUndo(entries)
+	return nil
 }
 
 // changeOf is the plan's change of an object, begun if there is none yet.
-func (b *builder) changeOf(object mesh.Object) (*change, error) {
+func (b *builder) changeOf(object mesh.Object) (*plan.Change, error) {
 	target, err := mesh.ToUnstructured(object)
 	if err != nil {
 		return nil, err
 	}
 	for i := range b.changes {
 		if plan.SameObject(b.changes[i].Object, target) {
-			return (*change)(&b.changes[i]), nil
+			return &b.changes[i], nil
 		}
 	}
 	b.changes = append(b.changes, plan.Change{Action: plan.Update, Object: target})
-	return (*change)(&b.changes[len(b.changes)-1]), nil
+	return &b.changes[len(b.changes)-1], nil
+}
+
+// inOrder are the changes with the gateway's port after the Gateway that needs it: a run of delete at the same time, which closes
+// ports that no Gateway uses, then sees the Gateway wherever it sees the port.
+func (b *builder) inOrder() []plan.Change {
+	isPort := func(change plan.Change) bool {
+		return slices.ContainsFunc(b.result.Gateway.Services, func(service *core.Service) bool {
+			return change.Object.GetKind() == string(mesh.KindService) && change.Action == plan.Update &&
+				change.Object.GetNamespace() == service.Namespace && change.Object.GetName() == service.Name
+		})
+	}
+	isGateway := func(change plan.Change) bool { return change.Object.GetKind() == string(mesh.KindGateway) }
+	port, gateway := slices.IndexFunc(b.changes, isPort), slices.IndexFunc(b.changes, isGateway)
+	if port < 0 || gateway < port {
+		return b.changes
+	}
+	changes := slices.Clone(b.changes)
+	return slices.Insert(slices.Delete(changes, port, port+1), gateway, b.changes[port])
 }

@@ -190,7 +190,7 @@ func (b *builder) openPort() error {
 		return nil
 	}
 	if b.isOpen(gateway) {
-		return b.relyOnOpenPort(gateway)
+		return nil
 	}
 	if len(gateway.Services) == 0 {
 		return refuse("Make a Service for it, with a port "+fmt.Sprint(b.result.Port), "no Service selects the pods of the gateway %s", gateway)
@@ -233,16 +233,6 @@ func mainService(services []*core.Service) *core.Service {
 		}
 	}
 	return services[0]
-}
-
-// relyOnOpenPort notes that this workload needs a gateway port that an earlier create opened.
-func (b *builder) relyOnOpenPort(gateway *mesh.GatewayWorkload) error {
-	for _, service := range gateway.Services {
-		if err := b.rely(service, gatewayPortPath(b.result.Port)); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func gatewayPortName(port int32) string { return fmt.Sprintf("grpc-%d", port) }

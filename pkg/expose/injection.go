@@ -25,12 +25,10 @@ func (b *builder) prepareInjection() error {
 		return nil
 	}
 	b.injected = b.snapshot.InjectionOf(b.workload).Injected && !b.wantsOtherRevision()
-	see := b.labelForInjection
-	if b.injected {
-		see = b.relyOnNamespaceLabel
-	}
-	if err := see(); err != nil {
-		return err
+	if !b.injected {
+		if err := b.labelForInjection(); err != nil {
+			return err
+		}
 	}
 	return b.planRestarts()
 }
@@ -38,14 +36,6 @@ func (b *builder) prepareInjection() error {
 func (b *builder) wantsOtherRevision() bool {
 	injection := b.snapshot.InjectionOf(b.workload)
 	return b.intent.Revision != "" && injection.Injected && injection.Revision != b.intent.Revision && injection.By.Tag != b.intent.Revision
-}
-
-func (b *builder) relyOnNamespaceLabel() error {
-	namespace, ok := b.snapshot.Namespaces().Get("", b.workload.Namespace())
-	if !ok {
-		return nil
-	}
-	return b.rely(namespace, plan.Path{"metadata", "labels", mesh.LabelInjection}, plan.Path{"metadata", "labels", mesh.LabelRevision})
 }
 
 // labelForInjection plans the label, on the namespace or on the pod template, that an existing webhook selects.

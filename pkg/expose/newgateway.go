@@ -15,13 +15,14 @@ import (
 
 // planGateway plans a Gateway beside the workload, or brings the one of an earlier create up to date.
 func (b *builder) planGateway() error {
+	namespace := b.gatewayNamespace()
 	server := map[string]any{
 		"port": map[string]any{
 			"number":   int64(b.result.Port),
 			"name":     fmt.Sprintf("%s-%d", strings.ToLower(b.protocol()), b.result.Port),
 			"protocol": b.protocol(),
 		},
-		"hosts": anyList(b.result.Hosts),
+		"hosts": anyList(b.hostsOfNamespace(namespace)),
 	}
 	if b.intent.TLSSecret != "" {
 		mode := "SIMPLE"
@@ -30,15 +31,11 @@ func (b *builder) planGateway() error {
 		}
 		server["tls"] = map[string]any{"mode": mode, "credentialName": b.intent.TLSSecret}
 	}
-	namespace := b.gatewayNamespace()
 	name, own, err := b.ownName(mesh.KindGateway, namespace)
 	if err != nil {
 		return err
 	}
 	b.result.GatewayObject = namespace + "/" + name
-	if namespace != b.workload.Namespace() {
-		server["hosts"] = anyList(b.hostsOfNamespace())
-	}
 	if own == nil {
 		reason := fmt.Sprintf("the gateway has no server for %s on port %d", strings.Join(b.result.Hosts, ", "), b.result.Port)
 		b.create(mesh.KindGateway, namespace, name, reason, map[string]any{
@@ -50,7 +47,7 @@ func (b *builder) planGateway() error {
 	if err != nil {
 		return err
 	}
-	if err := b.keepForOthers(own, server); err != nil {
+	if err := b.keepForOthers(own.(*networking.Gateway), server); err != nil {
 		return err
 	}
 	return b.update(plan.Update, own, "it was made for other hosts or another port",
@@ -58,18 +55,18 @@ func (b *builder) planGateway() error {
 		plan.Set(object, anyMap(b.gatewaySelector()), "spec", "selector"))
 }
 
-// keepForOthers leaves the hosts of a server that others rest on too in it.
-func (b *builder) keepForOthers(own mesh.Object, server map[string]any) error {
-	others := slices.DeleteFunc(usersOf(own), func(user string) bool { return user == b.user })
-	if len(others) == 0 && !b.intent.Offline {
+// keepForOthers leaves the hosts of a server in it where other routes are bound to the Gateway too.
+func (b *builder) keepForOthers(own *networking.Gateway, server map[string]any) error {
+	others := b.othersBoundTo(own)
+	if len(others) == 0 {
 		return nil
 	}
-	for _, existing := range own.(*networking.Gateway).Spec.GetServers() {
+	for _, existing := range own.Spec.GetServers() {
 		if existing.GetPort().GetNumber() != uint32(b.result.Port) {
 			continue
 		}
-		if len(others) > 0 && (mesh.ServerIsTLS(existing) != b.result.TLS || !b.sameTLS(existing)) {
-			return refuse("Choose another port with --port", "port %d of Gateway %s has another kind of TLS, and %s rests on it too",
+		if mesh.ServerIsTLS(existing) != b.result.TLS || !b.sameTLS(existing) {
+			return refuse("Choose another port with --port", "port %d of Gateway %s has another kind of TLS, and %s needs it",
 				b.result.Port, b.result.GatewayObject, strings.Join(others, ", "))
 		}
 		hosts := slices.Clone(existing.GetHosts())
@@ -83,6 +80,18 @@ func (b *builder) keepForOthers(own mesh.Object, server map[string]any) error {
 	return nil
 }
 
+// othersBoundTo are the VirtualServices bound to a Gateway that create did not make for this workload.
+func (b *builder) othersBoundTo(gateway *networking.Gateway) []string {
+	var others []string
+	for _, route := range b.snapshot.VirtualServices().All() {
+		bound, _ := b.snapshot.GatewaysOf(route)
+		if slices.Contains(bound, gateway) && !b.isOurs(route) && takesHostOf(gateway, route) {
+			others = append(others, mesh.KeyOf(route).String())
+		}
+	}
+	return others
+}
+
 // gatewayNamespace is the workload's, unless the mesh takes Gateways only from the namespace of the gateway's pods.
 func (b *builder) gatewayNamespace() string {
 	beside := &networking.Gateway{ObjectMeta: metav1.ObjectMeta{Namespace: b.workload.Namespace()}}
@@ -92,11 +101,16 @@ func (b *builder) gatewayNamespace() string {
 	return b.result.Gateway.Namespace
 }
 
-// hostsOfNamespace are the hosts in the form that takes them from VirtualServices of the workload's namespace alone.
-func (b *builder) hostsOfNamespace() []string {
+// hostsOfNamespace are the hosts in the form that takes them from VirtualServices of the workload's namespace alone: nobody else
+// can attach a route to a Gateway that create makes.
+func (b *builder) hostsOfNamespace(gatewayNamespace string) []string {
+	namespace := b.workload.Namespace()
+	if namespace == gatewayNamespace {
+		namespace = "."
+	}
 	hosts := make([]string, len(b.result.Hosts))
 	for i, host := range b.result.Hosts {
-		hosts[i] = b.workload.Namespace() + "/" + host
+		hosts[i] = namespace + "/" + host
 	}
 	return hosts
 }

@@ -2,11 +2,8 @@ package expose
 
 import (
 	"fmt"
-	"maps"
 	"strings"
 
-	"google.golang.org/protobuf/proto"
-	networkingapi "istio.io/api/networking/v1alpha3"
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
@@ -32,37 +29,9 @@ func (b *builder) ownName(kind mesh.Kind, namespace string) (name string, own me
 		strings.Join(names, ", "), namespace, kind)
 }
 
-// isOurs says that create made the object for this workload. Files carry no marks: there its form says so.
+// isOurs reports whether create made the object for this workload. Files carry no marks: what is in them is their owner's.
 func (b *builder) isOurs(object mesh.Object) bool {
-	if !b.intent.Offline {
-		return isOwnFor(object, b.user)
-	}
-	switch object := object.(type) {
-	case *networking.Gateway:
-		return maps.Equal(object.Spec.GetSelector(), b.gatewaySelector())
-	case *networking.VirtualService:
-		return hasFormOfOurs(&object.Spec)
-	default:
-		return true
-	}
-}
-
-// hasFormOfOurs says that a VirtualService has nothing in it that create does not write: no timeout, retries or headers of
-// somebody's own would be lost if it were written again.
-func hasFormOfOurs(spec *networkingapi.VirtualService) bool {
-	for _, rule := range spec.GetHttp() {
-		written := &networkingapi.HTTPRoute{}
-		for _, match := range rule.GetMatch() {
-			written.Match = append(written.Match, &networkingapi.HTTPMatchRequest{Uri: match.GetUri()})
-		}
-		for _, route := range rule.GetRoute() {
-			written.Route = append(written.Route, &networkingapi.HTTPRouteDestination{Destination: route.GetDestination()})
-		}
-		if len(rule.GetRoute()) != 1 || !proto.Equal(rule, written) {
-			return false
-		}
-	}
-	return len(spec.GetTcp()) == 0 && len(spec.GetTls()) == 0 && len(spec.GetExportTo()) == 0
+	return !b.intent.Offline && isOwnFor(object, b.user) && b.mayTake(object)
 }
 
 // servesSamePort says that an object of our own is for the same port of the workload. Gateways are for all of its ports.
@@ -85,7 +54,7 @@ func (b *builder) servesSamePort(object mesh.Object) bool {
 // hasOwnRoute says that an earlier create made a VirtualService for this port of the workload.
 func (b *builder) hasOwnRoute() bool {
 	for _, virtualService := range b.snapshot.VirtualServices().In(b.workload.Namespace()) {
-		if isOwnFor(virtualService, b.user) && b.servesSamePort(virtualService) {
+		if b.isOurs(virtualService) && b.servesSamePort(virtualService) {
 			return true
 		}
 	}

@@ -1,224 +1,372 @@
 package expose
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/api/equality"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	networking "istio.io/client-go/pkg/apis/networking/v1"
+	core "k8s.io/api/core/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/projection"
 )
+
+// RemoveOptions say how far Remove goes.
+type RemoveOptions struct {
+	// Force undoes what others have come to need as well.
+	Force bool
+	// Restart says whose pods are restarted where they would have no proxy then. Zero means RestartWorkload.
+	Restart Restart
+	// Namespaces are where everything is undone that create did, for whichever workload.
+	Namespaces []string
+}
 
 // Removal is what Remove decided.
 type Removal struct {
 	Plan plan.Plan
-	// Rollouts are the workloads whose pods the plan makes anew, without the proxy that create gave them.
+	// Rollouts are the workloads whose pods the plan replaces by ones without a proxy.
 	Rollouts []mesh.Key
-	// Shared says that something stays, because other workloads rest on it too.
-	Shared bool
+	// Kept says what stays and who needs it, one sentence each.
+	Kept []string
+	// Unknown are the kinds and namespaces that decide and could not be read: without them nothing may be undone.
+	Unknown []mesh.Gap
 }
 
-// KindsWithMarks are the kinds on which create leaves a mark: what delete has to look at.
-var KindsWithMarks = []mesh.Kind{
-	mesh.KindNamespace, mesh.KindDeployment, mesh.KindStatefulSet, mesh.KindDaemonSet,
-	mesh.KindService, mesh.KindGateway, mesh.KindVirtualService,
-}
-
-// Remove decides what takes back everything that create did for a workload: fields of others' objects get their former
-// values unless somebody changed them since, objects of our own go when no other workload uses them. The workload itself
-// need not be there any more. The way outside goes last, so that calls are answered for as long as possible.
-func Remove(key mesh.Key, snapshot *mesh.Snapshot) (*Removal, error) {
-	r := &remover{user: fmt.Sprintf("%s/%s/%s", key.Kind, key.Namespace, key.Name), snapshot: snapshot}
-	for _, kind := range KindsWithMarks {
-		for _, object := range snapshot.Objects(kind) {
-			if err := r.visit(object); err != nil {
-				return nil, err
-			}
+// Remove decides what undoes everything that create did for the workloads, which need not be there any more. Objects of our
+// own go, fields of others' objects get their former values; what something else still needs stays, by what refers to it now.
+// Removing the exposure comes first; restarts come last, because nothing waits for them.
+//
+// Marks are believed in the namespaces of the workloads and of their gateways alone, and only on kinds and fields that create
+// writes. One that cannot be read is a note about its object.
+func Remove(workloads []mesh.Key, snapshot *mesh.Snapshot, options RemoveOptions) (*Removal, error) {
+	r := &remover{options: options, workloads: workloads, namespaces: slices.Clone(options.Namespaces), before: snapshot, after: snapshot}
+	for _, workload := range workloads {
+		if !slices.Contains(r.namespaces, workload.Namespace) {
+			r.namespaces = append(r.namespaces, workload.Namespace)
 		}
 	}
-	slices.SortStableFunc(r.removal.Plan.Changes, func(a, b plan.Change) int { return removalRank(a) - removalRank(b) })
+	for _, step := range []func() error{
+		r.removeRoutes, r.removeGateways, r.closePorts, r.removeServices,
+		r.restoreServices, r.restoreNamespaces, r.restoreWorkloads,
+	} {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortStableFunc(r.removal.Plan.Changes, func(a, b plan.Change) int { return cmp.Compare(removalRank(a), removalRank(b)) })
 	return &r.removal, nil
 }
 
-// removalRank orders changes: first what new pods depend on, then the pods, then the route from its outer end.
+// removalRank orders changes from the route's outer end inwards. A Gateway goes after the gateway's port, so that a run that is
+// broken off between the two still finds the way to the port when it is repeated.
 func removalRank(change plan.Change) int {
-	kind := change.Object.GetKind()
 	switch {
-	case kind == string(mesh.KindNamespace):
+	case change.Object.GetKind() == string(mesh.KindVirtualService):
 		return 0
-	case change.Action == plan.Restart:
+	case change.Action == plan.Delete && change.Object.GetKind() == string(mesh.KindGateway):
+		return 2
+	case change.Action == plan.Delete:
+		return 3
+	case change.Object.GetKind() == string(mesh.KindService):
 		return 1
+	case change.Object.GetKind() == string(mesh.KindNamespace):
+		return 4
 	default:
-		return 2 + slices.Index([]string{"VirtualService", "Gateway", "Service"}, kind)
+		return 5
 	}
 }
 
 type remover struct {
-	user     string
-	snapshot *mesh.Snapshot
-	removal  Removal
+	options    RemoveOptions
+	workloads  []mesh.Key
+	namespaces []string
+	before     *mesh.Snapshot
+	// after is the snapshot without what the plan so far removes: what it still has is what others need.
+	after   *mesh.Snapshot
+	removal Removal
+	// gateways are the Gateways through which the workloads were exposed.
+	gateways []*networking.Gateway
 }
 
-func (r *remover) visit(object mesh.Object) error {
-	if isOwn(object) {
-		return r.removeOwn(object)
+// isFor reports whether create made the object for one of the workloads, or for any where everything is undone.
+func (r *remover) isFor(object mesh.Object) bool {
+	if r.undoesAllOf(object.GetNamespace()) {
+		return isOwn(object)
 	}
-	if object.GetAnnotations()[UndoAnnotation] == "" {
-		return nil
-	}
-	return r.restore(object)
+	return slices.ContainsFunc(r.workloads, func(workload mesh.Key) bool { return isOwnFor(object, userOf(workload)) })
 }
 
-// removeOwn deletes an object of our own, or only takes the workload off it where others use it.
-func (r *remover) removeOwn(object mesh.Object) error {
-	users := usersOf(object)
-	if !slices.Contains(users, r.user) {
-		return nil
-	}
-	target, err := mesh.ToUnstructured(object)
-	if err != nil {
-		return err
-	}
-	others := slices.DeleteFunc(users, func(user string) bool { return user == r.user })
-	if len(others) == 0 {
-		r.add(plan.Change{Action: plan.Delete, Object: target, Reason: "create made it for this workload"})
-		return nil
-	}
-	r.removal.Shared = true
-	r.add(plan.Change{
-		Action: plan.Update, Object: target, Reason: "it stays for " + strings.Join(others, ", "),
-		Edits: []plan.Edit{plan.Set(target, strings.Join(others, ","), "metadata", "annotations", ForAnnotation)},
-	})
-	return nil
+func (r *remover) undoesAllOf(namespace string) bool {
+	return slices.Contains(r.options.Namespaces, namespace)
 }
 
-// restore gives fields of somebody else's object back.
-func (r *remover) restore(object mesh.Object) error {
-	target, err := mesh.ToUnstructured(object)
-	if err != nil {
-		return err
+// know reports whether the kind was read in the namespace (an empty one: everywhere), and notes it as unknown if not.
+func (r *remover) know(kind mesh.Kind, namespace string) bool {
+	reason, unknown := r.before.Unknown(kind, namespace, "")
+	if !unknown {
+		return true
 	}
-	entries, err := undoEntries(target)
-	if err != nil {
-		return err
+	gap := mesh.Gap{Kind: kind, Namespace: namespace, Reason: reason}
+	same := func(other mesh.Gap) bool { return other.Kind == kind && other.Namespace == namespace }
+	if !slices.ContainsFunc(r.removal.Unknown, same) {
+		r.removal.Unknown = append(r.removal.Unknown, gap)
 	}
-	restoring := change{Action: plan.Update, Object: target, Reason: "create changed it for this workload"}
-	var kept []undoEntry
-	touched := false
-	for _, entry := range entries {
-		at := slices.Index(entry.For, r.user)
-		if at < 0 {
-			kept = append(kept, entry)
-			continue
-		}
-		touched = true
-		if entry.For = slices.Delete(slices.Clone(entry.For), at, at+1); len(entry.For) > 0 {
-			r.removal.Shared = true
-			restoring.Reason = "it stays for " + strings.Join(entry.For, ", ")
-			kept = append(kept, entry)
-			continue
-		}
-		r.giveBack(&restoring, target, entry)
-	}
-	if !touched {
-		return nil
-	}
-	if err := restoring.setUndo(kept); err != nil {
-		return err
-	}
-	if projection.ChangesTemplate(plan.Change(restoring)) {
-		restoring.Action = plan.Restart
-		r.rollOut(object)
-	}
-	r.add(plan.Change(restoring))
-	return nil
-}
-
-// rollOut has the workload's pods waited for, unless they are not made anew by themselves.
-func (r *remover) rollOut(object mesh.Object) {
-	workload := r.snapshot.Workload(mesh.KeyOf(object))
-	switch {
-	case workload == nil:
-	case workload.Paused:
-		r.note("%s is paused: its pods stay as they are until it is resumed (kubectl rollout resume %s -n %s)",
-			workload.Key, argumentOf(workload), workload.Namespace())
-	case workload.UpdatesOnDelete():
-		r.note("The pods of %s stay as they are until you delete them, one by one: its update strategy is OnDelete", workload.Key)
-	default:
-		r.removal.Rollouts = append(r.removal.Rollouts, workload.Key)
-	}
+	return false
 }
 
 func (r *remover) note(format string, arguments ...any) {
 	r.removal.Plan.Notes = append(r.removal.Plan.Notes, fmt.Sprintf(format, arguments...))
 }
 
-// giveBack plans the field's former value, unless the field is no longer what create made of it.
-func (r *remover) giveBack(restoring *change, target *unstructured.Unstructured, entry undoEntry) {
-	path := plan.Path(entry.Path)
-	now, _ := path.Get(target.Object)
-	switch {
-	case equality.Semantic.DeepEqual(normal(now), normal(entry.Old)):
-		return // somebody has given it back
-	case stillOurs(now, entry.New):
-	case slices.Equal(path, restartedAtPath):
-		name := strings.ToLower(target.GetKind()) + "/" + target.GetName()
-		r.note("Somebody has restarted %s since: its pods keep their proxies until they are made anew (kubectl rollout restart %s -n %s)",
-			plan.Name(target), name, target.GetNamespace())
-		return
-	default:
-		r.note("%s of %s is left as it is: create set it to %s, somebody has made it %s since, and before it was %s",
-			path, plan.Name(target), valueText(entry.New), valueText(now), valueText(entry.Old))
-		return
+// keep says what stays, and who needs it.
+func (r *remover) keep(what string, needs []string) {
+	need := "needs"
+	if len(needs) > 1 {
+		need = "need"
 	}
-	restoring.Edits = append(restoring.Edits, plan.Edit{Path: path, Old: now, New: entry.Old})
+	r.removal.Kept = append(r.removal.Kept, fmt.Sprintf("%s stays: %s still %s it (--force undoes it all the same)", what, listOf(needs, 5), need))
 }
 
-// stillOurs says whether a field still has the value that create gave it; what the API server added to a list element or
-// map (a node port) does not count.
-func stillOurs(now, made any) bool {
-	nowFields, isMap := now.(map[string]any)
-	madeFields, wasMap := made.(map[string]any)
-	if !isMap || !wasMap {
-		return equality.Semantic.DeepEqual(normal(now), normal(made))
+// remove plans the end of an object of our own.
+func (r *remover) remove(object mesh.Object) error {
+	target, err := mesh.ToUnstructured(object)
+	if err != nil {
+		return err
 	}
-	for field, value := range madeFields {
-		if !stillOurs(nowFields[field], value) {
-			return false
+	reason := "create made it for " + forText(object)
+	r.removal.Plan.Changes = append(r.removal.Plan.Changes, plan.Change{Action: plan.Delete, Object: target, Reason: reason})
+	r.after = r.after.With(mesh.Change{Removed: []mesh.Key{mesh.KeyOf(object)}})
+	return nil
+}
+
+func forText(object mesh.Object) string {
+	parts := strings.Split(object.GetAnnotations()[ForAnnotation], "/")
+	if len(parts) != 3 {
+		return "a workload"
+	}
+	return strings.ToLower(parts[0]) + "/" + parts[2]
+}
+
+// removeRoutes removes the VirtualServices that create made; they are always beside the workload.
+func (r *remover) removeRoutes() error {
+	for _, namespace := range r.namespaces {
+		if !r.know(mesh.KindVirtualService, namespace) {
+			continue
+		}
+		for _, route := range r.before.VirtualServices().In(namespace) {
+			if !r.isFor(route) {
+				continue
+			}
+			bound, _ := r.before.GatewaysOf(route)
+			r.throughGateways(bound...)
+			if err := r.remove(route); err != nil {
+				return err
+			}
 		}
 	}
-	return true
+	return nil
 }
 
-// normal makes numbers comparable: JSON has one kind, its Go forms have several.
-func normal(value any) any {
-	switch number := value.(type) {
-	case int64:
-		return float64(number)
-	case int:
-		return float64(number)
-	case int32:
-		return float64(number)
-	default:
-		return value
+func (r *remover) throughGateways(gateways ...*networking.Gateway) {
+	for _, gateway := range gateways {
+		if !slices.Contains(r.gateways, gateway) {
+			r.gateways = append(r.gateways, gateway)
+		}
 	}
 }
 
-func valueText(value any) string {
-	switch typed := value.(type) {
-	case nil:
-		return "not there"
-	case string:
-		return fmt.Sprintf("%q", typed)
-	default:
-		return fmt.Sprint(typed)
+// removeGateways removes the Gateways that create made for the workloads, and those of its making that only their routes were
+// bound to, unless somebody else is bound to them.
+func (r *remover) removeGateways() error {
+	for _, namespace := range r.namespaces {
+		if !r.know(mesh.KindGateway, namespace) {
+			continue
+		}
+		for _, gateway := range r.before.Gateways().In(namespace) {
+			if r.isFor(gateway) {
+				r.throughGateways(gateway)
+			}
+		}
 	}
+	r.throughGateways(r.besideGatewayPods()...)
+	for _, gateway := range r.gateways {
+		if !isOwn(gateway) || !slices.Contains(r.namespaces, gateway.Namespace) && !r.isBesideItsPods(gateway) {
+			continue
+		}
+		if bound := r.boundTo(gateway); len(bound) > 0 && !r.options.Force {
+			r.keep(fmt.Sprintf("Gateway %s/%s", gateway.Namespace, gateway.Name), bound)
+			continue
+		}
+		if err := r.remove(gateway); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-func (r *remover) add(change plan.Change) {
-	r.removal.Plan.Changes = append(r.removal.Plan.Changes, change)
+// besideGatewayPods are the Gateways that create made where the mesh takes them from the namespace of the gateway's pods alone.
+func (r *remover) besideGatewayPods() []*networking.Gateway {
+	var gateways []*networking.Gateway
+	for _, gateway := range r.before.Gateways().All() {
+		if r.isFor(gateway) && r.isBesideItsPods(gateway) && slices.ContainsFunc(r.namespaces, func(namespace string) bool {
+			return strings.HasPrefix(gateway.Name, namespace+"-")
+		}) {
+			gateways = append(gateways, gateway)
+		}
+	}
+	return gateways
+}
+
+func (r *remover) isBesideItsPods(gateway *networking.Gateway) bool {
+	return slices.ContainsFunc(platformGateways(r.before, gateway), func(pods *mesh.GatewayWorkload) bool {
+		return pods.Namespace == gateway.Namespace
+	})
+}
+
+// boundTo are the VirtualServices that are still bound to a Gateway and whose hosts it takes.
+func (r *remover) boundTo(gateway *networking.Gateway) []string {
+	var bound []string
+	for _, route := range r.after.VirtualServices().All() {
+		if gateways, _ := r.after.GatewaysOf(route); slices.Contains(gateways, gateway) && takesHostOf(gateway, route) {
+			bound = append(bound, fmt.Sprintf("VirtualService %s/%s", route.Namespace, route.Name))
+		}
+	}
+	return bound
+}
+
+func takesHostOf(gateway *networking.Gateway, route *networking.VirtualService) bool {
+	for _, server := range gateway.Spec.GetServers() {
+		for _, host := range route.Spec.GetHosts() {
+			if _, ok := mesh.ServerAccepts(gateway, server, host, route.Namespace); ok {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// platformGateways are the gateway's pods that a Gateway means: those in the mesh's root namespace where it selects some there,
+// else those of the one namespace in which it selects any. Anybody can give pods of his own the labels of a gateway; where the
+// selector alone does not tell, nothing is undone on anybody's word.
+func platformGateways(s *mesh.Snapshot, gateway *networking.Gateway) []*mesh.GatewayWorkload {
+	selected := s.GatewayWorkloadsSelected(gateway)
+	root := slices.DeleteFunc(slices.Clone(selected), func(w *mesh.GatewayWorkload) bool { return w.Namespace != s.RootNamespace() })
+	if len(root) > 0 {
+		return root
+	}
+	if slices.ContainsFunc(selected, func(w *mesh.GatewayWorkload) bool { return w.Namespace != selected[0].Namespace }) {
+		return nil
+	}
+	return selected
+}
+
+// closePorts closes the ports that create opened on the gateways' Services and that no Gateway server uses any more. Whose
+// they were does not matter: the last one takes them away, also after the namespace of another one was deleted as a whole.
+func (r *remover) closePorts() error {
+	var done []mesh.Key
+	for _, pods := range r.gatewaysUsed() {
+		for _, service := range pods.Services {
+			if key := mesh.KeyOf(service); slices.Contains(done, key) {
+				continue
+			} else {
+				done = append(done, key)
+			}
+			needs := func(path plan.Path) []string { return r.usersOfPort(pods, service, path) }
+			if err := r.restore(service, needs); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// gatewaysUsed are the gateways through which the workloads were exposed, and those of namespaces where everything is undone.
+func (r *remover) gatewaysUsed() []*mesh.GatewayWorkload {
+	var used []*mesh.GatewayWorkload
+	for _, gateway := range r.gateways {
+		pods := platformGateways(r.before, gateway)
+		if len(pods) == 0 {
+			r.know(mesh.KindDeployment, "")
+		}
+		for _, pod := range pods {
+			if !slices.Contains(used, pod) {
+				used = append(used, pod)
+			}
+		}
+	}
+	for _, pods := range r.before.GatewayWorkloads() {
+		if r.undoesAllOf(pods.Namespace) && !slices.Contains(used, pods) {
+			used = append(used, pods)
+		}
+	}
+	return used
+}
+
+// usersOfPort are the Gateways that are reached through a port of the gateway's Service.
+func (r *remover) usersOfPort(pods *mesh.GatewayWorkload, service *core.Service, path plan.Path) []string {
+	if !r.know(mesh.KindGateway, "") {
+		return nil
+	}
+	port := portAt(service, path)
+	if port == nil {
+		return nil
+	}
+	var users []string
+	for _, server := range r.after.Servers(sameGateway(r.after, pods)) {
+		target := port.TargetPort.IntVal
+		if server.Spec.GetPort().GetNumber() != uint32(port.Port) && server.ListenerPort != target {
+			continue
+		}
+		if name := "Gateway " + server.Gateway.Namespace + "/" + server.Gateway.Name; !slices.Contains(users, name) {
+			users = append(users, name)
+		}
+	}
+	return users
+}
+
+// removeServices removes the Services that create made, unless a route of their own namespace leads there.
+func (r *remover) removeServices() error {
+	for _, namespace := range r.namespaces {
+		if !r.know(mesh.KindService, namespace) {
+			continue
+		}
+		for _, service := range r.before.Services().In(namespace) {
+			if !r.isFor(service) {
+				continue
+			}
+			var routes []string
+			for i := range service.Spec.Ports {
+				routes = append(routes, r.routesTo(service, service.Spec.Ports[i].Port)...)
+			}
+			if len(routes) > 0 && !r.options.Force {
+				r.keep(fmt.Sprintf("Service %s/%s", service.Namespace, service.Name), routes)
+				continue
+			}
+			if err := r.remove(service); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// routesTo are the routes that still lead to a Service port: those of its own namespace and of the platform's. What an object
+// of another namespace says keeps nothing here.
+func (r *remover) routesTo(service *core.Service, port int32) []string {
+	var routes []string
+	add := func(route mesh.Object) {
+		name := mesh.KeyOf(route).String()
+		if (route.GetNamespace() == service.Namespace || route.GetNamespace() == r.after.RootNamespace()) && !slices.Contains(routes, name) {
+			routes = append(routes, name)
+		}
+	}
+	for _, route := range r.after.RoutesTo(service, port) {
+		add(route.VirtualService)
+	}
+	for _, backend := range r.after.RouteBackendsTo(service, port) {
+		add(backend.Route)
+	}
+	return routes
 }

@@ -34,13 +34,10 @@ func (b *builder) planRestarts() error {
 			b.result.Rollouts = append(b.result.Rollouts, workload.Key)
 			stale = false
 		}
-		var err error
-		if stale {
-			err = b.planRestart(workload, reason)
-		} else if workload.Key == b.workload.Key {
-			err = b.rely(workload.Object, restartedAtPath)
+		if !stale {
+			continue
 		}
-		if err != nil {
+		if err := b.planRestart(workload, reason); err != nil {
 			return err
 		}
 	}

@@ -78,7 +78,7 @@ func (b *builder) routedBySomebody() *mesh.GatewayRoute {
 	leading := map[string][]*mesh.GatewayRoute{}
 	for _, route := range b.snapshot.RoutesTo(service, b.result.ServicePort) {
 		redirected := !route.Server.IsTLS() && b.isRedirected(route.Server.Gateway, route.Host)
-		if route.Shadowed == nil && slices.Contains(onPort, route.Server) && b.sameTLS(route.Server.Spec) && !redirected {
+		if b.mayTakeRoute(route) && route.Shadowed == nil && slices.Contains(onPort, route.Server) && b.sameTLS(route.Server.Spec) && !redirected {
 			leading[route.Host] = append(leading[route.Host], route)
 		}
 	}
@@ -97,6 +97,13 @@ func (b *builder) routedBySomebody() *mesh.GatewayRoute {
 		b.result.Hosts = hosts
 	}
 	return taking
+}
+
+// mayTakeRoute reports whether a route that leads to the Service may be relied on: who owns it, or its Gateway, could lead the
+// calls elsewhere at any time. A Gateway that --gateway names is the user's choice.
+func (b *builder) mayTakeRoute(route *mesh.GatewayRoute) bool {
+	gateway := route.Server.Gateway
+	return b.mayTake(route.VirtualService) && (b.mayTake(gateway) || gateway.Namespace+"/"+gateway.Name == b.intent.Gateway)
 }
 
 // takingCalls is one of the routes if together they take all calls that are asked for: those of every --grpc-service, or all
@@ -219,5 +226,5 @@ func (b *builder) refuseShadow(route *mesh.GatewayRoute) error {
 }
 
 func (b *builder) isOurRoute(route *mesh.GatewayRoute) bool {
-	return b.isOurs(route.VirtualService) && b.servesSamePort(route.VirtualService)
+	return route.VirtualService.Namespace+"/"+route.VirtualService.Name == b.result.VirtualService
 }

@@ -38,7 +38,8 @@ func (b *builder) prepareServer() error {
 	}
 	for _, gateway := range b.gatewaysOnPort() {
 		if b.accepts(gateway, b.result.Hosts) {
-			return b.useGateway(gateway)
+			b.useGateway(gateway)
+			return nil
 		}
 	}
 	return b.planGateway()
@@ -78,20 +79,27 @@ func listensEverywhere(bind string) bool {
 	return bind == "" || err == nil && address.IsUnspecified()
 }
 
-// gatewaysOnPort are the Gateways with a server on the port: our own for this workload first, then plaintext ones, then age.
+// gatewaysOnPort are the Gateways with a server on the port that may be taken unasked: our own for this workload first, then
+// plaintext ones, then age. Who owns a Gateway can change it at any time, so those of other teams are none of them.
 func (b *builder) gatewaysOnPort() []*networking.Gateway {
 	var gateways []*networking.Gateway
 	add := func(wanted func(*mesh.Server) bool) {
 		for _, server := range b.serversOnPort() {
-			if wanted(server) && !slices.Contains(gateways, server.Gateway) {
+			if b.mayTake(server.Gateway) && wanted(server) && !slices.Contains(gateways, server.Gateway) {
 				gateways = append(gateways, server.Gateway)
 			}
 		}
 	}
-	add(func(server *mesh.Server) bool { return isOwnFor(server.Gateway, b.user) })
+	add(func(server *mesh.Server) bool { return b.isOurs(server.Gateway) })
 	add(func(server *mesh.Server) bool { return !server.IsTLS() })
 	add(func(*mesh.Server) bool { return true })
 	return gateways
+}
+
+// mayTake reports whether create takes what the object offers without being told to: objects of the workload's namespace and of
+// the gateway pods'.
+func (b *builder) mayTake(object mesh.Object) bool {
+	return slices.Contains(ownGatewayNamespaces(b.workload.Namespace(), b.result.Gateway), object.GetNamespace())
 }
 
 // accepts says that the Gateway's servers on the port take every one of the hosts, as they are asked for: with that Secret
@@ -155,7 +163,8 @@ func (b *builder) useNamedGateway() error {
 	}
 	if len(hosts) > 0 && b.accepts(gateway, hosts) {
 		b.result.Hosts = hosts
-		return b.useGateway(gateway)
+		b.useGateway(gateway)
+		return nil
 	}
 	var servers []string
 	for _, server := range b.snapshot.ServersOf(gateway) {
@@ -209,12 +218,11 @@ func (b *builder) hostsOf(gateway *networking.Gateway) []string {
 	return hosts
 }
 
-func (b *builder) useGateway(gateway *networking.Gateway) error {
+func (b *builder) useGateway(gateway *networking.Gateway) {
 	b.result.GatewayObject = gateway.Namespace + "/" + gateway.Name
 	if server := b.serverFor(gateway, b.result.Hosts[0]); server != nil {
 		b.setTLS(server.Spec)
 	}
-	return b.rely(gateway)
 }
 
 // setTLS notes what clients of a server that is there need.

@@ -163,10 +163,8 @@ func (b *builder) fixProtocol(p servicePort) error {
 		}
 		return b.update(plan.Update, p.service, fmt.Sprintf("port %d is %s, gRPC needs TCP", port.Port, port.Protocol), edits...)
 	}
-	namePath := plan.Path{"spec", "ports", p.step(), "name"}
-	appProtocolPath := plan.Path{"spec", "ports", p.step(), "appProtocol"}
 	if mesh.ServicePortProtocol(port).IsHTTP2() {
-		return b.rely(p.service, namePath, appProtocolPath)
+		return nil
 	}
 	fix := b.snapshot.GRPCPortFix(p.service, port)
 	switch {

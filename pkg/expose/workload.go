@@ -15,7 +15,7 @@ func (b *builder) findWorkload() error {
 	if err != nil {
 		return err
 	}
-	b.workload, b.user = workload, userOf(workload)
+	b.workload, b.user = workload, userOf(workload.Key)
 	b.result.Workload = workload
 	if b.snapshot.IsInfrastructure(workload) {
 		return refuse("Name the workload that serves the calls",

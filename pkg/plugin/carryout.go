@@ -30,8 +30,6 @@ type carryOut struct {
 	port      int32
 	// accept judges new pods; nil takes any.
 	accept func(*core.Pod) (reason string, ok bool)
-	// pathGoesLast: the rollouts are over before the rest of the plan begins.
-	pathGoesLast bool
 	// goOn and goBack are the commands to type after a failure; goBack may be empty.
 	goOn, goBack string
 	// told are the notes that have been printed: what the rehearsal said need not be said again.
@@ -95,42 +93,14 @@ func (c *carryOut) ask(ctx context.Context) error {
 func (c *carryOut) apply(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, c.write.timeout)
 	defer cancel()
-	var whole cluster.ApplyResult
-	for _, stage := range c.stages() {
-		result, err := c.client.Apply(ctx, plan.Plan{Changes: stage}, cluster.ApplyOptions{WriteOptions: c.writeOptions(), Progress: c.progress})
-		whole.Done = append(whole.Done, result.Done...)
-		whole.Failed, whole.Unknown = result.Failed, result.Unknown
-		if err == nil && c.write.wait {
-			err = c.await(ctx, stage)
-		}
-		if err != nil {
-			whole.NotBegun = c.notBegun(whole)
-			return c.account(whole, err)
-		}
+	result, err := c.client.Apply(ctx, c.plan, cluster.ApplyOptions{WriteOptions: c.writeOptions(), Progress: c.progress})
+	if err == nil && c.write.wait {
+		err = c.await(ctx)
+	}
+	if err != nil {
+		return c.account(result, err)
 	}
 	return nil
-}
-
-// stages are the parts of the plan between which rollouts are waited for. Taking back has two: the pods are made anew while
-// the way to them is still there, so that calls are answered until its end.
-func (c *carryOut) stages() [][]plan.Change {
-	changes := c.plan.Changes
-	if c.pathGoesLast {
-		for i := len(changes) - 1; i >= 0; i-- {
-			if changes[i].Action == plan.Restart {
-				return [][]plan.Change{changes[:i+1], changes[i+1:]}
-			}
-		}
-	}
-	return [][]plan.Change{changes}
-}
-
-func (c *carryOut) notBegun(result cluster.ApplyResult) []plan.Change {
-	begun := len(result.Done)
-	if result.Failed != nil {
-		begun++
-	}
-	return c.plan.Changes[begun:]
 }
 
 func (c *carryOut) progress(event cluster.Event) {
@@ -143,14 +113,10 @@ func (c *carryOut) progress(event cluster.Event) {
 	c.tell(event.Notes)
 }
 
-// await waits for what a stage has set in motion: its rollouts one after the other (they run at the same time), and the
+// await waits for what the changes have set in motion: rollouts one after the other (they run at the same time), and the
 // gateway's port.
-func (c *carryOut) await(ctx context.Context, stage []plan.Change) error {
+func (c *carryOut) await(ctx context.Context) error {
 	for _, workload := range c.rollouts {
-		begins := func(change plan.Change) bool { return isFor(change, workload) }
-		if slices.ContainsFunc(c.plan.Changes, begins) && !slices.ContainsFunc(stage, begins) {
-			continue // another stage begins it; a rollout that none begins is under way
-		}
 		options := cluster.RolloutOptions{
 			Progress: func(line string) { fmt.Fprintf(c.streams.Err, "%s: %s\n", workload, line) },
 			Accept:   c.accept,
@@ -164,11 +130,6 @@ func (c *carryOut) await(ctx context.Context, stage []plan.Change) error {
 	}
 	fmt.Fprintf(c.streams.Err, "%s: waiting for port %d to be opened\n", *c.awaitPort, c.port)
 	return c.client.WaitPortOpen(ctx, types.NamespacedName{Namespace: c.awaitPort.Namespace, Name: c.awaitPort.Name}, c.port)
-}
-
-func isFor(change plan.Change, key mesh.Key) bool {
-	kind, _ := mesh.KindOf(change.Object.GroupVersionKind().GroupKind())
-	return key == mesh.Key{Kind: kind, Namespace: change.Object.GetNamespace(), Name: change.Object.GetName()}
 }
 
 // account says after a failure how things stand.
@@ -202,5 +163,15 @@ func (c *carryOut) account(result cluster.ApplyResult, cause error) error {
 	if c.goBack != "" && len(result.Done) > 0 {
 		fmt.Fprintf(&b, "\nTo go back: %s", c.goBack)
 	}
-	return errors.New(b.String())
+	return &unfinished{account: b.String(), cause: cause}
 }
+
+// unfinished is the account of a plan that ended before it was done.
+type unfinished struct {
+	account string
+	cause   error
+}
+
+func (e *unfinished) Error() string { return e.account }
+
+func (e *unfinished) Unwrap() error { return e.cause }

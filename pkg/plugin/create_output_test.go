@@ -85,7 +85,7 @@ func TestOutputWithoutWaiting(t *testing.T) {
 		t.Run(format, func(t *testing.T) {
 			streams, out, problems := report.FakeStreams("")
 			options := &createOptions{streams: streams, write: writeOptions{output: format}}
-			require.NoError(t, options.confirm(t.Context(), nil, result))
+			require.NoError(t, options.confirm(t.Context(), nil, result, false))
 			assert.Equal(t, format == "", out.String() == "", out.String())
 			assert.Contains(t, problems.String(), "not waited for")
 			if format == "json" || format == "plan" {
@@ -124,25 +124,26 @@ func TestInjectNoneWithoutInjector(t *testing.T) {
 	assert.Empty(t, warnings)
 }
 
-// TestNothingToTakeBack: machines get an empty answer in their format, and a name that is not there is an error.
-func TestNothingToTakeBack(t *testing.T) {
+// TestNothingToUndo: machines get an empty answer in their format, and a name that is not there is an error.
+func TestNothingToUndo(t *testing.T) {
 	loaded := &cluster.Loaded{Snapshot: corpusMesh(t, "good-plain")}
-	take := func(name, format string) (string, error) {
+	take := func(format string) (string, error) {
 		streams, out, _ := report.FakeStreams("")
 		options := &deleteOptions{
 			streams: streams, write: writeOptions{output: format, dryRun: dryRunNone},
-			workload: mesh.Key{Kind: mesh.KindDeployment, Namespace: "hello", Name: name},
 		}
-		err := options.nothingToTakeBack(loaded, &expose.Removal{})
+		workload := mesh.Key{Kind: mesh.KindDeployment, Namespace: "hello", Name: "greeter"}
+		err := options.nothingToUndo(&found{workloads: []mesh.Key{workload}, removal: &expose.Removal{}})
 		return out.String(), err
 	}
-	text, err := take("greeter", "")
+	text, err := take("")
 	require.NoError(t, err)
-	assert.Equal(t, "Deployment hello/greeter: nothing to take back\n", text)
-	machine, err := take("greeter", "json")
+	assert.Equal(t, "Deployment hello/greeter: nothing to undo\n", text)
+	machine, err := take("json")
 	require.NoError(t, err)
 	assert.True(t, json.Valid([]byte(machine)), machine)
-	_, err = take("greetre", "")
+	options := &deleteOptions{workload: mesh.Key{Kind: mesh.KindDeployment, Namespace: "hello", Name: "greetre"}}
+	_, _, err = options.named(loaded)
 	require.ErrorContains(t, err, "deployment/greeter")
 }
 

@@ -28,6 +28,30 @@ func (o *createOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	for attempt := 1; ; attempt++ {
+		err := o.attempt(ctx, client, attempt < maxAttempts)
+		if !wasOvertaken(err) || attempt == maxAttempts || ctx.Err() != nil {
+			return err
+		}
+		fmt.Fprintln(o.streams.Err, "another run has changed what this plan rests on: planning again")
+	}
+}
+
+// maxAttempts bounds how often create plans: other runs of create and delete, at the same time, may each undo what the plan
+// rests on once.
+const maxAttempts = 5
+
+// errOvertaken says that what was done is not whole any more, because another run has undone a part of it meanwhile.
+var errOvertaken = errors.New("another run has undone a part of it meanwhile; run the command again")
+
+// wasOvertaken reports whether planning again may help.
+func wasOvertaken(err error) bool {
+	_, modified := errors.AsType[*cluster.Modified](err)
+	return modified || errors.Is(err, errOvertaken)
+}
+
+// attempt plans and carries out once. With again it looks, after all is done, whether it still is.
+func (o *createOptions) attempt(ctx context.Context, client *cluster.Client, again bool) error {
 	access := make(chan func() (*cluster.Access, error), 1)
 	go func() {
 		// In parallel with the loading: one question, needed only when the plan is known.
@@ -56,10 +80,10 @@ func (o *createOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return o.carryOut(ctx, client, rights, loaded, result)
+	return o.carryOut(ctx, client, rights, loaded, result, again)
 }
 
-func (o *createOptions) carryOut(ctx context.Context, client *cluster.Client, rights *cluster.Access, loaded *cluster.Loaded, result *expose.Result) error {
+func (o *createOptions) carryOut(ctx context.Context, client *cluster.Client, rights *cluster.Access, loaded *cluster.Loaded, result *expose.Result, again bool) error {
 	if err := o.show(result); err != nil {
 		return err
 	}
@@ -87,7 +111,7 @@ func (o *createOptions) carryOut(ctx context.Context, client *cluster.Client, ri
 		o.recordEvent(ctx, client, result, core.EventTypeWarning, "ExposeFailed", firstLine(err))
 		return err
 	}
-	return o.confirm(ctx, client, result)
+	return o.confirm(ctx, client, result, again)
 }
 
 // rehearse has every change and a pod of the rollout judged, at the same time.
@@ -189,7 +213,7 @@ func (o *createOptions) dryRunAnswer(result *expose.Result) error {
 }
 
 // confirm looks at the cluster again: is the path whole, and where is it?
-func (o *createOptions) confirm(ctx context.Context, client *cluster.Client, result *expose.Result) error {
+func (o *createOptions) confirm(ctx context.Context, client *cluster.Client, result *expose.Result, again bool) error {
 	if !o.write.wait {
 		fmt.Fprintf(o.streams.Err, "not waited for, and not confirmed: see %s status %s\n", name, argumentOf(result.Workload.Key))
 		return o.printPlan(result, nil)
@@ -200,6 +224,9 @@ func (o *createOptions) confirm(ctx context.Context, client *cluster.Client, res
 		return fmt.Errorf("interrupted: everything was done, only the look at it afterwards is missing; see %s status %s", name, argumentOf(result.Workload.Key))
 	case err != nil:
 		return fmt.Errorf("everything was done, but it could not be confirmed: %w", err)
+	}
+	if now, err := expose.Build(o.intent, loaded.Snapshot); again && err == nil && !now.Plan.Empty() {
+		return errOvertaken
 	}
 	exposure := expose.ExposureOf(result, loaded.Snapshot)
 	findings := o.withoutAsked(onExposedPath(loaded.Snapshot, result))

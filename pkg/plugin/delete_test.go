@@ -24,6 +24,11 @@ func TestDeleteOptions(t *testing.T) {
 		"name alone":       {[]string{"server"}, mesh.Key{Namespace: "default", Name: "server"}, "none", ""},
 		"dry run":          {[]string{"server", "--dry-run=server"}, mesh.Key{Namespace: "default", Name: "server"}, "server", ""},
 		"no name":          {nil, mesh.Key{}, "", "name the workload"},
+		"all":              {[]string{"--all", "-n", "test"}, mesh.Key{Namespace: "test"}, "none", ""},
+		"all everywhere":   {[]string{"--all", "-A"}, mesh.Key{}, "none", ""},
+		"all and a name":   {[]string{"--all", "server"}, mesh.Key{}, "", "either --all or a workload"},
+		"-A without all":   {[]string{"server", "-A"}, mesh.Key{}, "", "-A goes with --all"},
+		"no such restart":  {[]string{"server", "--restart=x"}, mesh.Key{}, "", "--restart=x: must be one of"},
 		"exit code alone":  {[]string{"server", "--exit-code"}, mesh.Key{}, "", "--exit-code goes with --dry-run"},
 		"no such dry run":  {[]string{"server", "--dry-run=x"}, mesh.Key{}, "", "--dry-run=x: must be one of none, client, server"},
 		"no such kind":     {[]string{"service/server"}, mesh.Key{}, "", `"service" is not a kind of workload`},
@@ -68,9 +73,12 @@ metadata:
 `)
 	loaded := &cluster.Loaded{Snapshot: mesh.New(manifests.Objects, mesh.Options{Now: time.Now()})}
 	options := &deleteOptions{workload: mesh.Key{Namespace: "test", Name: "server"}}
-	require.NoError(t, options.findKind(loaded))
-	assert.Equal(t, mesh.Key{Kind: mesh.KindStatefulSet, Namespace: "test", Name: "server"}, options.workload)
+	workloads, gone, err := options.named(loaded)
+	require.NoError(t, err)
+	assert.True(t, gone)
+	assert.Equal(t, []mesh.Key{{Kind: mesh.KindStatefulSet, Namespace: "test", Name: "server"}}, workloads)
 
 	options.workload = mesh.Key{Namespace: "test", Name: "other"}
-	require.ErrorContains(t, options.findKind(loaded), `there is no namespace "test"`)
+	_, _, err = options.named(loaded)
+	require.ErrorContains(t, err, `there is no namespace "test"`)
 }

@@ -59,6 +59,7 @@ func loadForCreate(ctx context.Context, client *cluster.Client, intent expose.In
 				for _, secret := range expose.SecretsFor(intent) {
 					next.Secrets = append(next.Secrets, types.NamespacedName{Namespace: gateway.Namespace, Name: secret})
 				}
+				next.Secrets = append(next.Secrets, gatewaySecrets(found, intent.Namespace, gateway.Namespace)...)
 			}
 			return next
 		},

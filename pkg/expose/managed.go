@@ -1,0 +1,57 @@
+package expose
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+)
+
+// KindsWithMarks are the kinds on which create leaves a mark.
+var KindsWithMarks = []mesh.Kind{
+	mesh.KindNamespace, mesh.KindDeployment, mesh.KindStatefulSet, mesh.KindDaemonSet,
+	mesh.KindService, mesh.KindGateway, mesh.KindVirtualService,
+}
+
+// RemovalKinds are the kinds that Remove reads: those with marks, and what tells who still needs what create changed. Pods are
+// read in the namespaces of the workloads alone.
+var RemovalKinds = append(slices.Clone(KindsWithMarks), mesh.KindPod, mesh.KindWebhook, mesh.KindGRPCRoute, mesh.KindHTTPRoute,
+	mesh.KindKubernetesGateway, mesh.KindReferenceGrant, mesh.KindGatewayClass)
+
+// Managed are the workloads of some namespaces for which create made or changed something there, sorted; no namespaces means
+// all. A mark that names a workload of another namespace than its object's counts for nothing.
+func Managed(snapshot *mesh.Snapshot, namespaces ...string) []mesh.Key {
+	var managed []mesh.Key
+	add := func(key mesh.Key) {
+		if (len(namespaces) == 0 || slices.Contains(namespaces, key.Namespace)) && !slices.Contains(managed, key) {
+			managed = append(managed, key)
+		}
+	}
+	for _, kind := range []mesh.Kind{mesh.KindVirtualService, mesh.KindGateway, mesh.KindService} {
+		for _, object := range snapshot.Objects(kind) {
+			if key, ok := workloadOf(object); ok {
+				add(key)
+			}
+		}
+	}
+	for _, workload := range snapshot.Workloads() {
+		if workload.Object.GetAnnotations()[plan.UndoAnnotation] != "" {
+			add(workload.Key)
+		}
+	}
+	slices.SortFunc(managed, func(a, b mesh.Key) int {
+		return strings.Compare(a.Namespace+"/"+a.Name+"/"+string(a.Kind), b.Namespace+"/"+b.Name+"/"+string(b.Kind))
+	})
+	return managed
+}
+
+// workloadOf is the workload for which create made an object.
+func workloadOf(object mesh.Object) (key mesh.Key, ok bool) {
+	parts := strings.Split(object.GetAnnotations()[ForAnnotation], "/")
+	if !isOwn(object) || len(parts) != 3 || !slices.Contains(WorkloadKinds, mesh.Kind(parts[0])) {
+		return key, false
+	}
+	key = mesh.Key{Kind: mesh.Kind(parts[0]), Namespace: parts[1], Name: parts[2]}
+	return key, key.Namespace == object.GetNamespace()
+}

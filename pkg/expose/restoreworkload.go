@@ -1,0 +1,260 @@
+package expose
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	core "k8s.io/api/core/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/projection"
+)
+
+// restoreServices restores the ports of Services in front of the workloads, and of those in front of nothing any more.
+func (r *remover) restoreServices() error {
+	for _, namespace := range r.namespaces {
+		for _, service := range r.before.Services().In(namespace) {
+			if isOwn(service) || !r.isInFront(service) || r.isGatewayService(service) {
+				continue
+			}
+			needs := func(path plan.Path) []string {
+				if port := portAt(service, path); port != nil {
+					return r.routesTo(service, port.Port)
+				}
+				return nil
+			}
+			if err := r.restore(service, needs); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (r *remover) isInFront(service *core.Service) bool {
+	behind := r.before.WorkloadsOf(service)
+	return r.undoesAllOf(service.Namespace) || len(behind) == 0 || slices.ContainsFunc(behind, func(workload *mesh.Workload) bool {
+		return slices.Contains(r.workloads, workload.Key)
+	})
+}
+
+func (r *remover) isGatewayService(service *core.Service) bool {
+	return slices.ContainsFunc(r.before.GatewayWorkloads(), func(pods *mesh.GatewayWorkload) bool {
+		return slices.Contains(pods.Services, service)
+	})
+}
+
+// restoreNamespaces restores the injection labels, unless a workload that serves gRPC has its proxy by them.
+func (r *remover) restoreNamespaces() error {
+	for _, name := range r.namespaces {
+		if reason, unknown := r.before.Unknown(mesh.KindNamespace, "", name); unknown {
+			r.removal.Unknown = append(r.removal.Unknown, mesh.Gap{Kind: mesh.KindNamespace, Name: name, Reason: reason})
+			continue
+		}
+		namespace, ok := r.before.Namespaces().Get("", name)
+		if !ok || namespace.Annotations[plan.UndoAnnotation] == "" {
+			continue
+		}
+		if pods, webhooks := r.know(mesh.KindPod, name), r.know(mesh.KindWebhook, ""); !pods || !webhooks {
+			continue
+		}
+		if err := r.restoreNamespace(namespace); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// restoreNamespace restores all labels of a namespace or none: they were changed together.
+func (r *remover) restoreNamespace(namespace *core.Namespace) error {
+	target, notes, err := r.notesOf(namespace)
+	if err != nil || len(notes) == 0 {
+		return err
+	}
+	change := plan.Change{Action: plan.Update, Object: target, Undo: plan.Forget, Reason: "create labelled it for injection"}
+	for _, note := range notes {
+		r.restoreField(&change, note)
+	}
+	without, err := projection.Of(r.after, []plan.Change{change})
+	if err != nil {
+		return err
+	}
+	needing, others := r.injectedBy(namespace.Name, without)
+	if len(needing) > 0 && !r.options.Force {
+		r.keep(fieldText(target, notes[0]), needing)
+		return nil
+	}
+	if others = append(others, needing...); len(others) > 0 && r.options.Restart != RestartNamespace {
+		r.note("The proxies of %s stay until those pods are restarted, which --restart=namespace does", listOf(others, 8))
+	}
+	r.addRestoring(change)
+	r.after = without
+	return nil
+}
+
+// injectedBy are the workloads of a namespace, other than those that are removed, that have a proxy and would lose it: those
+// that need it, because they serve gRPC, and the others. A workload that has its proxy from a restart of create's, and that
+// create does not expose any more, has no need of it: its own delete left the proxy only because of its neighbours.
+func (r *remover) injectedBy(namespace string, without *mesh.Snapshot) (needing, others []string) {
+	for _, workload := range r.after.WorkloadsIn(namespace) {
+		now := without.Workload(workload.Key)
+		switch {
+		case slices.Contains(r.workloads, workload.Key), now == nil, !hasProxy(r.before, workload), without.InjectionOf(now).Injected:
+		case r.servesGRPC(workload) && (!isRestartedByCreate(workload) || r.isExposed(workload)):
+			needing = append(needing, argumentOf(workload))
+		default:
+			others = append(others, argumentOf(workload))
+		}
+	}
+	return needing, others
+}
+
+// hasProxy reports whether a pod of the workload has a proxy.
+func hasProxy(s *mesh.Snapshot, workload *mesh.Workload) bool {
+	return slices.ContainsFunc(s.PodsOf(workload), func(pod *core.Pod) bool {
+		_, has := mesh.ProxyOf(pod)
+		return has && pod.DeletionTimestamp == nil
+	})
+}
+
+func isRestartedByCreate(workload *mesh.Workload) bool {
+	return strings.Contains(workload.Object.GetAnnotations()[plan.UndoAnnotation], RestartedAtAnnotation)
+}
+
+// isExposed reports whether something that create made for the workload stays.
+func (r *remover) isExposed(workload *mesh.Workload) bool {
+	for _, kind := range []mesh.Kind{mesh.KindVirtualService, mesh.KindGateway, mesh.KindService} {
+		for _, object := range r.after.Objects(kind) {
+			if key, ok := workloadOf(object); ok && key == workload.Key {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (r *remover) servesGRPC(workload *mesh.Workload) bool {
+	if len(r.after.GRPCCandidates(workload)) > 0 {
+		return true
+	}
+	return slices.ContainsFunc(r.after.ServicesSelecting(workload), func(service *core.Service) bool {
+		return len(r.after.ExposedPortsOf(service)) > 0
+	})
+}
+
+// restoreWorkloads restores the pod templates, which replaces the pods: last, and only where the new pods differ.
+func (r *remover) restoreWorkloads() error {
+	for _, namespace := range r.namespaces {
+		for _, kind := range WorkloadKinds {
+			r.know(kind, namespace)
+		}
+		for _, workload := range r.before.WorkloadsIn(namespace) {
+			if err := r.restoreWorkload(workload); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (r *remover) restoreWorkload(workload *mesh.Workload) error {
+	asked := slices.Contains(r.workloads, workload.Key)
+	if !asked && r.options.Restart != RestartNamespace {
+		return nil
+	}
+	target, notes, err := r.notesOf(workload.Object)
+	if err != nil {
+		return err
+	}
+	change := plan.Change{Action: plan.Restart, Object: target, Undo: plan.Forget, Reason: "create restarted it for a proxy"}
+	for _, note := range notes {
+		switch {
+		case !slices.Equal(note.Path, restartedAtPath):
+			if asked {
+				change.Reason = "create labelled its pods"
+				r.restoreField(&change, note)
+			}
+		case !r.keepsProxy(workload):
+			r.restoreRestart(&change, workload, note)
+		case !r.isLabelOurs(workload.Namespace()):
+			// The next pods would have a proxy again: a restart would change nothing, now or later.
+			change.Forgotten = append(change.Forgotten, note.Path)
+		}
+	}
+	if len(change.Edits) == 0 && !asked && len(notes) == 0 && r.losesProxy(workload) {
+		return r.restartAnew(workload)
+	}
+	if !projection.ChangesTemplate(change) {
+		change.Action = plan.Update
+	} else if r.options.Restart == RestartNone {
+		r.note("%s keeps its proxies until its pods are restarted: --restart=none", workload.Key)
+		return nil
+	}
+	r.addRestoring(change)
+	if projection.ChangesTemplate(change) {
+		r.rollOut(workload)
+	}
+	return nil
+}
+
+// isLabelOurs reports whether the namespace's injection label is still noted as create's after the removal: the last workload
+// that needs it takes it away, and the proxies with it.
+func (r *remover) isLabelOurs(name string) bool {
+	namespace, ok := r.after.Namespaces().Get("", name)
+	return ok && namespace.Annotations[plan.UndoAnnotation] != ""
+}
+
+// keepsProxy reports whether new pods of the workload get a proxy as the labels are after the removal.
+func (r *remover) keepsProxy(workload *mesh.Workload) bool {
+	after := r.after.Workload(workload.Key)
+	return after != nil && r.after.InjectionOf(after).Injected
+}
+
+// losesProxy reports whether pods have a proxy that new ones would not have.
+func (r *remover) losesProxy(workload *mesh.Workload) bool {
+	return !r.keepsProxy(workload) && r.before.InjectionOf(workload).Injected && hasProxy(r.before, workload)
+}
+
+// restoreRestart takes the annotation of create's restart away, which makes the template what it was and so restarts the pods.
+func (r *remover) restoreRestart(change *plan.Change, workload *mesh.Workload, note plan.Note) {
+	now, _ := note.Path.Get(change.Object.Object)
+	if stillOurs(now, note.New) {
+		r.restoreField(change, note)
+		return
+	}
+	change.Forgotten = append(change.Forgotten, note.Path)
+	r.note("Somebody has restarted %s since: its pods keep their proxies until they are restarted (kubectl rollout restart %s -n %s)",
+		workload.Key, argumentOf(workload), workload.Namespace())
+}
+
+// restartAnew restarts a workload that create did not restart, and that --restart=namespace means.
+func (r *remover) restartAnew(workload *mesh.Workload) error {
+	if !workload.RollsOut() {
+		return nil
+	}
+	object, err := mesh.ToUnstructured(workload.Object)
+	if err != nil {
+		return err
+	}
+	r.removal.Plan.Changes = append(r.removal.Plan.Changes, plan.Change{
+		Action: plan.Restart, Object: object, Reason: "its pods have proxies that new ones do not get any more",
+		Edits: []plan.Edit{plan.Set(object, workload.RestartedAt(r.before.Now()), restartedAtPath...)},
+	})
+	r.removal.Rollouts = append(r.removal.Rollouts, workload.Key)
+	return nil
+}
+
+// rollOut has the workload's pods waited for, unless they are not replaced by themselves.
+func (r *remover) rollOut(workload *mesh.Workload) {
+	name := fmt.Sprintf("%s -n %s", argumentOf(workload), workload.Namespace())
+	switch {
+	case workload.Paused:
+		r.note("%s is paused: its pods stay as they are until it is resumed (kubectl rollout resume %s)", workload.Key, name)
+	case workload.UpdatesOnDelete():
+		r.note("The pods of %s stay as they are until you delete them, one by one: its update strategy is OnDelete", workload.Key)
+	default:
+		r.removal.Rollouts = append(r.removal.Rollouts, workload.Key)
+	}
+}

@@ -1,0 +1,340 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	core "k8s.io/api/core/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
+)
+
+func (o *deleteOptions) run(ctx context.Context) error {
+	if o.printRBAC {
+		return o.printRoles()
+	}
+	client, err := o.clients.client()
+	if err != nil {
+		return err
+	}
+	var namespaces []string
+	if o.workload.Namespace != "" {
+		namespaces = []string{o.workload.Namespace}
+	}
+	rights, err := client.Access(ctx, namespaces)
+	if err != nil {
+		return err
+	}
+	found, err := o.find(ctx, client)
+	if err != nil {
+		return err
+	}
+	if found.removal.Plan.Empty() {
+		return o.nothingToUndo(found)
+	}
+	if err := o.show(found); err != nil {
+		return err
+	}
+	if o.write.dryRun == dryRunClient {
+		return o.dryRunAnswer()
+	}
+	if err := o.carryOut(ctx, client, rights, found); err != nil || o.write.dryRun == dryRunServer {
+		return err
+	}
+	if len(found.removal.Kept) > 0 {
+		if found, err = o.finish(ctx, client, rights, found); err != nil {
+			return err
+		}
+	}
+	o.recordEvents(ctx, client, found)
+	if o.write.output != "" {
+		return o.printPlan(found.removal)
+	}
+	fmt.Fprintln(o.streams.Out, o.undone(found))
+	return nil
+}
+
+// found is what there is to undo.
+type found struct {
+	snapshot  *mesh.Snapshot
+	workloads []mesh.Key
+	removal   *expose.Removal
+	// gone: the workload that was named is not there any more.
+	gone bool
+}
+
+// find reads what may carry a mark of create, and what may need what create did, and decides what to undo. What cannot be read
+// and would decide is an error: half of an undo may be worse than none.
+func (o *deleteOptions) find(ctx context.Context, client *cluster.Client) (*found, error) {
+	loaded, err := o.load(ctx, client)
+	if err != nil {
+		return nil, err
+	}
+	result := &found{snapshot: loaded.Snapshot}
+	removal := o.removal
+	if o.all {
+		removal.Namespaces = o.allNamespaces(loaded.Snapshot)
+		result.workloads = expose.Managed(loaded.Snapshot, removal.Namespaces...)
+	} else {
+		if result.workloads, result.gone, err = o.named(loaded); err != nil {
+			return nil, err
+		}
+	}
+	if result.removal, err = expose.Remove(result.workloads, loaded.Snapshot, removal); err != nil {
+		return nil, err
+	}
+	return result, unreadable(result.removal.Unknown)
+}
+
+func (o *deleteOptions) load(ctx context.Context, client *cluster.Client) (*cluster.Loaded, error) {
+	request := cluster.LoadRequest{Kinds: map[mesh.Kind][]string{}, Entire: true, Now: time.Now(), Follow: controlPlane}
+	for _, kind := range expose.RemovalKinds {
+		request.Kinds[kind] = nil
+	}
+	if o.workload.Namespace != "" {
+		request.Kinds[mesh.KindPod] = []string{o.workload.Namespace}
+		request.Kinds[mesh.KindNamespace] = []string{o.workload.Namespace}
+		request.Fallback = fallbackNamespaces(o.workload.Namespace, "")
+	}
+	return client.Load(ctx, request)
+}
+
+// allNamespaces are those of --all: the one of -n, or with -A all of them.
+func (o *deleteOptions) allNamespaces(snapshot *mesh.Snapshot) []string {
+	if o.workload.Namespace != "" {
+		return []string{o.workload.Namespace}
+	}
+	var names []string
+	for _, namespace := range snapshot.Namespaces().All() {
+		names = append(names, namespace.Name)
+	}
+	return names
+}
+
+// named is the workload of the command line. One that is gone may have left marks all the same.
+func (o *deleteOptions) named(loaded *cluster.Loaded) (workloads []mesh.Key, gone bool, err error) {
+	workload, err := expose.FindWorkload(loaded.Snapshot, o.workload.Kind, o.workload.Namespace, o.workload.Name)
+	if err == nil {
+		return []mesh.Key{workload.Key}, false, nil
+	}
+	for _, managed := range expose.Managed(loaded.Snapshot, o.workload.Namespace) {
+		if managed.Name == o.workload.Name && (o.workload.Kind == "" || o.workload.Kind == managed.Kind) {
+			return []mesh.Key{managed}, true, nil
+		}
+	}
+	return nil, false, withGaps(err, loaded)
+}
+
+// unreadable is the error of kinds that decide what to undo and could not be read.
+func unreadable(unknown []mesh.Gap) error {
+	var missing []cluster.Permission
+	var reasons []string
+	for _, gap := range unknown {
+		missing = append(missing, may(gap.Kind, gap.Namespace, gap.Name, "list")...)
+		if gap.Name != "" {
+			missing[len(missing)-1].Verb = "get"
+		}
+		if !slices.Contains(reasons, gap.Reason) {
+			reasons = append(reasons, gap.Reason)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	roles, err := rolesYAML("grpcexpose", missing)
+	if err != nil {
+		return err
+	}
+	return errors.New("nothing was written: what create did, and who needs it now, cannot be told without reading\n\n" + permissionTable(missing) +
+		"\n" + strings.Join(reasons, "; ") + "\n\nAn administrator can allow it with this, bound to you:\n\n" + strings.TrimRight(roles, "\n"))
+}
+
+func (o *deleteOptions) nothingToUndo(found *found) error {
+	if o.write.output != "" {
+		return o.printPlan(found.removal)
+	}
+	fmt.Fprintf(o.streams.Out, "%s: nothing to undo\n", o.target(found))
+	o.printNotes(found.removal)
+	return nil
+}
+
+// target names what is undone.
+func (o *deleteOptions) target(found *found) string {
+	switch {
+	case o.all && o.workload.Namespace == "":
+		return "The cluster"
+	case o.all:
+		return "Namespace " + o.workload.Namespace
+	default:
+		return found.workloads[0].String()
+	}
+}
+
+func (o *deleteOptions) printNotes(removal *expose.Removal) {
+	printNotes(o.streams, removal.Plan.Notes)
+	printNotes(o.streams, removal.Kept)
+}
+
+func (o *deleteOptions) carryOut(ctx context.Context, client *cluster.Client, rights *cluster.Access, found *found) error {
+	doing := &carryOut{
+		streams: o.streams, client: client, write: o.write, plan: found.removal.Plan, rollouts: found.removal.Rollouts, goOn: o.command,
+	}
+	if err := requirePermissions(ctx, rights, found.removal.Plan); err != nil {
+		return err
+	}
+	if _, err := doing.rehearse(ctx); err != nil {
+		return err
+	}
+	if o.write.dryRun == dryRunServer {
+		return o.dryRunAnswer()
+	}
+	if err := doing.ask(ctx); err != nil {
+		return err
+	}
+	return doing.apply(ctx)
+}
+
+// finish looks again after something was kept: of several that are removed at the same time, the last one to finish takes away
+// what they kept for each other.
+func (o *deleteOptions) finish(ctx context.Context, client *cluster.Client, rights *cluster.Access, before *found) (*found, error) {
+	again, err := o.find(ctx, client)
+	if err != nil && !errors.Is(err, context.Canceled) {
+		return before, nil // everything that was shown is done
+	}
+	if err != nil || again.removal.Plan.Empty() {
+		return before, err
+	}
+	if err := o.carryOut(ctx, client, rights, again); err != nil {
+		return before, err
+	}
+	again.removal.Plan.Changes = append(before.removal.Plan.Changes, again.removal.Plan.Changes...)
+	return again, nil
+}
+
+func (o *deleteOptions) recordEvents(ctx context.Context, client *cluster.Client, found *found) {
+	for _, key := range found.workloads {
+		workload := found.snapshot.Workload(key)
+		if workload == nil {
+			continue
+		}
+		if note := client.RecordEvent(ctx, workload.Object, core.EventTypeNormal, "Unexposed", "what create did has been undone"); note != "" {
+			fmt.Fprintln(o.streams.Err, "note: "+note)
+		}
+	}
+}
+
+// printPlan prints for machines what is, or was, undone.
+func (o *deleteOptions) printPlan(removal *expose.Removal) error {
+	if o.write.output == "plan" {
+		shown := plan.Plan{Changes: removal.Plan.Changes, Notes: slices.Concat(removal.Plan.Notes, removal.Kept)}
+		return report.PlanJSON(o.streams.Out, report.PlanReport{Plan: shown, DryRun: o.write.dryRun != dryRunNone})
+	}
+	if o.write.dryRun != dryRunNone {
+		o.printNotes(removal)
+	}
+	return report.PlanManifests(o.streams.Out, removal.Plan, o.write.output)
+}
+
+// undone says in the end what the run did, and what is left.
+func (o *deleteOptions) undone(found *found) string {
+	what := "what create did for " + o.target(found)
+	if o.all {
+		what = "what create did for " + count(len(found.workloads), "workload")
+	}
+	left := slices.Concat(found.removal.Kept, found.removal.Plan.Notes)
+	switch {
+	case len(left) > 0:
+		return "Done: " + what + " is undone, but for what the notes say"
+	case found.gone:
+		return "Done: " + what + ", which is gone, is undone"
+	default:
+		return "Done: " + what + " is undone"
+	}
+}
+
+func count(number int, noun string) string {
+	if number != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", number, noun)
+}
+
+func (o *deleteOptions) show(found *found) error {
+	removal := found.removal
+	switch {
+	case o.write.output == "":
+	case o.write.dryRun == dryRunNone:
+		o.printNotes(removal)
+		return nil
+	default:
+		return o.printPlan(removal)
+	}
+	if o.all {
+		o.showWorkloads(found)
+	} else {
+		fmt.Fprintf(o.streams.Out, "To undo what create did for %s:\n\n", o.target(found))
+	}
+	shown := plan.Plan{Changes: removal.Plan.Changes, Notes: slices.Concat(removal.Plan.Notes, removal.Kept)}
+	if err := report.PlanText(o.streams.Out, shown, o.streams.OutColour); err != nil {
+		return err
+	}
+	fmt.Fprintln(o.streams.Out)
+	if !o.write.diff {
+		return nil
+	}
+	differences, err := report.PlanDifferences(removal.Plan)
+	if err != nil {
+		return err
+	}
+	return report.Diff(o.streams.Out, differences, o.streams.OutColour)
+}
+
+// showWorkloads lists the workloads that create did something for.
+func (o *deleteOptions) showWorkloads(found *found) {
+	fmt.Fprintf(o.streams.Out, "Create did something for %s:\n\n", count(len(found.workloads), "workload"))
+	for _, workload := range found.workloads {
+		gone := ""
+		if found.snapshot.Workload(workload) == nil {
+			gone = " (gone)"
+		}
+		fmt.Fprintf(o.streams.Out, "  %s%s\n", argumentOf(workload), gone)
+	}
+	fmt.Fprintf(o.streams.Out, "\nTo undo it:\n\n")
+}
+
+func (o *deleteOptions) dryRunAnswer() error {
+	if o.write.output == "" {
+		fmt.Fprintf(o.streams.Err, "dry run (%s): nothing was written\n", o.write.dryRun)
+	}
+	if o.exitCode {
+		return errBadAnswer
+	}
+	return nil
+}
+
+func (o *deleteOptions) printRoles() error {
+	namespace := o.workload.Namespace
+	permissions := readPermissions(expose.RemovalKinds, []string{"get", "list"})
+	permissions = append(permissions, may(mesh.KindConfigMap, rootNamespace, "", "get")...)
+	permissions = append(permissions, may(mesh.KindNamespace, "", namespace, "patch")...)
+	permissions = append(permissions, workloadPermissions(o.workload.Kind, namespace, o.workload.Name)...)
+	for _, kind := range []mesh.Kind{mesh.KindService, mesh.KindGateway, mesh.KindVirtualService} {
+		permissions = append(permissions, may(kind, namespace, "", "patch", "delete")...)
+	}
+	permissions = append(permissions, may(mesh.KindService, rootNamespace, "", "patch")...)
+	permissions = append(permissions, cluster.Permission{Verb: "create", Resource: "events", Namespace: namespace})
+	return printRoles(o.streams.Out, "grpcexpose-delete", permissions)
+}
+
+// argumentOf is the workload as commands take it.
+func argumentOf(key mesh.Key) string {
+	return strings.ToLower(string(key.Kind)) + "/" + key.Name + " -n " + key.Namespace
+}
