@@ -296,8 +296,10 @@ func (r *remover) gatewaysUsed() []*mesh.GatewayWorkload {
 			}
 		}
 	}
+	root := r.before.RootNamespace()
 	for _, pods := range r.before.GatewayWorkloads() {
-		if r.undoesAllOf(pods.Namespace) && !slices.Contains(used, pods) {
+		// Where no Gateway is left to tell, it is the platform's in the root namespace.
+		if (r.undoesAllOf(pods.Namespace) || len(r.gateways) == 0 && pods.Namespace == root) && !slices.Contains(used, pods) {
 			used = append(used, pods)
 		}
 	}

@@ -130,7 +130,28 @@ func (o *deleteOptions) named(loaded *cluster.Loaded) (workloads []mesh.Key, gon
 			return []mesh.Key{managed}, true, nil
 		}
 	}
-	return nil, false, withGaps(err, loaded)
+	return nil, false, withGaps(o.withLeftOver(err, loaded.Snapshot), loaded)
+}
+
+// withLeftOver adds to a workload that is not there what create has left in its namespace: it may have been for that one.
+func (o *deleteOptions) withLeftOver(err error, snapshot *mesh.Snapshot) error {
+	namespace := o.workload.Namespace
+	refusal, ok := errors.AsType[*expose.Error](err)
+	removal, failed := expose.Remove(expose.Managed(snapshot, namespace), snapshot, expose.RemoveOptions{Namespaces: []string{namespace}})
+	if !ok || failed != nil {
+		return err
+	}
+	left := slices.Clone(removal.Kept)
+	for _, change := range removal.Plan.Changes {
+		left = append(left, plan.Name(change.Object)+": "+report.ChangeText(change))
+	}
+	if len(left) == 0 {
+		return err
+	}
+	with := *refusal
+	with.Next += fmt.Sprintf("\nWhat create has left in namespace %s (%s delete --all -n %s undoes it):\n  %s",
+		namespace, name, namespace, strings.Join(left, "\n  "))
+	return &with
 }
 
 // unreadable is the error of kinds that decide what to undo and could not be read.
