@@ -140,7 +140,7 @@ func (b *builder) prove() error {
 		return err
 	}
 	lost := map[string]bool{}
-	for _, host := range before.VirtualHosts(b.result.Gateway) {
+	for _, host := range before.VirtualHosts(sameGateway(before, b.result.Gateway)) {
 		for _, route := range host.Routes {
 			if route.Shadowed != nil {
 				lost[routeID(route)] = true

@@ -24,6 +24,7 @@ func TestDeleteOptions(t *testing.T) {
 		"name alone":       {[]string{"server"}, mesh.Key{Namespace: "default", Name: "server"}, "none", ""},
 		"dry run":          {[]string{"server", "--dry-run=server"}, mesh.Key{Namespace: "default", Name: "server"}, "server", ""},
 		"no name":          {nil, mesh.Key{}, "", "name the workload"},
+		"force":            {[]string{"server", "--force", "--restart=namespace"}, mesh.Key{Namespace: "default", Name: "server"}, "none", ""},
 		"all":              {[]string{"--all", "-n", "test"}, mesh.Key{Namespace: "test"}, "none", ""},
 		"all everywhere":   {[]string{"--all", "-A"}, mesh.Key{}, "none", ""},
 		"all and a name":   {[]string{"--all", "server"}, mesh.Key{}, "", "either --all or a workload"},
