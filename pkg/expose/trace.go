@@ -18,6 +18,8 @@ type Hop struct {
 	Text string
 	// Broken says why no call gets further, empty where calls do.
 	Broken string
+	// Unknown says what could not be read, so that calls may get further here all the same; empty where all is known.
+	Unknown string
 	// Next are the places that calls go to from here.
 	Next []*Hop
 }
@@ -35,6 +37,9 @@ func Trace(snapshot *mesh.Snapshot, workload *mesh.Workload) []*Hop {
 	if len(roots) == 0 {
 		reached := t.pods()
 		reached.Broken = "no Service port leads gRPC calls here"
+		if reason, unknown := snapshot.Unknown(mesh.KindService, workload.Namespace(), ""); unknown {
+			reached.Broken, reached.Unknown = "", "which Services lead here is not known: "+reason
+		}
 		return []*Hop{reached}
 	}
 	return merge(roots)
@@ -58,10 +63,22 @@ func (t *tracer) toPort(exposed *mesh.ExposedPort) []*Hop {
 	}
 	if len(chains) == 0 {
 		port := t.servicePort(exposed)
-		port.Text += "; no gateway leads here"
+		if port.Unknown = t.unreadRoutes(); port.Unknown == "" {
+			port.Text += "; no gateway leads here"
+		}
 		return []*Hop{port}
 	}
 	return chains
+}
+
+// unreadRoutes says what could not be read and may lead here from a gateway, empty for nothing.
+func (t *tracer) unreadRoutes() string {
+	for _, kind := range []mesh.Kind{mesh.KindVirtualService, mesh.KindGateway, mesh.KindGRPCRoute, mesh.KindHTTPRoute, mesh.KindKubernetesGateway} {
+		if reason, unknown := t.snapshot.Unknown(kind, "", ""); unknown {
+			return "whether a gateway leads here is not known: " + reason
+		}
+	}
+	return ""
 }
 
 // apiChain is the way of a route of the Gateway API: the Gateway's address and listener, the route, Service port, pods.
@@ -183,8 +200,15 @@ func (t *tracer) pods() *Hop {
 		}
 		hop.Next = append(hop.Next, reached)
 	}
+	if reason, unknown := t.snapshot.Unknown(mesh.KindPod, t.workload.Namespace(), ""); unknown && len(hop.Next) == 0 {
+		hop.Text, hop.Unknown = "pods not read", reason
+		return hop
+	}
 	hop.Text = fmt.Sprintf("%d of %d pods ready, %d with a proxy", ready, len(hop.Next), proxies)
-	if ready == 0 {
+	switch {
+	case len(hop.Next) == 0:
+		hop.Broken = "it has no pods: nothing takes calls"
+	case ready == 0:
 		hop.Broken = "no pod takes calls"
 	}
 	return hop
@@ -242,6 +266,11 @@ func merge(hops []*Hop) []*Hop {
 		hop.Next = merge(hop.Next)
 	}
 	return merged
+}
+
+// IsUnknown reports whether something on the path from the hop could not be read, so that nobody can tell how far calls get.
+func (h *Hop) IsUnknown() bool {
+	return h.Unknown != "" || slices.ContainsFunc(h.Next, (*Hop).IsUnknown)
 }
 
 // Reaches says that calls get from the hop to a pod without meeting anything broken.

@@ -41,6 +41,7 @@ type createFlags struct {
 	exitCode  bool
 	printRBAC bool
 	verify    bool
+	strict    bool
 }
 
 // createOptions is what Run needs, checked and complete.
@@ -55,6 +56,8 @@ type createOptions struct {
 	printRBAC bool
 	// verify says to make calls once all is done.
 	verify bool
+	// strict makes a warning on the path a bad answer.
+	strict bool
 	// command is the line that was typed, for "run it again".
 	command string
 }
@@ -76,7 +79,10 @@ this mesh's injector selects, new pods where they predate it, a Service port tha
 Istio knows as gRPC, a Gateway with a listener, a VirtualService, and (with
 --open-gateway-port) the port of the gateway's Service. Nothing is written before
 permissions, conflicts and a server-side dry run of every change have passed.
-Running it again changes nothing; "delete" gives back what it changed.
+Running it again changes nothing; "delete" restores what it changed.
+
+Exits with 0 once the workload is exposed, whatever warnings are left (--strict: 1), with 1
+if it is set up and not reached, with 2 if it could not be set up.
 
 With -f or -k no cluster is asked, and the complete manifests are printed; the name may
 be left out where the files have one workload.`,
@@ -125,6 +131,7 @@ func (f *createFlags) add(command *cobra.Command) {
 	flags.BoolVar(&f.tlsMutual, "tls-mutual", false, "With --tls-secret: demand a certificate of the client")
 	flags.BoolVar(&f.exitCode, "exit-code", false, "With --dry-run: exit with 1 if there is something to change")
 	flags.BoolVar(&f.verify, "verify", false, "Make real calls in the end, as the command verify does")
+	flags.BoolVar(&f.strict, "strict", false, "Exit with 1 also if a warning is left on the path")
 	flags.BoolVar(&f.printRBAC, "print-rbac", false, "Print the least Roles that create needs here, and exit")
 	f.files.add(flags)
 	f.write.add(flags)
@@ -138,7 +145,7 @@ func (f *createFlags) toOptions(streams report.Streams, clients *factory, comman
 	}
 	options := &createOptions{
 		streams: streams, clients: clients, files: files,
-		exitCode: f.exitCode, printRBAC: f.printRBAC, verify: f.verify, command: typedLine(command, arguments),
+		exitCode: f.exitCode, printRBAC: f.printRBAC, verify: f.verify, strict: f.strict, command: typedLine(command, arguments),
 	}
 	if options.intent, err = f.toIntent(command, arguments, f.files.given()); err != nil {
 		return nil, err

@@ -102,9 +102,9 @@ func TestOutputTellsFindings(t *testing.T) {
 	streams, out, problems := report.FakeStreams("")
 	options := &createOptions{streams: streams, write: writeOptions{output: "json"}}
 	findings := []checks.Finding{{ID: "GX202", Level: checks.Error, Object: result.Workload.Object, Message: "No pod is ready."}}
-	require.NoError(t, options.printResult(snapshot, result, expose.Exposure{}, findings))
+	require.NoError(t, options.printResult(snapshot, result, expose.Exposure{}, findings, ""))
 	assert.True(t, json.Valid(out.Bytes()), out.String())
-	assert.Equal(t, "\nBut on the path:\n  error GX202 Deployment pay/ledger: No pod is ready.\n", problems.String())
+	assert.Equal(t, "\nFindings on the path:\n  error GX202 Deployment pay/ledger: No pod is ready.\n", problems.String())
 }
 
 // TestInjectNoneWithoutInjector: --inject=none is what a refusal proposes where there is no injector, so it must do.

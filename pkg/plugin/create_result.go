@@ -27,13 +27,17 @@ func afterOf(differences []report.Difference) []*unstructured.Unstructured {
 }
 
 // printResult says how things stand after create: the address, a line to try, and what is still wrong on the path.
-func (o *createOptions) printResult(snapshot *mesh.Snapshot, result *expose.Result, exposure expose.Exposure, findings []checks.Finding) error {
+func (o *createOptions) printResult(snapshot *mesh.Snapshot, result *expose.Result, exposure expose.Exposure, findings []checks.Finding, broken string) error {
 	if o.write.output != "" {
 		printFindings(o.streams.Err, findings)
 		return o.printPlan(result, exposure)
 	}
 	w := o.streams.Out
-	fmt.Fprintf(w, "%s is exposed: %s\n\n", result.Workload.Key, podsText(snapshot, result.Workload.Key))
+	if broken != "" {
+		fmt.Fprintf(w, "%s is not exposed yet, although everything is set up: %s\n\n", result.Workload.Key, broken)
+	} else {
+		fmt.Fprintf(w, "%s is exposed: %s\n\n", result.Workload.Key, podsText(snapshot, result.Workload.Key))
+	}
 	address := strings.Join(exposure.Addresses, ", ")
 	if address == "" {
 		address = "none outside yet; from here: " + exposure.Forward
@@ -66,7 +70,7 @@ func printFindings(w io.Writer, findings []checks.Finding) {
 			continue
 		}
 		if !printed {
-			fmt.Fprintln(w, "\nBut on the path:")
+			fmt.Fprintln(w, "\nFindings on the path:")
 			printed = true
 		}
 		fmt.Fprintf(w, "  %s %s\n", finding.Level, findingText(finding))

@@ -230,14 +230,16 @@ func (o *createOptions) confirm(ctx context.Context, client *cluster.Client, res
 	}
 	exposure := expose.ExposureOf(result, loaded.Snapshot)
 	findings := o.withoutAsked(onExposedPath(loaded.Snapshot, result))
-	if err := o.printResult(loaded.Snapshot, result, exposure, findings); err != nil {
+	reached, why := o.isReached(loaded, result)
+	if err := o.printResult(loaded.Snapshot, result, exposure, findings, why); err != nil {
 		return err
 	}
-	if !result.Plan.Empty() {
+	if !result.Plan.Empty() && reached {
 		o.recordEvent(ctx, client, result, core.EventTypeNormal, "Exposed", exposedMessage(result, exposure))
 	}
-	bad := worstOf(findings).AtLeast(checks.Warning)
-	if o.verify {
+	worst := worstOf(findings)
+	bad := !reached || worst.AtLeast(checks.Error) || o.strict && worst.AtLeast(checks.Warning)
+	if o.verify && reached {
 		trial := defaultTrial
 		trial.patience = configurationPatience
 		fmt.Fprintln(o.streams.Out)
@@ -249,6 +251,38 @@ func (o *createOptions) confirm(ctx context.Context, client *cluster.Client, res
 		return errBadAnswer
 	}
 	return nil
+}
+
+// isReached reports whether the workload is exposed as status says it, and if not why.
+func (o *createOptions) isReached(loaded *cluster.Loaded, result *expose.Result) (reached bool, why string) {
+	workload := loaded.Snapshot.Workload(result.Workload.Key)
+	if workload == nil {
+		return false, "it is gone"
+	}
+	status := pathStatus(loaded, workload)
+	switch {
+	case status.Exposed():
+		return true, ""
+	case status.Unknown():
+		return false, "whether calls get there is not known, because something on the path could not be read"
+	default:
+		return false, firstBroken(status.Roots)
+	}
+}
+
+// firstBroken is why no call gets through, at the first place from outside where none does.
+func firstBroken(hops []*expose.Hop) string {
+	for _, hop := range hops {
+		if hop.Broken != "" {
+			return mesh.KeyOf(hop.Object).String() + ": " + hop.Broken
+		}
+	}
+	for _, hop := range hops {
+		if why := firstBroken(hop.Next); why != "" {
+			return why
+		}
+	}
+	return "no gateway leads there"
 }
 
 // withoutAsked leaves out what the user has asked for: with --inject=none that pods have no proxy, with --restart=none that

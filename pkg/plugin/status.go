@@ -2,9 +2,13 @@ package plugin
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
@@ -31,7 +35,8 @@ func newStatusCommand(streams report.Streams, clients *factory, run func(context
 gateway's Service, Gateway server, VirtualService rule, Service port, pods. What is
 broken is marked, with the finding that explains it. Only reads.
 
-Exits with 1 if the workload is not exposed, or an error is on the way.`,
+Exits with 1 if the workload is not exposed, or an error is on the path; with 2 if that
+cannot be told, because something on the path could not be read.`,
 		Example: example(name + " status deployment/server -n test"),
 		RunE: func(command *cobra.Command, arguments []string) error {
 			kind, workload, err := workloadArgument(arguments)
@@ -68,18 +73,43 @@ func (o *statusOptions) run(ctx context.Context) error {
 	if err != nil {
 		return withGaps(err, loaded)
 	}
-	lint := checks.Run(loaded.Snapshot, checks.Options{Only: checks.OnPathOf(loaded.Snapshot, workload.Key)})
-	status := report.Status{
-		Workload: workload.Key, Roots: expose.Trace(loaded.Snapshot, workload), Findings: lint.Findings,
-		NotLookedAt: gapReasons(loaded.Gaps),
-	}
+	status := pathStatus(loaded, workload)
 	if o.output == "json" {
 		err = report.StatusJSON(o.streams.Out, status)
 	} else {
 		err = report.StatusText(o.streams.Out, status, o.streams.OutColour)
 	}
-	if err == nil && (!status.Exposed() || status.Errors()) {
+	switch {
+	case err != nil:
+		return err
+	case status.Unknown():
+		return fmt.Errorf("whether %s is exposed is not known: something on the path could not be read", workload.Key)
+	case !status.Exposed() || status.Errors():
 		return errBadAnswer
+	default:
+		return nil
 	}
-	return err
+}
+
+// pathStatus is what status says of a workload, and create after it.
+func pathStatus(loaded *cluster.Loaded, workload *mesh.Workload) report.Status {
+	lint := checks.Run(loaded.Snapshot, checks.Options{Only: checks.OnPathOf(loaded.Snapshot, workload.Key)})
+	return report.Status{
+		Workload: workload.Key, Roots: expose.Trace(loaded.Snapshot, workload), Findings: lint.Findings,
+		NotLookedAt: gapReasons(loaded.Gaps), NotRead: notRead(loaded),
+	}
+}
+
+// notRead says what could not be read: the permissions that are missing as one table, the rest in lines.
+func notRead(loaded *cluster.Loaded) string {
+	var b strings.Builder
+	if len(loaded.Missing) > 0 {
+		b.WriteString(permissionTable(loaded.Missing))
+	}
+	for _, reason := range gapReasons(loaded.Gaps) {
+		if !slices.ContainsFunc(loaded.Missing, func(missing cluster.Permission) bool { return reason == missing.Denied() }) {
+			fmt.Fprintln(&b, reason)
+		}
+	}
+	return b.String()
 }

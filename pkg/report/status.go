@@ -19,13 +19,19 @@ type Status struct {
 	Workload mesh.Key
 	Roots    []*expose.Hop
 	Findings []checks.Finding
-	// NotLookedAt is what could not be read, one clause each.
+	// NotLookedAt is what could not be read, one clause each; NotRead the same for people.
 	NotLookedAt []string
+	NotRead     string
 }
 
 // Exposed says that some gateway leads calls to a pod.
 func (s Status) Exposed() bool {
 	return slices.ContainsFunc(s.Roots, func(root *expose.Hop) bool { return root.Reaches() && throughGateway(root) })
+}
+
+// Unknown reports whether nobody can tell if the workload is exposed, because something on the path could not be read.
+func (s Status) Unknown() bool {
+	return !s.Exposed() && slices.ContainsFunc(s.Roots, (*expose.Hop).IsUnknown)
 }
 
 // Errors says that something on the way keeps calls from arriving, or from being answered.
@@ -60,6 +66,8 @@ func StatusText(w io.Writer, s Status, colour bool) error {
 	t := &statusText{status: s, colour: colour, shown: map[int]bool{}}
 	verdict := paint("exposed", green, colour)
 	switch {
+	case s.Unknown():
+		verdict = paint("not known whether it is exposed", yellow, colour)
 	case !s.Exposed():
 		verdict = paint("not exposed", red, colour)
 	case s.Errors():
@@ -70,8 +78,8 @@ func StatusText(w io.Writer, s Status, colour bool) error {
 		t.hop(root, "", "")
 	}
 	t.rest()
-	for _, reason := range s.NotLookedAt {
-		fmt.Fprintf(&t.b, "\nNot looked at: %s\n", reason)
+	if s.NotRead != "" {
+		fmt.Fprintf(&t.b, "\nNot read:\n%s\n", strings.TrimRight(s.NotRead, "\n"))
 	}
 	_, err := io.WriteString(w, t.b.String())
 	return err
@@ -87,8 +95,8 @@ type statusText struct {
 func (t *statusText) hop(hop *expose.Hop, first, indent string) {
 	findings := t.status.atHop(hop, t.shown)
 	fmt.Fprintf(&t.b, "%s%s %s: %s\n", first, t.mark(hop, findings), mesh.KeyOf(hop.Object), hop.Text)
-	if hop.Broken != "" && len(findings) == 0 {
-		fmt.Fprintf(&t.b, "%s    %s\n", indent, hop.Broken)
+	if reason := cmp.Or(hop.Broken, hop.Unknown); reason != "" && len(findings) == 0 {
+		fmt.Fprintf(&t.b, "%s    %s\n", indent, reason)
 	}
 	for _, finding := range findings {
 		t.finding(finding, indent+"    ")
@@ -155,6 +163,8 @@ func (t *statusText) mark(hop *expose.Hop, findings []checks.Finding) string {
 	switch {
 	case hop.Broken != "" || worst == checks.Error:
 		return paint("✗", red, t.colour)
+	case hop.Unknown != "":
+		return paint("?", yellow, t.colour)
 	case worst == checks.Warning:
 		return paint("!", yellow, t.colour)
 	default:
@@ -193,6 +203,7 @@ type statusHop struct {
 	Text    string      `json:"text"`
 	Reached bool        `json:"reachesPods"`
 	Broken  string      `json:"broken,omitempty"`
+	Unknown string      `json:"unknown,omitempty"`
 	Next    []statusHop `json:"next,omitempty"`
 }
 
@@ -215,7 +226,7 @@ func StatusJSON(w io.Writer, s Status) error {
 func statusHops(hops []*expose.Hop) []statusHop {
 	documents := make([]statusHop, 0, len(hops))
 	for _, hop := range hops {
-		document := statusHop{Object: lintObject(hop.Object), Text: hop.Text, Broken: hop.Broken, Reached: hop.Reaches()}
+		document := statusHop{Object: lintObject(hop.Object), Text: hop.Text, Broken: hop.Broken, Unknown: hop.Unknown, Reached: hop.Reaches()}
 		if _, isPod := hop.Object.(*core.Pod); !isPod {
 			document.Next = statusHops(hop.Next)
 		}
