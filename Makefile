@@ -8,7 +8,7 @@ LDFLAGS := -s -w -X $(MODULE)/pkg/plugin.version=$(VERSION)
 GOLANGCI_LINT := $(GO) tool -modfile=test/tools/go.mod golangci-lint
 
 .DEFAULT_GOAL := build
-.PHONY: help build test e2e lint-code generate dist demo demo-down bench-create bench-lint clean
+.PHONY: help build test e2e lint-code vulncheck generate dist demo demo-down bench-create bench-lint clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -31,6 +31,9 @@ lint-code: ## Check the code: go vet, golangci-lint with the import rules, and f
 	$(GO) vet ./...
 	$(GOLANGCI_LINT) run ./...
 	@unformatted=$$(gofmt -l .) && test -z "$$unformatted" || { echo "to be formatted with gofmt: $$unformatted"; exit 1; } # the modules under test/ too
+
+vulncheck: ## Look for known vulnerabilities in what the program calls (asks vuln.go.dev)
+	$(GO) tool -modfile=test/tools/go.mod govulncheck ./...
 
 generate: ## Write the pages of docs/ and the parts of the READMEs that are made from the program
 	$(GO) run ./cmd/generate-docs .

@@ -21,9 +21,14 @@ func (r release) build(ctx context.Context, p platform) ([]byte, error) {
 	defer os.RemoveAll(folder)
 	path := filepath.Join(folder, p.binary())
 	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -X "+versionVariable+"="+r.version, "-o", path, "./cmd/"+program)
-	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOEXPERIMENT=", "GOAMD64=v1", "GOARM64=v8.0", "GOOS="+p.os, "GOARCH="+p.arch)
+	command.Env = p.environment()
 	if output, err := command.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("%s/%s: %w\n%s", p.os, p.arch, err, output)
 	}
 	return os.ReadFile(path)
+}
+
+// environment is what the go command runs with to build for a platform.
+func (p platform) environment() []string {
+	return append(os.Environ(), "CGO_ENABLED=0", "GOEXPERIMENT=", "GOAMD64=v1", "GOARM64=v8.0", "GOOS="+p.os, "GOARCH="+p.arch)
 }

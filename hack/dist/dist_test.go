@@ -150,6 +150,7 @@ func TestGoreleaserMakesTheSame(t *testing.T) {
 	text, err := os.ReadFile("../../.goreleaser.yaml")
 	require.NoError(t, err)
 	var config struct {
+		Before struct{ Hooks []string }
 		Builds []struct {
 			Main, Binary        string
 			Env, Flags, Ldflags []string
@@ -159,8 +160,16 @@ func TestGoreleaserMakesTheSame(t *testing.T) {
 			ModTimestamp        string `json:"mod_timestamp"`
 		}
 		Archives []struct {
-			NameTemplate    string `json:"name_template"`
-			Formats, Files  []string
+			NameTemplate string `json:"name_template"`
+			Formats      []string
+			Files        []struct {
+				Src         string
+				StripParent bool `json:"strip_parent"`
+				Info        struct {
+					Mode  int
+					MTime string `json:"mtime"`
+				}
+			}
 			FormatOverrides []struct {
 				Goos    string
 				Formats []string
@@ -197,7 +206,15 @@ func TestGoreleaserMakesTheSame(t *testing.T) {
 	require.Len(t, config.Archives, 1)
 	archive := config.Archives[0]
 	assert.Equal(t, program+"_{{ .Tag }}_{{ .Os }}_{{ .Arch }}", archive.NameTemplate)
-	assert.Equal(t, []string{"LICENSE"}, archive.Files)
+	require.Len(t, archive.Files, 2)
+	assert.Equal(t, "LICENSE", archive.Files[0].Src)
+	assert.Equal(t, "notices/{{ .Os }}_{{ .Arch }}/"+noticesName, archive.Files[1].Src)
+	assert.True(t, archive.Files[1].StripParent)
+	for _, file := range archive.Files {
+		assert.Equal(t, 0o644, file.Info.Mode, file.Src)
+		assert.Equal(t, "{{ .CommitDate }}", file.Info.MTime, file.Src)
+	}
+	assert.Equal(t, []string{"go run ./hack/dist -notices notices"}, config.Before.Hooks)
 	assert.Equal(t, []string{"tar.gz"}, archive.Formats)
 	require.Len(t, archive.FormatOverrides, 1)
 	assert.Equal(t, "windows", archive.FormatOverrides[0].Goos)

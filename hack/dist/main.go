@@ -1,5 +1,6 @@
-// Command dist builds what a release has: an archive for each platform, its SBOM, checksums, and the manifest for krew. It is
-// run in the repository's folder, by "make dist". The same sources, version, time and Go give the same bytes, wherever they are.
+// Command dist builds what a release has: an archive for each platform, with the notices of what is linked into it, its SBOM,
+// checksums, and the manifest for krew. It is run in the repository's folder, by "make dist". The same sources, version, time
+// and Go give the same bytes, wherever they are.
 package main
 
 import (
@@ -36,9 +37,15 @@ func main() {
 	output := flag.String("output", "dist", "folder to write to; what it had is removed")
 	names := flag.String("platforms", allPlatforms, "platforms, as OS/ARCH, separated by commas")
 	epoch := flag.Int64("epoch", earliest, "time of the files in seconds since 1970")
+	only := flag.String("notices", "", "folder to write the notices of all platforms to, and nothing else")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, *version, *output, *names, *epoch)
+	var err error
+	if *only != "" {
+		err = writeNotices(ctx, *only, *names)
+	} else {
+		err = run(ctx, *version, *output, *names, *epoch)
+	}
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "dist:", err)
@@ -76,7 +83,11 @@ func (r release) make(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		files := []archived{{platform.binary(), binary, 0o755}, {"LICENSE", license, 0o644}}
+		others, err := notices(ctx, platform)
+		if err != nil {
+			return err
+		}
+		files := []archived{{platform.binary(), binary, 0o755}, {"LICENSE", license, 0o644}, {noticesName, others, 0o644}}
 		archive, err := pack(platform.format(), files, r.time)
 		if err != nil {
 			return err

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/agext/levenshtein"
-
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
@@ -95,7 +93,7 @@ func workloadNotFound(s *mesh.Snapshot, kind mesh.Kind, namespace, name string) 
 func nearWorkloads(s *mesh.Snapshot, namespace, name string) []string {
 	var near []string
 	for _, workload := range s.Workloads() {
-		alike := strings.Contains(workload.Name(), name) || levenshtein.Distance(workload.Name(), name, nil) <= 2
+		alike := strings.Contains(workload.Name(), name) || distance(workload.Name(), name) <= 2
 		switch {
 		case s.IsInfrastructure(workload):
 		case workload.Namespace() == namespace && alike:

@@ -6,7 +6,7 @@ import (
 	"os"
 	"runtime"
 
-	"github.com/moby/term"
+	"golang.org/x/term"
 )
 
 // defaultWidth is the width of a terminal that does not say its own, and of what is no terminal.
@@ -36,7 +36,7 @@ func SystemStreams() Streams {
 	}
 }
 
-func isTerminal(file *os.File) bool { return term.IsTerminal(file.Fd()) }
+func isTerminal(file *os.File) bool { return term.IsTerminal(int(file.Fd())) }
 
 // takesColour follows kubectl: only a terminal, none that says it is dumb, never with NO_COLOR (whatever its value), and on
 // Windows only the terminal that says it knows UTF-8 and escape codes.
@@ -48,8 +48,8 @@ func takesColour(file *os.File) bool {
 }
 
 func widthOf(file *os.File) int {
-	if size, err := term.GetWinsize(file.Fd()); err == nil && size.Width > 0 {
-		return int(size.Width)
+	if width, _, err := term.GetSize(int(file.Fd())); err == nil && width > 0 {
+		return width
 	}
 	return defaultWidth
 }

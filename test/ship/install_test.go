@@ -181,9 +181,21 @@ func TestInstallWithKrew(t *testing.T) {
 
 	installed, err := filepath.Glob(filepath.Join(root, "store", "grpcexpose", version, "*"))
 	require.NoError(t, err)
-	assert.ElementsMatch(t, []string{"LICENSE", "kubectl-grpcexpose"}, []string{filepath.Base(installed[0]), filepath.Base(installed[1])})
+	var names []string
+	for _, path := range installed {
+		names = append(names, filepath.Base(path))
+	}
+	assert.ElementsMatch(t, []string{"LICENSE", "THIRD_PARTY_NOTICES", "kubectl-grpcexpose"}, names)
 	measure(t, filepath.Join(folder, archiveName()), filepath.Join(root, "bin", "kubectl-grpcexpose"))
-	billOfMaterials(t, filepath.Join(folder, archiveName()+".spdx.json"))
+	modules := billOfMaterials(t, filepath.Join(folder, archiveName()+".spdx.json"))
+	notices, err := os.ReadFile(filepath.Join(filepath.Dir(installed[0]), "THIRD_PARTY_NOTICES"))
+	require.NoError(t, err)
+	assert.Contains(t, string(notices), "\nGo's standard library "+modules["stdlib"]+": LICENSE\n")
+	for module, version := range modules {
+		if module != "stdlib" && module != "github.com/grpcexpose/kubectl-grpcexpose" {
+			assert.Contains(t, string(notices), "\n"+module+" "+version+": ", "the archive has no licence of a module in the binary")
+		}
+	}
 }
 
 // measure holds the sizes and the time to start that the project promises.
@@ -206,7 +218,8 @@ func measure(t *testing.T, archive, binary string) {
 	assert.LessOrEqual(t, best, maxStart)
 }
 
-func billOfMaterials(t *testing.T, path string) {
+// billOfMaterials checks the SBOM and gives the versions of the modules in it.
+func billOfMaterials(t *testing.T, path string) (versions map[string]string) {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
@@ -216,7 +229,7 @@ func billOfMaterials(t *testing.T, path string) {
 	}
 	require.NoError(t, json.Unmarshal(text, &document))
 	assert.Equal(t, "SPDX-2.3", document.SPDXVersion)
-	versions := map[string]string{}
+	versions = map[string]string{}
 	for _, described := range document.Packages {
 		versions[described.Name] = described.VersionInfo
 	}
@@ -225,4 +238,5 @@ func billOfMaterials(t *testing.T, path string) {
 		assert.NotEmpty(t, versions[module], module)
 	}
 	assert.NotContains(t, versions, "github.com/stretchr/testify", "what only tests need is not in the program")
+	return versions
 }
