@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/projection"
@@ -144,8 +145,8 @@ func (r *remover) rollOut(object mesh.Object) {
 	switch {
 	case workload == nil:
 	case workload.Paused:
-		r.note("%s is paused: its pods stay as they are until it is resumed (kubectl rollout resume %s -n %s)",
-			workload.Key, argumentOf(workload), workload.Namespace())
+		r.note("%s is paused: its pods stay as they are until it is resumed (kubectl rollout resume %s)",
+			workload.Key, inert.Command(argumentOf(workload), "-n", workload.Namespace()))
 	case workload.UpdatesOnDelete():
 		r.note("The pods of %s stay as they are until you delete them, one by one: its update strategy is OnDelete", workload.Key)
 	default:
@@ -167,8 +168,8 @@ func (r *remover) giveBack(restoring *change, target *unstructured.Unstructured,
 	case stillOurs(now, entry.New):
 	case slices.Equal(path, restartedAtPath):
 		name := strings.ToLower(target.GetKind()) + "/" + target.GetName()
-		r.note("Somebody has restarted %s since: its pods keep their proxies until they are made anew (kubectl rollout restart %s -n %s)",
-			plan.Name(target), name, target.GetNamespace())
+		r.note("Somebody has restarted %s since: its pods keep their proxies until they are made anew (kubectl rollout restart %s)",
+			plan.Name(target), inert.Command(name, "-n", target.GetNamespace()))
 		return
 	default:
 		r.note("%s of %s is left as it is: create set it to %s, somebody has made it %s since, and before it was %s",

@@ -11,6 +11,7 @@ import (
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
@@ -121,12 +122,12 @@ func (o *deleteOptions) nothingToTakeBack(loaded *cluster.Loaded, removal *expos
 		return withGaps(err, loaded)
 	}
 	if len(loaded.Gaps) > 0 {
-		fmt.Fprintln(o.streams.Err, gapsText(loaded))
+		report.Printf(o.streams.Err, "%s\n", gapsText(loaded))
 	}
 	if o.write.output != "" {
 		return o.printPlan(removal)
 	}
-	fmt.Fprintf(o.streams.Out, "%s: nothing to take back\n", o.workload)
+	report.Printf(o.streams.Out, "%s: nothing to take back\n", o.workload)
 	printNotes(o.streams, removal.Plan.Notes)
 	return nil
 }
@@ -190,13 +191,13 @@ func (o *deleteOptions) carryOut(ctx context.Context, client *cluster.Client, ri
 	}
 	if workload := snapshot.Workload(o.workload); workload != nil {
 		if note := client.RecordEvent(ctx, workload.Object, core.EventTypeNormal, "Unexposed", "what create did has been taken back"); note != "" {
-			fmt.Fprintln(o.streams.Err, "note: "+note)
+			report.Printf(o.streams.Err, "note: %s\n", note)
 		}
 	}
 	if o.write.output != "" {
 		return o.printPlan(removal)
 	}
-	fmt.Fprintln(o.streams.Out, takenBack(o.workload, removal))
+	report.Printf(o.streams.Out, "%s\n", takenBack(o.workload, removal))
 	return nil
 }
 
@@ -232,11 +233,11 @@ func (o *deleteOptions) show(removal *expose.Removal) error {
 	default:
 		return o.printPlan(removal)
 	}
-	fmt.Fprintf(o.streams.Out, "To take back what create did for %s:\n\n", o.workload)
+	report.Printf(o.streams.Out, "To take back what create did for %s:\n\n", o.workload)
 	if err := report.PlanText(o.streams.Out, removal.Plan, o.streams.OutColour); err != nil {
 		return err
 	}
-	fmt.Fprintln(o.streams.Out)
+	report.Printf(o.streams.Out, "\n")
 	if !o.write.diff {
 		return nil
 	}
@@ -249,7 +250,7 @@ func (o *deleteOptions) show(removal *expose.Removal) error {
 
 func (o *deleteOptions) dryRunAnswer() error {
 	if o.write.output == "" {
-		fmt.Fprintf(o.streams.Err, "dry run (%s): nothing was written\n", o.write.dryRun)
+		report.Printf(o.streams.Err, "dry run (%s): nothing was written\n", o.write.dryRun)
 	}
 	if o.exitCode {
 		return errBadAnswer
@@ -272,5 +273,5 @@ func (o *deleteOptions) printRoles() error {
 
 // argumentOf is the workload as commands take it.
 func argumentOf(key mesh.Key) string {
-	return strings.ToLower(string(key.Kind)) + "/" + key.Name + " -n " + key.Namespace
+	return inert.Command(strings.ToLower(string(key.Kind))+"/"+key.Name, "-n", key.Namespace)
 }

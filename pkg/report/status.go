@@ -2,7 +2,6 @@ package report
 
 import (
 	"cmp"
-	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -65,13 +64,13 @@ func StatusText(w io.Writer, s Status, colour bool) error {
 	case s.Errors():
 		verdict = paint("exposed, but with errors on the way", red, colour)
 	}
-	fmt.Fprintf(&t.b, "%s: %s\n\n", s.Workload, verdict)
+	Printf(&t.b, "%s: %s\n\n", s.Workload, verdict)
 	for _, root := range s.Roots {
 		t.hop(root, "", "")
 	}
 	t.rest()
 	for _, reason := range s.NotLookedAt {
-		fmt.Fprintf(&t.b, "\nNot looked at: %s\n", reason)
+		Printf(&t.b, "\nNot looked at: %s\n", reason)
 	}
 	_, err := io.WriteString(w, t.b.String())
 	return err
@@ -86,9 +85,9 @@ type statusText struct {
 
 func (t *statusText) hop(hop *expose.Hop, first, indent string) {
 	findings := t.status.atHop(hop, t.shown)
-	fmt.Fprintf(&t.b, "%s%s %s: %s\n", first, t.mark(hop, findings), mesh.KeyOf(hop.Object), hop.Text)
+	Printf(&t.b, "%s%s %s: %s\n", first, t.mark(hop, findings), mesh.KeyOf(hop.Object), hop.Text)
 	if hop.Broken != "" && len(findings) == 0 {
-		fmt.Fprintf(&t.b, "%s    %s\n", indent, hop.Broken)
+		Printf(&t.b, "%s    %s\n", indent, hop.Broken)
 	}
 	for _, finding := range findings {
 		t.finding(finding, indent+"    ")
@@ -102,7 +101,7 @@ func (t *statusText) hop(hop *expose.Hop, first, indent string) {
 		}
 	}
 	if more > 0 {
-		fmt.Fprintf(&t.b, "%s└─ and %d more\n", indent, more)
+		Printf(&t.b, "%s└─ and %d more\n", indent, more)
 	}
 }
 
@@ -127,9 +126,9 @@ func rankOf(hop *expose.Hop) int {
 }
 
 func (t *statusText) finding(finding checks.Finding, indent string) {
-	fmt.Fprintf(&t.b, "%s%s %s: %s\n", indent, paint(string(finding.Level), levelCode(finding.Level), t.colour), finding.ID, finding.Message)
+	Printf(&t.b, "%s%s %s: %s\n", indent, paint(string(finding.Level), levelCode(finding.Level), t.colour), finding.ID, finding.Message)
 	if finding.Fix.Text != "" {
-		fmt.Fprintf(&t.b, "%s  → %s\n", indent, finding.Fix.Text)
+		Printf(&t.b, "%s  → %s\n", indent, finding.Fix.Text)
 	}
 }
 
@@ -145,7 +144,7 @@ func levelCode(level checks.Level) string {
 }
 
 // mark is what one sees of a hop at a glance.
-func (t *statusText) mark(hop *expose.Hop, findings []checks.Finding) string {
+func (t *statusText) mark(hop *expose.Hop, findings []checks.Finding) painted {
 	worst := checks.Level("")
 	for _, finding := range findings {
 		if !worst.AtLeast(finding.Level) {
@@ -173,7 +172,7 @@ func (t *statusText) rest() {
 			t.b.WriteString("\nBeside it:\n")
 			first = false
 		}
-		fmt.Fprintf(&t.b, "  %s\n", mesh.KeyOf(finding.Object))
+		Printf(&t.b, "  %s\n", mesh.KeyOf(finding.Object))
 		t.finding(finding, "    ")
 	}
 }
@@ -209,7 +208,7 @@ func StatusJSON(w io.Writer, s Status) error {
 	for _, finding := range s.Findings {
 		document.Findings = append(document.Findings, lintFinding(finding, mesh.Source{}))
 	}
-	return writeJSON(w, document)
+	return JSON(w, document)
 }
 
 func statusHops(hops []*expose.Hop) []statusHop {
