@@ -41,7 +41,7 @@ func TestErrorsOnStderrAreClean(t *testing.T) {
 		"account": {doing.account(cluster.ApplyResult{
 			Done: []cluster.Applied{{Change: change}}, Failed: &change, NotBegun: []plan.Change{change},
 		}, errors.New(hostile)), 6},
-		"permissions": {missingPermissions(lacking), 19},
+		"permissions": {missingPermissions(lacking), 21},
 	} {
 		t.Run(name, func(t *testing.T) {
 			streams, _, printed := report.FakeStreams("")
