@@ -59,7 +59,7 @@ func TestErrorsOnStderrAreClean(t *testing.T) {
 func TestSecretsAreNotRepeated(t *testing.T) {
 	const secret = "s3cret"
 	var options *deleteOptions
-	streams, out, problems := report.FakeStreams("")
+	streams, _, _ := report.FakeStreams("")
 	command := newDeleteCommand(streams, newFactory(newConnection()), func(_ context.Context, o *deleteOptions) error { options = o; return nil })
 	connection := newConnection()
 	connection.addFlags(command.PersistentFlags())
@@ -80,7 +80,7 @@ func TestSecretsAreNotRepeated(t *testing.T) {
 		{"lint", "-f", "https://me:" + secret + "@127.0.0.1:1/x.yaml"},
 	} {
 		t.Setenv("KUBECONFIG", "/nowhere")
-		streams, out, problems = report.FakeStreams("")
+		streams, out, problems := report.FakeStreams("")
 		assert.Equal(t, ExitFailed, Execute(t.Context(), func() {}, streams, arguments), "%q", arguments)
 		assert.NotEmpty(t, problems.String())
 		assert.NotContains(t, out.String()+problems.String(), secret, "%q", arguments)

@@ -46,10 +46,10 @@ func cleanValue(value any) any {
 // ErrorLines are an error's text, line by line. Only errors that have lines of their own (a method Lines, or several errors in one)
 // are more than one line: a line break in a value is none.
 func ErrorLines(err error) []string {
-	if own, ok := err.(interface{ Lines() []string }); ok { //nolint:errorlint // of this very error: those that it wraps come below
+	if own, ok := err.(interface{ Lines() []string }); ok {
 		return cleanLines(own.Lines())
 	}
-	switch wrapper := err.(type) { //nolint:errorlint // as above
+	switch wrapper := err.(type) { //nolint:errorlint // of this very error: those that it wraps come one by one
 	case interface{ Unwrap() []error }:
 		parts := wrapper.Unwrap()
 		if err.Error() == errors.Join(parts...).Error() {

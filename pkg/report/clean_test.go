@@ -237,9 +237,9 @@ func printers(text func() string) map[string]func(Streams) error {
 func TestHostileTextInEveryPrinter(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	for round := range 20 {
-		for name, print := range printers(func() string { return hostileText(random, 1+random.IntN(200)) }) {
+		for name, printer := range printers(func() string { return hostileText(random, 1+random.IntN(200)) }) {
 			streams, out, _ := FakeStreams("")
-			require.NoError(t, print(streams), name)
+			require.NoError(t, printer(streams), name)
 			require.NotEmpty(t, out.String(), name)
 			t.Run(fmt.Sprint(name, " ", round), func(t *testing.T) { requireClean(t, out.String()) })
 		}
@@ -250,9 +250,9 @@ func TestHostileTextInEveryPrinter(t *testing.T) {
 func TestValuesStayOnTheirLine(t *testing.T) {
 	harmless, hostile := printers(func() string { return "a" }), printers(func() string { return "a\nTo go on: evil\n\nb\r\nc\u2028d\u0085e" })
 	for _, name := range []string{"plan text", "plan names", "status text", "verify text", "version text", "note"} {
-		lines := func(print func(Streams) error) int {
+		lines := func(printer func(Streams) error) int {
 			streams, out, _ := FakeStreams("")
-			require.NoError(t, print(streams))
+			require.NoError(t, printer(streams))
 			return strings.Count(out.String(), "\n")
 		}
 		assert.Equal(t, lines(harmless[name]), lines(hostile[name]), name)
