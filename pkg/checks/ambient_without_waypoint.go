@@ -8,6 +8,7 @@ import (
 	core "k8s.io/api/core/v1"
 	gatewayapi "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
@@ -178,11 +179,11 @@ func waypointToChange(p *Pass, service *core.Service, use mesh.WaypointUse) stri
 // Source: Istio's istioctl/pkg/waypoint/waypoint.go, which enrolls a namespace with a label only with --overwrite, and leaves the
 // label with the waypoint's namespace as it is.
 func waypointToMake(p *Pass, service *core.Service, use mesh.WaypointUse, object mesh.Object) string {
-	apply := "istioctl waypoint apply -n " + service.Namespace
+	apply := "istioctl waypoint apply -n " + inert.Word(service.Namespace)
 	var text string
 	switch {
 	case use.Named.Namespace == service.Namespace && use.Gateway == nil:
-		return fmt.Sprintf("Make the waypoint: %s --name %s.", apply, use.Named.Name)
+		return fmt.Sprintf("Make the waypoint: %s --name %s.", apply, inert.Word(use.Named.Name))
 	case use.OnService:
 		text = fmt.Sprintf("Make a waypoint, %s, and set the label %s=waypoint on %s", apply, mesh.LabelUseWaypoint, mesh.KeyOf(object))
 	case p.NamespaceLabels(service.Namespace)[mesh.LabelUseWaypoint] != "":

@@ -1,7 +1,6 @@
 package expose
 
 import (
-	"fmt"
 	"net"
 	"slices"
 	"strconv"
@@ -9,6 +8,7 @@ import (
 
 	core "k8s.io/api/core/v1"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
@@ -37,7 +37,7 @@ func ExposureOf(result *Result, snapshot *mesh.Snapshot) Exposure {
 	if len(exposure.Addresses) > 0 {
 		target = exposure.Addresses[0]
 	} else if len(gateway.Services) > 0 || gateway.Template.Spec.HostNetwork {
-		exposure.Forward = fmt.Sprintf("kubectl port-forward -n %s %s %d", gateway.Namespace, forwardTo(gateway, services), result.Port)
+		exposure.Forward = inert.Command("kubectl", "port-forward", "-n", gateway.Namespace, forwardTo(gateway, services), strconv.Itoa(int(result.Port)))
 	}
 	exposure.Command = grpcurl(result, target)
 	return exposure
@@ -88,12 +88,12 @@ func grpcurl(result *Result, target string) string {
 	case !result.TLS:
 		words = append(words, "-plaintext")
 	case result.TLSMutual:
-		words = append(words, "-cacert ca.crt -cert client.crt -key client.key")
+		words = append(words, "-cacert", "ca.crt", "-cert", "client.crt", "-key", "client.key")
 	}
 	if host := concreteHost(result.Hosts); host != "" {
-		words = append(words, "-authority "+host)
+		words = append(words, "-authority", host)
 	}
-	return strings.Join(append(words, target, "list"), " ")
+	return inert.Command(append(words, target, "list")...)
 }
 
 // concreteHost is an authority that the first host takes, empty where any will do.

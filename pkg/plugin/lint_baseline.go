@@ -158,6 +158,6 @@ func (o *lintOptions) recordBaseline(meshes []*lintMesh) error {
 	if err := manifest.Write([]manifest.FileChange{{Path: o.baseline, Before: before, After: text}}); err != nil {
 		return err
 	}
-	fmt.Fprintf(o.streams.Err, "wrote %d findings to %s\n", len(file.Findings), o.baseline)
+	report.Printf(o.streams.Err, "wrote %d findings to %s\n", len(file.Findings), o.baseline)
 	return nil
 }

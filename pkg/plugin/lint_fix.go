@@ -13,6 +13,7 @@ import (
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
@@ -71,7 +72,7 @@ func (o *lintOptions) runFix(ctx context.Context, meshes []*lintMesh) error {
 		restarted = append(restarted, restartsOf(fixes)...)
 	}
 	if !changed {
-		fmt.Fprintln(o.streams.Err, "nothing to fix")
+		report.Printf(o.streams.Err, "nothing to fix\n")
 		return o.answer(meshes)
 	}
 	if o.fix.dryRun != dryRunNone {
@@ -119,7 +120,7 @@ func (o *lintOptions) fixable(m *lintMesh, findings []checks.Finding) ([]checks.
 		return nil, all
 	}
 	for _, fault := range faults {
-		fmt.Fprintln(o.streams.Err, "warning: not fixed: "+fault)
+		report.Printf(o.streams.Err, "warning: not fixed: %s\n", fault)
 	}
 	return left, nil
 }
@@ -181,7 +182,7 @@ func (o *lintOptions) fixFiles(manifests *manifest.Manifests, fixes plan.Plan) e
 	}
 	for _, change := range fixes.Changes {
 		if change.Action == plan.Restart {
-			fmt.Fprintf(o.streams.Err, "note: %s has pods to be made anew, which files cannot do: kubectl rollout restart %s\n", plan.Name(change.Object), restartArgument(change))
+			report.Printf(o.streams.Err, "note: %s has pods to be made anew, which files cannot do: kubectl rollout restart %s\n", plan.Name(change.Object), restartArgument(change))
 		}
 	}
 	if o.fix.dryRun != dryRunNone {
@@ -194,18 +195,18 @@ func (o *lintOptions) fixFiles(manifests *manifest.Manifests, fixes plan.Plan) e
 		return err
 	}
 	for _, edit := range edits {
-		fmt.Fprintf(o.streams.Err, "fixed %s\n", edit.Path)
+		report.Printf(o.streams.Err, "fixed %s\n", edit.Path)
 	}
 	return nil
 }
 
 func restartArgument(change plan.Change) string {
-	return strings.ToLower(change.Object.GetKind()) + "/" + change.Object.GetName() + " -n " + change.Object.GetNamespace()
+	return inert.Command(strings.ToLower(change.Object.GetKind())+"/"+change.Object.GetName(), "-n", change.Object.GetNamespace())
 }
 
 func (o *lintOptions) showEdits(edits []manifest.FileChange) error {
 	for _, edit := range edits {
-		text := udiff.Unified(edit.Path, edit.Path, string(edit.Before), string(edit.After))
+		text := udiff.Unified(inert.Line(edit.Path), inert.Line(edit.Path), string(edit.Before), string(edit.After))
 		if err := report.DiffText(o.streams.Out, text, o.streams.OutColour); err != nil {
 			return err
 		}
@@ -224,7 +225,7 @@ func (o *lintOptions) ask(fixes plan.Plan) error {
 	if err := report.PlanText(o.streams.Err, fixes, o.streams.ErrColour); err != nil {
 		return err
 	}
-	fmt.Fprint(o.streams.Err, "Go ahead? [y/N] ")
+	report.Printf(o.streams.Err, "Go ahead? [y/N] ")
 	answer, _ := bufio.NewReader(o.streams.In).ReadString('\n')
 	if answer = strings.ToLower(strings.TrimSpace(answer)); answer != "y" && answer != "yes" {
 		return errors.New("not confirmed: nothing was changed")

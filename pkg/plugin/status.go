@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -100,16 +99,16 @@ func pathStatus(loaded *cluster.Loaded, workload *mesh.Workload) report.Status {
 	}
 }
 
-// notRead says what could not be read: the permissions that are missing as one table, the rest in lines.
-func notRead(loaded *cluster.Loaded) string {
-	var b strings.Builder
+// notRead says what could not be read, line by line: the permissions that are missing as one table, then the rest.
+func notRead(loaded *cluster.Loaded) []string {
+	var lines []string
 	if len(loaded.Missing) > 0 {
-		b.WriteString(permissionTable(loaded.Missing))
+		lines = permissionTable(loaded.Missing)
 	}
 	for _, reason := range gapReasons(loaded.Gaps) {
 		if !slices.ContainsFunc(loaded.Missing, func(missing cluster.Permission) bool { return reason == missing.Denied() }) {
-			fmt.Fprintln(&b, reason)
+			lines = append(lines, reason)
 		}
 	}
-	return b.String()
+	return lines
 }

@@ -84,7 +84,7 @@ func headersFlag(values []string) (metadata.MD, error) {
 		key, value, ok := strings.Cut(header, ":")
 		key = strings.ToLower(strings.TrimSpace(key))
 		if !ok || key == "" || strings.HasPrefix(key, "grpc-") || strings.ContainsAny(key, " \t") {
-			return nil, usage("--header=%s: must be 'NAME: VALUE', and not one of gRPC's own", header)
+			return nil, usage("--header: must be 'NAME: VALUE', and not one of gRPC's own")
 		}
 		headers.Append(key, strings.TrimSpace(value))
 	}

@@ -56,5 +56,5 @@ func PlanJSON(w io.Writer, r PlanReport) error {
 			},
 		})
 	}
-	return writeJSON(w, document)
+	return JSON(w, document)
 }
