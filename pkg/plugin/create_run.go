@@ -213,6 +213,7 @@ func (o *createOptions) confirm(ctx context.Context, client *cluster.Client, res
 	if o.verify {
 		trial := defaultTrial
 		trial.patience = configurationPatience
+		trial.gatewayWorkload = expose.GatewayWorkloadName(result.Gateway, loaded.Snapshot.GatewayWorkloads())
 		fmt.Fprintln(o.streams.Out)
 		if err := verify(ctx, o.streams, client, loaded.Snapshot, result.Workload, trial, ""); err != nil {
 			return err

@@ -68,10 +68,15 @@ func (o *statusOptions) run(ctx context.Context) error {
 	if err != nil {
 		return withGaps(err, loaded)
 	}
-	lint := checks.Run(loaded.Snapshot, checks.Options{Only: checks.OnPathOf(loaded.Snapshot, workload.Key)})
-	status := report.Status{
-		Workload: workload.Key, Roots: expose.Trace(loaded.Snapshot, workload), Findings: lint.Findings,
-		NotLookedAt: gapReasons(loaded.Gaps),
+	status, err := interruptible(ctx, func() report.Status {
+		lint := checks.Run(loaded.Snapshot, checks.Options{Only: checks.OnPathOf(loaded.Snapshot, workload.Key)})
+		return report.Status{
+			Workload: workload.Key, Roots: expose.Trace(loaded.Snapshot, workload), Findings: lint.Findings,
+			NotLookedAt: gapReasons(loaded.Gaps),
+		}
+	})
+	if err != nil {
+		return err
 	}
 	if o.output == "json" {
 		err = report.StatusJSON(o.streams.Out, status)
