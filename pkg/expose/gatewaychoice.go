@@ -106,6 +106,26 @@ func ChooseEntrance(snapshot *mesh.Snapshot, workload *mesh.Workload, gatewayWor
 	return chosen, nil
 }
 
+// Lookalikes are gateway workloads, and their Services, that get the workload's routes by their labels alone, while the Gateway is on
+// proxies that are nobody else's: how those are is no matter of the workload's.
+func Lookalikes(snapshot *mesh.Snapshot, workload *mesh.Workload) map[mesh.Key]bool {
+	lookalikes := map[mesh.Key]bool{}
+	for _, entrance := range Entrances(snapshot, workload) {
+		gateway := entrance.Gateway()
+		serving, trusted := servingGateway(snapshot, entrance.Route.Server.Gateway, snapshot.GatewayWorkloadsSelected(entrance.Route.Server.Gateway))
+		if !trusted || serving == gateway {
+			continue
+		}
+		if gateway.Workload != nil {
+			lookalikes[gateway.Workload.Key] = true
+		}
+		for _, service := range gateway.Services {
+			lookalikes[mesh.KeyOf(service)] = true
+		}
+	}
+	return lookalikes
+}
+
 // The owners of routes, the one to believe first.
 const (
 	ownRoute = iota

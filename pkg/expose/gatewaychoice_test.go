@@ -69,7 +69,7 @@ func in(text, namespace string, more ...string) string {
 
 // TestChooseEntrance holds which of several gateways calls are meant for, and that a stranger's never becomes it in silence.
 func TestChooseEntrance(t *testing.T) {
-	mesh1, tenant, beside := in(proxies, "istio-system", "NAME", "gw"), in(proxies, "evil", "NAME", "aaa"), in(proxies, "test", "NAME", "own")
+	platform, tenant, beside := in(proxies, "istio-system", "NAME", "gw"), in(proxies, "evil", "NAME", "aaa"), in(proxies, "test", "NAME", "own")
 	edge := in(proxies, "zone", "NAME", "edge")
 	gateway, route := in(gatewayIn, "test"), in(routeIn, "test", "HOST", `"*"`, "GATEWAY", "test")
 	foreign := in(gatewayIn, "evil") + "---" + in(routeIn, "evil", "HOST", "evil.example.com", "GATEWAY", "evil")
@@ -82,19 +82,19 @@ func TestChooseEntrance(t *testing.T) {
 		choices []string
 	}{
 		"nowhere":                    {nil, "", "", false, nil},
-		"the only one":               {[]string{mesh1, gateway, route}, "", "istio-system/gw test", true, nil},
-		"the mesh's before others":   {[]string{mesh1, tenant, gateway, route}, "", "istio-system/gw test", true, nil},
-		"the Gateway's own, first":   {[]string{mesh1, tenant, beside, gateway, route}, "", "test/own test", true, nil},
+		"the only one":               {[]string{platform, gateway, route}, "", "istio-system/gw test", true, nil},
+		"the mesh's before others":   {[]string{platform, tenant, gateway, route}, "", "istio-system/gw test", true, nil},
+		"the Gateway's own, first":   {[]string{platform, tenant, beside, gateway, route}, "", "test/own test", true, nil},
 		"strangers":                  {[]string{tenant, edge, gateway, route}, "", "", false, []string{"--gateway-workload evil/aaa   Deployment evil/aaa", "--gateway-workload zone/edge   Deployment zone/edge"}},
 		"strangers, named":           {[]string{tenant, edge, gateway, route}, "zone/edge", "zone/edge test", true, nil},
 		"named with its kind":        {[]string{tenant, edge, gateway, route}, "deployment/zone/edge", "zone/edge test", true, nil},
 		"the only one, a stranger":   {[]string{tenant, gateway, route}, "", "evil/aaa test", false, nil},
-		"named, but not there":       {[]string{mesh1, tenant, gateway, route}, "istio-system/aaa", "", false, []string{"--gateway-workload evil/aaa   Deployment evil/aaa", "--gateway-workload istio-system/gw   Deployment istio-system/gw"}},
-		"named, of another kind":     {[]string{mesh1, gateway, route}, "daemonset/istio-system/gw", "", false, []string{"--gateway-workload istio-system/gw   Deployment istio-system/gw"}},
-		"a stranger's route besides": {[]string{tenant, mesh1, foreign, gateway, route}, "", "istio-system/gw test", true, nil},
-		"a stranger's route alone":   {[]string{tenant, mesh1, foreign}, "", "evil/aaa evil", false, nil},
-		"the mesh's route":           {[]string{tenant, mesh1, foreign, in(gatewayIn, "istio-system"), in(routeIn, "istio-system", "HOST", `"*"`, "GATEWAY", "istio-system")}, "", "istio-system/gw istio-system", true, nil},
-		"two of the mesh's":          {[]string{mesh1, in(proxies, "istio-system", "NAME", "other"), gateway, route}, "", "", false, []string{"--gateway-workload istio-system/gw   Deployment istio-system/gw", "--gateway-workload istio-system/other   Deployment istio-system/other"}},
+		"named, but not there":       {[]string{platform, tenant, gateway, route}, "istio-system/aaa", "", false, []string{"--gateway-workload evil/aaa   Deployment evil/aaa", "--gateway-workload istio-system/gw   Deployment istio-system/gw"}},
+		"named, of another kind":     {[]string{platform, gateway, route}, "daemonset/istio-system/gw", "", false, []string{"--gateway-workload istio-system/gw   Deployment istio-system/gw"}},
+		"a stranger's route besides": {[]string{tenant, platform, foreign, gateway, route}, "", "istio-system/gw test", true, nil},
+		"a stranger's route alone":   {[]string{tenant, platform, foreign}, "", "evil/aaa evil", false, nil},
+		"the mesh's route":           {[]string{tenant, platform, foreign, in(gatewayIn, "istio-system"), in(routeIn, "istio-system", "HOST", `"*"`, "GATEWAY", "istio-system")}, "", "istio-system/gw istio-system", true, nil},
+		"two of the mesh's":          {[]string{platform, in(proxies, "istio-system", "NAME", "other"), gateway, route}, "", "", false, []string{"--gateway-workload istio-system/gw   Deployment istio-system/gw", "--gateway-workload istio-system/other   Deployment istio-system/other"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -122,8 +122,10 @@ func TestChooseEntrance(t *testing.T) {
 
 // TestTraceNamesTheGateways holds that status tells proxies with the same labels apart.
 func TestTraceNamesTheGateways(t *testing.T) {
-	objects := strings.Join([]string{exposedServer, in(proxies, "istio-system", "NAME", "gw"), in(proxies, "evil", "NAME", "gw"),
-		in(gatewayIn, "test"), in(routeIn, "test", "HOST", `"*"`, "GATEWAY", "test")}, "\n---\n")
+	objects := strings.Join([]string{
+		exposedServer, in(proxies, "istio-system", "NAME", "gw"), in(proxies, "evil", "NAME", "gw"),
+		in(gatewayIn, "test"), in(routeIn, "test", "HOST", `"*"`, "GATEWAY", "test"),
+	}, "\n---\n")
 	snapshot := mesh.New(parse(t, objects), mesh.Options{Now: now})
 	workload, err := expose.FindWorkload(snapshot, mesh.KindDeployment, "test", "server")
 	require.NoError(t, err)
@@ -134,4 +136,29 @@ func TestTraceNamesTheGateways(t *testing.T) {
 	assert.Equal(t, []string{
 		"server on port 8000, GRPC, hosts *, on Deployment evil/gw", "server on port 8000, GRPC, hosts *, on Deployment istio-system/gw",
 	}, listeners)
+}
+
+// TestLookalikes holds whose state is no matter of the workload's.
+func TestLookalikes(t *testing.T) {
+	for name, test := range map[string]struct {
+		gateway string
+		want    []string
+	}{
+		"beside the mesh's own": {in(proxies, "istio-system", "NAME", "gw"), []string{"Deployment evil/aaa", "Service evil/aaa"}},
+		"nothing tells":         {in(proxies, "zone", "NAME", "gw"), nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			objects := strings.Join([]string{
+				exposedServer, test.gateway, in(proxies, "evil", "NAME", "aaa"), in(gatewayIn, "test"), in(routeIn, "test", "HOST", `"*"`, "GATEWAY", "test"),
+			}, "\n---\n")
+			snapshot := mesh.New(parse(t, objects), mesh.Options{Now: now})
+			workload, err := expose.FindWorkload(snapshot, mesh.KindDeployment, "test", "server")
+			require.NoError(t, err)
+			var found []string
+			for key := range expose.Lookalikes(snapshot, workload) {
+				found = append(found, key.String())
+			}
+			assert.ElementsMatch(t, test.want, found)
+		})
+	}
 }

@@ -69,7 +69,10 @@ func (o *statusOptions) run(ctx context.Context) error {
 		return withGaps(err, loaded)
 	}
 	status, err := interruptible(ctx, func() report.Status {
-		lint := checks.Run(loaded.Snapshot, checks.Options{Only: checks.OnPathOf(loaded.Snapshot, workload.Key)})
+		onPath, lookalikes := checks.OnPathOf(loaded.Snapshot, workload.Key), expose.Lookalikes(loaded.Snapshot, workload)
+		lint := checks.Run(loaded.Snapshot, checks.Options{Only: func(object mesh.Object) bool {
+			return onPath(object) && !lookalikes[mesh.KeyOf(object)]
+		}})
 		return report.Status{
 			Workload: workload.Key, Roots: expose.Trace(loaded.Snapshot, workload), Findings: lint.Findings,
 			NotLookedAt: gapReasons(loaded.Gaps),

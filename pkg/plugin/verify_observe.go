@@ -203,7 +203,7 @@ func (o *podObserver) count(ctx context.Context) (traffic.Counts, error) {
 				return err
 			}
 			if each[i], err = traffic.ReceivedRequests(metrics); err != nil {
-				return fmt.Errorf("Pod %s/%s: %w", o.namespace, pod, err)
+				return fmt.Errorf("metrics of Pod %s/%s: %w", o.namespace, pod, err)
 			}
 			return nil
 		})

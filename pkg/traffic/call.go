@@ -46,17 +46,17 @@ func Choose(ctx context.Context, c *Connection, wish Wish) (Call, error) {
 	}
 	health := healthCall()
 	if !isUnimplemented(probe(ctx, c, health)) {
-		return health, ctx.Err()
+		return health, nil
 	}
 	for _, version := range reflectionVersions {
 		list := listCall(version)
 		if !isUnimplemented(probe(ctx, c, list)) {
 			list.Note = "there is no health service"
-			return list, ctx.Err()
+			return list, nil
 		}
 	}
 	health.Note = "neither a health service nor reflection answers; name a method of yours with --call"
-	return health, ctx.Err()
+	return health, nil
 }
 
 func probe(ctx context.Context, c *Connection, call Call) error {
