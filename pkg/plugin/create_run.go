@@ -242,6 +242,7 @@ func (o *createOptions) confirm(ctx context.Context, client *cluster.Client, res
 	if o.verify && reached {
 		trial := defaultTrial
 		trial.patience = configurationPatience
+		trial.gatewayWorkload = expose.GatewayWorkloadName(result.Gateway, loaded.Snapshot.GatewayWorkloads())
 		report.Printf(o.streams.Out, "\n")
 		if err := verify(ctx, o.streams, client, loaded.Snapshot, result.Workload, trial, ""); err != nil {
 			return err

@@ -72,7 +72,10 @@ func (o *statusOptions) run(ctx context.Context) error {
 	if err != nil {
 		return withGaps(err, loaded)
 	}
-	status := pathStatus(loaded, workload)
+	status, err := interruptible(ctx, func() report.Status { return pathStatus(loaded, workload) })
+	if err != nil {
+		return err
+	}
 	if o.output == "json" {
 		err = report.StatusJSON(o.streams.Out, status)
 	} else {
@@ -92,7 +95,10 @@ func (o *statusOptions) run(ctx context.Context) error {
 
 // pathStatus is what status says of a workload, and create after it.
 func pathStatus(loaded *cluster.Loaded, workload *mesh.Workload) report.Status {
-	lint := checks.Run(loaded.Snapshot, checks.Options{Only: checks.OnPathOf(loaded.Snapshot, workload.Key)})
+	onPath, lookalikes := checks.OnPathOf(loaded.Snapshot, workload.Key), expose.Lookalikes(loaded.Snapshot, workload)
+	lint := checks.Run(loaded.Snapshot, checks.Options{Only: func(object mesh.Object) bool {
+		return onPath(object) && !lookalikes[mesh.KeyOf(object)]
+	}})
 	return report.Status{
 		Workload: workload.Key, Roots: expose.Trace(loaded.Snapshot, workload), Findings: lint.Findings,
 		NotLookedAt: gapReasons(loaded.Gaps), NotRead: notRead(loaded),

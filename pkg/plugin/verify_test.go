@@ -35,7 +35,8 @@ func runVerify(t *testing.T, arguments ...string) (*verifyOptions, error) {
 
 func TestVerifyOptions(t *testing.T) {
 	options, err := runVerify(t, "deploy/server", "-n", "shop", "--requests", "50", "--concurrency=5", "--rate=20", "--timeout=10s", "--compare",
-		"--call", "a.B/C", "-d", "{}", "--proto=b.proto", "--import-path=api", "--authority=x.example.com", "--header", "X-Who: me: you", "-o", "json")
+		"--call", "a.B/C", "-d", "{}", "--proto=b.proto", "--import-path=api", "--authority=x.example.com", "--header", "X-Who: me: you", "-o", "json",
+		"--gateway-workload", "istio-system/public")
 	require.NoError(t, err)
 	assert.Equal(t, mesh.Key{Kind: mesh.KindDeployment, Namespace: "shop", Name: "server"}, options.workload)
 	assert.Equal(t, "json", options.output)
@@ -44,6 +45,7 @@ func TestVerifyOptions(t *testing.T) {
 	trial.config = nil
 	assert.Equal(t, 10*time.Second, trial.timeout)
 	assert.True(t, trial.compare)
+	assert.Equal(t, "istio-system/public", trial.gatewayWorkload)
 	assert.Nil(t, trial.tls)
 	assert.Equal(t, "x.example.com", trial.authority)
 	assert.Equal(t, metadata.MD{"x-who": {"me: you"}}, trial.headers)
@@ -71,7 +73,11 @@ func TestVerifyRefuses(t *testing.T) {
 		"certificate alone":    {[]string{"server", "--cert=/missing"}, "a client's certificate and its key go together: name both files"},
 		"plaintext, believing": {[]string{"server", "--tls=false", "--insecure-skip-verify"}, "--tls=false does not go with certificates"},
 		"key alone":            {[]string{"server", "--key=/missing"}, "a client's certificate and its key go together: name both files"},
-		"output":               {[]string{"server", "-o", "yaml"}, "--output=yaml: must be one of json"},
+		"gateway's name alone": {
+			[]string{"server", "--gateway-workload=public"},
+			"--gateway-workload=public: must be NAMESPACE/NAME of the Deployment, StatefulSet or DaemonSet of a gateway's pods",
+		},
+		"output": {[]string{"server", "-o", "yaml"}, "--output=yaml: must be one of json"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
