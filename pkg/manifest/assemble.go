@@ -55,8 +55,8 @@ func (e *editing) fileChanges() ([]FileChange, error) {
 			return nil, &Error{File: f.path, Message: "this is not a file that can be changed in place; write the manifests to a file and give its path"}
 		}
 		folders := append([]string{f.folder}, e.manifests.folders...)
-		if real, err := filepath.EvalSymlinks(f.path); err == nil {
-			if err := staysIn(f.path, real, folders); err != nil {
+		if target, err := filepath.EvalSymlinks(f.path); err == nil {
+			if err := staysIn(f.path, target, folders); err != nil {
 				return nil, err
 			}
 		}

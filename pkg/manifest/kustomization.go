@@ -55,10 +55,10 @@ func referencesOf(content []byte) ([]reference, error) {
 	for key, value := range k.OpenAPI {
 		add("openapi."+key, false, value)
 	}
-	for _, patch := range slices.Concat(k.Patches, k.PatchesJson6902) {
+	for _, patch := range slices.Concat(k.Patches, k.PatchesJson6902) { //nolint:staticcheck // kustomize still takes it
 		add("patches.path", false, patch.Path)
 	}
-	for _, patch := range k.PatchesStrategicMerge {
+	for _, patch := range k.PatchesStrategicMerge { //nolint:staticcheck // kustomize still takes it
 		add("patchesStrategicMerge", false, string(patch))
 	}
 	for _, replacement := range k.Replacements {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -80,8 +81,8 @@ func newKustomizeGuard(directory string, allowRemote bool) *kustomizeGuard {
 	}
 	if whole, err := filepath.Abs(directory); err == nil {
 		guard.root = whole
-		if real, err := filepath.EvalSymlinks(whole); err == nil {
-			guard.root = real
+		if target, err := filepath.EvalSymlinks(whole); err == nil {
+			guard.root = target
 		}
 	}
 	return guard
@@ -147,7 +148,7 @@ func (g *kustomizeGuard) check(path string, content []byte) []error {
 // shown is a path as the user would give it; one of a repository that was fetched stays as it is.
 func (g *kustomizeGuard) shown(path string) string {
 	relative, err := filepath.Rel(g.root, path)
-	if err != nil || g.root == "" || strings.Contains(path, string(filepath.Separator)+"kustomize-") {
+	if err != nil || g.root == "" || strings.HasPrefix(path, filepath.Join(os.TempDir(), "kustomize-")) {
 		return path
 	}
 	return filepath.Join(g.directory, relative)

@@ -137,17 +137,17 @@ func (c FileChange) target() (path string, info fs.FileInfo, err error) {
 }
 
 // staysIn is an error if what a path leads to is in none of the folders.
-func staysIn(path, real string, folders []string) error {
+func staysIn(path, target string, folders []string) error {
 	for _, folder := range folders {
 		folder, err := filepath.EvalSymlinks(folder)
 		if err != nil {
 			continue
 		}
-		if relative, err := filepath.Rel(folder, real); err == nil && filepath.IsLocal(relative) {
+		if relative, err := filepath.Rel(folder, target); err == nil && filepath.IsLocal(relative) {
 			return nil
 		}
 	}
-	return &Error{File: path, Message: fmt.Sprintf("it is a link that leads out of what was named, to %s; name that file itself with -f if it is to be changed", real)}
+	return &Error{File: path, Message: fmt.Sprintf("it is a link that leads out of what was named, to %s; name that file itself with -f if it is to be changed", target)}
 }
 
 func writeError(path string, err error) *Error {

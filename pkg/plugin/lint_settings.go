@@ -196,8 +196,8 @@ func findSettings() (path string, inRepository bool, err error) {
 	if err != nil {
 		return "", false, nil
 	}
-	if real, err := filepath.EvalSymlinks(directory); err == nil {
-		directory = real
+	if target, err := filepath.EvalSymlinks(directory); err == nil {
+		directory = target
 	}
 	for {
 		candidate := filepath.Join(directory, settingsFile)
@@ -220,9 +220,9 @@ func isInside(repository, path string) error {
 	if path == "" {
 		return nil
 	}
-	real, err := filepath.EvalSymlinks(path)
+	target, err := filepath.EvalSymlinks(path)
 	if err == nil {
-		relative, err := filepath.Rel(repository, real)
+		relative, err := filepath.Rel(repository, target)
 		if err == nil && filepath.IsLocal(relative) {
 			return nil
 		}
