@@ -27,6 +27,9 @@ type lintMesh struct {
 }
 
 func (o *lintOptions) run(ctx context.Context) error {
+	if o.settingsNote != "" { // they come with the files, which may be a stranger's
+		printNotes(o.streams, []string{o.settingsNote})
+	}
 	switch {
 	case o.listChecks:
 		return o.printChecks()
