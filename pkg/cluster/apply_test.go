@@ -79,8 +79,8 @@ func TestApplyToWhatThePlanSaw(t *testing.T) {
 	store, p := threeChanges(t)
 	seen := &unstructured.Unstructured{}
 	seen.Object, _ = store.get(namespacePath).(map[string]any)
-	seen = seen.DeepCopy()
 	seen.SetManagedFields([]metav1.ManagedFieldsEntry{{Manager: "kubectl-create", Operation: metav1.ManagedFieldsOperationUpdate}})
+	seen = seen.DeepCopy()
 	p.Changes[0].Object = seen
 
 	result, err := store.client.Apply(t.Context(), plan.Plan{Changes: p.Changes[:1]}, ApplyOptions{})
