@@ -82,8 +82,10 @@ func TestStatusFailure(t *testing.T) {
 			"Namespace test does not exist; check its name, its namespace and the kubeconfig context",
 		},
 		"a namespace that is being deleted": {
-			metav1.Status{Reason: metav1.StatusReasonForbidden, Message: `services "server" is forbidden: unable to create new content in namespace test because it is being terminated`,
-				Details: &metav1.StatusDetails{Name: "server", Causes: []metav1.StatusCause{{Type: "NamespaceTerminating", Message: "namespace test is being terminated"}}}},
+			metav1.Status{
+				Reason: metav1.StatusReasonForbidden, Message: `services "server" is forbidden: unable to create new content in namespace test because it is being terminated`,
+				Details: &metav1.StatusDetails{Name: "server", Causes: []metav1.StatusCause{{Type: "NamespaceTerminating", Message: "namespace test is being terminated"}}},
+			},
 			"Service test/server cannot be written: namespace test is being deleted; run the command again once the namespace exists again",
 		},
 		"too much to do": {

@@ -175,7 +175,7 @@ func (w *writer) ownersAfterRelease(after, live *unstructured.Unstructured) owne
 		maps.DeleteFunc(before, func(key owner, _ owned) bool { return key.manager == ours })
 		maps.Copy(before, w.held)
 	}
-	written := now
+	var written owners
 	if after != nil {
 		written = ownersOf(after)
 	} else {

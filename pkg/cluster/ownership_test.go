@@ -230,6 +230,6 @@ func TestRaceWithoutEnd(t *testing.T) {
 	defer cancel()
 	result, err := store.apply(ctx, WriteOptions{}, remember(seen, label(seen, "new", "x")))
 	assert.ErrorContains(t, err, "the time limit was reached while changing Namespace test")
-	assert.Len(t, result.Done, 0)
+	assert.Empty(t, result.Done)
 	assert.Greater(t, store.version, 4, "it was tried again and again")
 }

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -38,21 +39,29 @@ func TestFulfilled(t *testing.T) {
 
 func TestWithNotes(t *testing.T) {
 	ports := Path{"spec", "ports", "port=9000,protocol=TCP"}
-	name := append(ports[:3:3], "name")
+	name := slices.Concat(ports, Path{"name"})
 	for text, test := range map[string]struct {
 		notes  string
 		change Change
 		want   string
 	}{
-		"a former value is noted": {"", Change{Undo: Remember, Edits: []Edit{{Path: name, New: "grpc"}}},
-			`[{"path":["spec","ports","port=9000,protocol=TCP","name"],"old":"admin","new":"grpc"}]`},
+		"a former value is noted": {
+			"",
+			Change{Undo: Remember, Edits: []Edit{{Path: name, New: "grpc"}}},
+			`[{"path":["spec","ports","port=9000,protocol=TCP","name"],"old":"admin","new":"grpc"}]`,
+		},
 		"what somebody has made so already is not": {"", Change{Undo: Remember, Edits: []Edit{{Path: name, New: "admin"}}}, ""},
 		"nor is a port that has more by default":   {"", Change{Undo: Remember, Edits: []Edit{{Path: ports, New: map[string]any{"port": int64(9000)}}}}, ""},
-		"the first former value stays": {`[{"path":["spec","ports","port=9000,protocol=TCP","name"],"old":"web","new":"admin"}]`,
+		"the first former value stays": {
+			`[{"path":["spec","ports","port=9000,protocol=TCP","name"],"old":"web","new":"admin"}]`,
 			Change{Undo: Remember, Edits: []Edit{{Path: name, New: "grpc"}}},
-			`[{"path":["spec","ports","port=9000,protocol=TCP","name"],"old":"web","new":"grpc"}]`},
-		"others' notes stay": {`[{"path":["a"],"old":1,"new":2},{"path":["b"],"old":null,"new":2}]`,
-			Change{Undo: Forget, Edits: []Edit{{Path: Path{"a"}, New: 1}}}, `[{"path":["b"],"old":null,"new":2}]`},
+			`[{"path":["spec","ports","port=9000,protocol=TCP","name"],"old":"web","new":"grpc"}]`,
+		},
+		"others' notes stay": {
+			`[{"path":["a"],"old":1,"new":2},{"path":["b"],"old":null,"new":2}]`,
+			Change{Undo: Forget, Edits: []Edit{{Path: Path{"a"}, New: 1}}},
+			`[{"path":["b"],"old":null,"new":2}]`,
+		},
 		"the last one takes the annotation with it": {`[{"path":["a"],"old":1,"new":2}]`, Change{Undo: Forget, Forgotten: []Path{{"a"}}}, ""},
 		"a change without":                          {`[{"path":["a"],"old":1,"new":2}]`, Change{Edits: []Edit{{Path: name, New: "grpc"}}}, `[{"path":["a"],"old":1,"new":2}]`},
 	} {
