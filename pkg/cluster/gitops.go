@@ -11,9 +11,6 @@ import (
 type deployer struct {
 	// name is the tool's, what the thing of it that holds the object: "application payments"; both empty if there is none.
 	name, what string
-	// undoesKubectl says that it takes away the fields that it does not know and that were set under a field manager whose name
-	// begins with "kubectl".
-	undoesKubectl bool
 }
 
 func (d deployer) String() string {
@@ -24,8 +21,7 @@ func (d deployer) String() string {
 }
 
 // deployerOf reads the marks that the tools leave on what they deploy. Sources: Argo CD, docs/user-guide/resource_tracking.md;
-// Flux, kustomize-controller and helm-controller's owner labels, and what kustomize-controller's apply cleans up; Helm,
-// pkg/action/validate.go.
+// Flux, kustomize-controller and helm-controller's owner labels; Helm, pkg/action/validate.go.
 func deployerOf(object *unstructured.Unstructured) deployer {
 	labels, annotations := object.GetLabels(), object.GetAnnotations()
 	if application, _, _ := strings.Cut(annotations["argocd.argoproj.io/tracking-id"], ":"); application != "" {
@@ -35,10 +31,7 @@ func deployerOf(object *unstructured.Unstructured) deployer {
 		return deployer{name: "Argo CD", what: "application " + application}
 	}
 	if name := labels["kustomize.toolkit.fluxcd.io/name"]; name != "" {
-		return deployer{
-			name: "Flux", what: "Kustomization " + labels["kustomize.toolkit.fluxcd.io/namespace"] + "/" + name,
-			undoesKubectl: !strings.EqualFold(annotations["kustomize.toolkit.fluxcd.io/ssa"], "Merge"),
-		}
+		return deployer{name: "Flux", what: "Kustomization " + labels["kustomize.toolkit.fluxcd.io/namespace"] + "/" + name}
 	}
 	if name := labels["helm.toolkit.fluxcd.io/name"]; name != "" {
 		return deployer{name: "Flux", what: "HelmRelease " + labels["helm.toolkit.fluxcd.io/namespace"] + "/" + name}

@@ -107,7 +107,7 @@ func identityOf(object *unstructured.Unstructured) *unstructured.Unstructured {
 }
 
 // JSONPatch is an Update as RFC 6902, against the object as it was: each operation is preceded by a test that the old value
-// is still there, so that a change made meanwhile is never overwritten.
+// is still there, so that a change made meanwhile is never overwritten. Notes must have been made edits (WithNotes).
 func (c Change) JSONPatch() ([]byte, error) {
 	type operation struct {
 		Op    string `json:"op"`

@@ -60,7 +60,7 @@ func ChangeText(change plan.Change) string {
 	}
 	switch {
 	case len(parts) > 0:
-	case slices.ContainsFunc(change.Edits, func(edit plan.Edit) bool { return edit.New == nil }):
+	case change.Undo == plan.Forget, slices.ContainsFunc(change.Edits, func(edit plan.Edit) bool { return edit.New == nil }):
 		return "remove create's note"
 	default:
 		return "note who uses it"
