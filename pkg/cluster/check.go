@@ -115,7 +115,7 @@ func (c *Client) check(ctx context.Context, change plan.Change, options WriteOpt
 	if err != nil {
 		return split(ctx, err)
 	}
-	return Checked{Stored: result.stored, Notes: slices.Concat(result.notes, revertNotes(change, options.manager()))}, nil
+	return Checked{Stored: result.stored, Notes: slices.Concat(result.notes, revertNotes(change, options))}, nil
 }
 
 // before is the object that an update starts from. The plan's is as good as the server's if it came from there, and saves a
@@ -133,15 +133,18 @@ func (w *writer) before(ctx context.Context) (*unstructured.Unstructured, error)
 
 // revertNotes name the tool that deploys the object and may set it back. A restart is told of only where the tool removes the
 // annotation that was its means, which is one more restart: else its work is done once the pods are new.
-func revertNotes(change plan.Change, manager string) []string {
+func revertNotes(change plan.Change, options WriteOptions) []string {
 	marked := deployerOf(change.Object)
-	undone := marked.undoesKubectl && strings.HasPrefix(manager, "kubectl")
+	undone := marked.undoesKubectl && strings.HasPrefix(options.manager(), "kubectl")
 	switch {
 	case marked.name == "" || change.Action == plan.Create || change.Action == plan.Restart && !undone:
 		return nil
 	case change.Action == plan.Restart:
-		return []string{fmt.Sprintf("%s is deployed by %s, which at its next reconciliation removes the annotation of the restart and so makes the pods anew once more; "+
-			"--field-manager with a name that does not begin with kubectl avoids it", plan.Name(change.Object), marked)}
+		note := fmt.Sprintf("%s is deployed by %s, which at its next reconciliation removes the annotation of the restart and so makes the pods anew once more", plan.Name(change.Object), marked)
+		if !options.Flagless {
+			note += "; --field-manager with a name that does not begin with kubectl avoids it"
+		}
+		return []string{note}
 	case undone:
 		return []string{fmt.Sprintf("%s is deployed by %s, which at its next reconciliation undoes what kubectl and its plugins set: make the same change there", plan.Name(change.Object), marked)}
 	default:

@@ -177,7 +177,7 @@ func TestWhatTheDeployerSetsBack(t *testing.T) {
 			if test.want != "" {
 				want = []string{test.want}
 			}
-			assert.Equal(t, want, revertNotes(plan.Change{Action: test.action, Object: service}, test.manager))
+			assert.Equal(t, want, revertNotes(plan.Change{Action: test.action, Object: service}, WriteOptions{FieldManager: test.manager}))
 		})
 	}
 }

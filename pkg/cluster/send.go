@@ -88,7 +88,7 @@ func (w *writer) judge(conflicts []FieldConflict) error {
 	if len(stay) == 0 {
 		return nil
 	}
-	return &Conflict{Object: plan.Name(w.change.Object), Fields: stay}
+	return &Conflict{Object: plan.Name(w.change.Object), Fields: stay, Flagless: w.options.Flagless}
 }
 
 // takeOverNotes say from whom fields are taken. From ourselves is not worth a word, nor is the annotation of the last restart.

@@ -34,6 +34,8 @@ type carryOut struct {
 	pathGoesLast bool
 	// goOn and goBack are the commands to type after a failure; goBack may be empty.
 	goOn, goBack string
+	// flagless is for a command without the flags of writeFlags: no message names one.
+	flagless bool
 	// told are the notes that have been printed: what the rehearsal said need not be said again.
 	told []string
 }
@@ -48,7 +50,7 @@ func (c *carryOut) tell(notes []string) {
 }
 
 func (c *carryOut) writeOptions() cluster.WriteOptions {
-	return cluster.WriteOptions{FieldManager: c.write.fieldManager, ForceConflicts: c.write.forceConflicts}
+	return cluster.WriteOptions{FieldManager: c.write.fieldManager, ForceConflicts: c.write.forceConflicts, Flagless: c.flagless}
 }
 
 // rehearse has the API server judge every change without storing it: permissions, conflicts, admission webhooks, quotas.
