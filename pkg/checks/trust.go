@@ -11,27 +11,32 @@ import (
 )
 
 // trust decides which fixes may be made without a question. An object speaks for its own namespace only: a fix is safe where the
-// objects of the one namespace that it changes, with those of the mesh's operators and the cluster's own, call for it by
-// themselves. That is tried rather than declared, by running the check without all other namespaces, so that no check can forget it.
+// objects of the one namespace that it changes, with those of the mesh's operators and the cluster's own, call for it by themselves,
+// and where it would be made just so without any other namespace that leads calls there. Both are tried rather than declared, by
+// running the check on what is left, so that no check can forget them.
 type trust struct {
 	snapshot *mesh.Snapshot
 	options  Options
 	platform []string
-	alone    map[aloneKey]*mesh.Snapshot
+	worlds   map[world]*mesh.Snapshot
 	ran      map[ranKey][]Finding
 }
 
-// aloneKey names what a namespace is without the others. Their workloads are either taken not to be there or, with unseen, not to
-// be known: a gateway that runs elsewhere is then assumed for the Gateways of the namespace.
-type aloneKey struct {
-	namespace string
-	unseen    bool
+// world is the mesh without some namespaces: only one of them with the operators', or all but one.
+type world struct {
+	only, without string
+	// unseen: the workloads of other namespaces are not known, rather than not there. A gateway that runs elsewhere is then assumed
+	// for the Gateways of the one namespace.
+	unseen bool
 }
 
 type ranKey struct {
-	aloneKey
+	world
 	check string
 }
+
+// manyVoices is how many namespaces may lead calls to what a safe fix changes: each is tried without.
+const manyVoices = 8
 
 // cautious are the kinds of which the objects of all namespaces count: that they refer to a port by its name only ever makes a fix
 // leave the name alone.
@@ -39,7 +44,7 @@ var cautious = []mesh.Kind{mesh.KindServiceMonitor, mesh.KindPodMonitor}
 
 func newTrust(snapshot *mesh.Snapshot, options Options) *trust {
 	platform := snapshot.Within(nil, []mesh.Kind{mesh.KindConfigMap}).PlatformNamespaces()
-	return &trust{snapshot: snapshot, options: options, platform: platform, alone: map[aloneKey]*mesh.Snapshot{}, ran: map[ranKey][]Finding{}}
+	return &trust{snapshot: snapshot, options: options, platform: platform, worlds: map[world]*mesh.Snapshot{}, ran: map[ranKey][]Finding{}}
 }
 
 // settle gives a finding the fix that its evidence is good for. Where others than the owner of what changes call for a fix, it is
@@ -78,19 +83,41 @@ func (t *trust) onOwnWord(finding Finding, namespaces []string) (own Fix, ok boo
 	if !t.snapshot.HasOthers(append(namespaces, t.platform...)) {
 		return finding.Fix, true
 	}
+	voices := t.voices(finding, namespaces[0])
+	if len(voices) > manyVoices {
+		return Fix{}, false
+	}
 	for _, unseen := range []bool{false, true} {
-		for _, alone := range t.findingsAlone(finding.ID, aloneKey{namespaces[0], unseen}) {
-			if alone.Fix.Level == Safe && mesh.KeyOf(alone.Object) == mesh.KeyOf(finding.Object) && isPartOf(alone.Fix.Changes, finding.Fix.Changes) {
-				return alone.Fix, true
-			}
+		own, ok = t.calledFor(finding, finding.Fix.Changes, world{only: namespaces[0], unseen: unseen})
+		if ok {
+			break
+		}
+	}
+	for _, voice := range voices {
+		if ok {
+			_, ok = t.calledFor(finding, nil, world{without: voice}, own.Changes...)
+		}
+	}
+	return own, ok
+}
+
+// calledFor is the safe fix that the check has for the finding's object in a world: all its changes are among those given, if there
+// are any, and it has those that it must.
+func (t *trust) calledFor(finding Finding, among []plan.Change, in world, must ...plan.Change) (Fix, bool) {
+	for _, other := range t.findingsIn(in, finding.ID) {
+		switch {
+		case other.Fix.Level != Safe || mesh.KeyOf(other.Object) != mesh.KeyOf(finding.Object):
+		case among != nil && !isPartOf(other.Fix.Changes, among), len(must) > 0 && !isPartOf(must, other.Fix.Changes):
+		default:
+			return other.Fix, true
 		}
 	}
 	return Fix{}, false
 }
 
-// findingsAlone are what a check says of a namespace without the others.
-func (t *trust) findingsAlone(id string, of aloneKey) []Finding {
-	key := ranKey{of, id}
+// findingsIn are what a check says of a world.
+func (t *trust) findingsIn(in world, id string) []Finding {
+	key := ranKey{in, id}
 	if found, ran := t.ran[key]; ran {
 		return found
 	}
@@ -98,7 +125,7 @@ func (t *trust) findingsAlone(id string, of aloneKey) []Finding {
 	if !known {
 		return nil
 	}
-	pass := &Pass{Snapshot: t.snapshotOf(of), AllScopes: t.options.AllScopes, check: check}
+	pass := &Pass{Snapshot: t.snapshotOf(in), AllScopes: t.options.AllScopes, check: check}
 	if _, unreadable := unreadableKind(t.snapshot, check); !unreadable {
 		runGuarded(pass)
 	}
@@ -106,20 +133,48 @@ func (t *trust) findingsAlone(id string, of aloneKey) []Finding {
 	return pass.findings
 }
 
-func (t *trust) snapshotOf(of aloneKey) *mesh.Snapshot {
-	if t.alone[of] == nil {
-		namespaces := append([]string{of.namespace}, t.platform...)
-		slices.Sort(namespaces)
-		namespaces = slices.Compact(namespaces)
-		var gaps []mesh.Gap
-		if of.unseen {
-			for _, kind := range workloadKinds {
-				gaps = append(gaps, mesh.Gap{Kind: kind, Except: namespaces, Reason: "other namespaces are left out"})
+func (t *trust) snapshotOf(in world) *mesh.Snapshot {
+	if t.worlds[in] != nil {
+		return t.worlds[in]
+	}
+	if in.without != "" {
+		t.worlds[in] = t.snapshot.Without(in.without)
+		return t.worlds[in]
+	}
+	namespaces := append([]string{in.only}, t.platform...)
+	slices.Sort(namespaces)
+	namespaces = slices.Compact(namespaces)
+	var gaps []mesh.Gap
+	if in.unseen {
+		for _, kind := range workloadKinds {
+			gaps = append(gaps, mesh.Gap{Kind: kind, Except: namespaces, Reason: "other namespaces are left out"})
+		}
+	}
+	t.worlds[in] = t.snapshot.Within(namespaces, cautious, gaps...)
+	return t.worlds[in]
+}
+
+// voices are the other namespaces, but the operators', that lead calls to what the fix changes.
+func (t *trust) voices(finding Finding, changed string) []string {
+	var voices []string
+	add := func(object mesh.Object) {
+		if of := object.GetNamespace(); of != changed && !slices.Contains(t.platform, of) && !slices.Contains(voices, of) {
+			voices = append(voices, of)
+		}
+	}
+	for _, change := range finding.Fix.Changes {
+		for _, port := range t.portsBehind(change) {
+			for _, route := range t.snapshot.RoutesTo(port.Service, port.Port.Port) {
+				add(route.Holder)
+				add(route.VirtualService)
+				add(route.Server.Gateway)
+			}
+			for _, backend := range t.snapshot.RouteBackendsTo(port.Service, port.Port.Port) {
+				add(backend.Route)
 			}
 		}
-		t.alone[of] = t.snapshot.Within(namespaces, cautious, gaps...)
 	}
-	return t.alone[of]
+	return voices
 }
 
 // others are the objects that call for the fix of another namespace than their own, without those of the mesh's operators: what the
@@ -142,28 +197,31 @@ func (t *trust) others(finding Finding, namespaces []string) []mesh.Key {
 
 // speakingFor are the objects of other namespaces that say that the object of a change serves gRPC.
 func (t *trust) speakingFor(change plan.Change) (keys []mesh.Key) {
+	for _, port := range t.portsBehind(change) {
+		keys = append(keys, port.Others...)
+	}
+	return keys
+}
+
+// portsBehind are the exposed ports of a Service, a workload or a namespace that is changed.
+func (t *trust) portsBehind(change plan.Change) (ports []*mesh.ExposedPort) {
 	kind, _ := mesh.KindOf(change.Object.GroupVersionKind().GroupKind())
 	key := mesh.Key{Kind: kind, Namespace: change.Object.GetNamespace(), Name: change.Object.GetName()}
-	add := func(ports []*mesh.ExposedPort) {
-		for _, port := range ports {
-			keys = append(keys, port.Others...)
-		}
-	}
 	switch kind {
 	case mesh.KindService:
 		if service, ok := t.snapshot.Services().Get(key.Namespace, key.Name); ok {
-			add(t.snapshot.ExposedPortsOf(service))
+			ports = t.snapshot.ExposedPortsOf(service)
 		}
 	case mesh.KindDeployment, mesh.KindStatefulSet, mesh.KindDaemonSet:
 		if workload := t.snapshot.Workload(key); workload != nil {
-			add(t.snapshot.ExposedWorkloads()[workload])
+			ports = t.snapshot.ExposedWorkloads()[workload]
 		}
 	case mesh.KindNamespace:
 		for _, workload := range t.snapshot.WorkloadsIn(key.Name) {
-			add(t.snapshot.ExposedWorkloads()[workload])
+			ports = append(ports, t.snapshot.ExposedWorkloads()[workload]...)
 		}
 	}
-	return keys
+	return ports
 }
 
 // namespacesOf are the namespaces in which changes are, sorted; an empty one stands for cluster-scoped objects that belong to none.
@@ -205,7 +263,11 @@ func keysText(keys []mesh.Key) string {
 	if len(keys) > few {
 		return fmt.Sprintf("%s and %d more", strings.Join(names, ", "), len(keys)-few)
 	}
-	return strings.Join(names, " and ")
+	last := len(names) - 1
+	if last == 0 {
+		return names[0]
+	}
+	return strings.Join(names[:last], ", ") + " and " + names[last]
 }
 
 // injectionKeys are the labels by which pods are injected.

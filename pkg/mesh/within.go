@@ -52,6 +52,22 @@ func (s *Snapshot) Within(namespaces []string, kinds []Kind, gaps ...Gap) *Snaps
 			}
 		}
 	}
+	return s.of(objects, gaps...)
+}
+
+// Without is the Snapshot without the objects of one namespace.
+func (s *Snapshot) Without(namespace string) *Snapshot {
+	var objects []Sourced
+	for of, ofNamespace := range s.byNamespace() {
+		if of != namespace {
+			objects = append(objects, ofNamespace...)
+		}
+	}
+	return s.of(objects)
+}
+
+// of is a Snapshot of some of the objects. What is asked of it is nobody's reading.
+func (s *Snapshot) of(objects []Sourced, gaps ...Gap) *Snapshot {
 	options := s.options
 	options.Gaps, options.OnRead = slices.Concat(s.options.Gaps, gaps), nil
 	return New(objects, options)
