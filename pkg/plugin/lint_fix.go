@@ -124,9 +124,10 @@ func (o *lintOptions) inTarget(m *lintMesh, findings []checks.Finding) ([]checks
 	return inside, nil
 }
 
-// notFixed says why a fix is not made.
+// notFixed says why a fix is not made. Reasons that begin with the object's name need not say it twice.
 func (o *lintOptions) notFixed(finding checks.Finding, why string) {
-	fmt.Fprintf(o.streams.Err, "not fixed: %s %s: %s\n", finding.ID, mesh.KeyOf(finding.Object), why)
+	of := mesh.KeyOf(finding.Object).String()
+	fmt.Fprintf(o.streams.Err, "not fixed: %s %s: %s\n", finding.ID, of, strings.TrimPrefix(why, of+": "))
 }
 
 // fixable are the findings without those whose fixes cannot be made in the files, which is said: they do not keep the others from
