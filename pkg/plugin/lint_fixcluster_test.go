@@ -2,7 +2,6 @@ package plugin
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"testing"
 
@@ -44,7 +43,7 @@ func (c *refusingCluster) Check(_ context.Context, p plan.Plan, _ cluster.WriteO
 	return result, nil
 }
 
-func (c *refusingCluster) Apply(_ context.Context, p plan.Plan, options cluster.ApplyOptions) (cluster.ApplyResult, error) {
+func (c *refusingCluster) Apply(_ context.Context, p plan.Plan, _ cluster.ApplyOptions) (cluster.ApplyResult, error) {
 	var result cluster.ApplyResult
 	for i, change := range p.Changes {
 		if err := c.inApply[valueOf(change)]; err != nil {
@@ -184,5 +183,5 @@ func TestLintsQuestionEndsWithTheContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	err := o.ask(ctx, plan.Plan{Changes: fixOn(t, "GX1", "bank/a x=y").Fix.Changes})
-	assert.True(t, errors.Is(err, context.Canceled), "%v", err)
+	assert.ErrorIs(t, err, context.Canceled)
 }
