@@ -168,7 +168,7 @@ func gatewayNameFix(p *Pass, vs *networking.VirtualService, named gatewayName, s
 		return !trusted || !takesAllHosts(gateway, vs)
 	})
 	if len(meant) != 1 {
-		return Fix{Text: "Name an existing Gateway that takes the hosts, as namespace/name, or create this one."}
+		return Fix{Text: "Name an existing Gateway, as namespace/name, or create this one."}
 	}
 	if meant[0].Namespace != vs.Namespace {
 		level = Ask
