@@ -111,7 +111,9 @@ func (p *Pass) targetNumberFix(server gatewayServer, workload *mesh.GatewayWorkl
 	}
 	changes := setField(server.gateway, fmt.Sprintf("port %d of Service %s/%s leads to %d", open.Port.Port, open.Service.Namespace, open.Service.Name, open.TargetPort),
 		int64(open.TargetPort), server.steps("port", "number")...)
-	return fixOf(Ask, fmt.Sprintf("Give the server the number %d; clients go on calling port %d.", open.TargetPort, open.Port.Port), changes)
+	fix := fixOf(Ask, fmt.Sprintf("Give the server the number %d; clients go on calling port %d.", open.TargetPort, open.Port.Port), changes)
+	fix.OnWordOf = []mesh.Key{mesh.KeyOf(open.Service)}
+	return fix
 }
 
 // closedOn are the workloads that get the server, where on none of them a Service leads to it.

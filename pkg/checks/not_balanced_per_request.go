@@ -80,7 +80,7 @@ func runNotBalancedPerRequest(p *Pass) {
 func balanceFix(p *Pass, port *mesh.ExposedPort, c caller, place mesh.PolicyPlace, field string) Fix {
 	removal := removeFields(place.Rule, "what counts then balances each request", append(slices.Clone(place.Steps), field))
 	then := balancerAfter(p, port, c, place, removal)
-	fix := Fix{Level: Ask, Changes: removal}
+	fix := Fix{Level: Ask, Changes: removal, OnWordOf: onWordOf(port)}
 	switch simple := then.GetSimple(); {
 	case then.GetConsistentHash().GetUseSourceIp() || simple == networkingapi.LoadBalancerSettings_PASSTHROUGH:
 		fix.Text = "Set loadBalancer: {simple: LEAST_REQUEST} there: without it, what the DestinationRule says for the whole host counts, which is no better."

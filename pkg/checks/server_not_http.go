@@ -101,7 +101,11 @@ func httpServerFix(server gatewayServer, bound []*networking.VirtualService) Fix
 	for _, virtualService := range bound {
 		changes = append(changes, httpRoutes(virtualService)...)
 	}
-	return fixOf(Ask, text, changes)
+	fix := fixOf(Ask, text, changes)
+	for _, virtualService := range bound {
+		fix.OnWordOf = append(fix.OnWordOf, mesh.KeyOf(virtualService))
+	}
+	return fix
 }
 
 // canBecomeHTTP says that the tcp rules of a VirtualService can be written as http ones: it is bound to this one Gateway,

@@ -79,11 +79,16 @@ type Conflict struct {
 	// raced is true where the owners may be others a moment later; version is the one from which the write started.
 	raced   bool
 	version string
+	// Flagless is WriteOptions.Flagless.
+	Flagless bool
 }
 
 func (e *Conflict) Error() string {
-	return fmt.Sprintf("%s: %s; make the change where the owner takes it from (-o yaml prints it), or take the fields over with --force-conflicts",
-		e.Object, fieldsByOwner(e.Fields, "owns"))
+	next := "make the change where the owner takes it from (-o yaml prints it), or take the fields over with --force-conflicts"
+	if e.Flagless {
+		next = "make the change where the owner takes it from"
+	}
+	return fmt.Sprintf("%s: %s; %s", e.Object, fieldsByOwner(e.Fields, "owns"), next)
 }
 
 // Modified says that an object is no longer what the plan was made from.

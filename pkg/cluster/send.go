@@ -110,7 +110,7 @@ func (w *writer) judge(ctx context.Context, conflicts []FieldConflict) error {
 	if len(stay) == 0 {
 		return nil
 	}
-	return &Conflict{Object: plan.Name(w.change.Object), Fields: stay, raced: w.passes(ctx, stay), version: w.version}
+	return &Conflict{Object: plan.Name(w.change.Object), Fields: stay, raced: w.passes(ctx, stay), version: w.version, Flagless: w.options.Flagless}
 }
 
 // passes reports whether conflicts may be gone in a moment: the object has been written since, or an owner is a run of this

@@ -23,6 +23,8 @@ type WriteOptions struct {
 	FieldManager string
 	// ForceConflicts takes over fields whoever owns them.
 	ForceConflicts bool
+	// Flagless is for a command that has no flags about fields' owners: no error or note names one.
+	Flagless bool
 }
 
 func (o WriteOptions) manager() string { return cmp.Or(o.FieldManager, DefaultFieldManager) }

@@ -32,6 +32,8 @@ type carryOut struct {
 	accept func(*core.Pod) (reason string, ok bool)
 	// goOn and goBack are the commands to type after a failure; goBack may be empty.
 	goOn, goBack string
+	// flagless is for a command without the flags of writeFlags: no message names one.
+	flagless bool
 	// told are the notes that have been printed: what the rehearsal said need not be said again.
 	told []string
 }
@@ -46,7 +48,7 @@ func (c *carryOut) tell(notes []string) {
 }
 
 func (c *carryOut) writeOptions() cluster.WriteOptions {
-	return cluster.WriteOptions{FieldManager: c.write.fieldManager, ForceConflicts: c.write.forceConflicts}
+	return cluster.WriteOptions{FieldManager: c.write.fieldManager, ForceConflicts: c.write.forceConflicts, Flagless: c.flagless}
 }
 
 // rehearse has the API server judge every change without storing it: permissions, conflicts, admission webhooks, quotas.

@@ -137,7 +137,7 @@ func TestLintAsksBeforeFixingAll(t *testing.T) {
 		message string
 	}{
 		"y\n": {ExitFine, "Go ahead? [y/N] fixed shop.yaml\n"},
-		"\n":  {ExitFailed, "Go ahead? [y/N] error: not confirmed: nothing was changed\n"},
+		"\n":  {ExitFailed, "Go ahead? [y/N] error: not confirmed: nothing was written\n"},
 	} {
 		lintFiles(t)
 		streams, _, errors := report.FakeStreams(typed)
