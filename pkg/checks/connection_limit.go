@@ -73,7 +73,7 @@ func runConnectionLimit(p *Pass) {
 				Fix: Fix{
 					Text:    limitsFix(limits),
 					Level:   Ask,
-					Changes: removeFields(place.Rule, "gateways balance each request without such limits", paths...),
+					Changes: removeFields(p, place.Rule, "gateways balance each request without such limits", paths...),
 				},
 			})
 		}

@@ -68,7 +68,7 @@ func (p *Pass) selectorFix(gateway *networking.Gateway, there []*mesh.GatewayWor
 		}
 	}
 	return fixOf(Safe, text,
-		setField(gateway, "the gateway pods carry these labels", value, "spec", "selector"))
+		setField(p, gateway, "the gateway pods carry these labels", value, "spec", "selector"))
 }
 
 // telling are the labels by which Gateways usually select a gateway: istio, else what its Service selects, else what its

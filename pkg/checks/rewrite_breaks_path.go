@@ -59,7 +59,7 @@ var rewriteBreaksPath = &Check{
 				Fix: Fix{
 					Text:    "Delete the rewrite of the path.",
 					Level:   Ask,
-					Changes: setField(vs, "gRPC servers know only the original path", nil, remove...),
+					Changes: setField(p, vs, "gRPC servers know only the original path", nil, remove...),
 				},
 			})
 		})

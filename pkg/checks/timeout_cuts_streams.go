@@ -82,7 +82,7 @@ func reportTimeout(
 		Fix: Fix{
 			Text:    fmt.Sprintf("Delete %s (istiod refuses 0s), and let the clients set deadlines.", name),
 			Level:   Ask,
-			Changes: setField(vs, "it bounds streams, too", nil, path...),
+			Changes: setField(p, vs, "it bounds streams, too", nil, path...),
 		},
 	})
 }

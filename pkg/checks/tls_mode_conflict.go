@@ -110,7 +110,7 @@ func reportTLSConflict(p *Pass, c caller, port *mesh.ExposedPort, b backend, pol
 		Fix: Fix{
 			Text:    "Remove the tls block: istiod then chooses for each pod what it takes.",
 			Level:   Ask,
-			Changes: removeFields(policy.TLSAt.Rule, "without tls, auto mTLS sends what each pod takes", policy.TLSAt.Steps),
+			Changes: removeFields(p, policy.TLSAt.Rule, "without tls, auto mTLS sends what each pod takes", policy.TLSAt.Steps),
 		},
 	})
 	return true
