@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -132,7 +133,7 @@ func (o *lintOptions) noteStale(baseline lintBaseline, made *report.LintReport, 
 }
 
 // recordBaseline writes all findings down as known.
-func (o *lintOptions) recordBaseline(meshes []*lintMesh) error {
+func (o *lintOptions) recordBaseline(ctx context.Context, meshes []*lintMesh) error {
 	made, err := o.report(meshes)
 	if err != nil {
 		return err
@@ -155,6 +156,11 @@ func (o *lintOptions) recordBaseline(meshes []*lintMesh) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("--baseline: %s cannot be read: %w", o.baseline, err)
 	}
+	done, err := beginWriting(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
 	if err := manifest.Write([]manifest.FileChange{{Path: o.baseline, Before: before, After: text}}); err != nil {
 		return err
 	}

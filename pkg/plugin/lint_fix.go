@@ -60,7 +60,7 @@ func (o *lintOptions) runFix(ctx context.Context, meshes []*lintMesh) error {
 			continue
 		}
 		if m.manifests != nil {
-			err = o.fixFiles(m.manifests, fixes)
+			err = o.fixFiles(ctx, m.manifests, fixes)
 		} else {
 			err = o.fixCluster(ctx, m, fixes)
 		}
@@ -174,7 +174,7 @@ func conflicts(claimed map[string]any, changes []plan.Change) bool {
 }
 
 // fixFiles edits the files in place, or shows the edits.
-func (o *lintOptions) fixFiles(manifests *manifest.Manifests, fixes plan.Plan) error {
+func (o *lintOptions) fixFiles(ctx context.Context, manifests *manifest.Manifests, fixes plan.Plan) error {
 	edits, err := manifests.Edit(fixes.Changes)
 	if err != nil {
 		return fmt.Errorf("nothing was changed: %w", err)
@@ -190,6 +190,11 @@ func (o *lintOptions) fixFiles(manifests *manifest.Manifests, fixes plan.Plan) e
 	if err := o.ask(fixes); err != nil {
 		return err
 	}
+	done, err := beginWriting(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
 	if err := manifest.Write(edits); err != nil {
 		return err
 	}
