@@ -137,10 +137,10 @@ func fixNoWaypoint(p *Pass, service *core.Service, use mesh.WaypointUse, object 
 
 // useWaypoint names a waypoint of the namespace on a Service or the namespace.
 func useWaypoint(p *Pass, object mesh.Object, namespace string, gateway *gatewayapi.Gateway) Fix {
-	changes := setField(object, "calls to its Services then pass through the waypoint", gateway.Name, "metadata", "labels", mesh.LabelUseWaypoint)
+	changes := setField(p, object, "calls to its Services then pass through the waypoint", gateway.Name, "metadata", "labels", mesh.LabelUseWaypoint)
 	text := fmt.Sprintf("Set the label %s=%s on %s", mesh.LabelUseWaypoint, gateway.Name, mesh.KeyOf(object))
 	if namesOtherNamespace(object, namespace) {
-		changes = append(changes, setField(object, "the waypoint is beside the Service", nil, "metadata", "labels", mesh.LabelUseWaypointNamespace)...)
+		changes = append(changes, setField(p, object, "the waypoint is beside the Service", nil, "metadata", "labels", mesh.LabelUseWaypointNamespace)...)
 		text += " and remove " + mesh.LabelUseWaypointNamespace
 	}
 	_, isNamespace := object.(*core.Namespace)

@@ -74,7 +74,7 @@ func runConnectionLimit(p *Pass) {
 					Text:     limitsFix(limits),
 					Level:    Ask,
 					OnWordOf: onWordOf(port),
-					Changes:  removeFields(place.Rule, "gateways balance each request without such limits", paths...),
+					Changes:  removeFields(p, place.Rule, "gateways balance each request without such limits", paths...),
 				},
 			})
 		}

@@ -69,7 +69,7 @@ func destinationFinding(p *Pass, rule *mesh.HTTPRule, destination mesh.Destinati
 	for _, service := range candidates {
 		finding.Evidence = append(finding.Evidence, "there is "+mesh.KeyOf(service).String())
 	}
-	finding.Fix = destinationFix(rule, destination, candidates)
+	finding.Fix = destinationFix(p, rule, destination, candidates)
 	if entry != "" && len(candidates) == 0 {
 		finding.Fix.Text = fmt.Sprintf("Make a ServiceEntry with host %s itself and a port of protocol GRPC.", destination.Host)
 	}
@@ -104,7 +104,7 @@ func meantServices(p *Pass, host string) []*core.Service {
 // destinationFix names the one Service that can be meant. It is safe where that Service has the route's port and is in the route's
 // own namespace; another namespace has to be named by the route itself, and is asked for: whoever has a Service of that name elsewhere
 // may not have the calls.
-func destinationFix(rule *mesh.HTTPRule, destination mesh.Destination, candidates []*core.Service) Fix {
+func destinationFix(p *Pass, rule *mesh.HTTPRule, destination mesh.Destination, candidates []*core.Service) Fix {
 	if len(candidates) != 1 {
 		return Fix{Text: "Name an existing Service, with its full name name.namespace.svc.cluster.local where it is in another namespace."}
 	}
@@ -121,7 +121,7 @@ func destinationFix(rule *mesh.HTTPRule, destination mesh.Destination, candidate
 	return Fix{
 		Text:  fmt.Sprintf("Name the destination %s.", host),
 		Level: level,
-		Changes: setField(rule.Holder, "the Service is in namespace "+service.Namespace, host,
+		Changes: setField(p, rule.Holder, "the Service is in namespace "+service.Namespace, host,
 			"spec", "http", fmt.Sprint(rule.Index), "route", fmt.Sprint(destination.Index), "destination", "host"),
 		OnWordOf: []mesh.Key{mesh.KeyOf(service)},
 	}

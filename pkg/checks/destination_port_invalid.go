@@ -167,7 +167,7 @@ func portNumberFix(p *Pass, rule *mesh.HTTPRule, destination mesh.Destination) F
 		Text:     fmt.Sprintf("Name port %d.", number),
 		Level:    level,
 		OnWordOf: wordOf(p, destination),
-		Changes: setField(rule.Holder, fmt.Sprintf("port %d is the gRPC port of %s", number, destination.Host), int64(number),
+		Changes: setField(p, rule.Holder, fmt.Sprintf("port %d is the gRPC port of %s", number, destination.Host), int64(number),
 			"spec", "http", fmt.Sprint(rule.Index), "route", fmt.Sprint(destination.Index), "destination", "port", "number"),
 	}
 }
@@ -176,7 +176,7 @@ func portNumberFix(p *Pass, rule *mesh.HTTPRule, destination mesh.Destination) F
 func realDestinationFix(p *Pass, rule *mesh.HTTPRule, destination mesh.Destination, number int32, level FixLevel) Fix {
 	host := mesh.ServiceHost(destination.Service)
 	steps := []string{"spec", "http", fmt.Sprint(rule.Index), "route", fmt.Sprint(destination.Index), "destination"}
-	changes := updateOf(rule.Holder, fmt.Sprintf("%s is only another name for it", destination.Host), func(form *unstructured.Unstructured) []plan.Edit {
+	changes := updateOf(p, rule.Holder, fmt.Sprintf("%s is only another name for it", destination.Host), func(form *unstructured.Unstructured) []plan.Edit {
 		return []plan.Edit{
 			plan.Set(form, host, append(slices.Clone(steps), "host")...),
 			plan.Set(form, int64(number), append(slices.Clone(steps), "port", "number")...),

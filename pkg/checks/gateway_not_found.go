@@ -177,7 +177,7 @@ func gatewayNameFix(p *Pass, vs *networking.VirtualService, named gatewayName, s
 	return Fix{
 		Text:     fmt.Sprintf("Name the Gateway %s.", full),
 		Level:    level,
-		Changes:  setField(vs, "the Gateway is in namespace "+meant[0].Namespace, full, named.path...),
+		Changes:  setField(p, vs, "the Gateway is in namespace "+meant[0].Namespace, full, named.path...),
 		OnWordOf: []mesh.Key{mesh.KeyOf(meant[0])},
 	}
 }

@@ -47,7 +47,7 @@ var retryNotGRPC = &Check{
 					Text:     "Add the conditions of gRPC that are safe to retry, as unavailable.",
 					Level:    Ask,
 					OnWordOf: onWordOf(ports...),
-					Changes: setField(vs, "gRPC failures travel as HTTP 200", strings.TrimRight(retries.RetryOn, ", ")+",unavailable",
+					Changes: setField(p, vs, "gRPC failures travel as HTTP 200", strings.TrimRight(retries.RetryOn, ", ")+",unavailable",
 						"spec", "http", fmt.Sprint(index), "retries", "retryOn"),
 				},
 			})

@@ -76,7 +76,7 @@ func reportTemplateRevision(p *Pass, w exposedWorkload) {
 	fix := fixRevisionNotFound(p, fmt.Sprintf("Name a revision or tag that there is on the pod template of %s.", w.Key),
 		w.Template.Labels[mesh.LabelRevision])
 	if label, level, ok := chooseLabel(p, p.TemplateInjectionLabels(w.Workload), mesh.LabelRevision); ok {
-		fix = labelTemplate(w, label, level)
+		fix = labelTemplate(p, w, label, level)
 	}
 	p.Report(Finding{
 		Object: w.Object,

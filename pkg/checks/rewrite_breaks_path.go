@@ -60,7 +60,7 @@ var rewriteBreaksPath = &Check{
 					Text:     "Delete the rewrite of the path.",
 					Level:    Ask,
 					OnWordOf: onWordOf(ports...),
-					Changes:  setField(vs, "gRPC servers know only the original path", nil, remove...),
+					Changes:  setField(p, vs, "gRPC servers know only the original path", nil, remove...),
 				},
 			})
 		})

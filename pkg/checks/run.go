@@ -19,6 +19,8 @@ type Options struct {
 	Only func(mesh.Object) bool
 	// Paths, if set, say which workloads each finding matters to.
 	Paths *Paths
+	// Every lists each finding, however many there are of one check on one object.
+	Every bool
 	// Ignore, if set, says why a finding is not to be shown; annotations on objects are heeded without it.
 	Ignore func(Finding) (reason string, ignored bool)
 }
@@ -74,6 +76,9 @@ func Run(snapshot *mesh.Snapshot, options Options) Report {
 	trust := newTrust(snapshot, options)
 	for _, finding := range findings {
 		report.add(finding, options, trust)
+	}
+	if !options.Every {
+		report.Findings = cut(report.Findings)
 	}
 	slices.SortFunc(report.Skips, func(a, b Skip) int {
 		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Reason, b.Reason))

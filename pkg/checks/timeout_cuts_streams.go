@@ -83,7 +83,7 @@ func reportTimeout(
 			Text:     fmt.Sprintf("Delete %s (istiod refuses 0s), and let the clients set deadlines.", name),
 			Level:    Ask,
 			OnWordOf: onWordOf(ports...),
-			Changes:  setField(vs, "it bounds streams, too", nil, path...),
+			Changes:  setField(p, vs, "it bounds streams, too", nil, path...),
 		},
 	})
 }

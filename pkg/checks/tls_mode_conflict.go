@@ -111,7 +111,7 @@ func reportTLSConflict(p *Pass, c caller, port *mesh.ExposedPort, b backend, pol
 			Text:     "Remove the tls block: istiod then chooses for each pod what it takes.",
 			Level:    Ask,
 			OnWordOf: onWordOf(port),
-			Changes:  removeFields(policy.TLSAt.Rule, "without tls, auto mTLS sends what each pod takes", policy.TLSAt.Steps),
+			Changes:  removeFields(p, policy.TLSAt.Rule, "without tls, auto mTLS sends what each pod takes", policy.TLSAt.Steps),
 		},
 	})
 	return true

@@ -22,6 +22,9 @@ type Gap struct {
 	Named  []types.NamespacedName
 	// Reason says why, as a clause: "you may not list secrets".
 	Reason string
+
+	// tooLarge: the object is there, and is not read because of its size.
+	tooLarge bool
 }
 
 // Unknown says whether an object that is not in the Snapshot may exist all the same, and why. An empty namespace asks about

@@ -115,9 +115,9 @@ func (c Change) JSONPatch() ([]byte, error) {
 		Value any    `json:"value,omitempty"`
 	}
 	var operations []operation
-	work := c.Object.DeepCopy()
+	work := c.Object.Object
 	for _, edit := range c.Edits {
-		pointer, value, there := pointerTo(work.Object, edit)
+		pointer, value, there := pointerTo(work, edit)
 		if there {
 			operations = append(operations, operation{"test", pointer, edit.Old})
 		}
@@ -129,7 +129,8 @@ func (c Change) JSONPatch() ([]byte, error) {
 		case there:
 			operations = append(operations, operation{Op: "remove", Path: pointer})
 		}
-		if _, err := edit.Path.set(work.Object, edit.New); err != nil {
+		work = edit.Path.copyOf(work).(map[string]any)
+		if _, err := edit.Path.set(work, edit.New); err != nil {
 			return nil, fmt.Errorf("%s: %w", Name(c.Object), err)
 		}
 	}

@@ -93,6 +93,11 @@ func (c *carryOut) ask(ctx context.Context) error {
 // apply writes the changes and waits for what they set in motion. After a failure its error is an account: what is done,
 // what is not, and how to go on or back.
 func (c *carryOut) apply(ctx context.Context) error {
+	done, err := beginWriting(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
 	ctx, cancel := context.WithTimeout(ctx, c.write.timeout)
 	defer cancel()
 	result, err := c.client.Apply(ctx, c.plan, cluster.ApplyOptions{WriteOptions: c.writeOptions(), Progress: c.progress})

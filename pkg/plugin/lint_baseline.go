@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -134,7 +135,7 @@ func (o *lintOptions) noteStale(baseline lintBaseline, made *report.LintReport, 
 }
 
 // recordBaseline writes all findings down as known.
-func (o *lintOptions) recordBaseline(meshes []*lintMesh) error {
+func (o *lintOptions) recordBaseline(ctx context.Context, meshes []*lintMesh) error {
 	made, err := o.report(meshes)
 	if err != nil {
 		return err
@@ -157,6 +158,11 @@ func (o *lintOptions) recordBaseline(meshes []*lintMesh) error {
 	if err != nil {
 		return err
 	}
+	done, err := beginWriting(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
 	if err := manifest.Write([]manifest.FileChange{{Path: o.baseline, Before: before, After: text}}); err != nil {
 		return err
 	}

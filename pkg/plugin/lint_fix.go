@@ -242,6 +242,11 @@ func (o *lintOptions) fixFiles(ctx context.Context, manifests *manifest.Manifest
 	if err := o.ask(ctx, fixes); err != nil {
 		return err
 	}
+	done, err := beginWriting(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
 	if err := manifest.Write(edits); err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package plugin
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
