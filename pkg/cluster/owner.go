@@ -85,6 +85,13 @@ func otherOwners(object *unstructured.Unstructured, edits []plan.Edit, ours stri
 	return conflicts
 }
 
+// OtherOwners are those of an edit's field, other than this field manager, that do not give way to it: who would set it back.
+func OtherOwners(object *unstructured.Unstructured, edit plan.Edit, fieldManager string) []FieldConflict {
+	return slices.DeleteFunc(otherOwners(object, []plan.Edit{edit}, fieldManager), func(conflict FieldConflict) bool {
+		return givesWay(conflict.Manager, fieldManager)
+	})
+}
+
 // ownsAny says that one of the owned paths is the field, holds it (a list that is one value), or lies in it.
 func ownsAny(owned []plan.Path, field plan.Path) bool {
 	for _, path := range owned {

@@ -15,6 +15,7 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/projection"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
 
@@ -92,7 +93,35 @@ func (o *deleteOptions) find(ctx context.Context, client *cluster.Client) (*foun
 	if result.removal, err = expose.Remove(result.workloads, loaded.Snapshot, removal); err != nil {
 		return nil, err
 	}
+	leaveAdopted(result.removal, o.write.fieldManager)
 	return result, unreadable(result.removal.Unknown)
+}
+
+// leaveAdopted leaves what somebody else sets by now as it is: a label, or a port, that create added and the owner's own manifest
+// has since. Removing it would be a fight that the owner wins at the next apply.
+func leaveAdopted(removal *expose.Removal, fieldManager string) {
+	changes := removal.Plan.Changes
+	for i := range changes {
+		change := &changes[i]
+		if change.Undo != plan.Forget {
+			continue
+		}
+		change.Edits = slices.DeleteFunc(change.Edits, func(edit plan.Edit) bool {
+			owners := cluster.OtherOwners(change.Object, edit, fieldManager)
+			if edit.New != nil || len(owners) == 0 {
+				return false
+			}
+			change.Forgotten = append(change.Forgotten, edit.Path)
+			removal.Kept = append(removal.Kept, fmt.Sprintf("%s of %s stays: %s sets it by now", edit.Path, plan.Name(change.Object), owners[0].Owner))
+			return true
+		})
+		if change.Action == plan.Restart && !projection.ChangesTemplate(*change) {
+			change.Action = plan.Update
+			removal.Rollouts = slices.DeleteFunc(removal.Rollouts, func(key mesh.Key) bool {
+				return string(key.Kind) == change.Object.GetKind() && key.Namespace == change.Object.GetNamespace() && key.Name == change.Object.GetName()
+			})
+		}
+	}
 }
 
 func (o *deleteOptions) load(ctx context.Context, client *cluster.Client) (*cluster.Loaded, error) {

@@ -41,6 +41,11 @@ func (o *lintOptions) fixCluster(ctx context.Context, m *lintMesh, findings []ch
 	if err := o.ask(ctx, plan.Plan{Changes: changesOf(possible)}); err != nil {
 		return nil, err
 	}
+	done, err := beginWriting(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	ctx, cancel := context.WithTimeout(ctx, execution.write.timeout)
 	defer cancel()
 	made, err := o.apply(ctx, m.client, execution, possible)

@@ -32,7 +32,7 @@ func Execute(ctx context.Context, stop func(), streams report.Streams, arguments
 		answer <- err
 	}()
 	err := awaitInterrupted(ctx, answer, writes, func() {
-		fmt.Fprintln(streams.Err, "interrupted: the change under way is finished first; press Ctrl-C again to end at once, without an account of what was written")
+		report.Printf(streams.Err, "interrupted: the change under way is finished first; press Ctrl-C again to end at once, without an account of what was written\n")
 	})
 	if errors.Is(err, context.Canceled) {
 		path = root.CommandPath() // the command may be running still
