@@ -179,4 +179,10 @@ type unfinished struct {
 	cause error
 }
 
-func (e *unfinished) Unwrap() error { return e.cause }
+// Unwrap is the cause, but for an interruption: the account is what is printed then.
+func (e *unfinished) Unwrap() error {
+	if errors.Is(e.cause, context.Canceled) {
+		return nil
+	}
+	return e.cause
+}

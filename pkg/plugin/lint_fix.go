@@ -275,14 +275,22 @@ func (o *lintOptions) ask(ctx context.Context, fixes plan.Plan) error {
 	if o.fix.scope != fixAll || o.fix.yes {
 		return nil
 	}
-	if !o.fix.interactive {
-		return usage("--fix=all asks first, and there is no terminal to ask on; look with --dry-run, then say --yes")
+	if err := o.canAsk(); err != nil {
+		return err
 	}
 	if err := report.PlanText(o.streams.Err, fixes, o.streams.ErrColour); err != nil {
 		return err
 	}
 	asking := &carryOut{streams: o.streams, write: writeOptions{interactive: true}}
 	return asking.ask(ctx)
+}
+
+// canAsk is the error of a question that nobody could answer.
+func (o *lintOptions) canAsk() error {
+	if o.fix.scope == fixAll && !o.fix.yes && !o.fix.interactive {
+		return usage("--fix=all asks first, and there is no terminal to ask on; look with --dry-run, then say --yes")
+	}
+	return nil
 }
 
 // restartsOf are the workloads that get new pods: those that are restarted, and those whose template changes.

@@ -34,6 +34,9 @@ func (o *lintOptions) fixCluster(ctx context.Context, m *lintMesh, findings []ch
 		_, err := o.rehearse(ctx, m.client, execution, findings)
 		return nil, err
 	}
+	if err := o.canAsk(); err != nil {
+		return nil, err
+	}
 	possible, err := o.rehearse(ctx, m.client, execution, findings)
 	if err != nil || len(possible) == 0 {
 		return nil, err

@@ -50,7 +50,7 @@ func TestTwoCreatesForOneHost(t *testing.T) {
 	assert.NotEqual(t, []int{0, 0}, codes, "%s%s\n\n%s%s", outcomes[0].stdout, outcomes[0].stderr, outcomes[1].stdout, outcomes[1].stderr)
 	s.runQuietly("delete", "deployment/orders").exits(0)
 	s.create().exits(0)
-	s.runQuietly("delete", "deployment/server").exits(0)
+	s.runQuietly("delete", "deployment/server", "--restart=namespace").exits(0)
 	s.settled()
 	assert.Equal(t, before, s.picture())
 }

@@ -86,6 +86,6 @@ func TestEvents(t *testing.T) {
 	}
 	assert.Equal(t, map[string]string{
 		"Exposed":   "Normal: gRPC port 50051 is exposed at GATEWAY-ADDRESS:8000 for hosts *",
-		"Unexposed": "Normal: what create did has been taken back",
+		"Unexposed": "Normal: what create did has been undone",
 	}, told)
 }

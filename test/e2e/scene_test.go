@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -183,7 +184,11 @@ func (s *scene) thereAndBackWith(code int, create []string, check func()) {
 	s.settled()
 	check()
 	s.writesNothing(func() { s.runQuietly(create...).exits(code).says("nothing to change") })
-	s.run("delete", create[1]).exits(0)
+	remove := []string{"delete", create[1]}
+	if slices.Contains(create, "--restart=namespace") {
+		remove = append(remove, "--restart=namespace")
+	}
+	s.run(remove...).exits(0)
 	s.settled()
 	assert.Equal(s, before, s.picture(), "delete has not given back what create changed")
 	s.golden()
