@@ -96,7 +96,9 @@ type neighbour struct{ team, number int }
 
 func (w neighbour) name() string { return fmt.Sprintf("deployment/w%d", w.number) }
 
-func (n *neighbourhood) key(w neighbour) string { return fmt.Sprintf("%s/w%d", n.team(w.team), w.number) }
+func (n *neighbourhood) key(w neighbour) string {
+	return fmt.Sprintf("%s/w%d", n.team(w.team), w.number)
+}
 
 func (n *neighbourhood) create(w neighbour) {
 	result := n.runQuietly("create", w.name(), "-n", n.team(w.team), "--target-port", "50051", "--port", fmt.Sprint(portOf(w.team)),
