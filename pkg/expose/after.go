@@ -16,7 +16,7 @@ func After(snapshot *mesh.Snapshot, result *Result) (*mesh.Snapshot, error) {
 		return nil, err
 	}
 	// Some rollouts are under way already, and no change of the plan's begins them.
-	after = after.With(mesh.Change{Restarted: result.Rollouts})
+	after = after.Restart(result.Rollouts)
 	if result.AwaitPort == nil {
 		return after, nil
 	}

@@ -344,20 +344,6 @@ func yesUnless(impossible bool) Match {
 	return Sometimes
 }
 
-// matchesPattern is Istio's string match: "*" for anything there is, "*x" and "x*" for suffix and prefix, else the value itself.
-// Source: Istio's pilot/pkg/security/authz/matcher/string.go (StringMatcherWithPrefix).
-func matchesPattern(pattern, value string) bool {
-	switch {
-	case pattern == "*":
-		return value != ""
-	case strings.HasPrefix(pattern, "*"):
-		return strings.HasSuffix(value, pattern[1:])
-	case strings.HasSuffix(pattern, "*"):
-		return strings.HasPrefix(value, pattern[:len(pattern)-1])
-	}
-	return value == pattern
-}
-
 // HasHTTPFields says that a rule asks for something that only HTTP requests have.
 // Source: the generators in Istio's pilot/pkg/security/authz/model/generator.go that answer "HTTP only".
 func HasHTTPFields(rule *securityapi.Rule) bool {

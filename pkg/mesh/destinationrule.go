@@ -10,20 +10,6 @@ import (
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 )
 
-// Client is a proxy that calls: a gateway, or a sidecar. Its namespace and labels decide which rules it uses.
-type Client struct {
-	Namespace string
-	// Labels are those of its pods; only a DestinationRule with a workloadSelector asks for them.
-	Labels map[string]string
-	// Revision is that of the control plane that configures it, as far as its labels say so.
-	Revision string
-}
-
-// Client is the gateway as a caller of Services.
-func (w *GatewayWorkload) Client() Client {
-	return Client{Namespace: w.Namespace, Labels: w.Labels, Revision: gatewayRevision(w)}
-}
-
 // HostRule is what istiod makes of the DestinationRules of one namespace for one host.
 type HostRule struct {
 	// Host is the full name, or a wildcard.
@@ -234,16 +220,6 @@ func sortedDestinationRules(rules []*networking.DestinationRule) []*networking.D
 	return sorted
 }
 
-// compareAge is istiod's usual order: the older first, then by name and namespace.
-// Source: Istio's pilot/pkg/model/config.go (configCompareByCreationTime).
-func compareAge(a, b Object) int {
-	return cmp.Or(
-		a.GetCreationTimestamp().Compare(b.GetCreationTimestamp().Time),
-		cmp.Compare(a.GetName(), b.GetName()),
-		cmp.Compare(a.GetNamespace(), b.GetNamespace()),
-	)
-}
-
 // destinationRuleExportTo is where a rule is visible; one with a workloadSelector only in its own namespace.
 func destinationRuleExportTo(rule *networking.DestinationRule) map[string]bool {
 	exportTo := map[string]bool{}
@@ -314,16 +290,3 @@ func containsAll(set, wanted map[string]bool) bool {
 	}
 	return true
 }
-
-// isSubset says that a set of labels holds all those wanted; an empty selector matches everything.
-func isSubset(wanted, labels map[string]string) bool {
-	for key, value := range wanted {
-		if have, ok := labels[key]; !ok || have != value {
-			return false
-		}
-	}
-	return true
-}
-
-// HasLabels says that labels hold all those of a selector; an empty selector takes everything.
-func HasLabels(labels, selector map[string]string) bool { return isSubset(selector, labels) }

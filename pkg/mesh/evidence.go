@@ -3,11 +3,9 @@ package mesh
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
-	networkingapi "istio.io/api/networking/v1alpha3"
 	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
@@ -116,32 +114,6 @@ func servicePortEvidence(port *core.ServicePort) []Evidence {
 		evidence = append(evidence, Evidence{"its target is port 50051, the custom of gRPC's examples", EvidenceWeak})
 	}
 	return evidence
-}
-
-// methodPath is a path of gRPC, as far as the method's name or into it: /pkg.Service/Method. Packages begin with a letter and
-// services with a capital, which tells such a path from /api/v1.0/users or /static.files/.
-var methodPath = regexp.MustCompile(`^/([A-Za-z_][A-Za-z0-9_]*\.)+[A-Z][A-Za-z0-9_]*/([A-Za-z_][A-Za-z0-9_]*)?$`)
-
-// IsMethodPath says that a path, or the prefix of one, is that of a gRPC service or method: /pkg.Service/ or /pkg.Service/Method.
-func IsMethodPath(path string) bool { return methodPath.MatchString(path) }
-
-// methodRegex is the beginning of a regular expression for the paths of a gRPC service, once its dots are not escaped.
-var methodRegex = regexp.MustCompile(`^\^?/([A-Za-z_][A-Za-z0-9_]*\.)+[A-Z][A-Za-z0-9_]*/`)
-
-// matchesMethod gives the path of the first match of a route that only calls of a gRPC service can meet.
-func matchesMethod(matches []*networkingapi.HTTPMatchRequest) (path string, ok bool) {
-	for _, match := range matches {
-		uri := match.GetUri()
-		for _, path := range []string{uri.GetExact(), uri.GetPrefix()} {
-			if IsMethodPath(path) {
-				return path, true
-			}
-		}
-		if regex := uri.GetRegex(); methodRegex.MatchString(strings.ReplaceAll(regex, `\.`, ".")) {
-			return regex, true
-		}
-	}
-	return "", false
 }
 
 // lastPart is a name without its domain: grpc of k8s.io/grpc.

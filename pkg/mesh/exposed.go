@@ -1,9 +1,11 @@
 package mesh
 
 import (
+	"maps"
 	"slices"
 
 	core "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
 )
 
 // ExposedPort is a Service port with gRPC evidence.
@@ -125,4 +127,39 @@ func isTwinOfTCP(service *core.Service, port *core.ServicePort) bool {
 	return transportOf(port.Protocol) != core.ProtocolTCP && slices.ContainsFunc(service.Spec.Ports, func(other core.ServicePort) bool {
 		return transportOf(other.Protocol) == core.ProtocolTCP && (other.TargetPort == port.TargetPort || other.Port == port.Port)
 	})
+}
+
+// GatewaysTo are the gateways with a route to that Service port, of Istio's API and of the Gateway API, by namespace and name.
+func (s *Snapshot) GatewaysTo(exposed *ExposedPort) []*GatewayWorkload {
+	seen := map[string]*GatewayWorkload{}
+	add := func(w *GatewayWorkload) {
+		if name := gatewayWorkloadName(w); seen[name] == nil {
+			seen[name] = w
+		}
+	}
+	for _, route := range s.RoutesTo(exposed.Service, exposed.Port.Port) {
+		if route.Server != nil && route.Server.Workload != nil {
+			add(route.Server.Workload)
+		}
+	}
+	for _, backend := range s.RouteBackendsTo(exposed.Service, exposed.Port.Port) {
+		for _, gateway := range backend.Gateways {
+			for _, workload := range s.KubernetesGatewayWorkloads(gateway) {
+				add(workload)
+			}
+		}
+	}
+	gateways := make([]*GatewayWorkload, 0, len(seen))
+	for _, name := range slices.Sorted(maps.Keys(seen)) {
+		gateways = append(gateways, seen[name])
+	}
+	return gateways
+}
+
+// gatewayWorkloadName tells gateways apart.
+func gatewayWorkloadName(w *GatewayWorkload) string {
+	if w.Workload != nil {
+		return w.Namespace + "/" + string(w.Workload.Key.Kind) + "/" + w.Workload.Name()
+	}
+	return w.Namespace + "/" + labels.Set(w.Labels).String()
 }

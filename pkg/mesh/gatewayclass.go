@@ -1,11 +1,7 @@
 package mesh
 
 import (
-	"maps"
-	"slices"
-
 	core "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	gatewayapi "sigs.k8s.io/gateway-api/apis/v1"
 )
 
@@ -110,39 +106,4 @@ func (w *GatewayWorkload) ServiceAccount() (name string, known bool) {
 		return "default", true
 	}
 	return "", false
-}
-
-// GatewaysTo are the gateways with a route to that Service port, of Istio's API and of the Gateway API, by namespace and name.
-func (s *Snapshot) GatewaysTo(exposed *ExposedPort) []*GatewayWorkload {
-	seen := map[string]*GatewayWorkload{}
-	add := func(w *GatewayWorkload) {
-		if name := gatewayWorkloadName(w); seen[name] == nil {
-			seen[name] = w
-		}
-	}
-	for _, route := range s.RoutesTo(exposed.Service, exposed.Port.Port) {
-		if route.Server != nil && route.Server.Workload != nil {
-			add(route.Server.Workload)
-		}
-	}
-	for _, backend := range s.RouteBackendsTo(exposed.Service, exposed.Port.Port) {
-		for _, gateway := range backend.Gateways {
-			for _, workload := range s.KubernetesGatewayWorkloads(gateway) {
-				add(workload)
-			}
-		}
-	}
-	gateways := make([]*GatewayWorkload, 0, len(seen))
-	for _, name := range slices.Sorted(maps.Keys(seen)) {
-		gateways = append(gateways, seen[name])
-	}
-	return gateways
-}
-
-// gatewayWorkloadName tells gateways apart.
-func gatewayWorkloadName(w *GatewayWorkload) string {
-	if w.Workload != nil {
-		return w.Namespace + "/" + string(w.Workload.Key.Kind) + "/" + w.Workload.Name()
-	}
-	return w.Namespace + "/" + labels.Set(w.Labels).String()
 }

@@ -86,3 +86,17 @@ func (x *hostIndex) covers(host string) bool {
 	}
 	return false
 }
+
+// matchesPattern is Istio's string match: "*" for anything there is, "*x" and "x*" for suffix and prefix, else the value itself.
+// Source: Istio's pilot/pkg/security/authz/matcher/string.go (StringMatcherWithPrefix).
+func matchesPattern(pattern, value string) bool {
+	switch {
+	case pattern == "*":
+		return value != ""
+	case strings.HasPrefix(pattern, "*"):
+		return strings.HasSuffix(value, pattern[1:])
+	case strings.HasSuffix(pattern, "*"):
+		return strings.HasPrefix(value, pattern[:len(pattern)-1])
+	}
+	return value == pattern
+}

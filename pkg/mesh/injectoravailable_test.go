@@ -38,7 +38,7 @@ func TestInjectorUnavailable(t *testing.T) {
 			}
 			assert.Equal(t, unavailable, s.BlockedBy(s.InjectionOf(s.Workload(checkoutKey))) != nil, "these webhooks fail closed")
 
-			after := s.With(Change{Restarted: []Key{checkoutKey}})
+			after := s.Restart([]Key{checkoutKey})
 			_, injected := ProxyOf(after.PodsOf(after.Workload(checkoutKey))[0])
 			assert.Equal(t, !unavailable, injected, "no pod is made while the injector is away")
 		})

@@ -52,3 +52,16 @@ func hasLabels(labels, selector map[string]string) bool {
 	}
 	return true
 }
+
+// isSubset says that a set of labels holds all those wanted; an empty selector matches everything.
+func isSubset(wanted, labels map[string]string) bool {
+	for key, value := range wanted {
+		if have, ok := labels[key]; !ok || have != value {
+			return false
+		}
+	}
+	return true
+}
+
+// HasLabels says that labels hold all those of a selector; an empty selector takes everything.
+func HasLabels(labels, selector map[string]string) bool { return isSubset(selector, labels) }

@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"cmp"
 	"reflect"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -55,4 +56,14 @@ func (k Key) String() string {
 		return name + " " + k.Name
 	}
 	return name + " " + k.Namespace + "/" + k.Name
+}
+
+// compareAge is istiod's usual order: the older first, then by name and namespace.
+// Source: Istio's pilot/pkg/model/config.go (configCompareByCreationTime).
+func compareAge(a, b Object) int {
+	return cmp.Or(
+		a.GetCreationTimestamp().Compare(b.GetCreationTimestamp().Time),
+		cmp.Compare(a.GetName(), b.GetName()),
+		cmp.Compare(a.GetNamespace(), b.GetNamespace()),
+	)
 }

@@ -8,11 +8,8 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 )
 
-// The names and annotations by which an injected pod is known.
-const (
-	proxyContainer   = "istio-proxy"
-	statusAnnotation = "sidecar.istio.io/status"
-)
+// statusAnnotation is the one by which an injected pod is known.
+const statusAnnotation = "sidecar.istio.io/status"
 
 // Proxy is the sidecar of a pod.
 type Proxy struct {

@@ -72,7 +72,7 @@ status: {phase: Running, podIP: 10.0.0.1}`
 
 func TestPodsMadeAnew(t *testing.T) {
 	s := snapshot(t, defaultRevision+namespaceYAML("istio-injection: enabled")+deploymentYAML(", version: v2", "note: new", "")+checkoutPod+istiodService)
-	after := s.With(Change{Restarted: []Key{checkoutKey}})
+	after := s.Restart([]Key{checkoutKey})
 	pods := after.PodsOf(after.Workload(checkoutKey))
 	require.Len(t, pods, 1)
 	pod := pods[0]
@@ -93,7 +93,7 @@ func TestPodsMadeAnew(t *testing.T) {
 
 func TestPodsMadeAnewWithoutInjection(t *testing.T) {
 	s := snapshot(t, defaultRevision+namespaceYAML("")+deploymentYAML("", "", "")+checkoutPod)
-	after := s.With(Change{Restarted: []Key{checkoutKey}})
+	after := s.Restart([]Key{checkoutKey})
 	_, has := ProxyOf(after.Pods().All()[0])
 	assert.False(t, has)
 }

@@ -159,31 +159,6 @@ func (s *Snapshot) ServersOf(gateway *networking.Gateway) []*Server {
 
 type serversByGatewayMemory struct{}
 
-// gatewaysSelecting are the Gateways that a workload gets, in istiod's order.
-func (s *Snapshot) gatewaysSelecting(w *GatewayWorkload) []*networking.Gateway {
-	byWorkload := Remember(s, gatewaysByWorkloadMemory{}, func() map[*GatewayWorkload][]*networking.Gateway {
-		gateways := map[*GatewayWorkload][]*networking.Gateway{}
-		for _, gateway := range s.gatewaysByAge() {
-			for _, workload := range s.GatewayWorkloadsSelected(gateway) {
-				if s.GatewayInScope(gateway, workload) {
-					gateways[workload] = append(gateways[workload], gateway)
-				}
-			}
-		}
-		return gateways
-	})
-	return byWorkload[w]
-}
-
-type gatewaysByWorkloadMemory struct{}
-
-// gatewaysByAge are all Gateways in istiod's order.
-func (s *Snapshot) gatewaysByAge() []*networking.Gateway {
-	gateways := slices.Clone(s.Gateways().All())
-	slices.SortStableFunc(gateways, func(a, b *networking.Gateway) int { return compareAge(a, b) })
-	return gateways
-}
-
 // sanitizedHosts follows sanitizeServerHostNamespace in Istio's pilot/pkg/model/gateway.go.
 func sanitizedHosts(hosts []string, namespace string) []string {
 	sanitized := make([]string, 0, len(hosts))

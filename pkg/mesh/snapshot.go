@@ -128,8 +128,6 @@ type Change struct {
 	Put []Object
 	// Removed are objects that are gone.
 	Removed []Key
-	// Restarted are workloads whose pods are made anew, from their templates and by the injectors as they then are.
-	Restarted []Key
 }
 
 // With is the Snapshot after a change. The Snapshot itself stays as it is.
@@ -149,11 +147,7 @@ func (s *Snapshot) With(change Change) *Snapshot {
 	for _, object := range change.Put {
 		objects = append(objects, Sourced{Object: s.bornNow(object), Source: s.Source(object)})
 	}
-	next := New(objects, s.options)
-	if len(change.Restarted) > 0 {
-		next = New(append(objects, next.podsMadeAnew(change.Restarted)...), s.options)
-	}
-	return next
+	return New(objects, s.options)
 }
 
 // bornNow gives an object that does not say its age that of the object that it replaces, and a new one that of the Snapshot:

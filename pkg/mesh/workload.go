@@ -270,3 +270,6 @@ func MatchLabels(workload Object) map[string]string {
 	}
 	return selector.MatchLabels
 }
+
+// proxyContainer is the name of the container that an injector adds.
+const proxyContainer = "istio-proxy"

@@ -90,7 +90,7 @@ func (o *lintOptions) runFix(ctx context.Context, meshes []*lintMesh) error {
 	}
 	if o.files != nil {
 		// Pods that stand in files are those from before the fixes: what is left is what their successors have.
-		after[0].snapshot = after[0].snapshot.With(mesh.Change{Restarted: restarted})
+		after[0].snapshot = after[0].snapshot.Restart(restarted)
 	}
 	return o.answer(after)
 }

@@ -33,7 +33,7 @@ func overlay(live *mesh.Snapshot, manifests *manifest.Manifests) *mesh.Snapshot 
 			restarted = append(restarted, workload.Key)
 		}
 	}
-	return merged.With(mesh.Change{Restarted: restarted})
+	return merged.Restart(restarted)
 }
 
 // applied is an object of the files as kubectl apply would leave it in the cluster: with the status, the age and the foreign

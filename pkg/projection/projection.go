@@ -20,7 +20,7 @@ func Of(snapshot *mesh.Snapshot, changes []plan.Change) (*mesh.Snapshot, error) 
 			return nil, err
 		}
 	}
-	next := mesh.Change{Restarted: projection.restarted}
+	next := mesh.Change{}
 	for _, key := range projection.order {
 		form := projection.forms[key]
 		if form == nil {
@@ -35,7 +35,7 @@ func Of(snapshot *mesh.Snapshot, changes []plan.Change) (*mesh.Snapshot, error) 
 			next.Put = append(next.Put, object)
 		}
 	}
-	return snapshot.With(next), nil
+	return snapshot.With(next).Restart(projection.restarted), nil
 }
 
 // projection is the objects that the changes so far have touched; nil for one that is gone.

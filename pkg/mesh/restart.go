@@ -9,12 +9,12 @@ import (
 	core "k8s.io/api/core/v1"
 )
 
-// podsMadeAnew are the pods that replace those of the workloads: template labels and annotations, with a proxy
-// (status annotation, container) where an injector would add one now. They keep the names and addresses of the pods that
-// they replace, so that the endpoints of Services stay true. Pods that an unavailable injector would keep from being made
-// are left as they are: the rollout gets no further. So are those of a workload whose changes wait for somebody.
-func (s *Snapshot) podsMadeAnew(workloads []Key) []Sourced {
-	var made []Sourced
+// Restart is the Snapshot after a restart of the workloads: their pods are replaced by ones with the template's labels and
+// annotations, and with a proxy (status annotation, container) where an injector would add one now. They keep the names and addresses
+// of the pods that they replace, so that the endpoints of Services stay true. Pods that an unavailable injector would keep from being
+// created are left as they are: the rollout gets no further. So are those of a workload whose changes wait for somebody.
+func (s *Snapshot) Restart(workloads []Key) *Snapshot {
+	var replaced []Object
 	for _, key := range workloads {
 		workload := s.Workload(key)
 		if workload == nil || !workload.RollsOut() || s.BlockedBy(s.InjectionOf(workload)) != nil {
@@ -22,13 +22,16 @@ func (s *Snapshot) podsMadeAnew(workloads []Key) []Sourced {
 		}
 		injection := s.InjectionOf(workload)
 		for _, pod := range s.PodsOf(workload) {
-			made = append(made, Sourced{Object: madeAnew(pod, workload.Template, injection), Source: s.Source(pod)})
+			replaced = append(replaced, successor(pod, workload.Template, injection))
 		}
 	}
-	return made
+	if len(replaced) == 0 {
+		return s
+	}
+	return s.With(Change{Put: replaced})
 }
 
-func madeAnew(old *core.Pod, template *core.PodTemplateSpec, injection Injection) *core.Pod {
+func successor(old *core.Pod, template *core.PodTemplateSpec, injection Injection) *core.Pod {
 	pod := old.DeepCopy()
 	pod.Labels = labelsOfController(old.Labels)
 	maps.Copy(pod.Labels, template.Labels)
