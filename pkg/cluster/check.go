@@ -134,10 +134,10 @@ func (w *writer) before(ctx context.Context) (*unstructured.Unstructured, error)
 // revertNotes name the tool that deploys the object and may set it back. A restart is told of only where the tool removes the
 // annotation that was its means, which is one more restart: else its work is done once the pods are new.
 func revertNotes(change plan.Change, manager string) []string {
-	marked := deployerOf(change.Object)
-	undone := marked.undoesKubectl && strings.HasPrefix(manager, "kubectl")
+	marked := plan.DeployerOf(change.Object)
+	undone := marked.UndoesKubectl && strings.HasPrefix(manager, "kubectl")
 	switch {
-	case marked.name == "" || change.Action == plan.Create || change.Action == plan.Restart && !undone:
+	case marked.Name == "" || change.Action == plan.Create || change.Action == plan.Restart && !undone:
 		return nil
 	case change.Action == plan.Restart:
 		return []string{fmt.Sprintf("%s is deployed by %s, which at its next reconciliation removes the annotation of the restart and so makes the pods anew once more; "+

@@ -44,6 +44,9 @@ func (o *createOptions) printResult(snapshot *mesh.Snapshot, result *expose.Resu
 	}
 	fmt.Fprintf(w, "  address  %s\n", address)
 	fmt.Fprintf(w, "  host     %s\n", hostsLine(exposure.Hosts))
+	if exposure.Authority != "" {
+		fmt.Fprintf(w, "  ca.crt   %s\n", exposure.Authority)
+	}
 	fmt.Fprintf(w, "  try      %s\n", exposure.Command)
 	fmt.Fprintf(w, "  undo     %s\n", undoCommand(result.Workload))
 	printFindings(w, findings)
@@ -58,7 +61,7 @@ func (o *createOptions) printPlan(result *expose.Result, exposure any) error {
 	case "plan":
 		return report.PlanJSON(o.streams.Out, report.PlanReport{Plan: result.Plan, Exposure: exposure})
 	default:
-		return report.PlanManifests(o.streams.Out, result.Plan, o.write.output)
+		return printManifests(o.streams, result.Plan, result.Workload.Namespace(), o.write.output, o.write.dryRun == dryRunNone)
 	}
 }
 
@@ -84,21 +87,11 @@ func hostsLine(hosts []string) string {
 	return strings.Join(hosts, ", ")
 }
 
-// podsText counts a workload's pods and their proxies.
+// podsText counts a workload's pods and their proxies, as status does.
 func podsText(snapshot *mesh.Snapshot, key mesh.Key) string {
 	workload := snapshot.Workload(key)
 	if workload == nil {
 		return "it is gone"
 	}
-	pods, proxies := 0, 0
-	for _, pod := range snapshot.PodsOf(workload) {
-		if pod.DeletionTimestamp != nil {
-			continue
-		}
-		pods++
-		if _, has := mesh.ProxyOf(pod); has {
-			proxies++
-		}
-	}
-	return fmt.Sprintf("%d of %d pods ready, %d with a proxy", workload.ReadyReplicas, pods, proxies)
+	return expose.PodsText(snapshot, workload)
 }
