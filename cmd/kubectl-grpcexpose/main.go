@@ -3,10 +3,14 @@ package main
 
 import (
 	"context"
+	"log"
+	"log/slog"
 	"os"
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+
+	"k8s.io/klog/v2"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plugin"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
@@ -21,7 +25,11 @@ func main() {
 		debug.SetGCPercent(gcPercent)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := plugin.Execute(ctx, stop, report.SystemStreams(), os.Args[1:])
+	streams := report.SystemStreams()
+	// What libraries log has names from files and clusters in it too.
+	log.SetOutput(streams.Err)
+	klog.SetSlogLogger(slog.New(slog.NewTextHandler(streams.Err, nil)))
+	code := plugin.Execute(ctx, stop, streams, os.Args[1:])
 	stop()
 	os.Exit(code)
 }

@@ -8,6 +8,7 @@ import (
 	core "k8s.io/api/core/v1"
 	gatewayapi "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
@@ -136,10 +137,10 @@ func fixNoWaypoint(p *Pass, service *core.Service, use mesh.WaypointUse, object 
 
 // useWaypoint names a waypoint of the namespace on a Service or the namespace.
 func useWaypoint(p *Pass, object mesh.Object, namespace string, gateway *gatewayapi.Gateway) Fix {
-	changes := setField(object, "calls to its Services then pass through the waypoint", gateway.Name, "metadata", "labels", mesh.LabelUseWaypoint)
+	changes := setField(p, object, "calls to its Services then pass through the waypoint", gateway.Name, "metadata", "labels", mesh.LabelUseWaypoint)
 	text := fmt.Sprintf("Set the label %s=%s on %s", mesh.LabelUseWaypoint, gateway.Name, mesh.KeyOf(object))
 	if namesOtherNamespace(object, namespace) {
-		changes = append(changes, setField(object, "the waypoint is beside the Service", nil, "metadata", "labels", mesh.LabelUseWaypointNamespace)...)
+		changes = append(changes, setField(p, object, "the waypoint is beside the Service", nil, "metadata", "labels", mesh.LabelUseWaypointNamespace)...)
 		text += " and remove " + mesh.LabelUseWaypointNamespace
 	}
 	_, isNamespace := object.(*core.Namespace)
@@ -178,11 +179,11 @@ func waypointToChange(p *Pass, service *core.Service, use mesh.WaypointUse) stri
 // Source: Istio's istioctl/pkg/waypoint/waypoint.go, which enrolls a namespace with a label only with --overwrite, and leaves the
 // label with the waypoint's namespace as it is.
 func waypointToMake(p *Pass, service *core.Service, use mesh.WaypointUse, object mesh.Object) string {
-	apply := "istioctl waypoint apply -n " + service.Namespace
+	apply := "istioctl waypoint apply -n " + inert.Word(service.Namespace)
 	var text string
 	switch {
 	case use.Named.Namespace == service.Namespace && use.Gateway == nil:
-		return fmt.Sprintf("Make the waypoint: %s --name %s.", apply, use.Named.Name)
+		return fmt.Sprintf("Make the waypoint: %s --name %s.", apply, inert.Word(use.Named.Name))
 	case use.OnService:
 		text = fmt.Sprintf("Make a waypoint, %s, and set the label %s=waypoint on %s", apply, mesh.LabelUseWaypoint, mesh.KeyOf(object))
 	case p.NamespaceLabels(service.Namespace)[mesh.LabelUseWaypoint] != "":

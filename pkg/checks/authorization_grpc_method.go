@@ -69,7 +69,7 @@ func runAuthorizationGRPCMethod(p *Pass) {
 		if len(names) > 0 {
 			var changes []plan.Change
 			if movable {
-				changes = moveToPaths(policy, served[policy])
+				changes = moveToPaths(p, policy, served[policy])
 			}
 			p.Report(Finding{
 				Object:   policy,
@@ -181,8 +181,8 @@ func splitLast(name string) (before, after string) {
 	return name[:max(at, 0)], name[at+1:]
 }
 
-func moveToPaths(policy *security.AuthorizationPolicy, exposed bool) []plan.Change {
-	return updateOf(policy, "gRPC methods are paths", func(form *unstructured.Unstructured) []plan.Edit {
+func moveToPaths(p *Pass, policy *security.AuthorizationPolicy, exposed bool) []plan.Change {
+	return updateOf(p, policy, "gRPC methods are paths", func(form *unstructured.Unstructured) []plan.Edit {
 		var edits []plan.Edit
 		for i, rule := range policy.Spec.GetRules() {
 			for j, to := range rule.GetTo() {

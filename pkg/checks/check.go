@@ -3,6 +3,8 @@
 package checks
 
 import (
+	"fmt"
+
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
@@ -68,7 +70,7 @@ type Check struct {
 type FixLevel string
 
 const (
-	// Safe fixes are applied by --fix.
+	// Safe fixes are applied by --fix. They change one namespace, whose own objects call for them.
 	Safe FixLevel = "safe"
 	// Ask fixes are applied by --fix=all, after a question.
 	Ask FixLevel = "ask"
@@ -83,6 +85,9 @@ type Fix struct {
 	Level FixLevel
 	// Changes do it; empty for Words.
 	Changes []plan.Change
+	// OnWordOf are objects that call for the fix beside the one that the finding is about. Those of other namespaces than what
+	// changes are named, and make no fix safe; see trust.
+	OnWordOf []mesh.Key
 }
 
 // Finding is one fault of one object.
@@ -132,6 +137,10 @@ func (p *Pass) Report(finding Finding) {
 	finding.ID, finding.Slug = p.check.ID, p.check.Slug
 	if finding.Level == "" {
 		finding.Level = p.check.Levels[0]
+	}
+	if len(finding.Fix.Changes) > 0 && overridesOptOut(p.Snapshot, finding.Fix.Changes) {
+		finding.Fix.Changes = nil
+		finding.Fix.Text += fmt.Sprintf(" Ask first who set %s=disabled on the namespace.", mesh.LabelInjection)
 	}
 	if len(finding.Fix.Changes) == 0 {
 		finding.Fix.Level = Words

@@ -71,9 +71,10 @@ func runConnectionLimit(p *Pass) {
 				}, evidenceOf(port)...),
 				Symptom: limitsSymptom(limits),
 				Fix: Fix{
-					Text:    limitsFix(limits),
-					Level:   Ask,
-					Changes: removeFields(place.Rule, "gateways balance each request without such limits", paths...),
+					Text:     limitsFix(limits),
+					Level:    Ask,
+					OnWordOf: onWordOf(port),
+					Changes:  removeFields(p, place.Rule, "gateways balance each request without such limits", paths...),
 				},
 			})
 		}

@@ -3,6 +3,7 @@ package checks
 import (
 	"fmt"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
@@ -44,8 +45,8 @@ func (p *Pass) findCredentials(server tlsServer) {
 				server.gateway.Name, credential.Name, server.workload.Namespace),
 			Evidence: evidence,
 			Symptom:  symptomHandshake,
-			Fix: Fix{Text: fmt.Sprintf("Create the Secret in namespace %s: kubectl create -n %[1]s secret tls %s --cert=FILE --key=FILE.",
-				server.workload.Namespace, credential.Name)},
+			Fix: Fix{Text: fmt.Sprintf("Create the Secret in namespace %s: kubectl create -n %s secret tls %s --cert=FILE --key=FILE.",
+				server.workload.Namespace, inert.Word(server.workload.Namespace), inert.Argument(credential.Name))},
 		})
 	}
 }

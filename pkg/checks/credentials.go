@@ -14,10 +14,14 @@ type tlsServer struct {
 }
 
 // tlsServers are the servers with credentials, once for each namespace that has gateway pods for them. Servers that an older
-// one shuts out are left out: nobody asks for their certificate.
+// one shuts out are left out: nobody asks for their certificate. So are those of Gateways that nobody asks about, whose Secrets are
+// not read.
 func (p *Pass) tlsServers() []tlsServer {
 	var servers []tlsServer
 	for _, server := range p.gatewayServers() {
+		if !p.wants(server.gateway) {
+			continue
+		}
 		seen := map[string]bool{}
 		for _, on := range p.onWorkloads(server) {
 			if seen[on.Workload.Namespace] || on.DroppedBy != nil {

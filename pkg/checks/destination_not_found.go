@@ -69,7 +69,7 @@ func destinationFinding(p *Pass, rule *mesh.HTTPRule, destination mesh.Destinati
 	for _, service := range candidates {
 		finding.Evidence = append(finding.Evidence, "there is "+mesh.KeyOf(service).String())
 	}
-	finding.Fix = destinationFix(rule, destination, candidates)
+	finding.Fix = destinationFix(p, rule, destination, candidates)
 	if entry != "" && len(candidates) == 0 {
 		finding.Fix.Text = fmt.Sprintf("Make a ServiceEntry with host %s itself and a port of protocol GRPC.", destination.Host)
 	}
@@ -101,21 +101,28 @@ func meantServices(p *Pass, host string) []*core.Service {
 	return p.ServicesNamed(labels[0])
 }
 
-// destinationFix names the one Service that can be meant. It is safe where that Service has the route's port.
-func destinationFix(rule *mesh.HTTPRule, destination mesh.Destination, candidates []*core.Service) Fix {
+// destinationFix names the one Service that can be meant. It is safe where that Service has the route's port and is in the route's
+// own namespace; another namespace has to be named by the route itself, and is asked for: whoever has a Service of that name elsewhere
+// may not have the calls.
+func destinationFix(p *Pass, rule *mesh.HTTPRule, destination mesh.Destination, candidates []*core.Service) Fix {
 	if len(candidates) != 1 {
 		return Fix{Text: "Name an existing Service, with its full name name.namespace.svc.cluster.local where it is in another namespace."}
 	}
 	service := candidates[0]
+	host := mesh.ServiceHost(service)
+	isOwn := service.Namespace == rule.Holder.Namespace
+	if _, rest, _ := strings.Cut(destination.Spec.Host, "."); !isOwn && rest != service.Namespace && !strings.HasPrefix(rest, service.Namespace+".") {
+		return Fix{Text: fmt.Sprintf("Name the Service that is meant; if it is the one in namespace %s, as %s.", service.Namespace, host)}
+	}
 	level := Ask
-	if hasPort(service, destination.Port) || destination.Port == 0 && len(service.Spec.Ports) == 1 {
+	if isOwn && (hasPort(service, destination.Port) || destination.Port == 0 && len(service.Spec.Ports) == 1) {
 		level = Safe
 	}
-	host := mesh.ServiceHost(service)
 	return Fix{
 		Text:  fmt.Sprintf("Name the destination %s.", host),
 		Level: level,
-		Changes: setField(rule.Holder, "the Service is in namespace "+service.Namespace, host,
+		Changes: setField(p, rule.Holder, "the Service is in namespace "+service.Namespace, host,
 			"spec", "http", fmt.Sprint(rule.Index), "route", fmt.Sprint(destination.Index), "destination", "host"),
+		OnWordOf: []mesh.Key{mesh.KeyOf(service)},
 	}
 }

@@ -161,27 +161,39 @@ func portNumberFix(p *Pass, rule *mesh.HTTPRule, destination mesh.Destination) F
 		level = Ask
 	}
 	if alias := p.ServiceByHost(destination.Host); alias != destination.Service {
-		return realDestinationFix(rule, destination, number, level)
+		return realDestinationFix(p, rule, destination, number, level)
 	}
 	return Fix{
-		Text:  fmt.Sprintf("Name port %d.", number),
-		Level: level,
-		Changes: setField(rule.Holder, fmt.Sprintf("port %d is the gRPC port of %s", number, destination.Host), int64(number),
+		Text:     fmt.Sprintf("Name port %d.", number),
+		Level:    level,
+		OnWordOf: wordOf(p, destination),
+		Changes: setField(p, rule.Holder, fmt.Sprintf("port %d is the gRPC port of %s", number, destination.Host), int64(number),
 			"spec", "http", fmt.Sprint(rule.Index), "route", fmt.Sprint(destination.Index), "destination", "port", "number"),
 	}
 }
 
 // realDestinationFix leads the route to the Service that an ExternalName Service stands for, and to its port.
-func realDestinationFix(rule *mesh.HTTPRule, destination mesh.Destination, number int32, level FixLevel) Fix {
+func realDestinationFix(p *Pass, rule *mesh.HTTPRule, destination mesh.Destination, number int32, level FixLevel) Fix {
 	host := mesh.ServiceHost(destination.Service)
 	steps := []string{"spec", "http", fmt.Sprint(rule.Index), "route", fmt.Sprint(destination.Index), "destination"}
-	changes := updateOf(rule.Holder, fmt.Sprintf("%s is only another name for it", destination.Host), func(form *unstructured.Unstructured) []plan.Edit {
+	changes := updateOf(p, rule.Holder, fmt.Sprintf("%s is only another name for it", destination.Host), func(form *unstructured.Unstructured) []plan.Edit {
 		return []plan.Edit{
 			plan.Set(form, host, append(slices.Clone(steps), "host")...),
 			plan.Set(form, int64(number), append(slices.Clone(steps), "port", "number")...),
 		}
 	})
-	return Fix{Text: fmt.Sprintf("Lead the route to %s itself, port %d.", host, number), Level: level, Changes: changes}
+	return Fix{Text: fmt.Sprintf("Lead the route to %s itself, port %d.", host, number), Level: level, Changes: changes, OnWordOf: wordOf(p, destination)}
+}
+
+// wordOf are the objects that say which port of a destination is gRPC.
+func wordOf(p *Pass, destination mesh.Destination) (keys []mesh.Key) {
+	if destination.Service != nil {
+		return onWordOf(p.ExposedPortsOf(destination.Service)...)
+	}
+	for _, entry := range p.ServiceEntriesByHost(destination.Host) {
+		keys = append(keys, mesh.KeyOf(entry))
+	}
+	return keys
 }
 
 func numbersText(numbers []int32) string {

@@ -53,7 +53,7 @@ func reportDirectLoadBalancer(p *Pass, service *core.Service, ports []*mesh.Expo
 		Fix: Fix{
 			Text:    fmt.Sprintf("Once nobody calls it from outside, make Service %s a ClusterIP Service, and lead calls through a gateway.", service.Name),
 			Level:   Ask,
-			Changes: toClusterIP(service),
+			Changes: toClusterIP(p, service),
 		},
 	})
 }
@@ -65,8 +65,8 @@ var outsideFields = []string{
 	"allocateLoadBalancerNodePorts",
 }
 
-func toClusterIP(service *core.Service) []plan.Change {
-	return updateOf(service, "a ClusterIP Service is reached inside the cluster only", func(form *unstructured.Unstructured) []plan.Edit {
+func toClusterIP(p *Pass, service *core.Service) []plan.Change {
+	return updateOf(p, service, "a ClusterIP Service is reached inside the cluster only", func(form *unstructured.Unstructured) []plan.Edit {
 		edits := []plan.Edit{plan.Set(form, "ClusterIP", "spec", "type")}
 		for _, field := range outsideFields {
 			if edit := plan.Set(form, nil, "spec", field); edit.Old != nil {

@@ -27,6 +27,15 @@ func evidenceOf(port *mesh.ExposedPort) []string {
 	return clauses
 }
 
+// onWordOf are the objects that say that ports are gRPC: their Services, and what leads to them in other namespaces.
+func onWordOf(ports ...*mesh.ExposedPort) []mesh.Key {
+	var keys []mesh.Key
+	for _, port := range ports {
+		keys = append(append(keys, mesh.KeyOf(port.Service)), port.Others...)
+	}
+	return keys
+}
+
 // errorUnlessWeak is Error, or Warning where nothing but weak evidence says that the port is gRPC.
 func errorUnlessWeak(ports ...*mesh.ExposedPort) Level {
 	for _, port := range ports {

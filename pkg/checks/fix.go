@@ -13,9 +13,9 @@ import (
 // RestartedAtAnnotation, set on a pod template, makes the pods anew; it is the one that "kubectl rollout restart" sets.
 const RestartedAtAnnotation = mesh.RestartedAtAnnotation
 
-// updateOf is the change of some fields of an object; edits is given the object's JSON form.
-func updateOf(object mesh.Object, reason string, edits func(*unstructured.Unstructured) []plan.Edit) []plan.Change {
-	form, err := mesh.ToUnstructured(object)
+// updateOf is the change of some fields of an object; edits is given the object's JSON form, which all changes of it share.
+func updateOf(p *Pass, object mesh.Object, reason string, edits func(*unstructured.Unstructured) []plan.Edit) []plan.Change {
+	form, err := p.Form(object)
 	if err != nil {
 		return nil // an object that was read from JSON has a JSON form
 	}
@@ -23,15 +23,15 @@ func updateOf(object mesh.Object, reason string, edits func(*unstructured.Unstru
 }
 
 // setField is the change of one field of an object to a value, or with nil its removal.
-func setField(object mesh.Object, reason string, value any, path ...string) []plan.Change {
-	return updateOf(object, reason, func(form *unstructured.Unstructured) []plan.Edit {
+func setField(p *Pass, object mesh.Object, reason string, value any, path ...string) []plan.Change {
+	return updateOf(p, object, reason, func(form *unstructured.Unstructured) []plan.Edit {
 		return []plan.Edit{plan.Set(form, value, path...)}
 	})
 }
 
 // restart is the change that makes a workload's pods anew.
 func restart(p *Pass, w *mesh.Workload, reason string) []plan.Change {
-	changes := setField(w.Object, reason, w.RestartedAt(p.Now()),
+	changes := setField(p, w.Object, reason, w.RestartedAt(p.Now()),
 		"spec", "template", "metadata", "annotations", RestartedAtAnnotation)
 	for i := range changes {
 		changes[i].Action = plan.Restart
@@ -46,7 +46,7 @@ func namespaceLabels(p *Pass, name, reason string, labels ...mesh.InjectionLabel
 	if !ok {
 		return nil
 	}
-	return updateOf(namespace, reason, func(form *unstructured.Unstructured) []plan.Edit {
+	return updateOf(p, namespace, reason, func(form *unstructured.Unstructured) []plan.Edit {
 		var edits []plan.Edit
 		for _, label := range labels {
 			var value any
@@ -75,6 +75,6 @@ func declareGRPC(p *Pass, port *mesh.ExposedPort) Fix {
 	return Fix{
 		Text:    fmt.Sprintf("Set %s: %s on %s of Service %s (%s).", fix.Field, fix.Value, portText(port), port.Service.Name, fix.Reason),
 		Level:   level,
-		Changes: setField(port.Service, fix.Reason, fix.Value, "spec", "ports", servicePortStep(port.Port), fix.Field),
+		Changes: setField(p, port.Service, fix.Reason, fix.Value, "spec", "ports", servicePortStep(port.Port), fix.Field),
 	}
 }

@@ -2,8 +2,10 @@ package checks
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
+	networkingapi "istio.io/api/networking/v1alpha3"
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
@@ -149,9 +151,10 @@ func nameEvidence(name, namespace string) []string {
 	}
 }
 
-// gatewayNameFix names the one Gateway that can be meant: of the same name elsewhere, or for a match the only one that the
-// VirtualService is bound to. It is safe where that Gateway takes the VirtualService's hosts. In a VirtualService for callers in
-// the mesh only, no Gateway's name in a match has any use.
+// gatewayNameFix names the one Gateway that can be meant: of the same name, or for a match the only one that the VirtualService is
+// bound to. It must take the VirtualService's hosts on the ports that its matches ask for, and be in the VirtualService's own
+// namespace; one in the namespace of the gateway's pods, which is the platform's, is asked for. Whoever has a Gateway of that name
+// elsewhere may not have the calls. In a VirtualService for callers in the mesh only, no Gateway's name in a match has any use.
 func gatewayNameFix(p *Pass, vs *networking.VirtualService, named gatewayName, sameName []*networking.Gateway) Fix {
 	if named.match && isBoundToMeshOnly(vs) {
 		return Fix{Text: "Take the gateways out of the match, or the rule out of the VirtualService, which is for callers in the mesh only."}
@@ -160,26 +163,64 @@ func gatewayNameFix(p *Pass, vs *networking.VirtualService, named gatewayName, s
 	if bound, _ := p.GatewaysOf(vs); len(meant) == 0 && named.match {
 		meant, level = bound, Ask
 	}
+	meant = slices.DeleteFunc(slices.Clone(meant), func(gateway *networking.Gateway) bool {
+		trusted := gateway.Namespace == vs.Namespace || isOfPlatform(p, gateway)
+		return !trusted || !takesAllHosts(gateway, vs)
+	})
 	if len(meant) != 1 {
 		return Fix{Text: "Name an existing Gateway, as namespace/name, or create this one."}
 	}
-	if !takesAllHosts(meant[0], vs) {
+	if meant[0].Namespace != vs.Namespace {
 		level = Ask
 	}
 	full := meant[0].Namespace + "/" + meant[0].Name
 	return Fix{
-		Text:    fmt.Sprintf("Name the Gateway %s.", full),
-		Level:   level,
-		Changes: setField(vs, "the Gateway is in namespace "+meant[0].Namespace, full, named.path...),
+		Text:     fmt.Sprintf("Name the Gateway %s.", full),
+		Level:    level,
+		Changes:  setField(p, vs, "the Gateway is in namespace "+meant[0].Namespace, full, named.path...),
+		OnWordOf: []mesh.Key{mesh.KeyOf(meant[0])},
 	}
 }
 
-// takesAllHosts says that each host of the VirtualService has a server of the Gateway that takes it.
+// isOfPlatform reports whether a Gateway is in the namespace of the gateway's pods: in that of the mesh's own operators, or in the
+// only one that has gateways and it is on these. Where there are several, one of them may be anybody's.
+func isOfPlatform(p *Pass, gateway *networking.Gateway) bool {
+	own := func(workload *mesh.GatewayWorkload) bool { return workload.Namespace == gateway.Namespace }
+	if !slices.ContainsFunc(p.GatewayWorkloadsSelected(gateway), own) {
+		return false
+	}
+	elsewhere := slices.ContainsFunc(p.GatewayWorkloads(), func(workload *mesh.GatewayWorkload) bool { return !own(workload) })
+	return !elsewhere || gateway.Namespace == p.RootNamespace()
+}
+
+// takesAllHosts says that each host of the VirtualService has a server of the Gateway that takes it, for routes of a kind that the
+// VirtualService has and, where its matches ask for port numbers, on one of them.
 func takesAllHosts(gateway *networking.Gateway, vs *networking.VirtualService) bool {
+	ports, kinds := matchedPorts(vs), routeKinds(vs)
 	for _, host := range vs.Spec.Hosts {
-		if !takesHost([]*networking.Gateway{gateway}, vs, host) {
+		if !slices.ContainsFunc(gateway.Spec.Servers, func(server *networkingapi.Server) bool {
+			_, takes := mesh.ServerAccepts(gateway, server, host, vs.Namespace)
+			return takes && slices.Contains(kinds, kindOf(server)) && (len(ports) == 0 || slices.Contains(ports, server.GetPort().GetNumber()))
+		}) {
 			return false
 		}
 	}
 	return true
+}
+
+// matchedPorts are the port numbers that the matches of a VirtualService ask for; none where one of them takes every port.
+func matchedPorts(vs *networking.VirtualService) []uint32 {
+	var ports []uint32
+	for _, rule := range vs.Spec.Http {
+		if len(rule.GetMatch()) == 0 {
+			return nil
+		}
+		for _, match := range rule.GetMatch() {
+			if match.GetPort() == 0 {
+				return nil
+			}
+			ports = append(ports, match.GetPort())
+		}
+	}
+	return ports
 }

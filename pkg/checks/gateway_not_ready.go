@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
@@ -36,7 +37,7 @@ func runGatewayNotReady(p *Pass) {
 		if workload.Key.Kind == mesh.KindDaemonSet {
 			path = ".status.numberReady"
 		}
-		fix := fmt.Sprintf("See why with: kubectl describe -n %s pods.", workload.Namespace())
+		fix := fmt.Sprintf("See why with: kubectl describe -n %s pods.", inert.Word(workload.Namespace()))
 		switch {
 		case workload.Replicas == 0 && workload.Key.Kind == mesh.KindDaemonSet:
 			path, evidence = ".status.desiredNumberScheduled", "no node is one for its pods"
@@ -46,7 +47,7 @@ func runGatewayNotReady(p *Pass) {
 		case len(gateway.Pods) == 0:
 			// None that we know of: a quota or an admission webhook may be in the way.
 			fix = fmt.Sprintf("See its conditions and events, and those of its ReplicaSet if it has one: kubectl describe -n %s %s %s.",
-				workload.Namespace(), strings.ToLower(string(workload.Key.Kind)), workload.Name())
+				inert.Word(workload.Namespace()), strings.ToLower(string(workload.Key.Kind)), inert.Argument(workload.Name()))
 		}
 		p.Report(Finding{
 			Object: workload.Object, Path: path, Level: p.levelFor(gateway.relevance, Error),

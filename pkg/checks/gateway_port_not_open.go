@@ -109,9 +109,11 @@ func (p *Pass) targetNumberFix(server gatewayServer, workload *mesh.GatewayWorkl
 	if listeners[0] != open.TargetPort || !p.fitsOn(workload, server, uint32(open.TargetPort)) {
 		return Fix{Text: "Use the number of a port that leads to where its server listens, and that is free for this server."}
 	}
-	changes := setField(server.gateway, fmt.Sprintf("port %d of Service %s/%s leads to %d", open.Port.Port, open.Service.Namespace, open.Service.Name, open.TargetPort),
+	changes := setField(p, server.gateway, fmt.Sprintf("port %d of Service %s/%s leads to %d", open.Port.Port, open.Service.Namespace, open.Service.Name, open.TargetPort),
 		int64(open.TargetPort), server.steps("port", "number")...)
-	return fixOf(Ask, fmt.Sprintf("Give the server the number %d; clients go on calling port %d.", open.TargetPort, open.Port.Port), changes)
+	fix := fixOf(Ask, fmt.Sprintf("Give the server the number %d; clients go on calling port %d.", open.TargetPort, open.Port.Port), changes)
+	fix.OnWordOf = []mesh.Key{mesh.KeyOf(open.Service)}
+	return fix
 }
 
 // closedOn are the workloads that get the server, where on none of them a Service leads to it.
@@ -161,7 +163,7 @@ func (p *Pass) openPortFix(server gatewayServer, workload *mesh.GatewayWorkload)
 	name := freePortName(service, server.spec.GetPort().GetProtocol(), number)
 	element := fmt.Sprintf("port=%d,protocol=TCP", number)
 	reason := fmt.Sprintf("Gateway %s/%s has a server on port %d", server.gateway.Namespace, server.gateway.Name, number)
-	changes := updateOf(service, reason, func(form *unstructured.Unstructured) []plan.Edit {
+	changes := updateOf(p, service, reason, func(form *unstructured.Unstructured) []plan.Edit {
 		return []plan.Edit{
 			plan.Set(form, name, "spec", "ports", element, "name"),
 			plan.Set(form, target, "spec", "ports", element, "targetPort"),

@@ -67,8 +67,9 @@ func (p *Pass) selectorFix(gateway *networking.Gateway, there []*mesh.GatewayWor
 			return Fix{Text: fmt.Sprintf("%s Port %d is not open there, or is taken by another server.", text, spec.GetPort().GetNumber())}
 		}
 	}
-	return fixOf(Safe, text,
-		setField(gateway, "the gateway pods carry these labels", value, "spec", "selector"))
+	fix := fixOf(Safe, text, setField(p, gateway, "the gateway pods carry these labels", value, "spec", "selector"))
+	fix.OnWordOf = []mesh.Key{there[0].Key()}
+	return fix
 }
 
 // telling are the labels by which Gateways usually select a gateway: istio, else what its Service selects, else what its

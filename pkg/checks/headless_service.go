@@ -118,9 +118,10 @@ func serviceBeside(p *Pass, port *mesh.ExposedPort) Fix {
 		return fix
 	}
 	return Fix{
-		Text:    fmt.Sprintf("Create the ClusterIP Service %s for the same pods, and let callers use that.", name),
-		Level:   Ask,
-		Changes: []plan.Change{{Action: plan.Create, Object: form, Reason: "calls to an address of its own are balanced per request"}},
+		Text:     fmt.Sprintf("Create the ClusterIP Service %s for the same pods, and let callers use that.", name),
+		Level:    Ask,
+		OnWordOf: onWordOf(port),
+		Changes:  []plan.Change{{Action: plan.Create, Object: form, Reason: "calls to an address of its own are balanced per request"}},
 	}
 }
 

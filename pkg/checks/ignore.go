@@ -13,6 +13,9 @@ import (
 // separated by commas, blanks or line breaks. Names and the beginnings of IDs do as in Select.
 const IgnoreAnnotation = "grpcexpose/ignore"
 
+// mostIgnoreText is how long an annotation may be that silences something: it is read again for each finding on the object.
+const mostIgnoreText = 10_000
+
 // ignoreEntry is what an annotation says of one or several checks.
 type ignoreEntry struct {
 	names  []string
@@ -24,6 +27,9 @@ var idForm = regexp.MustCompile(`^(?i:GX)\d+$`)
 // ignoreEntries are those of an annotation's value. A reason may have commas in it: what follows one and is called like no check
 // belongs to the reason.
 func ignoreEntries(value string) []ignoreEntry {
+	if len(value) > mostIgnoreText {
+		return nil
+	}
 	var entries []ignoreEntry
 	for piece := range strings.FieldsFuncSeq(value, func(r rune) bool { return r == ',' || r == '\n' }) {
 		head, reason, _ := strings.Cut(piece, ":")

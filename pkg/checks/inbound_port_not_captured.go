@@ -158,6 +158,6 @@ func fixCapture(p *Pass, w exposedWorkload, annotation, value string, ports []in
 		changed = strings.Join(kept, ",")
 	}
 	fix.Level = Ask
-	fix.Changes = setField(w.Object, "the proxy then takes the calls to the port", changed, templateAnnotationPath(annotation)...)
+	fix.Changes = setField(p, w.Object, "the proxy then takes the calls to the port", changed, templateAnnotationPath(annotation)...)
 	return fix
 }

@@ -55,7 +55,7 @@ func reportInjectInVain(p *Pass, w exposedWorkload) {
 		if label.Key == mesh.LabelInject {
 			level = Safe // the label that was meant, whatever other revisions there are
 		}
-		fix = labelTemplate(w, label, level)
+		fix = labelTemplate(p, w, label, level)
 	}
 	p.Report(Finding{
 		Object: w.Object, Path: at.String(),

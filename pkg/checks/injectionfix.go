@@ -85,7 +85,7 @@ func relabel(p *Pass, namespace exposedNamespace, changed map[string]string, tex
 
 // labelTemplate is the fix that sets an injection label on a pod template in place of those that it has, which makes the pods
 // anew by itself. An annotation that says something else about injection goes.
-func labelTemplate(w exposedWorkload, label mesh.InjectionLabel, level FixLevel) Fix {
+func labelTemplate(p *Pass, w exposedWorkload, label mesh.InjectionLabel, level FixLevel) Fix {
 	text := fmt.Sprintf("Set the label %s on the pod template of %s", label, w.Key)
 	for _, key := range []string{mesh.LabelInject, mesh.LabelRevision} {
 		if _, had := w.Template.Labels[key]; had && key != label.Key {
@@ -104,7 +104,7 @@ func labelTemplate(w exposedWorkload, label mesh.InjectionLabel, level FixLevel)
 		return fix
 	}
 	reason := fmt.Sprintf("the injector webhook of revision %s selects this label of pods", label.Revision)
-	fix.Changes = updateOf(w.Object, reason, func(form *unstructured.Unstructured) []plan.Edit {
+	fix.Changes = updateOf(p, w.Object, reason, func(form *unstructured.Unstructured) []plan.Edit {
 		edits := []plan.Edit{plan.Set(form, label.Value, templateLabelPath(label.Key)...)}
 		for _, key := range []string{mesh.LabelInject, mesh.LabelRevision} {
 			if _, had := w.Template.Labels[key]; had && key != label.Key {
@@ -138,7 +138,7 @@ func removeFromTemplate(p *Pass, w exposedWorkload, injection mesh.Injection, te
 		return fix
 	}
 	fix.Level = Ask
-	fix.Changes = updateOf(w.Object, reason, func(form *unstructured.Unstructured) []plan.Edit {
+	fix.Changes = updateOf(p, w.Object, reason, func(form *unstructured.Unstructured) []plan.Edit {
 		var edits []plan.Edit
 		for _, field := range fields {
 			if _, there := field.Get(form.Object); there {

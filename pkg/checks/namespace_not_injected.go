@@ -96,7 +96,7 @@ const restartTogether = 50
 func fixNamespaceNotInjected(p *Pass, namespace exposedNamespace, w exposedWorkload, shared map[string]Fix) Fix {
 	if namespace.Labels[mesh.LabelDataplaneMode] == "ambient" {
 		if label, _, ok := chooseLabel(p, p.TemplateInjectionLabels(w.Workload), mesh.LabelInject); ok {
-			return labelTemplate(w, label, Ask)
+			return labelTemplate(p, w, label, Ask)
 		}
 		return Fix{Text: fmt.Sprintf("Let the pods into ambient mode again: remove the label %s=none from the pod template of %s.", mesh.LabelDataplaneMode, w.Key)}
 	}

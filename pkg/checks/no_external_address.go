@@ -6,6 +6,7 @@ import (
 
 	core "k8s.io/api/core/v1"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
@@ -53,7 +54,7 @@ func runNoExternalAddress(p *Pass) {
 				Message: fmt.Sprintf("Service %s of %s is a LoadBalancer that has no address.", services[waiting].Name, gateway),
 				Symptom: "UNAVAILABLE: there is no address to call",
 				Fix: Fix{Text: fmt.Sprintf("See why with: kubectl describe -n %s service %s.",
-					services[waiting].Namespace, services[waiting].Name)},
+					inert.Word(services[waiting].Namespace), inert.Argument(services[waiting].Name))},
 			})
 		}
 	}

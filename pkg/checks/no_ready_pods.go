@@ -6,6 +6,7 @@ import (
 
 	core "k8s.io/api/core/v1"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
@@ -74,7 +75,7 @@ func reportNoReadyPods(p *Pass, w *mesh.Workload, ports []*mesh.ExposedPort) {
 func readyFix(w *mesh.Workload, path string) string {
 	switch {
 	case path == "":
-		return fmt.Sprintf("Find out why the pods of %s are not ready: kubectl describe pod -n %s.", w.Key, w.Namespace())
+		return fmt.Sprintf("Find out why the pods of %s are not ready: kubectl describe pod -n %s.", w.Key, inert.Word(w.Namespace()))
 	case w.Key.Kind == mesh.KindDaemonSet:
 		return fmt.Sprintf("Compare the nodeSelector, affinity and tolerations of %s with the nodes: kubectl get nodes --show-labels.", w.Key)
 	default:

@@ -50,9 +50,11 @@ func (p *Pass) nodePortFix(server gatewayServer, open *mesh.OpenPort) Fix {
 	if !fits {
 		return Fix{Text: fmt.Sprintf("Use a port of the Service that is free for this server; %d is not.", open.Port.Port)}
 	}
-	changes := setField(server.gateway, fmt.Sprintf("%d is the node port of port %d", open.Port.NodePort, open.Port.Port),
+	changes := setField(p, server.gateway, fmt.Sprintf("%d is the node port of port %d", open.Port.NodePort, open.Port.Port),
 		int64(open.Port.Port), server.steps("port", "number")...)
-	return fixOf(Safe, fmt.Sprintf("Use port %d; clients go on calling the node port.", open.Port.Port), changes)
+	fix := fixOf(Safe, fmt.Sprintf("Use port %d; clients go on calling the node port.", open.Port.Port), changes)
+	fix.OnWordOf = []mesh.Key{mesh.KeyOf(open.Service)}
+	return fix
 }
 
 // nodePortOf is the port of a gateway's Service whose node port is the server's number, nil if there is none.

@@ -78,13 +78,13 @@ func runNotBalancedPerRequest(p *Pass) {
 
 // balanceFix removes the setting, or puts another in its place where what then counts is no better.
 func balanceFix(p *Pass, port *mesh.ExposedPort, c caller, place mesh.PolicyPlace, field string) Fix {
-	removal := removeFields(place.Rule, "what counts then balances each request", append(slices.Clone(place.Steps), field))
+	removal := removeFields(p, place.Rule, "what counts then balances each request", append(slices.Clone(place.Steps), field))
 	then := balancerAfter(p, port, c, place, removal)
-	fix := Fix{Level: Ask, Changes: removal}
+	fix := Fix{Level: Ask, Changes: removal, OnWordOf: onWordOf(port)}
 	switch simple := then.GetSimple(); {
 	case then.GetConsistentHash().GetUseSourceIp() || simple == networkingapi.LoadBalancerSettings_PASSTHROUGH:
 		fix.Text = "Set loadBalancer: {simple: LEAST_REQUEST} there: without it, what the DestinationRule says for the whole host counts, which is no better."
-		fix.Changes = setField(place.Rule, "it balances each request", map[string]any{"simple": "LEAST_REQUEST"}, place.Steps...)
+		fix.Changes = setField(p, place.Rule, "it balances each request", map[string]any{"simple": "LEAST_REQUEST"}, place.Steps...)
 	case then.GetConsistentHash() != nil:
 		fix.Text = "Remove the setting: each request then goes by the consistentHash that the DestinationRule has for the whole host."
 	case simple == networkingapi.LoadBalancerSettings_ROUND_ROBIN || simple == networkingapi.LoadBalancerSettings_RANDOM:

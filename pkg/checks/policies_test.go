@@ -72,7 +72,7 @@ func TestRemoveFields(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			changes := removeFields(rule(test.policy), "because", test.paths...)
+			changes := removeFields(&Pass{Snapshot: mesh.New(nil, mesh.Options{})}, rule(test.policy), "because", test.paths...)
 			require.Len(t, changes, 1)
 			assert.Equal(t, plan.Update, changes[0].Action)
 			after, err := changes[0].After()

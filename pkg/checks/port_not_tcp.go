@@ -83,7 +83,7 @@ func toTCP(p *Pass, port *mesh.ExposedPort) Fix {
 	}
 	fix := Fix{Text: fmt.Sprintf("%s on %s of Service %s.", text, portText(port), port.Service.Name), Level: Safe}
 	if !transportInUse(port) {
-		fix.Changes = updateOf(port.Service, "gRPC needs TCP", func(form *unstructured.Unstructured) []plan.Edit {
+		fix.Changes = updateOf(p, port.Service, "gRPC needs TCP", func(form *unstructured.Unstructured) []plan.Edit {
 			var edits []plan.Edit
 			for _, field := range slices.Sorted(maps.Keys(fields)) {
 				edits = append(edits, plan.Set(form, fields[field], "spec", "ports", strconv.Itoa(port.Index), field))

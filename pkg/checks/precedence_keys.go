@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -62,21 +63,25 @@ func gatewayReferences(object mesh.Object) []string {
 	return references
 }
 
+type destinationsMemory mesh.Key
+
 // sameDestination: an object that says how a host is called, and a route with a destination of that host.
-func sameDestination(_ *mesh.Snapshot, finding Finding) keys {
+func sameDestination(snapshot *mesh.Snapshot, finding Finding) keys {
 	switch object := finding.Object.(type) {
 	case *networking.DestinationRule:
 		return under("host " + mesh.ResolveHost(object.Spec.GetHost(), object.Namespace))
 	case *core.Service:
 		return under("host " + mesh.ServiceHost(object))
 	case *networking.VirtualService:
-		var hosts []string
-		for _, rule := range object.Spec.GetHttp() {
-			for _, route := range rule.GetRoute() {
-				hosts = append(hosts, "host "+mesh.ResolveHost(route.GetDestination().GetHost(), object.Namespace))
+		return mesh.Remember(snapshot, destinationsMemory(mesh.KeyOf(object)), func() keys {
+			hosts := map[string]bool{}
+			for _, rule := range object.Spec.GetHttp() {
+				for _, route := range rule.GetRoute() {
+					hosts["host "+mesh.ResolveHost(route.GetDestination().GetHost(), object.Namespace)] = true
+				}
 			}
-		}
-		return under(hosts...)
+			return under(slices.Sorted(maps.Keys(hosts))...)
+		})
 	default:
 		return keys{}
 	}

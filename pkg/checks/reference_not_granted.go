@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	gatewayapi "sigs.k8s.io/gateway-api/apis/v1"
+	gatewayapibeta "sigs.k8s.io/gateway-api/apis/v1beta1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
@@ -128,15 +129,31 @@ func reportRefused(p *Pass, reference mesh.Reference, finding Finding) {
 	for _, grant := range p.ReferenceGrants().In(reference.ToNamespace) {
 		finding.Evidence = append(finding.Evidence, fmt.Sprintf("%s is for others", mesh.KeyOf(grant)))
 	}
-	finding.Fix = Fix{
-		Text:  fmt.Sprintf("Create a ReferenceGrant in namespace %s.", reference.ToNamespace),
-		Level: Safe,
+	finding.Fix = grantFix(p, reference)
+	p.Report(finding)
+}
+
+// grantFix is the ReferenceGrant. It is the consent of the namespace that is referred to, which nobody else can give: it is asked for
+// where that namespace lets the other one refer to something already, and else left to whoever owns it.
+func grantFix(p *Pass, reference mesh.Reference) Fix {
+	from, to := reference.FromKind.Info(), reference.ToKind.Info()
+	isKnown := slices.ContainsFunc(p.ReferenceGrants().In(reference.ToNamespace), func(grant *gatewayapibeta.ReferenceGrant) bool {
+		return slices.ContainsFunc(grant.Spec.From, func(from gatewayapibeta.ReferenceGrantFrom) bool {
+			return string(from.Namespace) == reference.FromNamespace
+		})
+	})
+	if !isKnown {
+		return Fix{Text: fmt.Sprintf("If namespace %s is to lend %s %s to namespace %s, let its owner create a ReferenceGrant there, from %s to %s.",
+			reference.ToNamespace, to.Kind, reference.ToName, reference.FromNamespace, from.Kind, to.Kind)}
+	}
+	return Fix{
+		Text:  fmt.Sprintf("Create a ReferenceGrant in namespace %s, which grants %s %s to namespace %s.", reference.ToNamespace, to.Kind, reference.ToName, reference.FromNamespace),
+		Level: Ask,
 		Changes: []plan.Change{{
 			Action: plan.Create, Object: grantFor(p, reference),
 			Reason: fmt.Sprintf("%s of namespace %s may then refer to %s %s", from.Kind, reference.FromNamespace, to.Kind, reference.ToName),
 		}},
 	}
-	p.Report(finding)
 }
 
 // grantFor is the ReferenceGrant that allows just this reference, under a name that no other has.

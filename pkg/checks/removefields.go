@@ -13,8 +13,8 @@ import (
 
 // removeFields is the change that removes fields, and every field above one that would be left empty: istiod's webhook refuses
 // empty policies. What is above the spec stays.
-func removeFields(object mesh.Object, reason string, paths ...[]string) []plan.Change {
-	return updateOf(object, reason, func(form *unstructured.Unstructured) []plan.Edit {
+func removeFields(p *Pass, object mesh.Object, reason string, paths ...[]string) []plan.Change {
+	return updateOf(p, object, reason, func(form *unstructured.Unstructured) []plan.Edit {
 		var edits []plan.Edit
 		for _, path := range paths {
 			work, err := plan.Change{Action: plan.Update, Object: form, Edits: edits}.After()

@@ -44,9 +44,10 @@ var retryNotGRPC = &Check{
 				Evidence: behindEvidence(ports),
 				Symptom:  "a call that the server answers with UNAVAILABLE is not tried again",
 				Fix: Fix{
-					Text:  "Add the conditions of gRPC that are safe to retry, as unavailable.",
-					Level: Ask,
-					Changes: setField(vs, "gRPC failures travel as HTTP 200", strings.TrimRight(retries.RetryOn, ", ")+",unavailable",
+					Text:     "Add the conditions of gRPC that are safe to retry, as unavailable.",
+					Level:    Ask,
+					OnWordOf: onWordOf(ports...),
+					Changes: setField(p, vs, "gRPC failures travel as HTTP 200", strings.TrimRight(retries.RetryOn, ", ")+",unavailable",
 						"spec", "http", fmt.Sprint(index), "retries", "retryOn"),
 				},
 			})

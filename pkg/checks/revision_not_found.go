@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
@@ -75,7 +76,7 @@ func reportTemplateRevision(p *Pass, w exposedWorkload) {
 	fix := fixRevisionNotFound(p, fmt.Sprintf("Name a revision or tag that there is on the pod template of %s.", w.Key),
 		w.Template.Labels[mesh.LabelRevision])
 	if label, level, ok := chooseLabel(p, p.TemplateInjectionLabels(w.Workload), mesh.LabelRevision); ok {
-		fix = labelTemplate(w, label, level)
+		fix = labelTemplate(p, w, label, level)
 	}
 	p.Report(Finding{
 		Object: w.Object,
@@ -96,7 +97,7 @@ func fixRevisionNotFound(p *Pass, text, wanted string) Fix {
 		return Fix{Text: text}
 	}
 	return Fix{Text: fmt.Sprintf("Make the tag that stands in for the webhooks, istioctl tag set %s --revision %s, then restart the workloads.",
-		cmp.Or(wanted, mesh.DefaultRevision), p.Injectors()[0].Revision)}
+		inert.Argument(cmp.Or(wanted, mesh.DefaultRevision)), inert.Word(p.Injectors()[0].Revision))}
 }
 
 // webhooksText lists the revisions and tags that the mesh has.

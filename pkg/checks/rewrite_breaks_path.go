@@ -57,9 +57,10 @@ var rewriteBreaksPath = &Check{
 				Evidence: evidence,
 				Symptom:  symptomNoPath,
 				Fix: Fix{
-					Text:    "Delete the rewrite of the path.",
-					Level:   Ask,
-					Changes: setField(vs, "gRPC servers know only the original path", nil, remove...),
+					Text:     "Delete the rewrite of the path.",
+					Level:    Ask,
+					OnWordOf: onWordOf(ports...),
+					Changes:  setField(p, vs, "gRPC servers know only the original path", nil, remove...),
 				},
 			})
 		})

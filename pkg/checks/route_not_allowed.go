@@ -118,7 +118,7 @@ func reportShutOut(p *Pass, route *mesh.APIRoute, parent mesh.RouteParent, match
 	case match.Attachment == mesh.KindShutOut:
 		finding.Message = fmt.Sprintf("Routes of kind %s are not taken by %s.", route.Key.Kind, listener)
 		finding.Evidence = kindsEvidence(match.Listener)
-		finding.Fix = allowKind(route, parent.Gateway, match.Listener)
+		finding.Fix = allowKind(p, route, parent.Gateway, match.Listener)
 	case selector != nil:
 		finding.Message = fmt.Sprintf("Routes of namespace %s are not taken by %s, whose selector asks for other labels.",
 			route.Key.Namespace, listener)
@@ -127,7 +127,7 @@ func reportShutOut(p *Pass, route *mesh.APIRoute, parent mesh.RouteParent, match
 	default:
 		finding.Message = fmt.Sprintf("Routes of namespace %s are not taken by %s, which takes those of its own namespace only.",
 			route.Key.Namespace, listener)
-		finding.Fix = allowNamespace(route, parent.Gateway, match.Listener)
+		finding.Fix = allowNamespace(p, route, parent.Gateway, match.Listener)
 	}
 	p.Report(finding)
 }
@@ -154,7 +154,7 @@ func kindsEvidence(listener *gatewayapi.Listener) []string {
 }
 
 // allowKind adds the route's kind to those that the listener takes.
-func allowKind(route *mesh.APIRoute, gateway *gatewayapi.Gateway, listener *gatewayapi.Listener) Fix {
+func allowKind(p *Pass, route *mesh.APIRoute, gateway *gatewayapi.Gateway, listener *gatewayapi.Listener) Fix {
 	kinds := []any{}
 	for _, kind := range listener.AllowedRoutes.Kinds {
 		allowed := map[string]any{"kind": string(kind.Kind)}
@@ -167,13 +167,13 @@ func allowKind(route *mesh.APIRoute, gateway *gatewayapi.Gateway, listener *gate
 	return Fix{
 		Text:  fmt.Sprintf("Add kind %s of group %s to the allowedRoutes of %s.", route.Key.Kind, gatewayapi.GroupName, listenerText(gateway, listener)),
 		Level: Ask,
-		Changes: setField(gateway, fmt.Sprintf("the listener is to take %s %s/%s", route.Key.Kind, route.Key.Namespace, route.Key.Name),
+		Changes: setField(p, gateway, fmt.Sprintf("the listener is to take %s %s/%s", route.Key.Kind, route.Key.Namespace, route.Key.Name),
 			kinds, "spec", "listeners", "name="+string(listener.Name), "allowedRoutes", "kinds"),
 	}
 }
 
 // allowNamespace lets the route's namespace in beside the Gateway's own.
-func allowNamespace(route *mesh.APIRoute, gateway *gatewayapi.Gateway, listener *gatewayapi.Listener) Fix {
+func allowNamespace(p *Pass, route *mesh.APIRoute, gateway *gatewayapi.Gateway, listener *gatewayapi.Listener) Fix {
 	namespaces := map[string]any{
 		"from": string(gatewayapi.NamespacesFromSelector),
 		"selector": map[string]any{"matchExpressions": []any{map[string]any{
@@ -183,7 +183,7 @@ func allowNamespace(route *mesh.APIRoute, gateway *gatewayapi.Gateway, listener 
 	return Fix{
 		Text:  fmt.Sprintf("Let %s take routes of namespace %s too.", listenerText(gateway, listener), route.Key.Namespace),
 		Level: Ask,
-		Changes: setField(gateway, fmt.Sprintf("the listener is to take %s %s/%s", route.Key.Kind, route.Key.Namespace, route.Key.Name),
+		Changes: setField(p, gateway, fmt.Sprintf("the listener is to take %s %s/%s", route.Key.Kind, route.Key.Namespace, route.Key.Name),
 			namespaces, plan.Path{"spec", "listeners", "name=" + string(listener.Name), "allowedRoutes", "namespaces"}...),
 	}
 }

@@ -19,6 +19,8 @@ type Options struct {
 	Only func(mesh.Object) bool
 	// Paths, if set, say which workloads each finding matters to.
 	Paths *Paths
+	// Every lists each finding, however many there are of one check on one object.
+	Every bool
 	// Ignore, if set, says why a finding is not to be shown; annotations on objects are heeded without it.
 	Ignore func(Finding) (reason string, ignored bool)
 }
@@ -71,8 +73,12 @@ func Run(snapshot *mesh.Snapshot, options Options) Report {
 	}
 	findings = oneFaultOneFinding(snapshot, distinct(findings))
 	slices.SortStableFunc(findings, compareFindings)
+	trust := newTrust(snapshot, options)
 	for _, finding := range findings {
-		report.add(finding, options)
+		report.add(finding, options, trust)
+	}
+	if !options.Every {
+		report.Findings = cut(report.Findings)
 	}
 	slices.SortFunc(report.Skips, func(a, b Skip) int {
 		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Reason, b.Reason))
@@ -81,10 +87,11 @@ func Run(snapshot *mesh.Snapshot, options Options) Report {
 	return report
 }
 
-func (r *Report) add(finding Finding, options Options) {
+func (r *Report) add(finding Finding, options Options, trust *trust) {
 	if options.Only != nil && !options.Only(finding.Object) {
 		return
 	}
+	finding = trust.settle(finding)
 	reason, silenced := silencedByAnnotation(finding)
 	if !silenced && options.Ignore != nil {
 		reason, silenced = options.Ignore(finding)
@@ -125,7 +132,7 @@ func passesOf(snapshot *mesh.Snapshot, selected []*Check, options Options) []*Pa
 // known does not stop the check: it asks Pass.Missing before it calls anything missing.
 func unreadableKind(snapshot *mesh.Snapshot, check *Check) (reason string, unreadable bool) {
 	for _, gap := range snapshot.Gaps() {
-		if gap.Kind != "" && gap.Namespace == "" && gap.Name == "" && len(gap.Except) == 0 && slices.Contains(check.Reads, gap.Kind) {
+		if gap.Kind != "" && !gap.ByName && gap.Namespace == "" && gap.Name == "" && len(gap.Except) == 0 && slices.Contains(check.Reads, gap.Kind) {
 			return gap.Reason, true
 		}
 	}

@@ -72,7 +72,7 @@ func reportSelectorMatchesNothing(p *Pass, service *core.Service, ports []*mesh.
 		finding.Fix = Fix{
 			Text:    fmt.Sprintf("Select %s=%s, the label of the pods of %s.", key, value, workload.Key),
 			Level:   Ask,
-			Changes: setField(service, "the pods have this label", value, "spec", "selector", key),
+			Changes: setField(p, service, "the pods have this label", value, "spec", "selector", key),
 		}
 	}
 	if namespace := selectedElsewhere(p, service); namespace != "" {

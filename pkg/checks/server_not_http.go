@@ -46,7 +46,7 @@ func runServerNotHTTP(p *Pass) {
 				server.gateway.Name, server.text()),
 			Evidence: connectionEvidence(p, bound),
 			Symptom:  "none that shows: all calls of one client go to one pod",
-			Fix:      httpServerFix(server, bound),
+			Fix:      httpServerFix(p, server, bound),
 		})
 	}
 }
@@ -85,7 +85,7 @@ func connectionEvidence(p *Pass, bound []*networking.VirtualService) []string {
 	return evidence
 }
 
-func httpServerFix(server gatewayServer, bound []*networking.VirtualService) Fix {
+func httpServerFix(p *Pass, server gatewayServer, bound []*networking.VirtualService) Fix {
 	protocol := "GRPC"
 	switch {
 	case mesh.ServerIsPassthrough(server.spec):
@@ -97,11 +97,15 @@ func httpServerFix(server gatewayServer, bound []*networking.VirtualService) Fix
 	if slices.ContainsFunc(bound, func(v *networking.VirtualService) bool { return !canBecomeHTTP(v) }) {
 		return Fix{Text: text}
 	}
-	changes := setField(server.gateway, "only HTTP servers balance calls", protocol, server.steps("port", "protocol")...)
+	changes := setField(p, server.gateway, "only HTTP servers balance calls", protocol, server.steps("port", "protocol")...)
 	for _, virtualService := range bound {
-		changes = append(changes, httpRoutes(virtualService)...)
+		changes = append(changes, httpRoutes(p, virtualService)...)
 	}
-	return fixOf(Ask, text, changes)
+	fix := fixOf(Ask, text, changes)
+	for _, virtualService := range bound {
+		fix.OnWordOf = append(fix.OnWordOf, mesh.KeyOf(virtualService))
+	}
+	return fix
 }
 
 // canBecomeHTTP says that the tcp rules of a VirtualService can be written as http ones: it is bound to this one Gateway,
@@ -115,8 +119,8 @@ func canBecomeHTTP(virtualService *networking.VirtualService) bool {
 }
 
 // httpRoutes turns the tcp rules of a VirtualService into http rules with the same destinations.
-func httpRoutes(virtualService *networking.VirtualService) []plan.Change {
-	return updateOf(virtualService, "an HTTP server takes http routes", func(form *unstructured.Unstructured) []plan.Edit {
+func httpRoutes(p *Pass, virtualService *networking.VirtualService) []plan.Change {
+	return updateOf(p, virtualService, "an HTTP server takes http routes", func(form *unstructured.Unstructured) []plan.Edit {
 		rules, _, _ := unstructured.NestedSlice(form.Object, "spec", "tcp")
 		return []plan.Edit{plan.Set(form, rules, "spec", "http"), plan.Set(form, nil, "spec", "tcp")}
 	})

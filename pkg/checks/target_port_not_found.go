@@ -83,8 +83,9 @@ func otherTransport(port *core.ServicePort, w *mesh.Workload) string {
 
 // retarget leads the Service port to the one port of the workload that serves gRPC.
 func retarget(p *Pass, port *mesh.ExposedPort, w *mesh.Workload) Fix {
+	undeclared := targetIn(port.Port, w) == targetUndeclared
 	candidates := slices.DeleteFunc(p.GRPCCandidates(w), func(candidate mesh.CandidatePort) bool {
-		return targetIn(port.Port, w) == targetUndeclared && candidate.Number == port.Port.TargetPort.IntVal
+		return undeclared && candidate.Number == port.Port.TargetPort.IntVal
 	})
 	if len(port.Workloads) != 1 || len(candidates) != 1 {
 		return Fix{Text: fmt.Sprintf("Set the targetPort of %s to the port on which the gRPC server of %s listens.",
@@ -97,7 +98,7 @@ func retarget(p *Pass, port *mesh.ExposedPort, w *mesh.Workload) Fix {
 	return Fix{
 		Text:  fmt.Sprintf("Set the targetPort of %s to %v.", portText(port), value),
 		Level: Ask,
-		Changes: setField(port.Service, candidates[0].Evidence[0].Text, value,
+		Changes: setField(p, port.Service, candidates[0].Evidence[0].Text, value,
 			"spec", "ports", servicePortStep(port.Port), "targetPort"),
 	}
 }

@@ -80,9 +80,10 @@ func reportTimeout(
 		Evidence: behindEvidence(ports),
 		Symptom:  timeout.symptom,
 		Fix: Fix{
-			Text:    fmt.Sprintf("Delete %s (istiod refuses 0s), and let the clients set deadlines.", name),
-			Level:   Ask,
-			Changes: setField(vs, "it bounds streams, too", nil, path...),
+			Text:     fmt.Sprintf("Delete %s (istiod refuses 0s), and let the clients set deadlines.", name),
+			Level:    Ask,
+			OnWordOf: onWordOf(ports...),
+			Changes:  setField(p, vs, "it bounds streams, too", nil, path...),
 		},
 	})
 }

@@ -108,9 +108,10 @@ func reportTLSConflict(p *Pass, c caller, port *mesh.ExposedPort, b backend, pol
 		Evidence: append(evidence, evidenceOf(port)...),
 		Symptom:  "UNAVAILABLE: upstream connect error or disconnect/reset before headers",
 		Fix: Fix{
-			Text:    "Remove the tls block: istiod then chooses for each pod what it takes.",
-			Level:   Ask,
-			Changes: removeFields(policy.TLSAt.Rule, "without tls, auto mTLS sends what each pod takes", policy.TLSAt.Steps),
+			Text:     "Remove the tls block: istiod then chooses for each pod what it takes.",
+			Level:    Ask,
+			OnWordOf: onWordOf(port),
+			Changes:  removeFields(p, policy.TLSAt.Rule, "without tls, auto mTLS sends what each pod takes", policy.TLSAt.Steps),
 		},
 	})
 	return true

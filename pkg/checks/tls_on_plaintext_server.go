@@ -50,7 +50,7 @@ func runTLSOnPlaintextServer(p *Pass) {
 		}
 		if server.spec.GetTls().GetHttpsRedirect() {
 			finding.Symptom = "UNAVAILABLE: a Gateway that is rejected gives none of its servers a listener"
-			finding.Fix = redirectFix(server)
+			finding.Fix = redirectFix(p, server)
 		} else {
 			finding.Fix = p.httpsFix(server)
 		}
@@ -59,9 +59,9 @@ func runTLSOnPlaintextServer(p *Pass) {
 }
 
 // redirectFix leaves a server that redirects nothing but that.
-func redirectFix(server gatewayServer) Fix {
+func redirectFix(p *Pass, server gatewayServer) Fix {
 	const reason = "a redirect takes no TLS"
-	return fixOf(Ask, "Leave nothing but httpsRedirect in the tls of the server.", updateOf(server.gateway, reason, func(form *unstructured.Unstructured) []plan.Edit {
+	return fixOf(Ask, "Leave nothing but httpsRedirect in the tls of the server.", updateOf(p, server.gateway, reason, func(form *unstructured.Unstructured) []plan.Edit {
 		settings, _ := plan.Path(server.steps("tls")).Get(form.Object)
 		fields, _ := settings.(map[string]any)
 		var edits []plan.Edit
@@ -97,7 +97,7 @@ func (p *Pass) httpsFix(server gatewayServer) Fix {
 		}
 	}
 	reason := "HTTPS is the protocol of a server that ends TLS"
-	return fixOf(Ask, text, updateOf(server.gateway, reason, func(form *unstructured.Unstructured) []plan.Edit {
+	return fixOf(Ask, text, updateOf(p, server.gateway, reason, func(form *unstructured.Unstructured) []plan.Edit {
 		edits := []plan.Edit{plan.Set(form, "HTTPS", server.steps("port", "protocol")...)}
 		if mesh.ServerIsPassthrough(server.spec) {
 			edits = append(edits, plan.Set(form, "SIMPLE", server.steps("tls", "mode")...))

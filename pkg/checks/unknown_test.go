@@ -2,9 +2,11 @@ package checks
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
@@ -43,5 +45,25 @@ func TestAmbientIsUnknownWithoutWebhooks(t *testing.T) {
 	gaps := []mesh.Gap{{Reason: "the files are not the whole cluster"}}
 	for _, finding := range Run(mesh.New(c.objects, mesh.Options{Now: corpusNow, Gaps: gaps}), Options{}).Findings {
 		assert.NotEqual(t, "GX113", finding.ID, finding.Message)
+	}
+}
+
+// TestSecretsThatNobodyReadAreUnknown holds that a Gateway of a third namespace, whose Secret was not read, is skipped, and that one
+// whose Secret was asked for and is not there is found.
+func TestSecretsThatNobodyReadAreUnknown(t *testing.T) {
+	text := exampleOrders + strings.Replace(exampleGateway("istio: ingressgateway", "{number: 443, name: https, protocol: HTTPS}"), "hosts:", "tls: {mode: SIMPLE, credentialName: cert}\n    hosts:", 1)
+	objects := slices.Concat(baseObjects(t, "default"), decodeYAML(t, "third", []byte(text)))
+	for name, test := range map[string]struct {
+		named []types.NamespacedName
+		want  bool
+	}{
+		"not read": {nil, false},
+		"read":     {[]types.NamespacedName{{Namespace: "istio-system", Name: "cert"}}, true},
+	} {
+		gap := mesh.Gap{Kind: mesh.KindSecret, ByName: true, Named: test.named, Reason: "secrets that nobody names were not read"}
+		report := Run(mesh.New(objects, mesh.Options{Now: corpusNow, Gaps: []mesh.Gap{gap}}), Options{Checks: []*Check{credentialNotFound}})
+		assert.Equal(t, test.want, len(report.Findings) == 1, "%s: %v", name, report)
+		assert.Equal(t, test.want, len(report.Skips) == 0, "%s: %v", name, report.Skips)
+		assert.Len(t, report.Ran, 1, name)
 	}
 }

@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -104,69 +103,78 @@ func (c *Client) Apply(ctx context.Context, p plan.Plan, options ApplyOptions) (
 }
 
 // applyOne makes one change. An update is first tried on the object as the plan saw it, on condition that it is still that
-// version. Every other try begins with a look at the object: whether the try before has arrived after all shows there, and
-// the same write is never made twice.
+// version. Every other try reads the object first: it shows whether the try before was stored after all, and the same write is
+// never made twice.
 func (c *Client) applyOne(ctx context.Context, change plan.Change, options WriteOptions) (applied Applied, unknown bool, err error) {
 	w, err := c.writer(ctx, change, options, false)
 	if err != nil {
 		return Applied{}, false, err
 	}
-	sent := false
-	err = retry(ctx, func() (err error) {
-		if !sent {
-			applied, sent, err = w.trySeen(ctx)
-			if sent || err != nil {
-				return err
-			}
-		}
-		applied, err = w.try(ctx, &sent)
+	try := w.try
+	if w.canStartFromPlan() {
+		try = w.trySeen
+	}
+	err = retry(ctx, retryBackoff, func() (err error) {
+		applied, err = try(ctx)
+		try = w.try
 		return err
 	})
-	if err == nil || !sent || ctx.Err() == nil && !broken(err) {
+	if err == nil || !w.sent || ctx.Err() == nil && !broken(err) {
 		return applied, false, err
 	}
 	return w.settle(ctx, err)
 }
 
-// trySeen makes an update of the object that the plan saw. sent is false, without an error, where this cannot be done or the
-// object is of another version by now: nothing was stored then.
-func (w *writer) trySeen(ctx context.Context) (applied Applied, sent bool, err error) {
+// canStartFromPlan reports whether the object in the plan has all that a write on condition of its version needs, and does not
+// look as if there were nothing to write.
+func (w *writer) canStartFromPlan() bool {
 	seen := w.change.Object
-	if w.change.Action != plan.Update && w.change.Action != plan.Restart || seen.GetResourceVersion() == "" || len(seen.GetManagedFields()) == 0 {
-		return Applied{}, false, nil
-	}
-	configuration, ok := w.configuration(seen)
-	if !ok {
-		return Applied{}, false, nil
-	}
-	configuration.SetResourceVersion(seen.GetResourceVersion())
-	result, err := w.apply(ctx, configuration, seen)
-	if modified, ok := errors.AsType[*Modified](err); ok && modified.raced {
-		return Applied{}, false, nil
-	}
-	if err != nil {
-		return Applied{}, true, err
-	}
-	unchanged := result.stored != nil && seen.GetResourceVersion() == result.stored.GetResourceVersion()
-	return Applied{Change: w.change, Stored: result.stored, Unchanged: unchanged, Notes: result.notes}, true, nil
+	return (w.change.Action == plan.Update || w.change.Action == plan.Restart) &&
+		seen.GetResourceVersion() != "" && len(seen.GetManagedFields()) > 0 && !w.isDone(seen)
 }
 
-// try looks at the object and writes it if need be; sent is set once something was sent that may have been stored.
-func (w *writer) try(ctx context.Context, sent *bool) (Applied, error) {
+// trySeen makes an update of the object that the plan saw. A field that has another value by now shows as a lost race.
+func (w *writer) trySeen(ctx context.Context) (Applied, error) { return w.make(ctx, w.change.Object) }
+
+// try reads the object and writes it if need be.
+func (w *writer) try(ctx context.Context) (Applied, error) {
 	live, err := w.read(ctx)
 	if err != nil {
 		return Applied{}, err
 	}
-	if w.isDone(live) && (*sent || w.change.Action != plan.Create) {
-		return Applied{Change: w.change, Stored: live, Unchanged: !*sent}, nil
+	if w.isDone(live) && (w.sent || w.change.Action != plan.Create) {
+		return w.done(ctx, live), nil
 	}
-	*sent = true
+	return w.make(ctx, live)
+}
+
+// make writes the change to the live object, nil where there is none.
+func (w *writer) make(ctx context.Context, live *unstructured.Unstructured) (Applied, error) {
+	w.begin(live)
+	sent := w.sent
+	w.sent = true
 	result, err := w.write(ctx, live)
 	if err != nil {
+		if raced(err) {
+			w.sent = sent // this try was not stored
+		}
 		return Applied{}, err
 	}
 	unchanged := live != nil && result.stored != nil && live.GetResourceVersion() == result.stored.GetResourceVersion()
-	return Applied{Change: w.change, Stored: result.stored, Unchanged: unchanged, Notes: result.notes}, nil
+	stored, notes := w.release(ctx, result.stored, result.stored)
+	return Applied{Change: w.change, Stored: stored, Unchanged: unchanged, Notes: append(result.notes, notes...)}, nil
+}
+
+// done is the account of a change that the live object shows already.
+func (w *writer) done(ctx context.Context, live *unstructured.Unstructured) Applied {
+	if live == nil || w.change.Action == plan.Delete {
+		return Applied{Change: w.change, Unchanged: !w.sent}
+	}
+	if !w.sent {
+		w.begin(live)
+	}
+	stored, notes := w.release(ctx, nil, live)
+	return Applied{Change: w.change, Stored: stored, Unchanged: !w.sent, Notes: notes}
 }
 
 // settle finds out whether a change whose request was cut off has been made; the context may have ended.
@@ -178,13 +186,13 @@ func (w *writer) settle(ctx context.Context, cause error) (applied Applied, unkn
 	case err != nil:
 		return Applied{}, true, cause
 	case w.isDone(live):
-		return Applied{Change: w.change, Stored: live}, false, nil
+		return w.done(ctx, live), false, nil
 	default:
 		return Applied{}, false, cause
 	}
 }
 
-// isDone says that the live object, nil where there is none, is as the change would leave it.
+// isDone reports whether the live object, nil where there is none, is as the change would leave it, with its notes.
 func (w *writer) isDone(live *unstructured.Unstructured) bool {
 	switch {
 	case w.change.Action == plan.Delete:
@@ -195,32 +203,12 @@ func (w *writer) isDone(live *unstructured.Unstructured) bool {
 	case w.change.Action == plan.Create:
 		wanted := maps.Clone(w.change.Object.Object)
 		delete(wanted, "apiVersion") // the server may have it in another one
-		return contains(live.Object, wanted)
+		return plan.Fulfilled(live.Object, wanted)
 	default:
-		return !slices.ContainsFunc(w.change.Edits, func(edit plan.Edit) bool {
+		noted, err := w.changeOf(live)
+		return err == nil && !slices.ContainsFunc(noted.Edits, func(edit plan.Edit) bool {
 			value, _ := edit.Path.Get(live.Object)
-			return !sameJSON(value, edit.New)
+			return !plan.Fulfilled(value, edit.New)
 		})
-	}
-}
-
-// contains says that a value has all that another one says, beside what the server adds to it.
-func contains(has, says any) bool {
-	switch said := says.(type) {
-	case map[string]any:
-		fields, ok := has.(map[string]any)
-		for name, value := range said {
-			ok = ok && contains(fields[name], value)
-		}
-		return ok
-	case []any:
-		elements, ok := has.([]any)
-		ok = ok && len(elements) == len(said)
-		for i := range said {
-			ok = ok && contains(elements[i], said[i])
-		}
-		return ok
-	default:
-		return sameJSON(has, says)
 	}
 }

@@ -79,8 +79,8 @@ func TestApplyToWhatThePlanSaw(t *testing.T) {
 	store, p := threeChanges(t)
 	seen := &unstructured.Unstructured{}
 	seen.Object, _ = store.get(namespacePath).(map[string]any)
-	seen = seen.DeepCopy()
 	seen.SetManagedFields([]metav1.ManagedFieldsEntry{{Manager: "kubectl-create", Operation: metav1.ManagedFieldsOperationUpdate}})
+	seen = seen.DeepCopy()
 	p.Changes[0].Object = seen
 
 	result, err := store.client.Apply(t.Context(), plan.Plan{Changes: p.Changes[:1]}, ApplyOptions{})
@@ -224,11 +224,31 @@ func TestApplyLeavesOthersObjectsAlone(t *testing.T) {
 		assert.EqualError(t, err, "Gateway test/server already exists and was not made by this program; run the command again to plan with it, or choose another name")
 		assert.Equal(t, []string{"done Namespace test", "failed Gateway test/server", "not begun VirtualService test/old"}, account(result))
 	})
+	t.Run("an object of our own that a parallel run has made", func(t *testing.T) {
+		store, p := threeChanges(t)
+		store.objects[gatewayPath] = store.stamped(parse(t, gatewayYAML).Object)
+		_, err := store.client.Apply(t.Context(), p, ApplyOptions{})
+		assert.NoError(t, err)
+	})
 	t.Run("a field that was changed since", func(t *testing.T) {
 		store, p := threeChanges(t)
 		store.objects[namespacePath]["metadata"].(map[string]any)["labels"].(map[string]any)["istio-injection"] = "disabled"
 		_, err := store.client.Apply(t.Context(), p, ApplyOptions{})
 		assert.EqualError(t, err, "Namespace test was changed by someone else after it was read (.metadata.labels.istio-injection has another value now); run the command again")
+	})
+	t.Run("an object whose namespace is being deleted", func(t *testing.T) {
+		for namespace, want := range map[string]string{
+			`{apiVersion: v1, kind: Namespace, metadata: {name: test, deletionTimestamp: "2026-01-01T00:00:00Z"}}`: "Service test/server cannot be written: namespace test is being deleted; ",
+			namespaceYAML: "Service test/server does not exist; ",
+			"":            "Namespace test does not exist; ",
+		} {
+			store := newFakeStore(t, map[string]string{})
+			if namespace != "" {
+				store.objects[namespacePath] = store.stamped(parse(t, namespace).Object)
+			}
+			_, err := store.client.Apply(t.Context(), rename(parse(t, serviceYAML)), ApplyOptions{})
+			assert.ErrorContains(t, err, want)
+		}
 	})
 	t.Run("an object made anew since", func(t *testing.T) {
 		store, p := threeChanges(t)

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
@@ -72,27 +72,47 @@ func (c *Client) Check(ctx context.Context, p plan.Plan, options WriteOptions) (
 	return result, err
 }
 
-// upTo is a change with all earlier ones to the same object in it.
+// upTo is a change with all earlier ones to the same object in it, notes and all.
 func upTo(changes []plan.Change, index int) (plan.Change, error) {
 	change := changes[index]
 	if change.Action == plan.Create || change.Action == plan.Delete {
 		return change, nil
 	}
-	together := change
-	for _, earlier := range slices.Backward(changes[:index]) {
-		if !plan.SameObject(earlier.Object, change.Object) {
-			continue
-		}
-		switch earlier.Action {
-		case plan.Create:
-			after, err := plan.Change{Action: plan.Update, Object: earlier.Object, Edits: together.Edits}.After()
-			return plan.Change{Action: plan.Create, Object: after, Reason: change.Reason}, err
-		case plan.Update, plan.Restart:
-			together.Object = earlier.Object
-			together.Edits = slices.Concat(earlier.Edits, together.Edits)
+	var together []plan.Change // none or one
+	for _, next := range changes[:index+1] {
+		switch {
+		case next.Action == plan.Delete || !plan.SameObject(next.Object, change.Object):
+		case len(together) == 0:
+			together = append(together, next)
+		default:
+			joined, err := join(together[0], next)
+			if err != nil {
+				return change, err
+			}
+			together[0] = joined
 		}
 	}
-	return together, nil
+	return together[0], nil
+}
+
+// join is two changes to one object as one.
+func join(first, second plan.Change) (plan.Change, error) {
+	var err error
+	if second.Object, err = first.After(); err != nil {
+		return second, err
+	}
+	if first.Action == plan.Create {
+		first.Object, err = second.After()
+		return first, err
+	}
+	if first, err = first.WithNotes(); err != nil {
+		return second, err
+	}
+	if second, err = second.WithNotes(); err != nil {
+		return second, err
+	}
+	second.Object, second.Edits = first.Object, slices.Concat(first.Edits, second.Edits)
+	return second, nil
 }
 
 // check tries one change. Only errors that would meet every change alike are given back as such.
@@ -101,26 +121,31 @@ func (c *Client) check(ctx context.Context, change plan.Change, options WriteOpt
 	if err != nil {
 		return split(ctx, err)
 	}
-	live, err := w.before(ctx)
-	if err != nil {
-		return split(ctx, err)
-	}
-	result, err := w.write(ctx, live)
-	if _, exists := errors.AsType[*AlreadyExists](err); exists || err == nil && change.Action == plan.Create && !result.created {
-		// It is there after all, and what to do depends on whose it is.
-		if live, err = w.read(ctx); err == nil {
-			result, err = w.write(ctx, live)
+	read := w.planned
+	var result written
+	err = retry(ctx, wait.Backoff{}, func() error {
+		live, err := read(ctx)
+		if err != nil {
+			return err
 		}
-	}
+		read = w.read
+		w.begin(live)
+		result, err = w.write(ctx, live)
+		if change.Action == plan.Create && live == nil && err == nil && !result.created {
+			// It is there after all, and what to do depends on whose it is.
+			return &AlreadyExists{Object: plan.Name(change.Object), raced: true}
+		}
+		return err
+	})
 	if err != nil {
 		return split(ctx, err)
 	}
-	return Checked{Stored: result.stored, Notes: slices.Concat(result.notes, revertNotes(change, options.manager()))}, nil
+	return Checked{Stored: result.stored, Notes: slices.Concat(result.notes, revertNotes(change))}, nil
 }
 
-// before is the object that an update starts from. The plan's is as good as the server's if it came from there, and saves a
+// planned is the object that an update starts from. The plan's is as good as the server's if it came from there, and saves a
 // request. A create takes the object not to be there.
-func (w *writer) before(ctx context.Context) (*unstructured.Unstructured, error) {
+func (w *writer) planned(ctx context.Context) (*unstructured.Unstructured, error) {
 	switch {
 	case w.change.Action == plan.Create:
 		return nil, nil
@@ -131,22 +156,14 @@ func (w *writer) before(ctx context.Context) (*unstructured.Unstructured, error)
 	}
 }
 
-// revertNotes name the tool that deploys the object and may set it back. A restart is told of only where the tool removes the
-// annotation that was its means, which is one more restart: else its work is done once the pods are new.
-func revertNotes(change plan.Change, manager string) []string {
+// revertNotes name the tool that deploys the object and may set it back. A restart needs no word: its work is done once the
+// pods are new, and the annotation that was its means belongs to nobody, so that Flux does not clean it up.
+func revertNotes(change plan.Change) []string {
 	marked := plan.DeployerOf(change.Object)
-	undone := marked.UndoesKubectl && strings.HasPrefix(manager, "kubectl")
-	switch {
-	case marked.Name == "" || change.Action == plan.Create || change.Action == plan.Restart && !undone:
+	if marked.Name == "" || change.Action == plan.Create || change.Action == plan.Restart {
 		return nil
-	case change.Action == plan.Restart:
-		return []string{fmt.Sprintf("%s is deployed by %s, which at its next reconciliation removes the annotation of the restart and so makes the pods anew once more; "+
-			"--field-manager with a name that does not begin with kubectl avoids it", plan.Name(change.Object), marked)}
-	case undone:
-		return []string{fmt.Sprintf("%s is deployed by %s, which at its next reconciliation undoes what kubectl and its plugins set: make the same change there", plan.Name(change.Object), marked)}
-	default:
-		return []string{fmt.Sprintf("%s is deployed by %s, which may set it back: make the same change there", plan.Name(change.Object), marked)}
 	}
+	return []string{fmt.Sprintf("%s is deployed by %s, which may set it back: make the same change there", plan.Name(change.Object), marked)}
 }
 
 // split tells an error of one change from one that ends the whole check.

@@ -84,8 +84,11 @@ func New(config *rest.Config, options Options) (*Client, error) {
 // Server is the API server's URL, as messages name it.
 func (c *Client) Server() string { return c.server }
 
+// serverName is without the user and password that the URL may have: messages never repeat them.
 func serverName(client *rest.RESTClient) string {
-	return strings.TrimSuffix(client.Get().AbsPath("/").URL().String(), "/")
+	server := client.Get().AbsPath("/").URL()
+	server.User = nil
+	return strings.TrimSuffix(server.String(), "/")
 }
 
 // builtIn is the scheme of the kinds that every API server has, whose objects travel as protobuf. It is made when first

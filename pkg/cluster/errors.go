@@ -54,7 +54,11 @@ func (e *NotFound) Error() string {
 }
 
 // AlreadyExists says that an object that was to be made is there, and is somebody else's.
-type AlreadyExists struct{ Object string }
+type AlreadyExists struct {
+	Object string
+	// raced is true where it was not there a moment before: it has to be read to know whose it is.
+	raced bool
+}
 
 func (e *AlreadyExists) Error() string {
 	return fmt.Sprintf("%s already exists and was not made by this program; run the command again to plan with it, or choose another name", e.Object)
@@ -72,22 +76,39 @@ type FieldConflict struct {
 type Conflict struct {
 	Object string
 	Fields []FieldConflict
+	// raced is true where the owners may be others a moment later; version is the one from which the write started.
+	raced   bool
+	version string
+	// Flagless is WriteOptions.Flagless.
+	Flagless bool
 }
 
 func (e *Conflict) Error() string {
-	return fmt.Sprintf("%s: %s; make the change where the owner takes it from (-o yaml prints it), or take the fields over with --force-conflicts",
-		e.Object, fieldsByOwner(e.Fields, "owns"))
+	next := "make the change where the owner takes it from (-o yaml prints it), or take the fields over with --force-conflicts"
+	if e.Flagless {
+		next = "make the change where the owner takes it from"
+	}
+	return fmt.Sprintf("%s: %s; %s", e.Object, fieldsByOwner(e.Fields, "owns"), next)
 }
 
 // Modified says that an object is no longer what the plan was made from.
 type Modified struct {
 	Object, Detail string
-	// raced is true where the server itself lost a race: trying again is all it takes.
+	// raced is true where somebody was quicker: reading the object and trying again is all it takes.
 	raced bool
+	// version is the one from which the write that was too late started.
+	version string
 }
 
 func (e *Modified) Error() string {
 	return fmt.Sprintf("%s was changed by someone else after it was read (%s); run the command again", e.Object, e.Detail)
+}
+
+// NamespaceTerminating says that an object cannot be written because its namespace is being deleted.
+type NamespaceTerminating struct{ Object, Namespace string }
+
+func (e *NamespaceTerminating) Error() string {
+	return fmt.Sprintf("%s cannot be written: namespace %s is being deleted; run the command again once the namespace exists again", e.Object, e.Namespace)
 }
 
 // Refused says that the cluster's own rules do not let a change in.

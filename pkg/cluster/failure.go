@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	core "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -24,6 +25,8 @@ type request struct {
 	object string
 	// limit is how long it was given.
 	limit time.Duration
+	// version is the one of the object that a write starts from.
+	version string
 }
 
 var gerunds = map[string]string{
@@ -78,6 +81,9 @@ func (c *Client) statusFailure(r request, status metav1.Status) error {
 	case metav1.StatusReasonUnauthorized:
 		return &Unauthorized{Server: c.server, Cause: cmp.Or(status.Message, "401")}
 	case metav1.StatusReasonForbidden:
+		if status.Details != nil && slices.ContainsFunc(status.Details.Causes, isTerminating) {
+			return &NamespaceTerminating{Object: r.named(), Namespace: r.permission.Namespace}
+		}
 		return forbidden(r, status)
 	case metav1.StatusReasonNotFound:
 		if isNoAPIServer(r, status) {
@@ -87,7 +93,7 @@ func (c *Client) statusFailure(r request, status metav1.Status) error {
 	case metav1.StatusReasonAlreadyExists:
 		return &AlreadyExists{Object: r.named()}
 	case metav1.StatusReasonConflict:
-		return &Modified{Object: r.named(), Detail: status.Message, raced: true}
+		return &Modified{Object: r.named(), Detail: status.Message, raced: true, version: r.version}
 	case metav1.StatusReasonInvalid, metav1.StatusReasonBadRequest:
 		return invalid(r, status)
 	case metav1.StatusReasonTimeout, metav1.StatusReasonServerTimeout:
@@ -126,6 +132,12 @@ func notFound(r request, status metav1.Status) error {
 	return &NotFound{Object: r.named()}
 }
 
+// isTerminating knows why nothing new is let into a namespace. Source: k8s.io/apiserver,
+// pkg/admission/plugin/namespace/lifecycle/admission.go (Admit).
+func isTerminating(cause metav1.StatusCause) bool {
+	return cause.Type == core.NamespaceTerminatingCause
+}
+
 // isNoAPIServer knows the answer of some other web server: every API server has the built-in kinds.
 func isNoAPIServer(r request, status metav1.Status) bool {
 	return builtIn().IsGroupRegistered(r.permission.Group) && status.Details != nil && slices.ContainsFunc(status.Details.Causes, isUnexpectedResponse)
@@ -144,7 +156,7 @@ func invalid(r request, status metav1.Status) error {
 	// A JSON patch that does not fit the object is answered with this sentence alone.
 	// Source: k8s.io/apiserver, pkg/endpoints/handlers/patch.go (applyJSPatch).
 	if status.Message == "the server rejected our request due to an error in our request" {
-		return &Modified{Object: r.named(), Detail: "its fields are no longer as they were"}
+		return &Modified{Object: r.named(), Detail: "its fields are no longer as they were", raced: true, version: r.version}
 	}
 	var causes []string
 	if status.Details != nil {

@@ -81,6 +81,13 @@ func TestStatusFailure(t *testing.T) {
 			metav1.Status{Reason: metav1.StatusReasonNotFound, Message: `namespaces "test" not found`, Details: &metav1.StatusDetails{Kind: "namespaces", Name: "test"}},
 			"Namespace test does not exist; check its name, its namespace and the kubeconfig context",
 		},
+		"a namespace that is being deleted": {
+			metav1.Status{
+				Reason: metav1.StatusReasonForbidden, Message: `services "server" is forbidden: unable to create new content in namespace test because it is being terminated`,
+				Details: &metav1.StatusDetails{Name: "server", Causes: []metav1.StatusCause{{Type: "NamespaceTerminating", Message: "namespace test is being terminated"}}},
+			},
+			"Service test/server cannot be written: namespace test is being deleted; run the command again once the namespace exists again",
+		},
 		"too much to do": {
 			metav1.Status{Reason: metav1.StatusReasonTooManyRequests, Message: "slow down"},
 			"the API server at https://example:6443 failed while changing Service test/server: it has too many requests; try again in a moment",

@@ -23,7 +23,7 @@ func (c *Client) follow(ctx context.Context, kind mesh.Kind, name types.Namespac
 	for {
 		begun := time.Now()
 		var object mesh.Object
-		err := retry(ctx, func() (err error) {
+		err := retry(ctx, retryBackoff, func() (err error) {
 			object, err = c.readOne(ctx, kind, name)
 			return err
 		})

@@ -127,7 +127,7 @@ func (b *batch) loaded(wanted LoadRequest) *Loaded {
 		gaps = append(gaps, read.gaps...)
 	}
 	gaps = append(gaps, b.gaps...)
-	all := slices.Concat(gaps, b.narrow, notRequested(b.requested))
+	all := slices.Concat(gaps, b.narrow, notRequested(b.requested), notNamed(b.reads))
 	return &Loaded{
 		Snapshot: mesh.New(sourced, mesh.Options{Now: wanted.Now, Gaps: all}),
 		Gaps:     gaps, NotServed: slices.Compact(slices.Sorted(slices.Values(b.notServed))),
@@ -135,8 +135,19 @@ func (b *batch) loaded(wanted LoadRequest) *Loaded {
 	}
 }
 
+// notNamed is a gap for the Secrets that nobody named: whether they are there is not known.
+func notNamed(reads []read) []mesh.Gap {
+	gap := mesh.Gap{Kind: mesh.KindSecret, ByName: true, Reason: "only the secrets that Gateways on the path name were read"}
+	for _, read := range reads {
+		if read.source.kind == mesh.KindSecret {
+			gap.Named = append(gap.Named, types.NamespacedName{Namespace: read.source.namespace, Name: read.source.name})
+		}
+	}
+	return []mesh.Gap{gap}
+}
+
 // notRequested are gaps for the kinds that were not read at all: nothing may be concluded from their absence. Secrets and
-// ConfigMaps are left out, because they are only ever read by name.
+// ConfigMaps are left out, because they are only ever read by name: see notNamed.
 func notRequested(requested []mesh.Kind) []mesh.Gap {
 	var gaps []mesh.Gap
 	for _, kind := range slices.Sorted(slices.Values(mesh.Kinds())) {

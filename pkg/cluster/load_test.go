@@ -63,6 +63,8 @@ func TestLoadReadsAllKindsInOneRound(t *testing.T) {
 	assert.False(t, unknown, "where there is no CRD there are no objects")
 	_, unknown = snapshot.Unknown(mesh.KindSecret, "test", "gone")
 	assert.False(t, unknown, "a Secret that is not there is known not to be")
+	_, unknown = snapshot.Unknown(mesh.KindSecret, "third", "tls")
+	assert.True(t, unknown, "nobody asked for this one")
 	reason, unknown := snapshot.Unknown(mesh.KindVirtualService, "test", "")
 	assert.True(t, unknown)
 	assert.Equal(t, "virtualservices were not read", reason)

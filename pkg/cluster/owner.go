@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -13,10 +14,19 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
-// givesWay says that a field manager's fields may be taken over: those that a person set with kubectl, and our own, which
-// an Update under our name or another program version may hold. Any other manager would set its value again.
+// beforeFirstApply is the API server's own name for whoever wrote an object that had no managedFields.
+// Source: k8s.io/apimachinery, pkg/util/managedfields/internal/skipnonapplied.go.
+const beforeFirstApply = "before-first-apply"
+
+// givesWay says that a field manager's fields may be taken over: those that a person set with kubectl, those of nobody, and our
+// own, which an Update under our name or another program version may hold. Any other manager would set its value again.
 func givesWay(manager, ours string) bool {
-	return manager == ours || manager == DefaultFieldManager || strings.HasPrefix(manager, "kubectl")
+	return isNobody(manager, ours) || strings.HasPrefix(manager, "kubectl")
+}
+
+// isNobody says that a field manager is no one from whom something could be taken.
+func isNobody(manager, ours string) bool {
+	return manager == ours || manager == DefaultFieldManager || manager == beforeFirstApply
 }
 
 // isEmptyMap says that a field is one that somebody applied as an empty map, as charts do that were given no annotations:
@@ -24,6 +34,13 @@ func givesWay(manager, ours string) bool {
 // Source: sigs.k8s.io/structured-merge-diff, fieldpath/fromvalue.go (SetFromValue).
 func isEmptyMap(field string) bool {
 	return field == ".metadata.annotations" || field == ".metadata.labels"
+}
+
+// isNotes reports whether a field is the annotation with our notes. A run under another name may own it for a moment, and one
+// that was interrupted for longer; what the notes are is computed anew by every write.
+func isNotes(field string) bool {
+	path := plan.Path{"metadata", "annotations", plan.UndoAnnotation}
+	return field == "."+strings.Join(path, ".") || field == path.String()
 }
 
 // conflictManager finds the manager in a conflict's cause. Source: k8s.io/apimachinery,
@@ -67,6 +84,13 @@ func otherOwners(object *unstructured.Unstructured, edits []plan.Edit, ours stri
 		}
 	}
 	return conflicts
+}
+
+// OtherOwners are those of an edit's field, other than this field manager, that do not give way to it: who would set it back.
+func OtherOwners(object *unstructured.Unstructured, edit plan.Edit, fieldManager string) []FieldConflict {
+	return slices.DeleteFunc(otherOwners(object, []plan.Edit{edit}, fieldManager), func(conflict FieldConflict) bool {
+		return givesWay(conflict.Manager, fieldManager)
+	})
 }
 
 // ownsAny says that one of the owned paths is the field, holds it (a list that is one value), or lies in it.

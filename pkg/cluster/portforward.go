@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/types"
@@ -35,10 +36,12 @@ type PortForward struct {
 	ended chan struct{}
 }
 
-// PortForward begins to forward, and returns when it works. The connection is kubectl's: WebSocket, and where the server or
-// something on the way does not know it, SPDY.
+// PortForward begins to forward, and returns when it works or ctx ends; the kubelet of a pod may be gone, so it takes no more
+// than readTimeout. The connection is kubectl's: WebSocket, and where the server or something on the way does not know it, SPDY.
 func (c *Client) PortForward(ctx context.Context, pod types.NamespacedName, port int32) (*PortForward, error) {
 	asked := request{permission: PortForwardPermission(pod.Namespace), object: "a port-forward to " + podName(pod), limit: readTimeout}
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
 	dialer, err := c.podDialer(pod)
 	if err != nil {
 		return nil, fmt.Errorf("no port can be forwarded to %s: %w", podName(pod), err)
@@ -82,10 +85,16 @@ func ended(err error) error {
 	return err
 }
 
+// closeTimeout is how long the end of a port-forward is waited for: the connection to the API server may hang.
+const closeTimeout = 100 * time.Millisecond
+
 // Close ends the forwarding and its connections.
 func (f *PortForward) Close() {
 	f.stop()
-	<-f.ended
+	select {
+	case <-f.ended:
+	case <-time.After(closeTimeout):
+	}
 }
 
 func (c *Client) podDialer(pod types.NamespacedName) (httpstream.Dialer, error) {
@@ -106,15 +115,6 @@ func (c *Client) podDialer(pod types.NamespacedName) (httpstream.Dialer, error) 
 
 func (c *Client) podURL(pod types.NamespacedName, subresource string) *url.URL {
 	return at(c.rest.Post(), mesh.KindPod.Info().GroupVersionResource(), pod.Namespace, pod.Name).SubResource(subresource).URL()
-}
-
-// GetFromPod asks a pod by HTTP, through the API server, and gives the body of its answer.
-func (c *Client) GetFromPod(ctx context.Context, pod types.NamespacedName, port int32, path string) ([]byte, error) {
-	name := net.JoinHostPort(pod.Name, strconv.Itoa(int(port)))
-	asked := request{permission: Permission{Verb: "get", Resource: "pods/proxy", Namespace: pod.Namespace}, object: "metrics of " + podName(pod), limit: readTimeout}
-	body, err := bytesOf(at(c.rest.Get(), mesh.KindPod.Info().GroupVersionResource(), pod.Namespace, name).
-		SubResource("proxy").Suffix(path).Timeout(readTimeout).SetHeader("Accept", "*/*").Do(ctx))
-	return body, c.failure(ctx, asked, err)
 }
 
 func podName(pod types.NamespacedName) string {

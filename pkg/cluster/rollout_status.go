@@ -6,6 +6,7 @@ import (
 	apps "k8s.io/api/apps/v1"
 	core "k8s.io/api/core/v1"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
@@ -52,7 +53,7 @@ func deploymentRollout(deployment *apps.Deployment) (rolloutStatus, error) {
 		wanted = *deployment.Spec.Replicas
 	}
 	if deployment.Spec.Paused {
-		return rolloutStatus{}, &stalledRollout{reason: fmt.Sprintf("it is paused; kubectl rollout resume deployment/%s -n %s lets it go on", deployment.Name, deployment.Namespace)}
+		return rolloutStatus{}, &stalledRollout{reason: fmt.Sprintf("it is paused; kubectl rollout resume %s lets it go on", inert.Command("deployment/"+deployment.Name, "-n", deployment.Namespace))}
 	}
 	if deployment.Generation > status.ObservedGeneration {
 		return waiting(unobserved)

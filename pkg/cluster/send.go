@@ -17,13 +17,17 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
-// apply sends a server-side apply, and sends it again with force where all owners in the way give way. A resourceVersion in
-// the configuration is the condition that the object still has it.
+// apply sends a server-side apply, and sends it again with force where all owners in the way give way, or get back what was
+// theirs. A live object must still be the version that was read.
 func (w *writer) apply(ctx context.Context, configuration, live *unstructured.Unstructured) (written, error) {
 	configuration = configuration.DeepCopy()
 	configuration.SetAPIVersion(w.resource.GroupVersion().String())
 	configuration.SetManagedFields(nil)
 	configuration.SetUID("")
+	configuration.SetResourceVersion("")
+	if live != nil {
+		configuration.SetResourceVersion(live.GetResourceVersion())
+	}
 	body, err := configuration.MarshalJSON()
 	if err != nil {
 		return written{}, err
@@ -39,12 +43,15 @@ func (w *writer) apply(ctx context.Context, configuration, live *unstructured.Un
 		conflicts = fieldConflicts(status.Status(), w.change.Object)
 	}
 	switch {
+	case len(conflicts) > 0 && live != nil && w.change.Undo == plan.Forget:
+		result, err = send(true)
+		return result, w.client.failure(ctx, w.describe("patch"), err)
 	case len(conflicts) == 0:
 		return result, w.client.failure(ctx, w.describe("patch"), err)
 	case live == nil: // whose fields conflict with an object that was not there?
-		return written{}, &AlreadyExists{Object: plan.Name(w.change.Object)}
+		return written{}, &AlreadyExists{Object: plan.Name(w.change.Object), raced: true}
 	}
-	if err := w.judge(conflicts); err != nil {
+	if err := w.judge(ctx, conflicts); err != nil {
 		return written{}, err
 	}
 	result, err = send(true)
@@ -53,13 +60,17 @@ func (w *writer) apply(ctx context.Context, configuration, live *unstructured.Un
 }
 
 // patch sends a JSON patch, for what server-side apply cannot say. The owners of the fields, which the API server then does
-// not look at, are judged by the same rule.
-func (w *writer) patch(ctx context.Context, live *unstructured.Unstructured) (written, error) {
-	conflicts := otherOwners(live, w.change.Edits, w.options.manager())
-	if err := w.judge(conflicts); err != nil {
+// not check, are held to the same rule. The change is of the live object.
+func (w *writer) patch(ctx context.Context, change plan.Change) (written, error) {
+	conflicts := otherOwners(change.Object, w.againstOwners(change.Edits), w.options.manager())
+	if err := w.judge(ctx, conflicts); err != nil {
 		return written{}, err
 	}
-	body, err := plan.Change{Action: plan.Update, Object: live, Edits: startingFrom(live, w.change.Edits)}.JSONPatch()
+	change.Edits = startingFrom(change.Object, change.Edits)
+	if version := change.Object.GetResourceVersion(); version != "" {
+		change.Edits = append(change.Edits, plan.Set(change.Object, version, "metadata", "resourceVersion"))
+	}
+	body, err := change.JSONPatch()
 	if err != nil {
 		return written{}, err
 	}
@@ -68,7 +79,18 @@ func (w *writer) patch(ctx context.Context, live *unstructured.Unstructured) (wr
 	return result, w.client.failure(ctx, w.describe("patch"), err)
 }
 
-// startingFrom are the edits with the values that the live object has now: some may have been made already.
+// againstOwners are the edits that an owner may object to. A field that gets its former value back is what its owner has made
+// it, for owners own their fields again once our write has changed them. One that was not there and is owned by now has become
+// somebody's since.
+func (w *writer) againstOwners(edits []plan.Edit) []plan.Edit {
+	if w.change.Undo != plan.Forget {
+		return edits
+	}
+	return slices.DeleteFunc(slices.Clone(edits), func(edit plan.Edit) bool { return edit.New != nil })
+}
+
+// startingFrom are the edits with the values that the live object has now: some may have been made already, and the API
+// server may have added defaults.
 func startingFrom(live *unstructured.Unstructured, edits []plan.Edit) []plan.Edit {
 	current := slices.Clone(edits)
 	for i := range current {
@@ -78,23 +100,39 @@ func startingFrom(live *unstructured.Unstructured, edits []plan.Edit) []plan.Edi
 }
 
 // judge gives the conflicts that stay in the way.
-func (w *writer) judge(conflicts []FieldConflict) error {
+func (w *writer) judge(ctx context.Context, conflicts []FieldConflict) error {
 	if w.options.ForceConflicts {
 		return nil
 	}
 	stay := slices.DeleteFunc(slices.Clone(conflicts), func(conflict FieldConflict) bool {
-		return givesWay(conflict.Manager, w.options.manager()) || isEmptyMap(conflict.Field)
+		return givesWay(conflict.Manager, w.options.manager()) || isEmptyMap(conflict.Field) || isNotes(conflict.Field)
 	})
 	if len(stay) == 0 {
 		return nil
 	}
-	return &Conflict{Object: plan.Name(w.change.Object), Fields: stay}
+	return &Conflict{Object: plan.Name(w.change.Object), Fields: stay, raced: w.passes(ctx, stay), version: w.version, Flagless: w.options.Flagless}
+}
+
+// passes reports whether conflicts may be gone in a moment: the object has been written since, or an owner is a run of this
+// program under another name, which shows by the notes that it owns until it gives up all that it has changed.
+func (w *writer) passes(ctx context.Context, conflicts []FieldConflict) bool {
+	if w.version == "" {
+		return false
+	}
+	live, err := w.read(ctx)
+	if err != nil || live == nil {
+		return false
+	}
+	owners := ownersOf(live)
+	return live.GetResourceVersion() != w.version || slices.ContainsFunc(conflicts, func(conflict FieldConflict) bool {
+		return owners.fieldsOf(conflict.Manager).Has(notesField)
+	})
 }
 
 // takeOverNotes say from whom fields are taken. From ourselves is not worth a word, nor is the annotation of the last restart.
 func (w *writer) takeOverNotes(conflicts []FieldConflict) []string {
 	others := slices.DeleteFunc(slices.Clone(conflicts), func(conflict FieldConflict) bool {
-		return conflict.Manager == w.options.manager() || conflict.Manager == DefaultFieldManager || isEmptyMap(conflict.Field)
+		return isNobody(conflict.Manager, w.options.manager()) || isEmptyMap(conflict.Field) || isNotes(conflict.Field)
 	})
 	if len(others) == 0 || w.change.Action == plan.Restart {
 		return nil

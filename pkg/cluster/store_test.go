@@ -112,7 +112,7 @@ func (s *fakeStore) merged(live, applied map[string]any) map[string]any {
 		return s.stamped(applied)
 	}
 	after := merge(live, applied).(map[string]any)
-	if sameJSON(after, live) {
+	if plan.Fulfilled(after, live) && plan.Fulfilled(live, after) {
 		return live
 	}
 	return s.stamped(after)

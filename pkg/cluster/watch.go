@@ -115,7 +115,7 @@ func (c *Client) keepUpSource(ctx context.Context, index int, from source, send 
 			return nil
 		case errors.Is(err, errWatchExpired):
 			var anew read
-			err := retry(ctx, func() (err error) {
+			err := retry(ctx, retryBackoff, func() (err error) {
 				anew, err = c.readSource(ctx, from)
 				return err
 			})

@@ -3,12 +3,14 @@ package cluster
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"slices"
 
+	core "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
@@ -21,6 +23,8 @@ type WriteOptions struct {
 	FieldManager string
 	// ForceConflicts takes over fields whoever owns them.
 	ForceConflicts bool
+	// Flagless is for a command that has no flags about fields' owners: no error or note names one.
+	Flagless bool
 }
 
 func (o WriteOptions) manager() string { return cmp.Or(o.FieldManager, DefaultFieldManager) }
@@ -33,6 +37,25 @@ type writer struct {
 	resource schema.GroupVersionResource
 	// dryRun has the server do everything but store the result.
 	dryRun bool
+
+	// sent is true once a write has been sent that may have been stored.
+	sent bool
+	// start is the object from which the last write started, and held what our manager owned before the first one.
+	start *unstructured.Unstructured
+	held  owners
+	// version is the one on condition of which the last request was sent.
+	version string
+}
+
+// begin notes what a write starts from.
+func (w *writer) begin(live *unstructured.Unstructured) {
+	w.start, w.version = live, ""
+	if live != nil {
+		w.version = live.GetResourceVersion()
+	}
+	if w.held == nil && live != nil {
+		w.held = ownersOf(live).of(w.options.manager())
+	}
 }
 
 // written is what came of it.
@@ -87,8 +110,9 @@ func (w *writer) describe(verb string) request {
 		permission: Permission{
 			Verb: verb, Group: w.resource.Group, Resource: w.resource.Resource, Namespace: object.GetNamespace(), Name: object.GetName(),
 		},
-		object: plan.Name(object),
-		limit:  limit,
+		object:  plan.Name(object),
+		limit:   limit,
+		version: w.version,
 	}
 }
 
@@ -102,7 +126,7 @@ func (w *writer) read(ctx context.Context) (*unstructured.Unstructured, error) {
 	return live, err
 }
 
-// write makes the change to the live object, nil where there is none.
+// write makes the change to the live object, nil where there is none, on condition that it is still the version that was read.
 func (w *writer) write(ctx context.Context, live *unstructured.Unstructured) (written, error) {
 	switch {
 	case w.change.Action == plan.Delete:
@@ -113,54 +137,80 @@ func (w *writer) write(ctx context.Context, live *unstructured.Unstructured) (wr
 		}
 		return w.apply(ctx, w.change.Object, live)
 	case live == nil:
-		return written{}, &NotFound{Object: plan.Name(w.change.Object)}
+		return written{}, w.missing(ctx)
 	}
 	if path, changed := changedSince(w.change, live); changed {
 		return written{}, &Modified{Object: plan.Name(live), Detail: path + " has another value now"}
 	}
-	if configuration, ok := w.configuration(live); ok {
+	change, err := w.changeOf(live)
+	if err != nil {
+		return written{}, err
+	}
+	if configuration, ok := w.configuration(change); ok {
 		return w.apply(ctx, configuration, live)
 	}
-	return w.patch(ctx, live)
+	return w.patch(ctx, change)
 }
+
+// changeOf is the change of the object as it is now, with its notes as edits.
+func (w *writer) changeOf(live *unstructured.Unstructured) (plan.Change, error) {
+	change := w.change
+	change.Object = live
+	return change.WithNotes()
+}
+
+// missing is the error for an object that is to be changed and is not there: its whole namespace may be gone.
+func (w *writer) missing(ctx context.Context) error {
+	missing := &NotFound{Object: plan.Name(w.change.Object)}
+	name := w.change.Object.GetNamespace()
+	if name == "" {
+		return missing
+	}
+	namespace := &unstructured.Unstructured{}
+	data, err := bytesOf(w.client.get(core.SchemeGroupVersion.WithResource("namespaces"), "", name).SetHeader("Accept", runtime.ContentTypeJSON).Do(ctx))
+	switch {
+	case apierrors.IsNotFound(err):
+		missing.Object = "Namespace " + name
+	case err == nil && namespace.UnmarshalJSON(data) == nil && namespace.GetDeletionTimestamp() != nil:
+		return &NamespaceTerminating{Object: missing.Object, Namespace: name}
+	}
+	return missing
+}
+
+// managedBy is the label that says on objects of our own that this program made them.
+const managedBy = "app.kubernetes.io/managed-by"
 
 // sameMaker says that the live object is the one that the change would make: this program made it, for the same purpose.
 func sameMaker(live, wanted *unstructured.Unstructured) bool {
-	const managedBy, purpose = "app.kubernetes.io/managed-by", "grpcexpose/for"
+	const purpose = "grpcexpose/for"
 	return live.GetLabels()[managedBy] == DefaultFieldManager && wanted.GetLabels()[managedBy] == DefaultFieldManager &&
 		live.GetAnnotations()[purpose] == wanted.GetAnnotations()[purpose]
 }
 
 // changedSince finds a field of the change that has neither the value that the plan was made from nor the one that it is to
-// have. A restart's annotation is left out: of two restarts each makes the pods anew.
+// have. A restart's annotation is left out: of two restarts each restarts the pods. So are our notes, which are computed for
+// the object as it is.
 func changedSince(change plan.Change, live *unstructured.Unstructured) (path string, changed bool) {
-	if change.Action == plan.Restart {
-		return "", false
-	}
 	for _, edit := range change.Edits {
+		if last := edit.Path[len(edit.Path)-1]; last == mesh.RestartedAtAnnotation || last == plan.UndoAnnotation {
+			continue
+		}
 		value, _ := edit.Path.Get(live.Object)
-		if !sameJSON(value, edit.Old) && !sameJSON(value, edit.New) {
+		if !plan.Fulfilled(value, edit.Old) && !plan.Fulfilled(value, edit.New) {
 			return edit.Path.String(), true
 		}
 	}
 	return "", false
 }
 
-// sameJSON compares values whatever Go type their numbers have.
-func sameJSON(a, b any) bool {
-	left, leftErr := json.Marshal(a)
-	right, rightErr := json.Marshal(b)
-	return leftErr == nil && rightErr == nil && string(left) == string(right)
-}
-
 // configuration is what to apply for an update: the edits, and what this manager has applied to the object before.
-func (w *writer) configuration(live *unstructured.Unstructured) (*unstructured.Unstructured, bool) {
+func (w *writer) configuration(change plan.Change) (*unstructured.Unstructured, bool) {
 	var edits []plan.Edit
-	for _, path := range appliedBy(live, w.options.manager()) {
-		if value, found := path.Get(live.Object); found {
+	for _, path := range appliedBy(change.Object, w.options.manager()) {
+		if value, found := path.Get(change.Object.Object); found {
 			edits = append(edits, plan.Edit{Path: path, Old: value, New: value})
 		}
 	}
-	change := plan.Change{Action: plan.Update, Object: live, Edits: append(edits, w.change.Edits...)}
+	change.Action, change.Edits = plan.Update, append(edits, change.Edits...)
 	return change.ApplyConfiguration()
 }

@@ -40,6 +40,7 @@ type request struct {
 	Revision        string            `json:"revision"`
 	Restart         expose.Restart    `json:"restart"`
 	GatewaySelector map[string]string `json:"gatewaySelector"`
+	GatewayWorkload string            `json:"gatewayWorkload"`
 	Gateway         string            `json:"gateway"`
 	OpenGatewayPort bool              `json:"openGatewayPort"`
 	Hosts           []string          `json:"hosts"`
@@ -52,7 +53,7 @@ type request struct {
 func (r request) intent() expose.Intent {
 	intent := expose.Intent{
 		Kind: r.Kind, Namespace: r.Namespace, Name: r.Name, Port: r.Port, Service: r.Service, PortFix: r.PortFix,
-		Inject: r.Inject, Revision: r.Revision, Restart: r.Restart, GatewaySelector: r.GatewaySelector, Gateway: r.Gateway,
+		Inject: r.Inject, Revision: r.Revision, Restart: r.Restart, GatewaySelector: r.GatewaySelector, Gateway: r.Gateway, GatewayWorkload: r.GatewayWorkload,
 		OpenGatewayPort: r.OpenGatewayPort, Hosts: r.Hosts, GRPCServices: r.GRPCServices,
 		TLSSecret: r.TLSSecret, TLSMutual: r.TLSMutual, Offline: r.Offline,
 	}

@@ -26,6 +26,9 @@ type Entrance struct {
 	// Service and ServicePort are what the gateway calls.
 	Service     *core.Service
 	ServicePort int32
+	// Trusted reports whether the user, or the workload's own or the mesh's root namespace, says that the calls go through these
+	// proxies. ChooseEntrance sets it.
+	Trusted bool
 	// Broken says that no call gets through, as far as the objects tell.
 	Broken bool
 }

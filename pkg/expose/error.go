@@ -15,16 +15,18 @@ type Error struct {
 }
 
 // Error is the problem, the choices and the next step, on lines of their own.
-func (e *Error) Error() string {
-	var b strings.Builder
-	b.WriteString(e.Problem)
+func (e *Error) Error() string { return strings.Join(e.Lines(), "\n") }
+
+// Lines tells the printer which line breaks are the text's own.
+func (e *Error) Lines() []string {
+	lines := []string{e.Problem}
 	for _, choice := range e.Choices {
-		b.WriteString("\n  " + choice)
+		lines = append(lines, "  "+choice)
 	}
 	if e.Next != "" {
-		b.WriteString("\n" + e.Next)
+		lines = append(lines, e.Next)
 	}
-	return b.String()
+	return lines
 }
 
 func refuse(next, problem string, arguments ...any) *Error {

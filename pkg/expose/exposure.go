@@ -1,7 +1,6 @@
 package expose
 
 import (
-	"fmt"
 	"net"
 	"slices"
 	"strconv"
@@ -9,6 +8,7 @@ import (
 
 	core "k8s.io/api/core/v1"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
@@ -39,7 +39,7 @@ func ExposureOf(result *Result, snapshot *mesh.Snapshot) Exposure {
 	if len(exposure.Addresses) > 0 {
 		target = exposure.Addresses[0]
 	} else if len(gateway.Services) > 0 || gateway.Template.Spec.HostNetwork {
-		exposure.Forward = fmt.Sprintf("kubectl port-forward -n %s %s %d", gateway.Namespace, forwardTo(gateway, services), result.Port)
+		exposure.Forward = inert.Command("kubectl", "port-forward", "-n", gateway.Namespace, forwardTo(gateway, services), strconv.Itoa(int(result.Port)))
 	}
 	tried := trialOf(result, snapshot, target)
 	exposure.Command, exposure.Authority = tried.command, tried.authority

@@ -23,7 +23,8 @@ var (
 	defaultGatewayNamespace = "istio-system"
 )
 
-// findGateway finds the proxies that take the calls from outside.
+// findGateway finds the proxies that take the calls from outside. Of several it chooses none: whoever may create pods can give them
+// a gateway's labels. Only the proxies on which the workload is exposed already, by the word of its own namespace, need not be named.
 func (b *builder) findGateway() error {
 	candidates, err := b.gatewayCandidates()
 	if err != nil {
@@ -35,12 +36,18 @@ func (b *builder) findGateway() error {
 			return !match.Matches(labels.Set(w.Labels))
 		})
 	}
+	named := gatewaysNamed(candidates, b.intent.GatewayWorkload)
 	switch {
-	case len(candidates) == 1:
-		b.result.Gateway = candidates[0]
-		return nil
-	case len(candidates) > 1:
-		return refuse("Say which one: --gateway-selector KEY=VALUE", "the mesh has several gateways:").choices(gatewayChoices(candidates))
+	case len(named) == 1:
+		return b.takeGateway(named[0])
+	case len(named) > 1:
+		if inUse := b.gatewayInUse(named); inUse != nil {
+			return b.takeGateway(inUse)
+		}
+		return refuse("Say which one: --gateway-workload NAMESPACE/NAME", "the mesh has several gateways:").choices(gatewayChoices(named))
+	case len(candidates) > 0:
+		return refuse("Name one of those, or leave --gateway-workload out", "%s is not among the gateways that can be used; there are:", b.intent.GatewayWorkload).
+			choices(gatewayChoices(candidates))
 	case b.intent.Offline:
 		return b.assumeGateway()
 	case len(b.intent.GatewaySelector) > 0:
@@ -52,6 +59,41 @@ func (b *builder) findGateway() error {
 	}
 	return refuse("Install one (for example the chart istio/gateway; on Tencent Cloud Mesh add an ingress gateway to the mesh), or name its pods with --gateway-selector",
 		"the mesh has no ingress gateway: no pods in this cluster run one")
+}
+
+// takeGateway takes the proxies, and names those elsewhere that get the same configuration because their labels are the same.
+func (b *builder) takeGateway(gateway *mesh.GatewayWorkload) error {
+	b.result.Gateway = gateway
+	selector := labels.SelectorFromSet(b.gatewaySelector())
+	for _, other := range b.snapshot.GatewayWorkloads() {
+		if other != gateway && selector.Matches(labels.Set(other.Labels)) {
+			b.note("%s has the labels of %s too (%s): istiod sends it the same Gateways and routes. This exposure does not use it; check who runs it", other, gateway, selector)
+		}
+	}
+	return nil
+}
+
+// gatewayInUse are those of several proxies on which a route and a Gateway of the workload's own namespace have it exposed already;
+// nil where none is, or there is a doubt.
+func (b *builder) gatewayInUse(candidates []*mesh.GatewayWorkload) *mesh.GatewayWorkload {
+	var inUse []*mesh.GatewayWorkload
+	for _, entrance := range Entrances(b.snapshot, b.workload) {
+		gateway := entrance.Route.Server.Gateway
+		if gateway.Namespace != b.workload.Namespace() || entrance.Route.VirtualService.Namespace != b.workload.Namespace() {
+			continue
+		}
+		serving, trusted := servingGateway(b.snapshot, gateway, b.snapshot.GatewayWorkloadsSelected(gateway))
+		switch {
+		case !trusted || !slices.Contains(candidates, serving):
+			return nil
+		case !slices.Contains(inUse, serving):
+			inUse = append(inUse, serving)
+		}
+	}
+	if len(inUse) != 1 {
+		return nil
+	}
+	return inUse[0]
 }
 
 // assumeGateway puts a gateway into the snapshot, where files hold none: everything else can then be judged as in a cluster.
@@ -67,8 +109,12 @@ func (b *builder) assumeGateway() error {
 		b.note("The files hold no gateway workload: took Istio's default, --gateway-selector %s", labels.Set(selector))
 	}
 	b.gatewayAssumed, b.intent.GatewaySelector = true, selector
+	namespace, name := defaultGatewayNamespace, "assumed-gateway"
+	if words := strings.Split(b.intent.GatewayWorkload, "/"); len(words) > 1 {
+		namespace, name = words[len(words)-2], words[len(words)-1]
+	}
 	proxies := &apps.Deployment{
-		ObjectMeta: metav1.ObjectMeta{Namespace: defaultGatewayNamespace, Name: "assumed-gateway"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
 		Spec: apps.DeploymentSpec{
 			Selector: &metav1.LabelSelector{MatchLabels: selector},
 			Template: core.PodTemplateSpec{
@@ -132,14 +178,6 @@ func (b *builder) namedGateway() (*networking.Gateway, error) {
 	}
 	return nil, refuse("Name one that is there, or leave --gateway out to get a new one",
 		"there is no Gateway %s/%s", namespace, name).choices(choices[:min(len(choices), 10)])
-}
-
-func gatewayChoices(workloads []*mesh.GatewayWorkload) []string {
-	var choices []string
-	for _, workload := range workloads {
-		choices = append(choices, fmt.Sprintf("--gateway-selector %s   %s", labels.Set(selectorFor(workload, workloads)), workload))
-	}
-	return choices
 }
 
 // GatewaySelector is what chooses one of several gateways.

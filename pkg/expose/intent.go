@@ -30,6 +30,8 @@ type Intent struct {
 	// GatewaySelector picks the gateway's proxies, Gateway ("namespace/name") an existing Gateway.
 	GatewaySelector map[string]string
 	Gateway         string
+	// GatewayWorkload ("namespace/name") names the gateway's proxies where labels do not tell them from others.
+	GatewayWorkload string
 	// OpenGatewayPort lets the port be added to the gateway's Service.
 	OpenGatewayPort bool
 

@@ -247,14 +247,16 @@ func takesHostOf(gateway *networking.Gateway, route *networking.VirtualService) 
 	return false
 }
 
-// platformGateways are the gateway's pods that a Gateway means: those in the mesh's root namespace where it selects some there,
-// else those of the one namespace in which it selects any. Anybody can give pods of his own the labels of a gateway; where the
+// platformGateways are the gateway's pods that a Gateway means: those of its own namespace and of the mesh's root namespace, else
+// those of the one namespace in which it selects any. Anybody can give pods of his own the labels of a gateway; where the
 // selector alone does not tell, nothing is undone on anybody's word.
 func platformGateways(s *mesh.Snapshot, gateway *networking.Gateway) []*mesh.GatewayWorkload {
 	selected := s.GatewayWorkloadsSelected(gateway)
-	root := slices.DeleteFunc(slices.Clone(selected), func(w *mesh.GatewayWorkload) bool { return w.Namespace != s.RootNamespace() })
-	if len(root) > 0 {
-		return root
+	trusted := slices.DeleteFunc(slices.Clone(selected), func(w *mesh.GatewayWorkload) bool {
+		return w.Namespace != s.RootNamespace() && w.Namespace != gateway.Namespace
+	})
+	if len(trusted) > 0 {
+		return trusted
 	}
 	if slices.ContainsFunc(selected, func(w *mesh.GatewayWorkload) bool { return w.Namespace != selected[0].Namespace }) {
 		return nil

@@ -9,6 +9,7 @@ import (
 	apps "k8s.io/api/apps/v1"
 	core "k8s.io/api/core/v1"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
@@ -189,8 +190,8 @@ func (b *builder) injectorUnavailable(workload *mesh.Workload, otherwise string)
 // refuseRollout refuses to change a pod template whose pods would not be made anew by that.
 func (b *builder) refuseRollout() error {
 	if b.workload.Paused {
-		return refuse(fmt.Sprintf("Resume it (kubectl rollout resume %s -n %s), or go on without a restart: --restart=none",
-			argumentOf(b.workload), b.workload.Namespace()),
+		return refuse(fmt.Sprintf("Resume it (kubectl rollout resume %s), or go on without a restart: --restart=none",
+			inert.Command(argumentOf(b.workload), "-n", b.workload.Namespace())),
 			"%s is paused: its pods need to be made anew to get a proxy, and a paused Deployment makes none", b.workload.Key)
 	}
 	if b.workload.UpdatesOnDelete() {

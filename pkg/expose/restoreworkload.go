@@ -1,12 +1,12 @@
 package expose
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
 	core "k8s.io/api/core/v1"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/projection"
@@ -225,8 +225,8 @@ func (r *remover) restoreRestart(change *plan.Change, workload *mesh.Workload, n
 		return
 	}
 	change.Forgotten = append(change.Forgotten, note.Path)
-	r.note("Somebody has restarted %s since: its pods keep their proxies until they are restarted (kubectl rollout restart %s -n %s)",
-		workload.Key, argumentOf(workload), workload.Namespace())
+	r.note("Somebody has restarted %s since: its pods keep their proxies until they are restarted (kubectl rollout restart %s)",
+		workload.Key, inert.Command(argumentOf(workload), "-n", workload.Namespace()))
 }
 
 // restartAnew restarts a workload that create did not restart, and that --restart=namespace means.
@@ -248,7 +248,7 @@ func (r *remover) restartAnew(workload *mesh.Workload) error {
 
 // rollOut has the workload's pods waited for, unless they are not replaced by themselves.
 func (r *remover) rollOut(workload *mesh.Workload) {
-	name := fmt.Sprintf("%s -n %s", argumentOf(workload), workload.Namespace())
+	name := inert.Command(argumentOf(workload), "-n", workload.Namespace())
 	switch {
 	case workload.Paused:
 		r.note("%s is paused: its pods stay as they are until it is resumed (kubectl rollout resume %s)", workload.Key, name)

@@ -5,6 +5,7 @@ import (
 
 	networkingapi "istio.io/api/networking/v1alpha3"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
@@ -57,7 +58,7 @@ func (b *builder) secretNotFound(namespace string) error {
 	if _, there := b.snapshot.Secrets().Get(b.workload.Namespace(), b.intent.TLSSecret); there && b.workload.Namespace() != namespace {
 		elsewhere = fmt.Sprintf("; it is in %s, where the gateway does not look", b.workload.Namespace())
 	}
-	return refuse(fmt.Sprintf("Create it there: kubectl create secret tls %s -n %s --cert FILE --key FILE", b.intent.TLSSecret, namespace),
+	return refuse(fmt.Sprintf("Create it there: kubectl create secret tls %s -n %s --cert FILE --key FILE", inert.Argument(b.intent.TLSSecret), inert.Word(namespace)),
 		"there is no Secret %s in namespace %s, where the gateway's pods are%s", b.intent.TLSSecret, namespace, elsewhere)
 }
 
@@ -72,7 +73,7 @@ func (b *builder) checkClientCA(ca mesh.Credential) error {
 		b.note("Secret %s/%s could not be checked: %s", ca.Namespace, ca.Name, reason)
 		return nil
 	}
-	return refuse(fmt.Sprintf("Add the authority's certificate: kubectl create secret generic %s -n %s --from-file=ca.crt=FILE", ca.Name, ca.Namespace),
+	return refuse(fmt.Sprintf("Add the authority's certificate: kubectl create secret generic %s -n %s --from-file=ca.crt=FILE", inert.Argument(ca.Name), inert.Word(ca.Namespace)),
 		"--tls-mutual needs the authority that signs the clients' certificates: neither Secret %s nor the key ca.crt of Secret %s is in namespace %s",
 		ca.Name, b.intent.TLSSecret, ca.Namespace)
 }

@@ -109,7 +109,7 @@ func (t *tracer) chain(route *mesh.GatewayRoute, exposed *mesh.ExposedPort) *Hop
 	if taken := t.takenBeside(route); taken != "" && route.Shadowed == nil {
 		rule.Text += "; " + taken
 	}
-	listener := &Hop{Object: server.Gateway, Text: serverText(server), Next: []*Hop{rule}}
+	listener := &Hop{Object: server.Gateway, Text: serverText(server) + t.onWorkload(server), Next: []*Hop{rule}}
 	switch {
 	case server.LeftOut != "":
 		listener.Broken = server.LeftOut
@@ -148,6 +148,14 @@ func hostText(host string) string {
 		return "any host"
 	}
 	return host
+}
+
+// onWorkload names the proxies of a server whose Gateway is on several.
+func (t *tracer) onWorkload(server *mesh.Server) string {
+	if server.Workload == nil || len(t.snapshot.GatewayWorkloadsSelected(server.Gateway)) < 2 {
+		return ""
+	}
+	return ", on " + server.Workload.String()
 }
 
 func serverText(server *mesh.Server) string {

@@ -10,6 +10,7 @@ import (
 	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
@@ -35,8 +36,8 @@ func trialOf(result *Result, snapshot *mesh.Snapshot, target string) trial {
 		key := authorityIn(secret)
 		if key != "" {
 			words = append(words, "-cacert", "ca.crt")
-			made.authority = commandLine("kubectl", "get", "secret", secret.Name, "-n", secret.Namespace, "-o",
-				"jsonpath='{.data."+strings.ReplaceAll(key, ".", `\.`)+"}'", "|", "base64", "-d", ">", "ca.crt")
+			made.authority = inert.Command("kubectl", "get", "secret", secret.Name, "-n", secret.Namespace, "-o",
+				"jsonpath={.data."+strings.ReplaceAll(key, ".", `\.`)+"}") + " | base64 -d > ca.crt"
 		}
 		if result.TLSMutual {
 			words = append(words, "-cert", "client.crt", "-key", "client.key")
@@ -51,7 +52,7 @@ func trialOf(result *Result, snapshot *mesh.Snapshot, target string) trial {
 		// Over TLS it is the name that the certificate is checked for, too.
 		words = append(words, "-authority", host)
 	}
-	made.command = commandLine(append(words, calls(result, snapshot, target)...)...)
+	made.command = inert.Command(append(words, calls(result, snapshot, target)...)...)
 	return made
 }
 
@@ -158,6 +159,3 @@ func certificateHost(secret *core.Secret) string {
 	}
 	return host
 }
-
-// commandLine is a line to be typed, of words without blanks.
-func commandLine(words ...string) string { return strings.Join(words, " ") }

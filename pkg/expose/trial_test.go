@@ -78,10 +78,10 @@ func TestTrialThroughTLS(t *testing.T) {
 	}
 	selfSigned := with(nil, nil)
 	assert.Equal(t, "grpcurl -cacert ca.crt -authority a.example.com 203.0.113.10:443 list", selfSigned.Command)
-	assert.Equal(t, `kubectl get secret server-cert -n istio-system -o jsonpath='{.data.tls\.crt}' | base64 -d > ca.crt`, selfSigned.Authority)
+	assert.Equal(t, `kubectl get secret server-cert -n istio-system -o 'jsonpath={.data.tls\.crt}' | base64 -d > ca.crt`, selfSigned.Authority)
 
 	byAuthority := with(nil, map[string][]byte{"ca.crt": own.Data["tls.crt"]})
-	assert.Equal(t, `kubectl get secret server-cert -n istio-system -o jsonpath='{.data.ca\.crt}' | base64 -d > ca.crt`, byAuthority.Authority)
+	assert.Equal(t, `kubectl get secret server-cert -n istio-system -o 'jsonpath={.data.ca\.crt}' | base64 -d > ca.crt`, byAuthority.Authority)
 
 	mutual := with(func(intent *expose.Intent) { intent.TLSMutual = true }, map[string][]byte{"ca.crt": own.Data["tls.crt"]})
 	assert.Equal(t, "grpcurl -cacert ca.crt -cert client.crt -key client.key -authority a.example.com 203.0.113.10:443 list", mutual.Command)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
@@ -84,7 +85,7 @@ func workloadNotFound(s *mesh.Snapshot, kind mesh.Kind, namespace, name string) 
 	}
 	near := nearWorkloads(s, namespace, name)
 	if len(near) == 0 {
-		return refuse("See what is there: kubectl get deployments,statefulsets,daemonsets -n "+namespace, "%s", problem)
+		return refuse("See what is there: kubectl get deployments,statefulsets,daemonsets -n "+inert.Word(namespace), "%s", problem)
 	}
 	return refuse("Name one of them, with -n for its namespace", "%s. Near it:", problem).choices(near)
 }
@@ -107,7 +108,7 @@ func nearWorkloads(s *mesh.Snapshot, namespace, name string) []string {
 		case workload.Namespace() == namespace && alike:
 			near = append(near, argumentOf(workload))
 		case workload.Name() == name:
-			near = append(near, argumentOf(workload)+" -n "+workload.Namespace())
+			near = append(near, inert.Command(argumentOf(workload), "-n", workload.Namespace()))
 		}
 	}
 	return near[:min(len(near), 5)]

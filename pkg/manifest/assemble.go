@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
@@ -53,7 +54,13 @@ func (e *editing) fileChanges() ([]FileChange, error) {
 		if !f.inPlace {
 			return nil, &Error{File: f.path, Message: "this is not a file that can be changed in place; write the manifests to a file and give its path"}
 		}
-		changes = append(changes, FileChange{Path: f.path, Before: f.text, After: after[f]})
+		folders := append([]string{f.folder}, e.manifests.folders...)
+		if target, err := filepath.EvalSymlinks(f.path); err == nil {
+			if err := staysIn(f.path, target, folders); err != nil {
+				return nil, err
+			}
+		}
+		changes = append(changes, FileChange{Path: f.path, Before: f.text, After: after[f], folders: folders})
 	}
 	return slices.Concat(changes, created), nil
 }

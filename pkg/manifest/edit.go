@@ -16,6 +16,9 @@ import (
 type FileChange struct {
 	Path          string
 	Before, After []byte
+
+	// folders are those that a link at Path may lead into; nil for the one that it is in.
+	folders []string
 }
 
 // Edit makes the changes in the texts of the files, without writing anything. What a change does not speak of stays byte for

@@ -14,8 +14,12 @@ import (
 	"unicode/utf16"
 )
 
-// maxFileSize bounds what is read of one file: ten times a dump of a large cluster.
-const maxFileSize = 256 << 20
+const (
+	// maxFileSize bounds what is read of one file: ten times a dump of a large cluster.
+	maxFileSize = 256 << 20
+	// maxTotalSize bounds what is read of all files together.
+	maxTotalSize = 1 << 30
+)
 
 // fileExtensions are those of the files that kubectl reads of a directory.
 // Source: FileExtensions in k8s.io/cli-runtime/pkg/resource/builder.go.
@@ -35,6 +39,8 @@ type Sources struct {
 	Recursive bool
 	// Kustomize is a directory with a kustomization, empty for none.
 	Kustomize string
+	// AllowRemote lets the kustomization load what is remote, for which kustomize runs git and asks the network.
+	AllowRemote bool
 	// Stdin is read for "-".
 	Stdin io.Reader
 }
@@ -43,19 +49,28 @@ type Sources struct {
 func (s Sources) open() ([]*file, error) {
 	var files []*file
 	var faults []error
+	size := 0
 	for _, path := range s.Files {
-		opened, err := s.openPath(path)
+		opened, err := s.openPath(path, &size)
 		files, faults = append(files, opened...), append(faults, err)
 	}
 	files = onceEach(files)
 	if s.Kustomize != "" {
-		built, err := kustomize(s.Kustomize)
+		built, err := kustomize(s.Kustomize, s.AllowRemote)
 		faults = append(faults, err)
 		if built != nil {
 			files = append(files, built)
 		}
 	}
 	return files, errors.Join(faults...)
+}
+
+// folders are the directories among the files.
+func (s Sources) folders() []string {
+	return slices.DeleteFunc(slices.Clone(s.Files), func(path string) bool {
+		info, err := os.Stat(path)
+		return err != nil || !info.IsDir()
+	})
 }
 
 // onceEach drops files that were named twice, as themselves and by a directory that they are in.
@@ -73,11 +88,12 @@ func onceEach(files []*file) []*file {
 	})
 }
 
-func (s Sources) openPath(path string) ([]*file, error) {
+// openPath reads a file, or those of a directory. size is that of all files so far.
+func (s Sources) openPath(path string, size *int) ([]*file, error) {
 	if path == "-" {
 		opened, err := readFile(s.Stdin, standardInput)
 		opened.named = true
-		return []*file{opened}, err
+		return []*file{opened}, errors.Join(err, addSize(size, opened))
 	}
 	if strings.HasPrefix(path, "http://") || strings.HasPrefix(path, "https://") {
 		return nil, &Error{File: path, Message: "addresses are not read; download the file and give its path"}
@@ -87,15 +103,17 @@ func (s Sources) openPath(path string) ([]*file, error) {
 		return nil, pathError(path, err)
 	}
 	if !info.IsDir() {
-		opened, err := openFile(path)
+		opened, err := openNamed(path)
 		if err != nil {
 			return nil, err
 		}
 		opened.named = true
 		opened.inPlace = info.Mode().IsRegular()
-		return []*file{opened}, nil
+		opened.folder = filepath.Dir(path)
+		return []*file{opened}, addSize(size, opened)
 	}
-	paths, err := s.manifestsIn(path)
+	root := path
+	paths, err := s.manifestsIn(root)
 	if err != nil {
 		return nil, err
 	}
@@ -108,9 +126,21 @@ func (s Sources) openPath(path string) ([]*file, error) {
 			continue
 		}
 		opened.inPlace = true
+		opened.folder = root
 		files = append(files, opened)
+		if err := addSize(size, opened); err != nil {
+			return nil, errors.Join(append(faults, err)...)
+		}
 	}
 	return files, errors.Join(faults...)
+}
+
+// addSize counts a file, and is an error once the files are too much together.
+func addSize(size *int, read *file) error {
+	if *size += len(read.text); *size > maxTotalSize {
+		return &Error{File: read.path, Message: fmt.Sprintf("the files up to this one are larger than %d MiB; read fewer at a time", maxTotalSize>>20)}
+	}
+	return nil
 }
 
 // manifestsIn are the files of a directory that kubectl would read, by name.
@@ -135,19 +165,20 @@ func (s Sources) manifestsIn(directory string) ([]string, error) {
 	return paths, err
 }
 
-// openListed opens a file that a directory lists: one that is no file, as a pipe, might never end.
+// openListed reads a file that a directory lists: one that is no file, as a pipe, might never end.
 func openListed(path string) (*file, error) {
-	info, err := os.Stat(path)
+	text, info, err := ReadRegular(path, maxFileSize)
 	switch {
-	case err != nil:
-		return nil, pathError(path, err)
-	case !info.Mode().IsRegular():
+	case info != nil && !info.Mode().IsRegular():
 		return nil, &Error{File: path, Message: "it is not a file; name it with -f if it is to be read all the same"}
+	case err != nil:
+		return nil, readError(path, err)
 	}
-	return openFile(path)
+	return newFile(path, text), nil
 }
 
-func openFile(path string) (*file, error) {
+// openNamed reads what the user names, which may be a pipe or a device: it is read until it ends, or becomes too much.
+func openNamed(path string) (*file, error) {
 	opened, err := os.Open(path)
 	if err != nil {
 		return nil, pathError(path, err)
@@ -157,9 +188,16 @@ func openFile(path string) (*file, error) {
 }
 
 func readFile(reader io.Reader, name string) (*file, error) {
-	text, err := readBounded(reader, name)
+	if reader == nil {
+		return newFile(name, nil), &Error{File: name, Message: "there is no standard input to read"}
+	}
+	text, err := readAtMost(reader, maxFileSize)
+	return newFile(name, text), readError(name, err)
+}
+
+func newFile(name string, text []byte) *file {
 	text, wide := fromUTF16(text)
-	return &file{path: name, text: text, utf16: wide}, err
+	return &file{path: name, text: text, utf16: wide}
 }
 
 // fromUTF16 makes UTF-8 of a text that its byte order mark says is UTF-16, as PowerShell writes what it is given.
@@ -180,19 +218,15 @@ func fromUTF16(text []byte) (narrow []byte, wide bool) {
 	return []byte(string(utf16.Decode(units))), true
 }
 
-func readBounded(reader io.Reader, name string) ([]byte, error) {
-	if reader == nil {
-		return nil, &Error{File: name, Message: "there is no standard input to read"}
-	}
-	var text bytes.Buffer
-	read, err := text.ReadFrom(io.LimitReader(reader, maxFileSize+1))
+// readError makes any fault of reading one with the file's name.
+func readError(path string, err error) error {
 	switch {
-	case err != nil:
-		return nil, pathError(name, err)
-	case read > maxFileSize:
-		return nil, &Error{File: name, Message: fmt.Sprintf("the file is larger than %d MiB; split it", maxFileSize>>20)}
+	case err == nil:
+		return nil
+	case errors.Is(err, errTooLarge):
+		return &Error{File: path, Message: fmt.Sprintf("the file is larger than %d MiB; split it", maxFileSize>>20)}
 	}
-	return text.Bytes(), nil
+	return pathError(path, err)
 }
 
 func pathError(path string, err error) *Error {

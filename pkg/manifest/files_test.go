@@ -143,7 +143,7 @@ func TestWrite(t *testing.T) {
 	kept := filepath.Join(directory, "kept.yaml")
 	require.NoError(t, os.WriteFile(kept, []byte("kept"), 0o440))
 	err = Write([]FileChange{{Path: path, Before: []byte("after"), After: []byte("again")}, {Path: kept, Before: []byte("kept"), After: []byte("again")}})
-	assert.EqualError(t, err, kept+": it cannot be written: it is read-only")
+	assert.EqualError(t, err, kept+": it cannot be written: it is read-only; no file was changed")
 	text, err = os.ReadFile(path)
 	require.NoError(t, err)
 	assert.Equal(t, "after", string(text), "all of it is written, or nothing")

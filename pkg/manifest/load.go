@@ -25,8 +25,10 @@ type Manifests struct {
 	// Notes say what was passed over and why, and what is there twice: one sentence each.
 	Notes []string
 
-	files  []*file
-	places map[mesh.Key]object
+	// folders are the directories that the user named.
+	folders []string
+	files   []*file
+	places  map[mesh.Key]object
 }
 
 // Load reads manifests. Objects of namespaced kinds that do not say theirs get the namespace given. The error joins an
@@ -36,7 +38,7 @@ func Load(sources Sources, namespace string) (*Manifests, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Manifests{Files: len(files), files: files, places: map[mesh.Key]object{}}
+	m := &Manifests{Files: len(files), files: files, folders: sources.folders(), places: map[mesh.Key]object{}}
 	var documents []*document
 	for _, file := range files {
 		if !file.named && file.isTemplate() && file.inChart() {

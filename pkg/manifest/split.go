@@ -14,6 +14,9 @@ type file struct {
 	path string
 	// inPlace says that the text is the content of the file at path, so that it can be edited there.
 	inPlace bool
+	// folder is the directory that the user named, or that the named file is in: what the file is a link to counts as named if
+	// it is in there.
+	folder string
 	// utf16 says that the text was written in UTF-16, as Windows does.
 	utf16 bool
 	// generated says that the text has been made by a program, so that its lines mean nothing to the user.

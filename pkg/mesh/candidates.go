@@ -16,9 +16,15 @@ type CandidatePort struct {
 	Evidence []Evidence
 }
 
+type grpcCandidatesMemory Key
+
 // GRPCCandidates are the ports of the workload with gRPC evidence (its own container ports and probes, and the Service
 // ports that lead to them), strongest evidence first, then by number. Weak ones count only if there is no other.
 func (s *Snapshot) GRPCCandidates(w *Workload) []CandidatePort {
+	return slices.Clone(Remember(s, grpcCandidatesMemory(w.Key), func() []CandidatePort { return s.findCandidates(w) }))
+}
+
+func (s *Snapshot) findCandidates(w *Workload) []CandidatePort {
 	evidence := map[int32][]Evidence{}
 	names := map[int32]string{}
 	for _, number := range declaredPorts(w, names) {

@@ -97,6 +97,26 @@ func ToUnstructured(object Object) (*unstructured.Unstructured, error) {
 	return u, nil
 }
 
+type formMemory Key
+
+// Form is the JSON form of an object of the Snapshot, as ToUnstructured gives it, made once for all who ask; nobody may change it.
+// Of an object that is not the Snapshot's own, as one that is to be, it is made for the one who asks.
+func (s *Snapshot) Form(object Object) (*unstructured.Unstructured, error) {
+	type form struct {
+		object *unstructured.Unstructured
+		err    error
+	}
+	key := KeyOf(object)
+	if found, ok := s.find(key); !ok || found.Object != object {
+		return ToUnstructured(object)
+	}
+	made := Remember(s, formMemory(key), func() form {
+		made, err := ToUnstructured(object)
+		return form{made, err}
+	})
+	return made.object, made.err
+}
+
 // pruneNullTimes drops "creationTimestamp: null", which metav1.ObjectMeta prints for objects that were never stored.
 func pruneNullTimes(value any) {
 	switch typed := value.(type) {

@@ -16,6 +16,8 @@ type ExposedPort struct {
 	Workloads []*Workload
 	// Evidence is why it is gRPC, strongest first.
 	Evidence []Evidence
+	// Others are the objects of other namespaces that say some of it.
+	Others []Key
 	// Routed says that some gateway route leads to it, through delegates too (VirtualService, GRPCRoute, HTTPRoute).
 	Routed bool
 }
@@ -76,10 +78,10 @@ func (s *Snapshot) exposedPortsOf(service *core.Service) []*ExposedPort {
 	var exposed []*ExposedPort
 	for i := range service.Spec.Ports {
 		port := &service.Spec.Ports[i]
-		evidence, routed := s.evidenceOf(service, port)
+		evidence, leads := s.evidenceOf(service, port)
 		if len(evidence) > 0 {
 			exposed = append(exposed, &ExposedPort{
-				Service: service, Index: i, Port: port, Workloads: workloads, Evidence: evidence, Routed: routed,
+				Service: service, Index: i, Port: port, Workloads: workloads, Evidence: evidence, Others: leads.others, Routed: leads.routed,
 			})
 		}
 	}
@@ -87,12 +89,12 @@ func (s *Snapshot) exposedPortsOf(service *core.Service) []*ExposedPort {
 }
 
 // evidenceOf puts together what the Service, its pods and routes say of a port. The twin of a TCP port speaks for itself only.
-func (s *Snapshot) evidenceOf(service *core.Service, port *core.ServicePort) (evidence []Evidence, routed bool) {
+func (s *Snapshot) evidenceOf(service *core.Service, port *core.ServicePort) (evidence []Evidence, from leads) {
 	if isTwinOfTCP(service, port) {
-		return slices.DeleteFunc(servicePortEvidence(port), func(e Evidence) bool { return e.Strength != EvidenceServicePort }), false
+		return slices.DeleteFunc(servicePortEvidence(port), func(e Evidence) bool { return e.Strength != EvidenceServicePort }), leads{}
 	}
-	leads := s.leadsTo(service, port.Port)
-	return byStrength(append(s.ownEvidenceOf(service, port), leads.evidence...)), leads.routed
+	from = s.leadsTo(service, port.Port)
+	return byStrength(append(s.ownEvidenceOf(service, port), from.evidence...)), from
 }
 
 // ownEvidenceOf is what the Service and its pods say of a port, without what leads to it.

@@ -39,6 +39,14 @@ func (w *GatewayWorkload) Name() string {
 	}
 }
 
+// Key is the workload's, or where only pods are known that of the first pod.
+func (w *GatewayWorkload) Key() Key {
+	if w.Workload != nil {
+		return w.Workload.Key
+	}
+	return Key{Kind: KindPod, Namespace: w.Namespace, Name: w.Name()}
+}
+
 // String is how messages name the workload: "Deployment istio-system/istio-ingressgateway".
 func (w *GatewayWorkload) String() string {
 	if w.Workload != nil {

@@ -16,33 +16,62 @@ type leads struct {
 	evidence []Evidence
 	// routed: one of the routes begins at a gateway.
 	routed bool
+	// others are the objects of other namespaces that say some of the evidence.
+	others []Key
 }
 
-// leadsTo puts together what gateways and VirtualServices say of a Service port.
+// say adds what some objects together say of a port of that namespace.
+func (l *leads) say(namespace string, evidence Evidence, by ...Object) {
+	l.evidence = append(l.evidence, evidence)
+	for _, object := range by {
+		if object.GetNamespace() != namespace && !slices.Contains(l.others, KeyOf(object)) {
+			l.others = append(l.others, KeyOf(object))
+		}
+	}
+}
+
+// leadsTo puts together what gateways and VirtualServices say of a Service port. What is said in another namespace counts only
+// where it makes a gateway send calls to the port: the route is on the gateway, which sees the Service.
 func (s *Snapshot) leadsTo(service *core.Service, port int32) leads {
 	at := servicePort{KeyOf(service), port}
 	found := leads{evidence: slices.Concat(s.meshMatches()[at], s.grpcRouteClaims()[at])}
 	for _, route := range s.RoutesTo(service, port) {
 		found.routed = true
+		isOwn := route.Holder.Namespace == service.Namespace && route.VirtualService.Namespace == service.Namespace
+		if workload := route.Server.Workload; !isOwn && workload != nil && !s.ServiceVisibleTo(service, workload.Namespace) {
+			continue
+		}
 		if s.serverSpeaksFor(route, service, port) {
-			found.evidence = append(found.evidence, route.serverEvidence())
+			found.say(service.Namespace, route.serverEvidence(), route.Server.Gateway, route.VirtualService, route.Holder)
 		}
 		if path, ok := matchesMethod(route.Spec.GetMatch()); ok {
-			found.evidence = append(found.evidence, route.matchEvidence(path))
+			found.say(service.Namespace, route.matchEvidence(path), route.Holder, route.VirtualService)
 		}
 	}
 	for _, backend := range s.RouteBackendsTo(service, port) {
 		found.routed = true
+		isOwn := backend.Route.GetNamespace() == service.Namespace
+		if !isOwn && !slices.ContainsFunc(backend.Gateways, func(g *gatewayapi.Gateway) bool { return s.ServiceVisibleTo(service, g.Namespace) }) {
+			continue
+		}
+		if backend.GRPC && !isOwn { // one of the Service's own namespace is among the claims
+			found.say(service.Namespace, grpcRouteEvidence(backend.Route), backend.Route)
+		}
 		if path, ok := httpRouteMatchesMethod(backend); ok {
-			found.evidence = append(found.evidence, Evidence{fmt.Sprintf("%s matches %s", KeyOf(backend.Route), path), EvidenceRoute})
+			found.say(service.Namespace, Evidence{fmt.Sprintf("%s matches %s", KeyOf(backend.Route), path), EvidenceRoute}, backend.Route)
 		}
 	}
 	return found
 }
 
+func grpcRouteEvidence(route Object) Evidence {
+	return Evidence{KeyOf(route).String() + " leads to it", EvidenceRoute}
+}
+
 type grpcRouteClaimsMemory struct{}
 
-// grpcRouteClaims is the evidence of GRPCRoutes, those that no Gateway takes included: their backends are meant to be gRPC.
+// grpcRouteClaims is the evidence of GRPCRoutes in the Service's own namespace, those that no Gateway takes included: their
+// backends are meant to be gRPC.
 func (s *Snapshot) grpcRouteClaims() map[servicePort][]Evidence {
 	routes := s.APIRoutes()
 	return Remember(s, grpcRouteClaimsMemory{}, func() map[servicePort][]Evidence {
@@ -52,9 +81,9 @@ func (s *Snapshot) grpcRouteClaims() map[servicePort][]Evidence {
 				continue
 			}
 			for _, backend := range route.Backends {
-				if service, port, ok := s.BackendService(route, backend); ok {
+				if service, port, ok := s.BackendService(route, backend); ok && service.Namespace == route.Key.Namespace {
 					at := servicePort{KeyOf(service), port.Port}
-					byPort[at] = append(byPort[at], Evidence{route.Key.String() + " leads to it", EvidenceRoute})
+					byPort[at] = append(byPort[at], grpcRouteEvidence(route.Object))
 				}
 			}
 		}
@@ -254,8 +283,8 @@ func httpRouteMatchesMethod(backend RouteBackend) (path string, ok bool) {
 
 type meshMatchesMemory struct{}
 
-// meshMatches is the evidence of VirtualServices that no gateway serves: their rules are for callers in the mesh, and say as
-// much about the port.
+// meshMatches is the evidence of VirtualServices that no gateway serves, for Services of their own namespace: their rules are for
+// callers in the mesh, and say as much about the port.
 func (s *Snapshot) meshMatches() map[servicePort][]Evidence {
 	return Remember(s, meshMatchesMemory{}, func() map[servicePort][]Evidence {
 		byPort := map[servicePort][]Evidence{}
@@ -275,7 +304,7 @@ func (s *Snapshot) addMeshMatches(byPort map[servicePort][]Evidence, virtualServ
 		for _, route := range rule.GetRoute() {
 			host := ResolveHost(route.GetDestination().GetHost(), virtualService.Namespace)
 			service := s.ServiceByHost(host)
-			if service == nil {
+			if service == nil || service.Namespace != virtualService.Namespace {
 				continue
 			}
 			number := int32(route.GetDestination().GetPort().GetNumber())

@@ -56,6 +56,7 @@ type Sourced struct {
 func New(objects []Sourced, options Options) *Snapshot {
 	s := &Snapshot{byKind: map[Kind][]Sourced{}, options: options, onRead: options.OnRead}
 	counts := map[Kind]int{}
+	objects, s.options.Gaps = withoutTooLarge(objects, options.Gaps)
 	for _, sourced := range objects {
 		kind, _ := KindOfObject(sourced.Object)
 		counts[kind]++
@@ -71,6 +72,26 @@ func New(objects []Sourced, options Options) *Snapshot {
 		s.byKind[kind] = inOrder(ofKind)
 	}
 	return s
+}
+
+// withoutTooLarge leaves out what is too large to be read, and says so in the gaps.
+func withoutTooLarge(objects []Sourced, gaps []Gap) ([]Sourced, []Gap) {
+	isTooLarge := func(sourced Sourced) bool { return tooLarge(sourced.Object) != "" }
+	if !slices.ContainsFunc(objects, isTooLarge) {
+		return objects, gaps
+	}
+	kept := make([]Sourced, 0, len(objects))
+	gaps = slices.Clone(gaps)
+	for _, sourced := range objects {
+		reason := tooLarge(sourced.Object)
+		if reason == "" {
+			kept = append(kept, sourced)
+			continue
+		}
+		key := KeyOf(sourced.Object)
+		gaps = append(gaps, Gap{Kind: key.Kind, Namespace: key.Namespace, Name: key.Name, Reason: reason, tooLarge: true})
+	}
+	return kept, gaps
 }
 
 // inOrder sorts objects of a kind by namespace and name; of those of the same name the last stays. Lists come almost in order.

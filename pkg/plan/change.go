@@ -107,7 +107,7 @@ func identityOf(object *unstructured.Unstructured) *unstructured.Unstructured {
 }
 
 // JSONPatch is an Update as RFC 6902, against the object as it was: each operation is preceded by a test that the old value
-// is still there, so that a change made meanwhile is never overwritten.
+// is still there, so that a change made meanwhile is never overwritten. Notes must have been made edits (WithNotes).
 func (c Change) JSONPatch() ([]byte, error) {
 	type operation struct {
 		Op    string `json:"op"`
@@ -115,9 +115,9 @@ func (c Change) JSONPatch() ([]byte, error) {
 		Value any    `json:"value,omitempty"`
 	}
 	var operations []operation
-	work := c.Object.DeepCopy()
+	work := c.Object.Object
 	for _, edit := range c.Edits {
-		pointer, value, there := pointerTo(work.Object, edit)
+		pointer, value, there := pointerTo(work, edit)
 		if there {
 			operations = append(operations, operation{"test", pointer, edit.Old})
 		}
@@ -129,7 +129,8 @@ func (c Change) JSONPatch() ([]byte, error) {
 		case there:
 			operations = append(operations, operation{Op: "remove", Path: pointer})
 		}
-		if _, err := edit.Path.set(work.Object, edit.New); err != nil {
+		work = edit.Path.copyOf(work).(map[string]any)
+		if _, err := edit.Path.set(work, edit.New); err != nil {
 			return nil, fmt.Errorf("%s: %w", Name(c.Object), err)
 		}
 	}

@@ -10,9 +10,6 @@ import (
 type Deployer struct {
 	// Name is the tool's, What the thing of it that holds the object: "application payments"; both empty if there is none.
 	Name, What string
-	// UndoesKubectl reports whether it takes away the fields that it does not know and that were set under a field manager whose
-	// name begins with "kubectl".
-	UndoesKubectl bool
 }
 
 func (d Deployer) String() string {
@@ -23,8 +20,7 @@ func (d Deployer) String() string {
 }
 
 // DeployerOf reads the marks that the tools leave on what they deploy. Sources: Argo CD, docs/user-guide/resource_tracking.md;
-// Flux, kustomize-controller and helm-controller's owner labels, and what kustomize-controller's apply cleans up; Helm,
-// pkg/action/validate.go.
+// Flux, kustomize-controller and helm-controller's owner labels; Helm, pkg/action/validate.go.
 func DeployerOf(object metav1.Object) Deployer {
 	labels, annotations := object.GetLabels(), object.GetAnnotations()
 	if application, _, _ := strings.Cut(annotations["argocd.argoproj.io/tracking-id"], ":"); application != "" {
@@ -34,10 +30,7 @@ func DeployerOf(object metav1.Object) Deployer {
 		return Deployer{Name: "Argo CD", What: "application " + application}
 	}
 	if name := labels["kustomize.toolkit.fluxcd.io/name"]; name != "" {
-		return Deployer{
-			Name: "Flux", What: "Kustomization " + labels["kustomize.toolkit.fluxcd.io/namespace"] + "/" + name,
-			UndoesKubectl: !strings.EqualFold(annotations["kustomize.toolkit.fluxcd.io/ssa"], "Merge"),
-		}
+		return Deployer{Name: "Flux", What: "Kustomization " + labels["kustomize.toolkit.fluxcd.io/namespace"] + "/" + name}
 	}
 	if name := labels["helm.toolkit.fluxcd.io/name"]; name != "" {
 		return Deployer{Name: "Flux", What: "HelmRelease " + labels["helm.toolkit.fluxcd.io/namespace"] + "/" + name}

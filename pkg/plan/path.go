@@ -2,6 +2,8 @@ package plan
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -81,11 +83,26 @@ func hasKeys(fields, keys map[string]any) bool {
 		if _, there := fields[key]; !there && key == "protocol" && value == "TCP" {
 			continue
 		}
-		if fmt.Sprint(fields[key]) != fmt.Sprint(value) {
+		if !hasText(fields[key], value) {
 			return false
 		}
 	}
 	return true
+}
+
+// hasText says that two values read the same: a number and its text do.
+func hasText(a, b any) bool {
+	switch left := a.(type) {
+	case int64:
+		if right, ok := b.(int64); ok {
+			return left == right
+		}
+	case string:
+		if right, ok := b.(string); ok {
+			return left == right
+		}
+	}
+	return fmt.Sprint(a) == fmt.Sprint(b)
 }
 
 // Get is the value at the path; found is false where a step leads nowhere.
@@ -108,6 +125,29 @@ func (p Path) Get(object map[string]any) (value any, found bool) {
 		}
 	}
 	return value, true
+}
+
+// copyOf is a copy of a container in which the path may be set; what the path does not lead through is shared. A report has the
+// changes of many fields of one object, which may be large.
+func (p Path) copyOf(container any) any {
+	switch typed := container.(type) {
+	case map[string]any:
+		copied := maps.Clone(typed)
+		if len(p) > 0 && copied[p[0]] != nil {
+			copied[p[0]] = p[1:].copyOf(copied[p[0]])
+		}
+		return copied
+	case []any:
+		copied := slices.Clone(typed)
+		if len(p) > 0 {
+			if index := indexOf(typed, p[0]); index >= 0 {
+				copied[index] = p[1:].copyOf(typed[index])
+			}
+		}
+		return copied
+	default:
+		return container
+	}
 }
 
 // set puts a value at the path, making the maps and keyed list elements on the way; nil removes it. It gives the container

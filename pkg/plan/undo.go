@@ -74,7 +74,7 @@ func (c Change) notesAfter(object *unstructured.Unstructured) []Note {
 		switch {
 		case at >= 0:
 			notes[at].New = edit.New
-		case !sameValue(now, edit.New): // what is so already, somebody else has made so
+		case !Fulfilled(now, edit.New): // what is so already, somebody else has made so
 			notes = append(notes, Note{Path: edit.Path, Old: now, New: edit.New})
 		}
 	}
@@ -108,4 +108,26 @@ func sameValue(a, b any) bool {
 	left, leftErr := json.Marshal(a)
 	right, rightErr := json.Marshal(b)
 	return leftErr == nil && rightErr == nil && bytes.Equal(left, right)
+}
+
+// Fulfilled reports whether a field's value has all that is wanted of it, nil for "not there". A map may have more: the API
+// server adds defaults, such as the nodePort of a Service's port.
+func Fulfilled(value, wanted any) bool {
+	switch wanted := wanted.(type) {
+	case map[string]any:
+		fields, ok := value.(map[string]any)
+		for name, field := range wanted {
+			ok = ok && Fulfilled(fields[name], field)
+		}
+		return ok
+	case []any:
+		elements, ok := value.([]any)
+		ok = ok && len(elements) == len(wanted)
+		for i := range wanted {
+			ok = ok && Fulfilled(elements[i], wanted[i])
+		}
+		return ok
+	default:
+		return sameValue(value, wanted)
+	}
 }

@@ -32,6 +32,8 @@ type carryOut struct {
 	accept func(*core.Pod) (reason string, ok bool)
 	// goOn and goBack are the commands to type after a failure; goBack may be empty.
 	goOn, goBack string
+	// flagless is for a command without the flags of writeFlags: no message names one.
+	flagless bool
 	// told are the notes that have been printed: what the rehearsal said need not be said again.
 	told []string
 }
@@ -40,13 +42,13 @@ func (c *carryOut) tell(notes []string) {
 	for _, note := range notes {
 		if !slices.Contains(c.told, note) {
 			c.told = append(c.told, note)
-			fmt.Fprintln(c.streams.Err, "note: "+note)
+			report.Printf(c.streams.Err, "note: %s\n", note)
 		}
 	}
 }
 
 func (c *carryOut) writeOptions() cluster.WriteOptions {
-	return cluster.WriteOptions{FieldManager: c.write.fieldManager, ForceConflicts: c.write.forceConflicts}
+	return cluster.WriteOptions{FieldManager: c.write.fieldManager, ForceConflicts: c.write.forceConflicts, Flagless: c.flagless}
 }
 
 // rehearse has the API server judge every change without storing it: permissions, conflicts, admission webhooks, quotas.
@@ -70,7 +72,7 @@ func (c *carryOut) ask(ctx context.Context) error {
 	if !c.write.interactive {
 		return nil
 	}
-	fmt.Fprint(c.streams.Err, "Go ahead? [y/N] ")
+	report.Printf(c.streams.Err, "Go ahead? [y/N] ")
 	answer := make(chan string, 1)
 	go func() {
 		line, _ := bufio.NewReader(c.streams.In).ReadString('\n')
@@ -78,7 +80,7 @@ func (c *carryOut) ask(ctx context.Context) error {
 	}()
 	select {
 	case <-ctx.Done():
-		fmt.Fprintln(c.streams.Err)
+		report.Printf(c.streams.Err, "\n")
 		return ctx.Err()
 	case given := <-answer:
 		if given == "y" || given == "yes" {
@@ -91,6 +93,11 @@ func (c *carryOut) ask(ctx context.Context) error {
 // apply writes the changes and waits for what they set in motion. After a failure its error is an account: what is done,
 // what is not, and how to go on or back.
 func (c *carryOut) apply(ctx context.Context) error {
+	done, err := beginWriting(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
 	ctx, cancel := context.WithTimeout(ctx, c.write.timeout)
 	defer cancel()
 	result, err := c.client.Apply(ctx, c.plan, cluster.ApplyOptions{WriteOptions: c.writeOptions(), Progress: c.progress})
@@ -106,9 +113,9 @@ func (c *carryOut) apply(ctx context.Context) error {
 func (c *carryOut) progress(event cluster.Event) {
 	switch event.State {
 	case cluster.Done:
-		fmt.Fprintf(c.streams.Err, "%s: %s\n", plan.Name(event.Change.Object), report.ChangeText(event.Change))
+		report.Printf(c.streams.Err, "%s: %s\n", plan.Name(event.Change.Object), report.ChangeText(event.Change))
 	case cluster.Unchanged:
-		fmt.Fprintf(c.streams.Err, "%s: was so already\n", plan.Name(event.Change.Object))
+		report.Printf(c.streams.Err, "%s: was so already\n", plan.Name(event.Change.Object))
 	}
 	c.tell(event.Notes)
 }
@@ -118,7 +125,7 @@ func (c *carryOut) progress(event cluster.Event) {
 func (c *carryOut) await(ctx context.Context) error {
 	for _, workload := range c.rollouts {
 		options := cluster.RolloutOptions{
-			Progress: func(line string) { fmt.Fprintf(c.streams.Err, "%s: %s\n", workload, line) },
+			Progress: func(line string) { report.Printf(c.streams.Err, "%s: %s\n", workload, line) },
 			Accept:   c.accept,
 		}
 		if err := c.client.WaitRollout(ctx, workload, options); err != nil {
@@ -128,24 +135,24 @@ func (c *carryOut) await(ctx context.Context) error {
 	if c.awaitPort == nil {
 		return nil
 	}
-	fmt.Fprintf(c.streams.Err, "%s: waiting for port %d to be opened\n", *c.awaitPort, c.port)
+	report.Printf(c.streams.Err, "%s: waiting for port %d to be opened\n", *c.awaitPort, c.port)
 	return c.client.WaitPortOpen(ctx, types.NamespacedName{Namespace: c.awaitPort.Namespace, Name: c.awaitPort.Name}, c.port)
 }
 
 // account says after a failure how things stand.
 func (c *carryOut) account(result cluster.ApplyResult, cause error) error {
-	var b strings.Builder
+	var lines linesError
 	switch {
 	case errors.Is(cause, context.Canceled):
-		b.WriteString("interrupted")
+		lines = linesError{"interrupted"}
 	case errors.Is(cause, context.DeadlineExceeded):
-		fmt.Fprintf(&b, "the time limit of %s was reached", c.write.timeout)
+		lines = linesError{fmt.Sprintf("the time limit of %s was reached", c.write.timeout)}
 	default:
-		b.WriteString(cause.Error())
+		lines = report.ErrorLines(cause)
 	}
 	line := func(title string, changes ...plan.Change) {
 		for _, change := range changes {
-			fmt.Fprintf(&b, "\n  %-9s %s: %s", title, plan.Name(change.Object), report.ChangeText(change))
+			lines = append(lines, fmt.Sprintf("  %-9s %s: %s", title, plan.Name(change.Object), report.ChangeText(change)))
 		}
 	}
 	for _, applied := range result.Done {
@@ -159,19 +166,17 @@ func (c *carryOut) account(result cluster.ApplyResult, cause error) error {
 		line(title, *result.Failed)
 	}
 	line("not done", result.NotBegun...)
-	fmt.Fprintf(&b, "\nTo go on:   %s", c.goOn)
+	lines = append(lines, "To go on:   "+c.goOn)
 	if c.goBack != "" && len(result.Done) > 0 {
-		fmt.Fprintf(&b, "\nTo go back: %s", c.goBack)
+		lines = append(lines, "To go back: "+c.goBack)
 	}
-	return &unfinished{account: b.String(), cause: cause}
+	return &unfinished{linesError: lines, cause: cause}
 }
 
 // unfinished is the account of a plan that ended before it was done.
 type unfinished struct {
-	account string
-	cause   error
+	linesError
+	cause error
 }
-
-func (e *unfinished) Error() string { return e.account }
 
 func (e *unfinished) Unwrap() error { return e.cause }

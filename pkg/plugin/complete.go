@@ -39,10 +39,14 @@ func addCompletion(root *cobra.Command, clients *factory) {
 			complete(command, "service", c.services)
 			complete(command, "gateway", c.gateways)
 			complete(command, "gateway-selector", c.gatewaySelectors)
+			complete(command, "gateway-workload", c.gatewayWorkloads)
 			complete(command, "revision", c.revisions)
 			complete(command, "target-port", c.containerPorts)
 			command.ValidArgsFunction = onlyWords(c.workload)
-		case "delete", "status", "verify":
+		case "verify":
+			complete(command, "gateway-workload", c.gatewayWorkloads)
+			command.ValidArgsFunction = onlyWords(c.workload)
+		case "delete", "status":
 			command.ValidArgsFunction = onlyWords(c.workload)
 		case "lint":
 			complete(command, "context", c.contexts)

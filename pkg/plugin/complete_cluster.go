@@ -75,8 +75,12 @@ func (c *completer) inNamespace(command *cobra.Command, kinds ...mesh.Kind) *mes
 	return c.load(command.Context(), wanted)
 }
 
-func (c *completer) everywhere(command *cobra.Command, kind mesh.Kind) *mesh.Snapshot {
-	return c.load(command.Context(), map[mesh.Kind][]string{kind: nil})
+func (c *completer) everywhere(command *cobra.Command, kinds ...mesh.Kind) *mesh.Snapshot {
+	wanted := map[mesh.Kind][]string{}
+	for _, kind := range kinds {
+		wanted[kind] = nil
+	}
+	return c.load(command.Context(), wanted)
 }
 
 func (c *completer) namespaces(command *cobra.Command, _ []string, _ string) []cobra.Completion {
@@ -103,14 +107,20 @@ func (c *completer) gateways(command *cobra.Command, _ []string, _ string) []cob
 	return candidates
 }
 
+// gatewayWorkloads are the ingress gateways by namespace and name.
+func (c *completer) gatewayWorkloads(command *cobra.Command, _ []string, _ string) []cobra.Completion {
+	gateways := c.everywhere(command, workloadOrder...).GatewayWorkloads()
+	var candidates []cobra.Completion
+	for _, gateway := range gateways {
+		candidates = append(candidates, expose.GatewayWorkloadName(gateway, gateways))
+	}
+	return candidates
+}
+
 // gatewaySelectors are labels of the ingress gateways' pods.
 func (c *completer) gatewaySelectors(command *cobra.Command, _ []string, _ string) []cobra.Completion {
-	wanted := map[mesh.Kind][]string{}
-	for _, kind := range workloadOrder {
-		wanted[kind] = nil
-	}
 	var candidates []cobra.Completion
-	for _, selector := range expose.GatewaySelectors(c.load(command.Context(), wanted)) {
+	for _, selector := range expose.GatewaySelectors(c.everywhere(command, workloadOrder...)) {
 		candidates = append(candidates, selector.Labels.String()+"\t"+selector.Workload.String())
 	}
 	return candidates

@@ -80,6 +80,8 @@ func TestCompletionFromTheCluster(t *testing.T) {
 		"namespaces":                {[]string{"lint", "-n", ""}, []string{"default", "shop"}},
 		"Services":                  {[]string{"create", "-n", "shop", "--service", ""}, []string{"orders"}},
 		"Gateways":                  {[]string{"create", "--gateway", ""}, []string{"istio-system/public"}},
+		"gateways' workloads":       {[]string{"create", "--gateway-workload", ""}, []string{"edge/public"}},
+		"the same for verify":       {[]string{"verify", "--gateway-workload", ""}, []string{"edge/public"}},
 		"gateways' labels":          {[]string{"create", "--gateway-selector", ""}, []string{"istio=public"}},
 		"revisions and tags":        {[]string{"create", "--revision", ""}, []string{"1-27", "stable"}},
 		"ports of the workload":     {[]string{"create", "-n", "shop", "deployment/orders", "--target-port", ""}, []string{"50051", "grpc", "8080"}},

@@ -29,6 +29,7 @@ type createFlags struct {
 	revision        string
 	restart         string
 	gatewaySelector string
+	gatewayWorkload string
 	gateway         string
 	openGatewayPort bool
 	hosts           []string
@@ -123,6 +124,7 @@ func (f *createFlags) add(command *cobra.Command) {
 	flags.StringVar(&f.revision, "revision", "", "Revision or tag of the control plane whose proxies the pods get (default: the only one, or the default one)")
 	flags.StringVar(&f.restart, "restart", string(expose.RestartWorkload), "Whose pods are made anew where they lack a proxy: workload, namespace or none")
 	flags.StringVar(&f.gatewaySelector, "gateway-selector", "", "Labels of the gateway's pods, as KEY=VALUE (default: the only gateway)")
+	flags.StringVar(&f.gatewayWorkload, "gateway-workload", "", gatewayWorkloadUsage)
 	flags.StringVar(&f.gateway, "gateway", "", "Existing Gateway to bind the route to, as NAMESPACE/NAME (default: one that fits, else a new one)")
 	flags.BoolVar(&f.openGatewayPort, "open-gateway-port", false, "Add the port to the gateway's Service if it is not open there")
 	flags.StringArrayVar(&f.hosts, "host", nil, `Host (authority) of the calls; may be repeated (default "*", any)`)
@@ -168,7 +170,7 @@ func (f *createFlags) toOptions(streams report.Streams, clients *factory, comman
 func (f *createFlags) toIntent(command *cobra.Command, arguments []string, offline bool) (expose.Intent, error) {
 	intent := expose.Intent{
 		Service: f.service, PortFix: expose.PortFix(f.portFix), Inject: expose.Inject(f.inject), Restart: expose.Restart(f.restart),
-		Revision: f.revision, Gateway: f.gateway, OpenGatewayPort: f.openGatewayPort, Hosts: eachOnce(f.hosts), GRPCServices: eachOnce(f.grpcServices),
+		Revision: f.revision, Gateway: f.gateway, GatewayWorkload: f.gatewayWorkload, OpenGatewayPort: f.openGatewayPort, Hosts: eachOnce(f.hosts), GRPCServices: eachOnce(f.grpcServices),
 		TLSSecret: f.tlsSecret, TLSMutual: f.tlsMutual, Port: f.port, Offline: offline,
 	}
 	var err error
@@ -185,6 +187,7 @@ func (f *createFlags) toIntent(command *cobra.Command, arguments []string, offli
 		oneOf("restart", f.restart, string(expose.RestartWorkload), string(expose.RestartNamespace), string(expose.RestartNone)),
 		serviceNameFlag(f.service),
 		gatewayFlag(f.gateway),
+		gatewayWorkloadFlag(f.gatewayWorkload),
 		revisionFlag(f.revision),
 		hostFlags(f.hosts),
 		grpcServiceFlags(f.grpcServices),

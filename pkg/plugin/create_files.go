@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,7 +39,7 @@ func (o *createOptions) runOnFiles(ctx context.Context) error {
 		return err
 	}
 	if !manifests.SaysNamespace(result.Workload.Key) && o.clients.connection.overrides.Context.Namespace == "" {
-		fmt.Fprintf(o.streams.Err, "note: The files do not say a namespace: took %s; -n says another one\n", o.intent.Namespace)
+		report.Printf(o.streams.Err, "note: The files do not say a namespace: took %s; -n says another one\n", o.intent.Namespace)
 	}
 	warnings, err := o.review(snapshot, result)
 	if err != nil {
@@ -46,7 +47,7 @@ func (o *createOptions) runOnFiles(ctx context.Context) error {
 	}
 	printNotes(o.streams, result.Plan.Notes)
 	for _, warning := range warnings {
-		fmt.Fprintln(o.streams.Err, "note: still, afterwards: "+findingText(warning))
+		report.Printf(o.streams.Err, "note: still, afterwards: %s\n", findingText(warning))
 	}
 	if err := o.printFiles(manifests, result); err != nil {
 		return err
@@ -72,7 +73,8 @@ func (o *createOptions) printFiles(manifests *manifest.Manifests, result *expose
 	if err != nil {
 		return err
 	}
-	if o.write.output == "" || o.write.output == "yaml" {
+	format := cmp.Or(o.write.output, "yaml")
+	if format == "yaml" && report.IsClean(text) {
 		_, err = o.streams.Out.Write(text)
 		return err
 	}
@@ -80,7 +82,7 @@ func (o *createOptions) printFiles(manifests *manifest.Manifests, result *expose
 	if err != nil {
 		return err
 	}
-	return report.Objects(o.streams.Out, objects, o.write.output)
+	return report.Objects(o.streams.Out, objects, format)
 }
 
 // objectsOf are the objects of a YAML stream, those of lists too.

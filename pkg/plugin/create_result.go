@@ -1,7 +1,6 @@
 package plugin
 
 import (
-	"fmt"
 	"io"
 	"strings"
 
@@ -34,21 +33,21 @@ func (o *createOptions) printResult(snapshot *mesh.Snapshot, result *expose.Resu
 	}
 	w := o.streams.Out
 	if broken != "" {
-		fmt.Fprintf(w, "%s is not exposed yet, although everything is set up: %s\n\n", result.Workload.Key, broken)
+		report.Printf(w, "%s is not exposed yet, although everything is set up: %s\n\n", result.Workload.Key, broken)
 	} else {
-		fmt.Fprintf(w, "%s is exposed: %s\n\n", result.Workload.Key, podsText(snapshot, result.Workload.Key))
+		report.Printf(w, "%s is exposed: %s\n\n", result.Workload.Key, podsText(snapshot, result.Workload.Key))
 	}
 	address := strings.Join(exposure.Addresses, ", ")
 	if address == "" {
 		address = "none outside yet; from here: " + exposure.Forward
 	}
-	fmt.Fprintf(w, "  address  %s\n", address)
-	fmt.Fprintf(w, "  host     %s\n", hostsLine(exposure.Hosts))
+	report.Printf(w, "  address  %s\n", address)
+	report.Printf(w, "  host     %s\n", hostsLine(exposure.Hosts))
 	if exposure.Authority != "" {
-		fmt.Fprintf(w, "  ca.crt   %s\n", exposure.Authority)
+		report.Printf(w, "  ca.crt   %s\n", exposure.Authority)
 	}
-	fmt.Fprintf(w, "  try      %s\n", exposure.Command)
-	fmt.Fprintf(w, "  undo     %s\n", undoCommand(result.Workload))
+	report.Printf(w, "  try      %s\n", exposure.Command)
+	report.Printf(w, "  undo     %s\n", undoCommand(result.Workload))
 	printFindings(w, findings)
 	return nil
 }
@@ -61,7 +60,7 @@ func (o *createOptions) printPlan(result *expose.Result, exposure any) error {
 	case "plan":
 		return report.PlanJSON(o.streams.Out, report.PlanReport{Plan: result.Plan, Exposure: exposure})
 	default:
-		return printManifests(o.streams, result.Plan, result.Workload.Namespace(), o.write.output, o.write.dryRun == dryRunNone)
+		return printManifests(o.streams, result.Plan, result.Workload.Namespace(), o.write.output, true)
 	}
 }
 
@@ -73,10 +72,10 @@ func printFindings(w io.Writer, findings []checks.Finding) {
 			continue
 		}
 		if !printed {
-			fmt.Fprintln(w, "\nFindings on the path:")
+			report.Printf(w, "\nFindings on the path:\n")
 			printed = true
 		}
-		fmt.Fprintf(w, "  %s %s\n", finding.Level, findingText(finding))
+		report.Printf(w, "  %s %s\n", finding.Level, findingText(finding))
 	}
 }
 

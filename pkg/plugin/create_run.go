@@ -33,7 +33,7 @@ func (o *createOptions) run(ctx context.Context) error {
 		if !wasOvertaken(err) || attempt == maxAttempts || ctx.Err() != nil {
 			return err
 		}
-		fmt.Fprintln(o.streams.Err, "another run has changed what this plan rests on: planning again")
+		report.Printf(o.streams.Err, "another run has changed what this plan rests on: planning again\n")
 	}
 }
 
@@ -163,15 +163,15 @@ func (o *createOptions) show(result *expose.Result) error {
 		return nil
 	}
 	if result.Plan.Empty() {
-		fmt.Fprintf(o.streams.Out, "%s: nothing to change\n", result.Workload.Key)
+		report.Printf(o.streams.Out, "%s: nothing to change\n", result.Workload.Key)
 		printNotes(o.streams, result.Plan.Notes)
 		return nil
 	}
-	fmt.Fprintf(o.streams.Out, "To expose %s (port %d) on port %d of %s:\n\n", result.Workload.Key, result.TargetPort, result.Port, result.Gateway)
+	report.Printf(o.streams.Out, "To expose %s (port %d) on port %d of %s:\n\n", result.Workload.Key, result.TargetPort, result.Port, result.Gateway)
 	if err := report.PlanText(o.streams.Out, result.Plan, o.streams.OutColour); err != nil {
 		return err
 	}
-	fmt.Fprintln(o.streams.Out)
+	report.Printf(o.streams.Out, "\n")
 	if !o.write.diff || o.write.dryRun == dryRunServer {
 		return nil
 	}
@@ -184,7 +184,7 @@ func (o *createOptions) show(result *expose.Result) error {
 
 func printNotes(streams report.Streams, notes []string) {
 	for _, note := range notes {
-		fmt.Fprintln(streams.Err, "note: "+note)
+		report.Printf(streams.Err, "note: %s\n", note)
 	}
 }
 
@@ -213,7 +213,7 @@ func (o *createOptions) showStored(rehearsal cluster.CheckResult, namespace stri
 
 func (o *createOptions) dryRunAnswer(result *expose.Result) error {
 	if o.write.output == "" {
-		fmt.Fprintf(o.streams.Err, "dry run (%s): nothing was written\n", o.write.dryRun)
+		report.Printf(o.streams.Err, "dry run (%s): nothing was written\n", o.write.dryRun)
 	}
 	if o.exitCode && !result.Plan.Empty() {
 		return errBadAnswer
@@ -224,7 +224,7 @@ func (o *createOptions) dryRunAnswer(result *expose.Result) error {
 // confirm looks at the cluster again: is the path whole, and where is it?
 func (o *createOptions) confirm(ctx context.Context, client *cluster.Client, result *expose.Result, again bool) error {
 	if !o.write.wait {
-		fmt.Fprintf(o.streams.Err, "not waited for, and not confirmed: see %s status %s\n", name, argumentOf(result.Workload.Key))
+		report.Printf(o.streams.Err, "not waited for, and not confirmed: see %s status %s\n", name, argumentOf(result.Workload.Key))
 		return o.printPlan(result, nil)
 	}
 	loaded, err := loadPath(ctx, client, result.Workload.Namespace())
@@ -251,7 +251,8 @@ func (o *createOptions) confirm(ctx context.Context, client *cluster.Client, res
 	if o.verify && reached {
 		trial := defaultTrial
 		trial.patience = configurationPatience
-		fmt.Fprintln(o.streams.Out)
+		trial.gatewayWorkload = expose.GatewayWorkloadName(result.Gateway, loaded.Snapshot.GatewayWorkloads())
+		report.Printf(o.streams.Out, "\n")
 		if err := verify(ctx, o.streams, client, loaded.Snapshot, result.Workload, trial, ""); err != nil {
 			return err
 		}
@@ -320,7 +321,7 @@ func (o *createOptions) recordEvent(ctx context.Context, client *cluster.Client,
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), eventTimeout)
 	defer cancel()
 	if note := client.RecordEvent(ctx, result.Workload.Object, eventType, reason, message); note != "" {
-		fmt.Fprintln(o.streams.Err, "note: "+note)
+		report.Printf(o.streams.Err, "note: %s\n", note)
 	}
 }
 
@@ -331,8 +332,7 @@ const eventTimeout = 5 * time.Second
 const configurationPatience = 10 * time.Second
 
 func firstLine(err error) string {
-	line, _, _ := strings.Cut(err.Error(), "\n")
-	return line
+	return report.ErrorLines(err)[0]
 }
 
 // withGaps adds to a refusal what could not be read, which may be why.
@@ -342,9 +342,11 @@ func withGaps(err error, loaded *cluster.Loaded) error {
 	case !refused || len(loaded.Gaps) == 0:
 		return err
 	case len(loaded.Missing) == 0:
-		return fmt.Errorf("%w\n%s", err, gapsText(loaded))
+		return &extendedError{err, []string{gapsText(loaded)}}
 	default:
-		return fmt.Errorf("%w\n\nWhat you may not read may be why:\n\n%s\n%s create --print-rbac prints the Roles to ask an administrator for",
-			err, permissionTable(loaded.Missing), name)
+		return &extendedError{err, slices.Concat(
+			[]string{"", "What you may not read may be why:", ""}, permissionTable(loaded.Missing),
+			[]string{"", name + " create --print-rbac prints the Roles to ask an administrator for"},
+		)}
 	}
 }

@@ -72,10 +72,11 @@ func TestCreateOptions(t *testing.T) {
 			}),
 		},
 		"gateway": {
-			[]string{"deployment/server", "--gateway", "istio-system/public", "--gateway-selector", "istio=edge,app=edge", "--open-gateway-port"},
+			[]string{"deployment/server", "--gateway", "istio-system/public", "--gateway-selector", "istio=edge,app=edge", "--gateway-workload", "edge/edge", "--open-gateway-port"},
 			with(func(i *expose.Intent) {
 				i.Gateway, i.OpenGatewayPort = "istio-system/public", true
 				i.GatewaySelector = map[string]string{"istio": "edge", "app": "edge"}
+				i.GatewayWorkload = "edge/edge"
 			}),
 		},
 		"hosts and services": {
@@ -157,6 +158,10 @@ func TestCreateRefusesFlags(t *testing.T) {
 		{[]string{"server", "--restart", "all"}, "--restart=all: must be one of workload, namespace, none"},
 		{[]string{"server", "--revision", "a b"}, "--revision=a b is not a revision's name: "},
 		{[]string{"server", "--gateway", "a/b/c"}, "--gateway=a/b/c: must be NAMESPACE/NAME, or the NAME of one beside the workload"},
+		{
+			[]string{"server", "--gateway-workload", "pods/edge/x"},
+			"--gateway-workload=pods/edge/x: must be NAMESPACE/NAME of the Deployment, StatefulSet or DaemonSet of a gateway's pods",
+		},
 		{[]string{"server", "--gateway-selector", "istio"}, "--gateway-selector=istio: must be labels as KEY=VALUE, separated by commas"},
 		{[]string{"server", "--host", "https://a.b"}, "--host=https://a.b: a host has no scheme, port or path; as grpc.example.com"},
 		{[]string{"server", "--host", "a.b:8000"}, "--host=a.b:8000: a host has no scheme, port or path; as grpc.example.com"},

@@ -12,8 +12,10 @@ import (
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/projection"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
 
@@ -58,7 +60,7 @@ func (o *deleteOptions) run(ctx context.Context) error {
 	if o.write.output != "" {
 		return o.printPlan(found.removal)
 	}
-	fmt.Fprintln(o.streams.Out, o.undone(found))
+	report.Printf(o.streams.Out, "%s\n", o.undone(found))
 	return nil
 }
 
@@ -91,7 +93,35 @@ func (o *deleteOptions) find(ctx context.Context, client *cluster.Client) (*foun
 	if result.removal, err = expose.Remove(result.workloads, loaded.Snapshot, removal); err != nil {
 		return nil, err
 	}
+	leaveAdopted(result.removal, o.write.fieldManager)
 	return result, unreadable(result.removal.Unknown)
+}
+
+// leaveAdopted leaves what somebody else sets by now as it is: a label, or a port, that create added and the owner's own manifest
+// has since. Removing it would be a fight that the owner wins at the next apply.
+func leaveAdopted(removal *expose.Removal, fieldManager string) {
+	changes := removal.Plan.Changes
+	for i := range changes {
+		change := &changes[i]
+		if change.Undo != plan.Forget {
+			continue
+		}
+		change.Edits = slices.DeleteFunc(change.Edits, func(edit plan.Edit) bool {
+			owners := cluster.OtherOwners(change.Object, edit, fieldManager)
+			if edit.New != nil || len(owners) == 0 {
+				return false
+			}
+			change.Forgotten = append(change.Forgotten, edit.Path)
+			removal.Kept = append(removal.Kept, fmt.Sprintf("%s of %s stays: %s sets it by now", edit.Path, plan.Name(change.Object), owners[0].Owner))
+			return true
+		})
+		if change.Action == plan.Restart && !projection.ChangesTemplate(*change) {
+			change.Action = plan.Update
+			removal.Rollouts = slices.DeleteFunc(removal.Rollouts, func(key mesh.Key) bool {
+				return string(key.Kind) == change.Object.GetKind() && key.Namespace == change.Object.GetNamespace() && key.Name == change.Object.GetName()
+			})
+		}
+	}
 }
 
 func (o *deleteOptions) load(ctx context.Context, client *cluster.Client) (*cluster.Loaded, error) {
@@ -136,22 +166,22 @@ func (o *deleteOptions) named(loaded *cluster.Loaded) (workloads []mesh.Key, gon
 // withLeftOver adds to a workload that is not there what create has left in its namespace: it may have been for that one.
 func (o *deleteOptions) withLeftOver(err error, snapshot *mesh.Snapshot) error {
 	namespace := o.workload.Namespace
-	refusal, ok := errors.AsType[*expose.Error](err)
 	removal, failed := expose.Remove(expose.Managed(snapshot, namespace), snapshot, expose.RemoveOptions{Namespaces: []string{namespace}})
-	if !ok || failed != nil {
+	if failed != nil {
 		return err
 	}
-	left := slices.Clone(removal.Kept)
+	var left []string
 	for _, change := range removal.Plan.Changes {
-		left = append(left, plan.Name(change.Object)+": "+report.ChangeText(change))
+		left = append(left, "  "+plan.Name(change.Object)+": "+report.ChangeText(change))
+	}
+	for _, kept := range removal.Kept {
+		left = append(left, "  "+kept)
 	}
 	if len(left) == 0 {
 		return err
 	}
-	with := *refusal
-	with.Next += fmt.Sprintf("\nWhat create has left in namespace %s (%s delete --all -n %s undoes it):\n  %s",
-		namespace, name, namespace, strings.Join(left, "\n  "))
-	return &with
+	title := fmt.Sprintf("What create has left in namespace %s (%s undoes it):", namespace, inert.Command(name, "delete", "--all", "-n", namespace))
+	return &extendedError{err: err, more: append([]string{title}, left...)}
 }
 
 // unreadable is the error of kinds that decide what to undo and could not be read.
@@ -174,15 +204,17 @@ func unreadable(unknown []mesh.Gap) error {
 	if err != nil {
 		return err
 	}
-	return errors.New("nothing was written: what create did, and who needs it now, cannot be told without reading\n\n" + permissionTable(missing) +
-		"\n" + strings.Join(reasons, "; ") + "\n\nAn administrator can allow it with this, bound to you:\n\n" + strings.TrimRight(roles, "\n"))
+	return linesError(slices.Concat(
+		[]string{"nothing was written: what create did, and who needs it now, cannot be told without reading this", ""}, permissionTable(missing),
+		[]string{"", strings.Join(reasons, "; "), "", "Ask an administrator to apply this, and to bind it to you:", ""}, textLines(roles),
+	))
 }
 
 func (o *deleteOptions) nothingToUndo(found *found) error {
 	if o.write.output != "" {
 		return o.printPlan(found.removal)
 	}
-	fmt.Fprintf(o.streams.Out, "%s: nothing to undo\n", o.target(found))
+	report.Printf(o.streams.Out, "%s: nothing to undo\n", o.target(found))
 	o.printNotes(found.removal)
 	return nil
 }
@@ -247,7 +279,7 @@ func (o *deleteOptions) recordEvents(ctx context.Context, client *cluster.Client
 			continue
 		}
 		if note := client.RecordEvent(ctx, workload.Object, core.EventTypeNormal, "Unexposed", "what create did has been undone"); note != "" {
-			fmt.Fprintln(o.streams.Err, "note: "+note)
+			report.Printf(o.streams.Err, "note: %s\n", note)
 		}
 	}
 }
@@ -301,13 +333,13 @@ func (o *deleteOptions) show(found *found) error {
 	if o.all {
 		o.showWorkloads(found)
 	} else {
-		fmt.Fprintf(o.streams.Out, "To undo what create did for %s:\n\n", o.target(found))
+		report.Printf(o.streams.Out, "To undo what create did for %s:\n\n", o.target(found))
 	}
 	shown := plan.Plan{Changes: removal.Plan.Changes, Notes: slices.Concat(removal.Plan.Notes, removal.Kept)}
 	if err := report.PlanText(o.streams.Out, shown, o.streams.OutColour); err != nil {
 		return err
 	}
-	fmt.Fprintln(o.streams.Out)
+	report.Printf(o.streams.Out, "\n")
 	if !o.write.diff {
 		return nil
 	}
@@ -320,20 +352,20 @@ func (o *deleteOptions) show(found *found) error {
 
 // showWorkloads lists the workloads that create did something for.
 func (o *deleteOptions) showWorkloads(found *found) {
-	fmt.Fprintf(o.streams.Out, "Create did something for %s:\n\n", count(len(found.workloads), "workload"))
+	report.Printf(o.streams.Out, "Create did something for %s:\n\n", count(len(found.workloads), "workload"))
 	for _, workload := range found.workloads {
 		gone := ""
 		if found.snapshot.Workload(workload) == nil {
 			gone = " (gone)"
 		}
-		fmt.Fprintf(o.streams.Out, "  %s%s\n", argumentOf(workload), gone)
+		report.Printf(o.streams.Out, "  %s%s\n", argumentOf(workload), gone)
 	}
-	fmt.Fprintf(o.streams.Out, "\nTo undo it:\n\n")
+	report.Printf(o.streams.Out, "\nTo undo it:\n\n")
 }
 
 func (o *deleteOptions) dryRunAnswer() error {
 	if o.write.output == "" {
-		fmt.Fprintf(o.streams.Err, "dry run (%s): nothing was written\n", o.write.dryRun)
+		report.Printf(o.streams.Err, "dry run (%s): nothing was written\n", o.write.dryRun)
 	}
 	if o.exitCode {
 		return errBadAnswer
@@ -357,5 +389,5 @@ func (o *deleteOptions) printRoles() error {
 
 // argumentOf is the workload as commands take it.
 func argumentOf(key mesh.Key) string {
-	return strings.ToLower(string(key.Kind)) + "/" + key.Name + " -n " + key.Namespace
+	return inert.Command(strings.ToLower(string(key.Kind))+"/"+key.Name, "-n", key.Namespace)
 }

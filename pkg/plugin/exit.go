@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/pflag"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
 
 // The exit codes, whatever the output format.
@@ -35,7 +38,9 @@ func usage(format string, arguments ...any) error {
 func flagError(err error) error {
 	invalid, ok := errors.AsType[*pflag.InvalidValueError](err)
 	if !ok {
-		return &usageError{err.Error()}
+		// What follows a slip such as -token=… or --=… may be a secret.
+		text, _, _ := strings.Cut(err.Error(), "=")
+		return &usageError{text}
 	}
 	wanted := map[string]string{"int32": "a whole number", "duration": "a time, as 90s or 5m", "bool": "true or false"}
 	flag := invalid.GetFlag()
@@ -46,6 +51,30 @@ func flagError(err error) error {
 	return usage("--%s=%s: must be %s", flag.Name, invalid.GetValue(), kind)
 }
 
+// linesError is an error whose text has several lines, as a table or what to do next.
+type linesError []string
+
+func (e linesError) Error() string { return strings.Join(e, "\n") }
+
+// Lines tells the printer which line breaks are the text's own.
+func (e linesError) Lines() []string { return e }
+
+// extendedError is an error with more lines behind its own.
+type extendedError struct {
+	err  error
+	more []string
+}
+
+func (e *extendedError) Error() string { return strings.Join(e.Lines(), "\n") }
+
+func (e *extendedError) Unwrap() error { return e.err }
+
+// Lines are the error's own and the others.
+func (e *extendedError) Lines() []string { return append(report.ErrorLines(e.err), e.more...) }
+
+// textLines are the lines of a text of our own.
+func textLines(text string) []string { return strings.Split(strings.TrimRight(text, "\n"), "\n") }
+
 // exitCode prints an error, if it has not been printed yet, and gives the process's exit code.
 func exitCode(w io.Writer, command string, err error) int {
 	switch {
@@ -54,12 +83,16 @@ func exitCode(w io.Writer, command string, err error) int {
 	case errors.Is(err, errBadAnswer):
 		return ExitBad
 	case errors.Is(err, context.Canceled):
-		fmt.Fprintln(w, "interrupted")
+		report.Printf(w, "interrupted\n")
 		return ExitFailed
 	}
-	fmt.Fprintf(w, "error: %v\n", err)
+	title := "error: "
+	for _, line := range report.ErrorLines(err) {
+		report.Printf(w, "%s%s\n", title, line)
+		title = ""
+	}
 	if _, ok := errors.AsType[*usageError](err); ok {
-		fmt.Fprintf(w, "See '%s --help'\n", command)
+		report.Printf(w, "See '%s --help'\n", command)
 	}
 	return ExitFailed
 }

@@ -15,6 +15,8 @@ type fileFlags struct {
 	filenames []string
 	recursive bool
 	kustomize string
+	// allowRemote lets the kustomization load what is remote.
+	allowRemote bool
 }
 
 func (f *fileFlags) add(flags *pflag.FlagSet) {
@@ -22,6 +24,7 @@ func (f *fileFlags) add(flags *pflag.FlagSet) {
 	flags.StringSliceVarP(&f.filenames, "filename", "f", nil, "File or directory with manifests, or - for standard input; may be repeated. No cluster is asked")
 	flags.BoolVarP(&f.recursive, "recursive", "R", false, "With -f: directories below the directory too")
 	flags.StringVarP(&f.kustomize, "kustomize", "k", "", "Directory with a kustomization.yaml")
+	flags.BoolVar(&f.allowRemote, "allow-remote", false, "With -k: fetch what the kustomizations name that is remote. kustomize runs git for it and asks the network: only for kustomizations that you trust")
 }
 
 // given says that files were asked for, also where a variable in a script that should name them is empty.
@@ -37,5 +40,10 @@ func (f *fileFlags) toSources(streams report.Streams) (manifest.Sources, error) 
 	if f.recursive && len(f.filenames) == 0 {
 		return manifest.Sources{}, usage("--recursive goes with -f")
 	}
-	return manifest.Sources{Files: f.filenames, Recursive: f.recursive, Kustomize: f.kustomize, Stdin: streams.In}, nil
+	if f.allowRemote && f.kustomize == "" {
+		return manifest.Sources{}, usage("--allow-remote goes with -k")
+	}
+	return manifest.Sources{
+		Files: f.filenames, Recursive: f.recursive, Kustomize: f.kustomize, AllowRemote: f.allowRemote, Stdin: streams.In,
+	}, nil
 }

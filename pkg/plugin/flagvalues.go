@@ -57,6 +57,22 @@ func gatewayFlag(value string) error {
 	return nil
 }
 
+const gatewayWorkloadUsage = "Workload of the gateway's pods, as NAMESPACE/NAME (default: the only one)"
+
+func gatewayWorkloadFlag(value string) error {
+	if value == "" {
+		return nil
+	}
+	words := strings.Split(value, "/")
+	if len(words) == 3 && slices.Contains([]string{"deployment", "statefulset", "daemonset", "pod"}, words[0]) {
+		words = words[1:]
+	}
+	if len(words) != 2 || len(validation.IsDNS1123Label(words[0])) > 0 || len(validation.IsDNS1123Subdomain(words[1])) > 0 {
+		return usage("--gateway-workload=%s: must be NAMESPACE/NAME of the Deployment, StatefulSet or DaemonSet of a gateway's pods", value)
+	}
+	return nil
+}
+
 func revisionFlag(value string) error {
 	if problems := validation.IsValidLabelValue(value); len(problems) > 0 {
 		return usage("--revision=%s is not a revision's name: %s", value, problems[0])

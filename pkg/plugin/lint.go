@@ -55,6 +55,8 @@ type lintOptions struct {
 	failOn  checks.Level
 	printer report.LintPrinter
 	ignores []ignoreRule
+	// settingsNote names the settings file, empty for none.
+	settingsNote string
 	// baseline is a path, empty for none.
 	baseline      string
 	writeBaseline bool
@@ -139,9 +141,9 @@ func (f *lintFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.scope, "scope", scopeGRPC, `"grpc": judge what lies on the way of gRPC calls; "all": every route, Gateway and policy`)
 	flags.StringVar(&f.failOn, "fail-on", string(checks.Warning), "Exit with 1 from this level on: error, warning, info or never")
 	flags.StringVarP(&f.output, "output", "o", "text", "Format of the report: "+strings.Join(report.LintFormats(), ", "))
-	flags.StringVar(&f.config, "config", "", "Settings file; else .grpcexpose.yaml of the working directory or the closest one above it in the repository")
+	flags.StringVar(&f.config, "config", "", "Settings file; else .grpcexpose.yaml of the working directory or the closest one above it in the git repository, if it is yours")
 	flags.StringVar(&f.baseline, "baseline", "", "File with known findings: report only what is new")
-	flags.BoolVar(&f.writeBaseline, "write-baseline", false, "Write all findings to the file of --baseline, and exit with 0")
+	flags.BoolVar(&f.writeBaseline, "write-baseline", false, "Write all findings to the file of --baseline, which is new or a baseline, and exit with 0")
 	flags.StringVar(&f.fix, "fix", "", `Fix what can be fixed: "safe" (the default), or "all", which asks first`)
 	flags.Lookup("fix").NoOptDefVal = string(fixSafe)
 	flags.StringVar(&f.dryRun, "dry-run", dryRunNone, `With --fix, "client": show the changes; "server": have the API server judge them too; "none": make them`)

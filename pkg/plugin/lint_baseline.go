@@ -1,10 +1,10 @@
 package plugin
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"slices"
 
 	"sigs.k8s.io/yaml"
@@ -17,6 +17,9 @@ import (
 
 // baselineKind is the kind of a baseline file.
 const baselineKind = "LintBaseline"
+
+// maxBaseline bounds what is read of a baseline: some hundred thousand findings.
+const maxBaseline = 64 << 20
 
 // baselineFile is the findings that are known, as a file that people can read and review.
 type baselineFile struct {
@@ -48,7 +51,7 @@ func (o *lintOptions) readBaseline() (lintBaseline, error) {
 	if o.baseline == "" || o.writeBaseline {
 		return baseline, nil
 	}
-	text, err := os.ReadFile(o.baseline)
+	text, _, err := manifest.ReadRegular(o.baseline, maxBaseline)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return baseline, fmt.Errorf("--baseline: there is no file %s; make it with --write-baseline", o.baseline)
@@ -57,10 +60,10 @@ func (o *lintOptions) readBaseline() (lintBaseline, error) {
 	}
 	var file baselineFile
 	if err := yaml.UnmarshalStrict(text, &file); err != nil {
-		return baseline, fmt.Errorf("--baseline: %s: %s; make it anew with --write-baseline", o.baseline, decodeProblem(err))
+		return baseline, fmt.Errorf("--baseline: %s: %s; remove it and write it again with --write-baseline", o.baseline, decodeProblem(err))
 	}
 	if file.APIVersion != report.APIVersion || file.Kind != baselineKind {
-		return baseline, fmt.Errorf("--baseline: %s is not a %s of %s; make one with --write-baseline", o.baseline, baselineKind, report.APIVersion)
+		return baseline, fmt.Errorf("--baseline: %s is not a %s of %s; make one of another name with --write-baseline", o.baseline, baselineKind, report.APIVersion)
 	}
 	for _, finding := range file.Findings {
 		baseline.known[finding] = true
@@ -132,7 +135,7 @@ func (o *lintOptions) noteStale(baseline lintBaseline, made *report.LintReport, 
 }
 
 // recordBaseline writes all findings down as known.
-func (o *lintOptions) recordBaseline(meshes []*lintMesh) error {
+func (o *lintOptions) recordBaseline(ctx context.Context, meshes []*lintMesh) error {
 	made, err := o.report(meshes)
 	if err != nil {
 		return err
@@ -151,13 +154,38 @@ func (o *lintOptions) recordBaseline(meshes []*lintMesh) error {
 	if err != nil {
 		return err
 	}
-	before, err := os.ReadFile(o.baseline)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("--baseline: %s cannot be read: %w", o.baseline, err)
+	before, err := o.formerBaseline()
+	if err != nil {
+		return err
 	}
+	done, err := beginWriting(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
 	if err := manifest.Write([]manifest.FileChange{{Path: o.baseline, Before: before, After: text}}); err != nil {
 		return err
 	}
-	fmt.Fprintf(o.streams.Err, "wrote %d findings to %s\n", len(file.Findings), o.baseline)
+	report.Printf(o.streams.Err, "wrote %d findings to %s\n", len(file.Findings), o.baseline)
 	return nil
+}
+
+// formerBaseline is the text that a new baseline replaces; nil for none. Nothing but a baseline is replaced.
+func (o *lintOptions) formerBaseline() ([]byte, error) {
+	text, _, err := manifest.ReadRegular(o.baseline, maxBaseline)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("--baseline: %s cannot be read: %w", o.baseline, err)
+	}
+	var header struct {
+		APIVersion string `json:"apiVersion"`
+		Kind       string `json:"kind"`
+	}
+	if err := yaml.Unmarshal(text, &header); err != nil || header.APIVersion != report.APIVersion || header.Kind != baselineKind {
+		return nil, fmt.Errorf("--write-baseline: %s is there and is not a %s of %s, so it is not replaced; remove it, or give --baseline another name",
+			o.baseline, baselineKind, report.APIVersion)
+	}
+	return text, nil
 }

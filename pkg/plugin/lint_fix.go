@@ -1,9 +1,8 @@
 package plugin
 
 import (
-	"bufio"
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -12,7 +11,7 @@ import (
 	"github.com/aymanbagabas/go-udiff"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
@@ -44,34 +43,38 @@ func (o *lintOptions) runFix(ctx context.Context, meshes []*lintMesh) error {
 	if err != nil {
 		return err
 	}
-	changed := false
+	tried := false
 	var restarted []mesh.Key
 	for _, m := range meshes {
 		found, err := o.judge(m, m.snapshot, baseline)
 		if err != nil {
 			return err
 		}
-		fixable, err := o.fixable(m, found.Findings)
+		inTarget, err := o.inTarget(m, o.fix.chosen(found.Findings))
 		if err != nil {
 			return err
 		}
-		fixes := plan.Plan{Changes: o.fix.changes(fixable)}
-		if fixes.Empty() {
+		fixable, err := o.fixable(m, inTarget)
+		if err != nil {
+			return err
+		}
+		if len(fixable) == 0 {
 			continue
 		}
+		made := changesOf(fixable)
 		if m.manifests != nil {
-			err = o.fixFiles(m.manifests, fixes)
+			err = o.fixFiles(ctx, m.manifests, plan.Plan{Changes: made})
 		} else {
-			err = o.fixCluster(ctx, m, fixes)
+			made, err = o.fixCluster(ctx, m, fixable)
 		}
 		if err != nil {
 			return err
 		}
-		changed = true
-		restarted = append(restarted, restartsOf(fixes)...)
+		tried = true
+		restarted = append(restarted, restartsOf(made)...)
 	}
-	if !changed {
-		fmt.Fprintln(o.streams.Err, "nothing to fix")
+	if !tried {
+		report.Printf(o.streams.Err, "nothing to fix\n")
 		return o.answer(meshes)
 	}
 	if o.fix.dryRun != dryRunNone {
@@ -92,6 +95,42 @@ func (o *lintOptions) runFix(ctx context.Context, meshes []*lintMesh) error {
 	return o.answer(after)
 }
 
+// inTarget are the findings whose fixes stay in the namespaces that the user named; the others are listed with what makes them.
+func (o *lintOptions) inTarget(m *lintMesh, findings []checks.Finding) ([]checks.Finding, error) {
+	namespaces, err := m.target.writable(m.snapshot)
+	if err != nil || namespaces == nil {
+		return findings, err
+	}
+	var inside []checks.Finding
+	for _, finding := range findings {
+		outside := ""
+		for _, change := range finding.Fix.Changes {
+			if of := checks.NamespaceOf(change); !slices.Contains(namespaces, of) {
+				outside = cmp.Or(outside, plan.Name(change.Object))
+			}
+		}
+		if outside == "" {
+			inside = append(inside, finding)
+			continue
+		}
+		with := "run it with -A"
+		if o.files != nil {
+			with = "run it without -n"
+		}
+		if !m.target.isWhole() {
+			with += " and for no workload alone"
+		}
+		o.notFixed(finding, fmt.Sprintf("it changes %s, which is not in namespace %s; %s to make the change", outside, strings.Join(namespaces, " or "), with))
+	}
+	return inside, nil
+}
+
+// notFixed says why a fix is not made. Reasons that begin with the object's name need not say it twice.
+func (o *lintOptions) notFixed(finding checks.Finding, why string) {
+	of := mesh.KeyOf(finding.Object).String()
+	report.Printf(o.streams.Err, "not fixed: %s %s: %s\n", finding.ID, of, strings.TrimPrefix(why, of+": "))
+}
+
 // fixable are the findings without those whose fixes cannot be made in the files, which is said: they do not keep the others from
 // being fixed. It is an error if none can be.
 func (o *lintOptions) fixable(m *lintMesh, findings []checks.Finding) ([]checks.Finding, error) {
@@ -99,7 +138,7 @@ func (o *lintOptions) fixable(m *lintMesh, findings []checks.Finding) ([]checks.
 	if m.manifests == nil {
 		return findings, nil
 	}
-	_, all := m.manifests.Edit(o.fix.changes(findings))
+	_, all := m.manifests.Edit(changesOf(findings))
 	if all == nil {
 		return findings, nil
 	}
@@ -109,25 +148,25 @@ func (o *lintOptions) fixable(m *lintMesh, findings []checks.Finding) ([]checks.
 	}
 	var faults []string
 	left := slices.DeleteFunc(slices.Clone(findings), func(finding checks.Finding) bool {
-		_, err := m.manifests.Edit(o.fix.changes([]checks.Finding{finding}))
+		_, err := m.manifests.Edit(finding.Fix.Changes)
 		if err != nil && !slices.Contains(faults, err.Error()) {
 			faults = append(faults, err.Error())
 		}
 		return err != nil
 	})
-	if len(o.fix.changes(left)) == 0 {
+	if len(left) == 0 {
 		return nil, all
 	}
 	for _, fault := range faults {
-		fmt.Fprintln(o.streams.Err, "warning: not fixed: "+fault)
+		report.Printf(o.streams.Err, "warning: not fixed: %s\n", fault)
 	}
 	return left, nil
 }
 
-// changes are those of the fixes that are made, in the order of the findings. Two findings may want the same change, or one
-// field to be different things: the first one counts, and the next run judges what is left.
-func (f fixOptions) changes(findings []checks.Finding) []plan.Change {
-	var made []plan.Change
+// chosen are the findings whose fixes are to be made, in their order. Two may want one field to be different things: the first one
+// counts, and the next run judges what is left.
+func (f fixOptions) chosen(findings []checks.Finding) []checks.Finding {
+	var chosen []checks.Finding
 	claimed := map[string]any{}
 	for _, finding := range findings {
 		if finding.Fix.Level != checks.Safe && (finding.Fix.Level != checks.Ask || f.scope != fixAll) {
@@ -137,18 +176,31 @@ func (f fixOptions) changes(findings []checks.Finding) []plan.Change {
 			continue
 		}
 		for _, change := range finding.Fix.Changes {
-			if !slices.ContainsFunc(made, func(earlier plan.Change) bool { return isSameChange(earlier, change) }) {
-				made = append(made, change)
-			}
 			claim(claimed, change)
 		}
+		chosen = append(chosen, finding)
 	}
-	return made
+	return chosen
 }
 
-func isSameChange(a, b plan.Change) bool {
-	return a.Action == b.Action && plan.Name(a.Object) == plan.Name(b.Object) && a.Object.GroupVersionKind() == b.Object.GroupVersionKind() &&
-		reflect.DeepEqual(a.Edits, b.Edits)
+// changesOf are the changes of the findings' fixes, in their order. Two findings may want the same change.
+func changesOf(findings []checks.Finding) []plan.Change {
+	var changes []plan.Change
+	seen := map[string][]plan.Change{}
+	for _, finding := range findings {
+		for _, change := range finding.Fix.Changes {
+			name := change.Object.GetAPIVersion() + " " + plan.Name(change.Object)
+			if !isAmong(change, seen[name]) {
+				seen[name] = append(seen[name], change)
+				changes = append(changes, change)
+			}
+		}
+	}
+	return changes
+}
+
+func isAmong(change plan.Change, changes []plan.Change) bool {
+	return slices.ContainsFunc(changes, func(other plan.Change) bool { return checks.SameChange(change, other) })
 }
 
 // fieldOf names a field of an object. Restarts of one workload are the same, whenever they were thought of.
@@ -174,38 +226,43 @@ func conflicts(claimed map[string]any, changes []plan.Change) bool {
 }
 
 // fixFiles edits the files in place, or shows the edits.
-func (o *lintOptions) fixFiles(manifests *manifest.Manifests, fixes plan.Plan) error {
+func (o *lintOptions) fixFiles(ctx context.Context, manifests *manifest.Manifests, fixes plan.Plan) error {
 	edits, err := manifests.Edit(fixes.Changes)
 	if err != nil {
 		return fmt.Errorf("nothing was changed: %w", err)
 	}
 	for _, change := range fixes.Changes {
 		if change.Action == plan.Restart {
-			fmt.Fprintf(o.streams.Err, "note: %s has pods to be made anew, which files cannot do: kubectl rollout restart %s\n", plan.Name(change.Object), restartArgument(change))
+			report.Printf(o.streams.Err, "note: %s has pods to be made anew, which files cannot do: kubectl rollout restart %s\n", plan.Name(change.Object), restartArgument(change))
 		}
 	}
 	if o.fix.dryRun != dryRunNone {
 		return o.showEdits(edits)
 	}
-	if err := o.ask(fixes); err != nil {
+	if err := o.ask(ctx, fixes); err != nil {
 		return err
 	}
+	done, err := beginWriting(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
 	if err := manifest.Write(edits); err != nil {
 		return err
 	}
 	for _, edit := range edits {
-		fmt.Fprintf(o.streams.Err, "fixed %s\n", edit.Path)
+		report.Printf(o.streams.Err, "fixed %s\n", edit.Path)
 	}
 	return nil
 }
 
 func restartArgument(change plan.Change) string {
-	return strings.ToLower(change.Object.GetKind()) + "/" + change.Object.GetName() + " -n " + change.Object.GetNamespace()
+	return inert.Command(strings.ToLower(change.Object.GetKind())+"/"+change.Object.GetName(), "-n", change.Object.GetNamespace())
 }
 
 func (o *lintOptions) showEdits(edits []manifest.FileChange) error {
 	for _, edit := range edits {
-		text := udiff.Unified(edit.Path, edit.Path, string(edit.Before), string(edit.After))
+		text := udiff.Unified(inert.Line(edit.Path), inert.Line(edit.Path), string(edit.Before), string(edit.After))
 		if err := report.DiffText(o.streams.Out, text, o.streams.OutColour); err != nil {
 			return err
 		}
@@ -214,7 +271,7 @@ func (o *lintOptions) showEdits(edits []manifest.FileChange) error {
 }
 
 // ask shows the plan and asks, where the fixes are more than safe ones.
-func (o *lintOptions) ask(fixes plan.Plan) error {
+func (o *lintOptions) ask(ctx context.Context, fixes plan.Plan) error {
 	if o.fix.scope != fixAll || o.fix.yes {
 		return nil
 	}
@@ -224,40 +281,14 @@ func (o *lintOptions) ask(fixes plan.Plan) error {
 	if err := report.PlanText(o.streams.Err, fixes, o.streams.ErrColour); err != nil {
 		return err
 	}
-	fmt.Fprint(o.streams.Err, "Go ahead? [y/N] ")
-	answer, _ := bufio.NewReader(o.streams.In).ReadString('\n')
-	if answer = strings.ToLower(strings.TrimSpace(answer)); answer != "y" && answer != "yes" {
-		return errors.New("not confirmed: nothing was changed")
-	}
-	return nil
-}
-
-// fixCluster makes the changes in the cluster, the way create makes its own.
-func (o *lintOptions) fixCluster(ctx context.Context, m *lintMesh, fixes plan.Plan) error {
-	doing := &carryOut{
-		streams: o.streams, client: m.client, plan: fixes, rollouts: restartsOf(fixes), goOn: o.fix.command,
-		write: writeOptions{dryRun: o.fix.dryRun, wait: true, timeout: defaultTimeout, fieldManager: expose.Manager},
-	}
-	if o.fix.dryRun != dryRunNone {
-		if err := report.PlanText(o.streams.Out, fixes, o.streams.OutColour); err != nil || o.fix.dryRun == dryRunClient {
-			return err
-		}
-		_, err := doing.rehearse(ctx)
-		return err
-	}
-	if err := o.ask(fixes); err != nil {
-		return err
-	}
-	if _, err := doing.rehearse(ctx); err != nil {
-		return err
-	}
-	return doing.apply(ctx)
+	asking := &carryOut{streams: o.streams, write: writeOptions{interactive: true}}
+	return asking.ask(ctx)
 }
 
 // restartsOf are the workloads that get new pods: those that are restarted, and those whose template changes.
-func restartsOf(fixes plan.Plan) []mesh.Key {
+func restartsOf(changes []plan.Change) []mesh.Key {
 	var keys []mesh.Key
-	for _, change := range fixes.Changes {
+	for _, change := range changes {
 		kind, _ := mesh.KindOf(change.Object.GroupVersionKind().GroupKind())
 		key := mesh.Key{Kind: kind, Namespace: change.Object.GetNamespace(), Name: change.Object.GetName()}
 		template := slices.ContainsFunc(change.Edits, func(edit plan.Edit) bool {

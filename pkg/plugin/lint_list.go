@@ -1,12 +1,8 @@
 package plugin
 
 import (
-	"encoding/json"
-	"fmt"
 	"strings"
 	"text/tabwriter"
-
-	"sigs.k8s.io/yaml"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
@@ -33,29 +29,21 @@ func (o *lintOptions) printChecks() error {
 	}
 	switch o.output {
 	case "json":
-		encoder := json.NewEncoder(o.streams.Out)
-		encoder.SetIndent("", "  ")
-		encoder.SetEscapeHTML(false)
-		return encoder.Encode(list)
+		return report.JSON(o.streams.Out, list)
 	case "yaml":
-		text, err := yaml.Marshal(list)
-		if err != nil {
-			return err
-		}
-		_, err = o.streams.Out.Write(text)
-		return err
+		return report.YAML(o.streams.Out, list)
 	case "text", "table":
 	default:
 		return usage("--list-checks has the formats text, table, json and yaml, not %s", o.output)
 	}
 	table := tabwriter.NewWriter(o.streams.Out, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(table, "ID\tNAME\tLEVEL\tWHAT IT FINDS")
+	report.Printf(table, "ID\tNAME\tLEVEL\tWHAT IT FINDS\n")
 	for _, check := range list.Checks {
 		levels := make([]string, len(check.Levels))
 		for i, level := range check.Levels {
 			levels[i] = string(level)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", check.ID, check.Slug, strings.Join(levels, "/"), check.Title)
+		report.Printf(table, "%s\t%s\t%s\t%s\n", check.ID, check.Slug, strings.Join(levels, "/"), check.Title)
 	}
 	return table.Flush()
 }

@@ -42,7 +42,7 @@ func (f *lintFlags) toOptions(streams report.Streams, clients *factory, command 
 		streams: streams, selfContained: f.selfContained, withCluster: f.withCluster, allScopes: f.scope == scopeAll,
 		ignores: settings.Ignore, baseline: f.baseline, writeBaseline: f.writeBaseline, watch: f.watch, listChecks: f.listChecks, printRBAC: f.printRBAC,
 		fix: fixOptions{scope: fixScope(f.fix), dryRun: f.dryRun, yes: f.yes, interactive: streams.InTerminal, command: typedLine(command, arguments)},
-		now: time.Now, output: f.output,
+		now: time.Now, output: f.output, settingsNote: settings.note,
 	}
 	if f.failOn != failNever {
 		options.failOn = checks.Level(f.failOn)

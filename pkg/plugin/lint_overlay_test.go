@@ -107,9 +107,9 @@ func TestFixesDoNotClash(t *testing.T) {
 		return checks.Finding{Fix: checks.Fix{Level: level, Changes: change}}
 	}
 	findings := []checks.Finding{label(checks.Safe, "a"), label(checks.Safe, "a"), label(checks.Safe, "b"), label(checks.Words, "c")}
-	assert.Len(t, fixOptions{scope: fixSafe}.changes(findings), 1)
-	assert.Empty(t, fixOptions{scope: fixSafe}.changes([]checks.Finding{label(checks.Ask, "a")}))
-	assert.Len(t, fixOptions{scope: fixAll}.changes([]checks.Finding{label(checks.Ask, "a")}), 1)
+	assert.Len(t, changesOf(fixOptions{scope: fixSafe}.chosen(findings)), 1)
+	assert.Empty(t, fixOptions{scope: fixSafe}.chosen([]checks.Finding{label(checks.Ask, "a")}))
+	assert.Len(t, fixOptions{scope: fixAll}.chosen([]checks.Finding{label(checks.Ask, "a")}), 1)
 }
 
 func updateOf(u *unstructured.Unstructured, value string) []plan.Change {

@@ -27,6 +27,9 @@ type lintMesh struct {
 }
 
 func (o *lintOptions) run(ctx context.Context) error {
+	if o.settingsNote != "" { // they come with the files, which may be a stranger's
+		printNotes(o.streams, []string{o.settingsNote})
+	}
 	switch {
 	case o.listChecks:
 		return o.printChecks()
@@ -40,7 +43,7 @@ func (o *lintOptions) run(ctx context.Context) error {
 		return err
 	}
 	if o.writeBaseline {
-		return o.recordBaseline(meshes)
+		return o.recordBaseline(ctx, meshes)
 	}
 	if o.fix.scope != fixNone {
 		return o.runFix(ctx, meshes)
@@ -117,6 +120,7 @@ func (o *lintOptions) report(meshes []*lintMesh) (*report.LintReport, error) {
 			part.Notes = slices.Clone(m.manifests.Notes)
 		}
 		part.Notes = append(part.Notes, o.ignoreProblems(m)...)
+		part.Notes = append(part.Notes, o.tooLarge(m)...)
 		part.InContext(m.context)
 		if whole == nil {
 			whole = part
@@ -142,13 +146,25 @@ func (o *lintOptions) ignoreProblems(m *lintMesh) []string {
 	return problems
 }
 
+// tooLarge says, and gives, which objects were left out because they are larger than any that people write.
+func (o *lintOptions) tooLarge(m *lintMesh) []string {
+	notes := m.snapshot.TooLarge()
+	if m.context != "" {
+		for i := range notes {
+			notes[i] = "context " + m.context + ": " + notes[i]
+		}
+	}
+	printNotes(o.streams, slices.Clone(notes))
+	return notes
+}
+
 func (o *lintOptions) judge(m *lintMesh, snapshot *mesh.Snapshot, baseline lintBaseline) (checks.Report, error) {
 	paths, err := m.target.paths(snapshot)
 	if err != nil {
 		return checks.Report{}, err
 	}
 	return checks.Run(snapshot, checks.Options{
-		Checks: o.checks, AllScopes: o.allScopes, Only: m.target.only(paths), Paths: paths,
+		Checks: o.checks, AllScopes: o.allScopes, Only: m.target.only(paths), Paths: paths, Every: o.writeBaseline,
 		Ignore: func(finding checks.Finding) (string, bool) {
 			if reason, ignored := ignoredBy(o.ignores, finding, snapshot.Source(finding.Object).File); ignored {
 				return reason, true

@@ -32,6 +32,9 @@ type lintSettings struct {
 	Baseline string   `yaml:"baseline"`
 	// Ignore silences findings.
 	Ignore []ignoreRule `yaml:"ignore"`
+
+	// note says where they stand, or why the file that is there does not count; empty where there is none.
+	note string
 }
 
 // ignoreRule silences the findings that all its fields accept. Names, namespaces and files may have the wildcards of shells.
@@ -50,22 +53,36 @@ type ignoreRule struct {
 	beside string
 }
 
+// maxSettings bounds what is read of a settings file.
+const maxSettings = 1 << 20
+
 // readSettings reads the settings file that is named, or else the one of the working tree, if it has one.
 func readSettings(named string) (lintSettings, error) {
 	var settings lintSettings
 	path := named
 	if path == "" {
-		if path = findSettings(); path == "" {
+		found, inRepository, err := findSettings()
+		switch {
+		case err != nil || found == "":
+			return settings, err
+		case !inRepository:
+			settings.note = found + " is not used: it is in no git repository; name it with --config to use it"
 			return settings, nil
 		}
+		path = found
 	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return settings, usage("--config=%s: there is no such file", path)
-		}
+	text, info, err := manifest.ReadRegular(path, maxSettings)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return settings, usage("--config=%s: there is no such file", path)
+	case err != nil:
 		return settings, fmt.Errorf("%s cannot be read: %w", path, err)
+	case named == "":
+		if reason := untrusted(info); reason != "" {
+			return settings, fmt.Errorf("the settings file %s is not used: %s; make it yours and writable only for you, or name it with --config if you trust it", path, reason)
+		}
 	}
+	settings.note = "settings of " + path
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	decoder.KnownFields(true)
 	if err := decoder.Decode(&settings); err != nil && !errors.Is(err, io.EOF) {
@@ -81,10 +98,30 @@ func readSettings(named string) (lintSettings, error) {
 	for i := range settings.Ignore {
 		settings.Ignore[i].beside = beside
 	}
-	if settings.Baseline != "" && !filepath.IsAbs(settings.Baseline) {
+	if settings.Baseline != "" {
+		if err := staysBelow(beside, settings.Baseline); err != nil {
+			return settings, fmt.Errorf("%s: baseline: %w", path, err)
+		}
 		settings.Baseline = filepath.Join(filepath.Dir(path), settings.Baseline)
 	}
 	return settings, nil
+}
+
+// staysBelow is an error if a path that the settings name leads out of their folder, in its words or by a link.
+func staysBelow(folder, path string) error {
+	outside := fmt.Errorf("%q leads out of the folder of the settings file, and what settings name must be below it; give a path below it, or name the file with --baseline", path)
+	if !filepath.IsLocal(path) {
+		return outside
+	}
+	root, err := os.OpenRoot(folder)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = root.Close() }()
+	if _, err := root.Stat(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return outside
+	}
+	return nil
 }
 
 var (
@@ -152,23 +189,45 @@ func decodeProblem(err error) string {
 }
 
 // findSettings is the settings file of the working directory, or of the closest directory above it up to the root of the
-// repository; empty where there is none.
-func findSettings() string {
+// repository; empty where there is none. Outside of a repository none counts: whoever may write to a directory above, as to
+// /tmp, would have his settings used.
+func findSettings() (path string, inRepository bool, err error) {
 	directory, err := os.Getwd()
 	if err != nil {
-		return ""
+		return "", false, nil
+	}
+	if target, err := filepath.EvalSymlinks(directory); err == nil {
+		directory = target
 	}
 	for {
 		candidate := filepath.Join(directory, settingsFile)
-		if info, err := os.Stat(candidate); err == nil && info.Mode().IsRegular() {
-			return candidate
+		if _, err := os.Lstat(candidate); err == nil && path == "" {
+			path = candidate
+		}
+		if _, err := os.Lstat(filepath.Join(directory, ".git")); err == nil {
+			return path, true, isInside(directory, path)
 		}
 		parent := filepath.Dir(directory)
-		if _, err := os.Stat(filepath.Join(directory, ".git")); err == nil || parent == directory {
-			return ""
+		if parent == directory {
+			return path, false, nil
 		}
 		directory = parent
 	}
+}
+
+// isInside is an error if the settings file is a link that leads out of the repository.
+func isInside(repository, path string) error {
+	if path == "" {
+		return nil
+	}
+	target, err := filepath.EvalSymlinks(path)
+	if err == nil {
+		relative, err := filepath.Rel(repository, target)
+		if err == nil && filepath.IsLocal(relative) {
+			return nil
+		}
+	}
+	return fmt.Errorf("the settings file %s is not used: it is a link that leads out of the repository %s; put the file itself there, or name it with --config", path, repository)
 }
 
 // fill gives the flags that were not typed the values of the settings.

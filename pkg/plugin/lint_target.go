@@ -87,6 +87,25 @@ func (f *lintFlags) misplaced(argument string) error {
 	return nil
 }
 
+// writable are the namespaces in which fixes may change something: the one that is named, or those of the workloads that are; nil
+// for all.
+func (t lintTarget) writable(snapshot *mesh.Snapshot) ([]string, error) {
+	switch {
+	case !t.isWhole():
+		keys, err := t.meant(snapshot)
+		namespaces := []string{}
+		for _, key := range keys {
+			namespaces = append(namespaces, key.Namespace)
+		}
+		slices.Sort(namespaces)
+		return slices.Compact(namespaces), err
+	case t.all:
+		return nil, nil
+	default:
+		return []string{t.namespace}, nil
+	}
+}
+
 // paths are those to the workloads that the report is about: the ones meant, or those of the target that serve gRPC.
 func (t lintTarget) paths(snapshot *mesh.Snapshot) (*checks.Paths, error) {
 	if t.isWhole() {

@@ -137,7 +137,7 @@ func TestLintAsksBeforeFixingAll(t *testing.T) {
 		message string
 	}{
 		"y\n": {ExitFine, "Go ahead? [y/N] fixed shop.yaml\n"},
-		"\n":  {ExitFailed, "Go ahead? [y/N] error: not confirmed: nothing was changed\n"},
+		"\n":  {ExitFailed, "Go ahead? [y/N] error: not confirmed: nothing was written\n"},
 	} {
 		lintFiles(t)
 		streams, _, errors := report.FakeStreams(typed)
@@ -188,7 +188,7 @@ kind: LintBaseline
 
 	require.NoError(t, os.WriteFile("known.yaml", []byte("kind: Other\n"), 0o600))
 	got = command(t, "lint", "-f", "shop.yaml", "--baseline", "known.yaml")
-	assert.Equal(t, answer{ExitFailed, "", "error: --baseline: known.yaml is not a LintBaseline of grpcexpose/v1; make one with --write-baseline\n"}, got)
+	assert.Equal(t, answer{ExitFailed, "", "error: --baseline: known.yaml is not a LintBaseline of grpcexpose/v1; make one of another name with --write-baseline\n"}, got)
 }
 
 func TestLintSettings(t *testing.T) {
@@ -202,6 +202,7 @@ ignore:
   reason: it is being replaced
 - {check: timeout-cuts-streams, kind: service, reason: another kind}
 `
+	require.NoError(t, os.Mkdir(".git", 0o700))
 	require.NoError(t, os.WriteFile(".grpcexpose.yaml", []byte(settings), 0o600))
 	lint := []string{"lint", "-f", "./mesh.yaml", "-f", "./shop.yaml", "--self-contained", "-o", "table"}
 	got := command(t, lint...)
@@ -246,6 +247,7 @@ func TestIgnoredFiles(t *testing.T) {
 	lintFiles(t)
 	root := workingDirectory(t)
 	require.NoError(t, os.MkdirAll("deploy/live", 0o700))
+	require.NoError(t, os.Mkdir(".git", 0o700))
 	require.NoError(t, os.Rename("shop.yaml", "deploy/live/shop.yaml"))
 	for pattern, wants := range map[string][]bool{
 		"deploy/live/shop.yaml": {true, true, true, true},

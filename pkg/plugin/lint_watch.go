@@ -2,7 +2,6 @@ package plugin
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
@@ -85,10 +84,10 @@ func (w *lintWatch) show(context string, made *report.LintReport) {
 	streams := w.options.streams
 	before, again := w.reports[context]
 	if err := report.LintDifference(streams.Out, before, made, w.options.now(), streams.OutColour); err != nil {
-		fmt.Fprintln(streams.Err, "warning: what was found could not be printed: "+err.Error())
+		report.Printf(streams.Err, "warning: what was found could not be printed: %s\n", err.Error())
 	}
 	if !again {
-		fmt.Fprintf(streams.Err, "%s Watching; press Ctrl-C to end.\n", made.Summary)
+		report.Printf(streams.Err, "%s Watching; press Ctrl-C to end.\n", made.Summary)
 	}
 	w.reports[context] = made
 }

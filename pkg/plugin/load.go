@@ -58,7 +58,7 @@ func createRequest(intent expose.Intent) cluster.LoadRequest {
 			mesh.KindDestinationRule: nil, mesh.KindPeerAuthentication: nil, mesh.KindAuthorizationPolicy: nil,
 			mesh.KindNetworkPolicy: {intent.Namespace},
 		},
-		Fallback: fallbackNamespaces(intent.Namespace, intent.Gateway),
+		Fallback: fallbackNamespaces(intent.Namespace, intent.Gateway, intent.GatewayWorkload),
 		Entire:   true,
 		Now:      time.Now(),
 		Follow: func(found *mesh.Snapshot) cluster.LoadRequest {
@@ -74,11 +74,14 @@ func createRequest(intent expose.Intent) cluster.LoadRequest {
 	}
 }
 
-// fallbackNamespaces are those to look at for a user who may not list cluster-wide.
-func fallbackNamespaces(namespace, gateway string) []string {
+// fallbackNamespaces are those to look at for a user who may not list cluster-wide: also those of what is named as
+// NAMESPACE/NAME, or KIND/NAMESPACE/NAME.
+func fallbackNamespaces(namespace string, named ...string) []string {
 	namespaces := []string{namespace, rootNamespace}
-	if of, _, qualified := strings.Cut(gateway, "/"); qualified {
-		namespaces = append(namespaces, of)
+	for _, name := range named {
+		if words := strings.Split(name, "/"); len(words) > 1 {
+			namespaces = append(namespaces, words[len(words)-2])
+		}
 	}
 	return namespaces
 }
@@ -141,7 +144,7 @@ func loadPath(ctx context.Context, client *cluster.Client, namespace string) (*c
 		}
 	}
 	return client.Load(ctx, cluster.LoadRequest{
-		Kinds: kinds, Fallback: fallbackNamespaces(namespace, ""), Now: time.Now(),
+		Kinds: kinds, Fallback: fallbackNamespaces(namespace), Now: time.Now(),
 		Follow: func(found *mesh.Snapshot) cluster.LoadRequest {
 			next := controlPlane(found)
 			gateways := gatewayNamespaces(found)

@@ -2,14 +2,14 @@ package plugin
 
 import (
 	"context"
-	"errors"
-	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
 
 // requirePermissions refuses a plan that the user may not carry out: with a table of what is missing, and the Roles to ask
@@ -27,24 +27,26 @@ func missingPermissions(missing []cluster.Permission) error {
 	if err != nil {
 		return err
 	}
-	return errors.New("nothing was written: you lack permissions\n\n" + permissionTable(missing) +
-		"\nAsk an administrator to apply this, and to bind it to you:\n\n" + strings.TrimRight(roles, "\n"))
+	return linesError(slices.Concat(
+		[]string{"nothing was written: you lack permissions", ""}, permissionTable(missing),
+		[]string{"", "Ask an administrator to apply this, and to bind it to you:", ""}, textLines(roles),
+	))
 }
 
 // permissionTable has a line for each permission.
-func permissionTable(permissions []cluster.Permission) string {
+func permissionTable(permissions []cluster.Permission) []string {
 	var b strings.Builder
 	table := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(table, "VERB\tRESOURCE\tNAMESPACE\tNAME")
+	report.Printf(table, "VERB\tRESOURCE\tNAMESPACE\tNAME\n")
 	for _, permission := range permissions {
 		namespace := permission.Namespace
 		if namespace == "" {
 			namespace = "(cluster)"
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", permission.Verb, resourceName(permission), namespace, permission.Name)
+		report.Printf(table, "%s\t%s\t%s\t%s\n", permission.Verb, resourceName(permission), namespace, permission.Name)
 	}
 	_ = table.Flush() // a strings.Builder takes everything
-	return b.String()
+	return textLines(b.String())
 }
 
 func resourceName(permission cluster.Permission) string {

@@ -2,17 +2,17 @@ package plugin
 
 import (
 	"cmp"
-	"fmt"
+	"io"
 	"slices"
 	"strings"
 
 	rbac "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/yaml"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
 
 // rolesYAML are the Roles, one for each namespace, and the ClusterRole that grant permissions, as YAML documents.
@@ -26,7 +26,7 @@ func rolesYAML(name string, permissions []cluster.Permission) (string, error) {
 		namespaces = append(namespaces, namespace)
 	}
 	slices.Sort(namespaces)
-	var documents []string
+	var documents []any
 	for _, namespace := range namespaces {
 		rules := rulesOf(byNamespace[namespace])
 		var role any = &rbac.Role{
@@ -39,13 +39,11 @@ func rolesYAML(name string, permissions []cluster.Permission) (string, error) {
 				ObjectMeta: metav1.ObjectMeta{Name: name}, Rules: rules,
 			}
 		}
-		text, err := yaml.Marshal(role)
-		if err != nil {
-			return "", err
-		}
-		documents = append(documents, string(text))
+		documents = append(documents, role)
 	}
-	return strings.Join(documents, "---\n"), nil
+	var text strings.Builder
+	err := report.YAML(&text, documents...)
+	return text.String(), err
 }
 
 // rulesOf groups permissions into as few rules as say no more than they do: those with the same group, names and verbs.
@@ -136,11 +134,11 @@ func workloadPermissions(kind mesh.Kind, namespace, name string) []cluster.Permi
 	return permissions
 }
 
-func printRoles(w interface{ Write([]byte) (int, error) }, name string, permissions []cluster.Permission) error {
+func printRoles(w io.Writer, name string, permissions []cluster.Permission) error {
 	text, err := rolesYAML(name, permissions)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprint(w, text)
+	_, err = io.WriteString(w, text)
 	return err
 }

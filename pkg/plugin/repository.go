@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
@@ -27,8 +28,9 @@ func forRepository(p plan.Plan, namespace string) (printed plan.Plan, notes []st
 			notes = append(notes, note)
 			continue
 		case isRestart(change):
-			notes = append(notes, fmt.Sprintf("A manifest restarts no pods: once it is applied, kubectl rollout restart %s/%s -n %s",
-				strings.ToLower(change.Object.GetKind()), change.Object.GetName(), change.Object.GetNamespace()))
+			workload := strings.ToLower(change.Object.GetKind()) + "/" + change.Object.GetName()
+			notes = append(notes, "A manifest restarts no pods: once it is applied, "+
+				inert.Command("kubectl", "rollout", "restart", workload, "-n", change.Object.GetNamespace()))
 		}
 		same, err := isNoMatterOfManifests(change)
 		if err != nil {
@@ -79,8 +81,9 @@ func notPrinted(change plan.Change) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%s, %s, is not printed; who runs it may %s: kubectl patch %s %s -n %s -p %s", plan.Name(change.Object), expose.OwnerText(change.Object),
-		report.ChangeText(change), strings.ToLower(change.Object.GetKind()), change.Object.GetName(), change.Object.GetNamespace(), quoteForShell(string(patch))), nil
+	command := inert.Command("kubectl", "patch", strings.ToLower(change.Object.GetKind()), change.Object.GetName(),
+		"-n", change.Object.GetNamespace(), "-p", string(patch))
+	return fmt.Sprintf("%s, %s, is not printed; who runs it may %s: %s", plan.Name(change.Object), expose.OwnerText(change.Object), report.ChangeText(change), command), nil
 }
 
 // printManifests prints what goes into a repository, and as long as nothing is done notes what does not; "name" names all that

@@ -70,10 +70,18 @@ func onExposedPath(snapshot *mesh.Snapshot, result *expose.Result) []checks.Find
 		case mesh.KindGRPCRoute, mesh.KindHTTPRoute, mesh.KindKubernetesGateway:
 			return false
 		default:
-			return true
+			return !isOtherGateway(snapshot, result, object)
 		}
 	}})
 	return report.Findings
+}
+
+// isOtherGateway reports whether an object is another gateway's workload, which may get the same routes because of its labels.
+func isOtherGateway(snapshot *mesh.Snapshot, result *expose.Result, object mesh.Object) bool {
+	key := mesh.KeyOf(object)
+	return slices.ContainsFunc(snapshot.GatewayWorkloads(), func(gateway *mesh.GatewayWorkload) bool {
+		return gateway.Workload != nil && gateway.Workload.Key == key && gateway.String() != result.Gateway.String() && key != result.Workload.Key
+	})
 }
 
 func isGatewayService(result *expose.Result, object mesh.Object) bool {

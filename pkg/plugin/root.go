@@ -4,6 +4,7 @@ package plugin
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,13 +16,27 @@ import (
 const name = "kubectl grpcexpose"
 
 // Execute runs the command line and gives the process's exit code. stop restores the default meaning of Ctrl-C: after the
-// first one, which ends ctx, a second one kills.
+// first one, which ends ctx, a second one kills. A command that does not end by itself soon after the first is left behind, unless
+// it is writing; the caller ends the process.
 func Execute(ctx context.Context, stop func(), streams report.Streams, arguments []string) int {
 	context.AfterFunc(ctx, stop)
 	root := NewCommand(streams)
 	root.SetArgs(arguments)
-	command, err := root.ExecuteContextC(ctx)
-	return exitCode(streams.Err, command.CommandPath(), err)
+	ctx, writes := withWriting(ctx)
+	path := root.CommandPath()
+	answer := make(chan error, 1)
+	go func() {
+		command, err := root.ExecuteContextC(ctx)
+		path = command.CommandPath()
+		answer <- err
+	}()
+	err := awaitInterrupted(ctx, answer, writes, func() {
+		report.Printf(streams.Err, "interrupted: the change under way is finished first; press Ctrl-C again to end at once, without an account of what was written\n")
+	})
+	if errors.Is(err, context.Canceled) {
+		path = root.CommandPath() // the command may be running still
+	}
+	return exitCode(streams.Err, path, err)
 }
 
 // NewCommand is the whole command line: for Execute, and for the pages that are generated from it.

@@ -4,12 +4,11 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
@@ -73,7 +72,10 @@ func (o *statusOptions) run(ctx context.Context) error {
 	if err != nil {
 		return withGaps(err, loaded)
 	}
-	status := pathStatus(loaded, workload)
+	status, err := interruptible(ctx, func() report.Status { return pathStatus(loaded, workload) })
+	if err != nil {
+		return err
+	}
 	if o.output == "json" {
 		err = report.StatusJSON(o.streams.Out, status)
 	} else {
@@ -93,23 +95,26 @@ func (o *statusOptions) run(ctx context.Context) error {
 
 // pathStatus is what status says of a workload, and create after it.
 func pathStatus(loaded *cluster.Loaded, workload *mesh.Workload) report.Status {
-	lint := checks.Run(loaded.Snapshot, checks.Options{Only: checks.OnPathOf(loaded.Snapshot, workload.Key)})
+	onPath, lookalikes := checks.OnPathOf(loaded.Snapshot, workload.Key), expose.Lookalikes(loaded.Snapshot, workload)
+	lint := checks.Run(loaded.Snapshot, checks.Options{Only: func(object mesh.Object) bool {
+		return onPath(object) && !lookalikes[mesh.KeyOf(object)]
+	}})
 	return report.Status{
 		Workload: workload.Key, Roots: expose.Trace(loaded.Snapshot, workload), Findings: lint.Findings,
 		NotLookedAt: gapReasons(loaded.Gaps), NotRead: notRead(loaded),
 	}
 }
 
-// notRead says what could not be read: the permissions that are missing as one table, the rest in lines.
-func notRead(loaded *cluster.Loaded) string {
-	var b strings.Builder
+// notRead says what could not be read, line by line: the permissions that are missing as one table, then the rest.
+func notRead(loaded *cluster.Loaded) []string {
+	var lines []string
 	if len(loaded.Missing) > 0 {
-		b.WriteString(permissionTable(loaded.Missing))
+		lines = permissionTable(loaded.Missing)
 	}
 	for _, reason := range gapReasons(loaded.Gaps) {
 		if !slices.ContainsFunc(loaded.Missing, func(missing cluster.Permission) bool { return reason == missing.Denied() }) {
-			fmt.Fprintln(&b, reason)
+			lines = append(lines, reason)
 		}
 	}
-	return b.String()
+	return lines
 }

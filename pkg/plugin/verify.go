@@ -14,6 +14,7 @@ import (
 // verifyFlags are the command's flags as they are typed.
 type verifyFlags struct {
 	address     string
+	gateway     string
 	requests    int
 	concurrency int
 	rate        float64
@@ -58,6 +59,12 @@ else of server reflection, else what --call says. Who answered is read from the
 gateway's own counters, through a port-forward; where that is not allowed, from those
 of the pods' proxies.
 
+Only the gateway on which the workload is exposed is called and asked: that of the
+Gateway's namespace or of the mesh's root namespace, or --gateway-workload. A --header is
+sent with the method that --call names, never with a probe. One that looks like a
+credential is not sent in plaintext, except through a port-forward to that gateway, to a
+loopback --address, or if you say --tls=false.
+
 Exits with 1 if calls fail, or if their spread over the ready pods is no accident.`,
 		Example: example(`
 			# 200 calls
@@ -86,6 +93,7 @@ Exits with 1 if calls fail, or if their spread over the ready pods is no acciden
 func (f *verifyFlags) add(command *cobra.Command) {
 	flags := command.Flags()
 	flags.StringVar(&f.address, "address", "", "Where to call, as HOST:PORT (default: the gateway's address)")
+	flags.StringVar(&f.gateway, "gateway-workload", "", "Workload of the gateway's pods, as NAMESPACE/NAME (default: the one on which the Gateway is)")
 	flags.IntVar(&f.requests, "requests", defaultTrial.run.Requests, "How many calls to make")
 	flags.IntVar(&f.concurrency, "concurrency", defaultTrial.run.Concurrency, "How many calls are under way at the same time")
 	flags.Float64Var(&f.rate, "rate", 0, "How many calls to begin in a second at most (0: no limit)")
@@ -94,14 +102,14 @@ func (f *verifyFlags) add(command *cobra.Command) {
 	flags.StringVar(&f.call, "call", "", "Method to call, as package.Service/Method (default: health, else reflection)")
 	flags.StringVarP(&f.data, "data", "d", "", "With --call: the request as JSON")
 	flags.StringArrayVar(&f.protoFiles, "proto", nil, "With --call: .proto file that describes the method; may be repeated (default: reflection)")
-	flags.StringArrayVar(&f.importPaths, "import-path", nil, "With --proto: directory in which files and imports are found; may be repeated")
+	flags.StringArrayVar(&f.importPaths, "import-path", nil, "With --proto: directory in which files and imports are found, and which they do not leave; may be repeated (default: the current one, for imports)")
 	flags.BoolVar(&f.tls, "tls", false, "Speak TLS (default: as the gateway's server does)")
 	flags.BoolVar(&f.tlsFiles.InsecureSkipVerify, "insecure-skip-verify", false, "Believe any certificate")
 	flags.StringVar(&f.tlsFiles.CACertificate, "cacert", "", "PEM file of the authorities to believe (default: the system's)")
 	flags.StringVar(&f.tlsFiles.Certificate, "cert", "", "PEM file of the client's certificate")
 	flags.StringVar(&f.tlsFiles.Key, "key", "", "PEM file of the client's key")
 	flags.StringVar(&f.authority, "authority", "", "The :authority of the calls (default: one that the route takes)")
-	flags.StringArrayVar(&f.headers, "header", nil, "Header of the calls, as 'NAME: VALUE'; may be repeated")
+	flags.StringArrayVar(&f.headers, "header", nil, "With --call: header of the calls, as 'NAME: VALUE'; may be repeated")
 	flags.StringVarP(&f.output, "output", "o", "", "Format of the output: json (default: text for people)")
 }
 
@@ -114,7 +122,7 @@ func (f *verifyFlags) toOptions(streams report.Streams, clients *factory, comman
 		return nil, err
 	}
 	options := &verifyOptions{streams: streams, clients: clients, output: f.output}
-	if options.trial, err = f.toTrial(command.Flags().Changed("tls")); err != nil {
+	if options.trial, err = f.toTrial(command.Context(), command.Flags().Changed("tls")); err != nil {
 		return nil, err
 	}
 	namespace, err := clients.namespace()

@@ -27,7 +27,7 @@ func (v *verifier) compare(ctx context.Context) (*report.Verification, error) {
 	if len(pods) == 0 || !ok {
 		return nil, fmt.Errorf("no pod of %s is ready", mesh.KeyOf(service))
 	}
-	forward, err := v.client.PortForward(ctx, types.NamespacedName{Namespace: service.Namespace, Name: pods[0]}, port)
+	forward, err := v.forward(ctx, types.NamespacedName{Namespace: service.Namespace, Name: pods[0]}, port)
 	if err != nil {
 		return nil, err
 	}

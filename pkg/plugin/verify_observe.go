@@ -4,17 +4,17 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"io"
 	"maps"
 	"net"
-	"net/http"
 	"slices"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/traffic"
 )
 
@@ -46,7 +46,9 @@ func (v *verifier) observe(ctx context.Context) observer {
 		return gateway
 	}
 	pods := &podObserver{client: v.client, namespace: v.workload.Namespace(), endpoints: endpoints}
-	counts, err := pods.count(ctx)
+	bounded, cancel := traffic.TimeShare(ctx, 4, observeTime)
+	defer cancel()
+	counts, err := pods.count(bounded)
 	if err == nil && len(counts) > 0 {
 		return pods
 	}
@@ -56,9 +58,21 @@ func (v *verifier) observe(ctx context.Context) observer {
 	return nobody{reason: fmt.Sprintf("who answered is not known: %v; and %v", gatewayError, err)}
 }
 
+const (
+	// parallelForwards is how many port-forwards come about at the same time, parallelAnswers how many answers of proxies, which may
+	// be large, are read at the same time.
+	parallelForwards = 16
+	parallelAnswers  = 4
+	// observeTime is how long it may take to find out whether the pods' own proxies can be asked.
+	observeTime = 10 * time.Second
+	// maxStrangers is how many addresses that are no ready pod's are shown one by one.
+	maxStrangers = 20
+)
+
 // gatewayObserver reads the counters of all proxies of a gateway.
 type gatewayObserver struct {
 	forwards      []*cluster.PortForward
+	pods          []string
 	service       types.NamespacedName
 	port          int32
 	endpoints     map[string]expose.Endpoint
@@ -74,10 +88,14 @@ func (v *verifier) gatewayObserver(ctx context.Context, endpoints map[string]exp
 		forwards: make([]*cluster.PortForward, len(gateway.Pods)), endpoints: endpoints, gatewayObject: gateway.String(),
 		service: types.NamespacedName{Namespace: v.entrance.Service.Namespace, Name: v.entrance.Service.Name}, port: v.entrance.ServicePort,
 	}
+	for _, pod := range gateway.Pods {
+		o.pods = append(o.pods, mesh.KeyOf(pod).String())
+	}
 	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallelForwards)
 	for i, pod := range gateway.Pods {
 		group.Go(func() (err error) {
-			o.forwards[i], err = v.client.PortForward(ctx, types.NamespacedName{Namespace: pod.Namespace, Name: pod.Name}, proxyAdminPort)
+			o.forwards[i], err = v.forward(ctx, types.NamespacedName{Namespace: pod.Namespace, Name: pod.Name}, proxyAdminPort)
 			return err
 		})
 	}
@@ -93,9 +111,11 @@ func (o *gatewayObserver) name() string { return "the proxies of " + o.gatewayOb
 func (o *gatewayObserver) count(ctx context.Context) (traffic.Counts, error) {
 	each := make([]traffic.Counts, len(o.forwards))
 	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallelAnswers)
 	for i, forward := range o.forwards {
 		group.Go(func() (err error) {
-			each[i], err = o.countOne(ctx, forward)
+			admin := traffic.Admin{Address: forward.Address, Proxy: o.pods[i]}
+			each[i], err = admin.Counts(ctx, o.service.Name, o.service.Namespace, o.port)
 			return err
 		})
 	}
@@ -109,23 +129,6 @@ func (o *gatewayObserver) count(ctx context.Context) (traffic.Counts, error) {
 	return all, nil
 }
 
-func (o *gatewayObserver) countOne(ctx context.Context, forward *cluster.PortForward) (traffic.Counts, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+forward.Address+"/clusters?format=json", nil)
-	if err != nil {
-		return nil, err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return nil, err
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		return nil, err
-	}
-	return traffic.ClusterCounts(text, o.service.Name, o.service.Namespace, o.port)
-}
-
 // shares has the ready pods, and whoever else got requests.
 func (o *gatewayObserver) shares(counts traffic.Counts) []traffic.Share {
 	byPod := map[string]*traffic.Share{}
@@ -134,7 +137,9 @@ func (o *gatewayObserver) shares(counts traffic.Counts) []traffic.Share {
 			byPod[endpoint.Pod] = &traffic.Share{Pod: endpoint.Pod, Ready: true}
 		}
 	}
-	for address, calls := range counts {
+	others, strangers := traffic.Share{Pod: "other addresses"}, 0
+	for _, address := range slices.Sorted(maps.Keys(counts)) {
+		calls := counts[address]
 		host, _, err := net.SplitHostPort(address)
 		if err != nil {
 			host = address
@@ -144,11 +149,20 @@ func (o *gatewayObserver) shares(counts traffic.Counts) []traffic.Share {
 			if calls == 0 {
 				continue
 			}
+			if strangers == maxStrangers {
+				others.Calls += calls
+				continue
+			}
+			strangers++
 			byPod[pod] = &traffic.Share{Pod: pod}
 		}
 		byPod[pod].Calls += calls
 	}
-	return sortedShares(byPod)
+	shares := sortedShares(byPod)
+	if others.Calls > 0 {
+		shares = append(shares, others)
+	}
+	return shares
 }
 
 func sortedShares(byPod map[string]*traffic.Share) []traffic.Share {
@@ -181,14 +195,17 @@ func (o *podObserver) count(ctx context.Context) (traffic.Counts, error) {
 	pods := o.readyPods()
 	each := make([]uint64, len(pods))
 	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallelAnswers)
 	for i, pod := range pods {
 		group.Go(func() error {
 			metrics, err := o.client.GetFromPod(ctx, types.NamespacedName{Namespace: o.namespace, Name: pod}, proxyMetricsPort, "stats/prometheus")
 			if err != nil {
 				return err
 			}
-			each[i], err = traffic.ReceivedRequests(metrics)
-			return err
+			if each[i], err = traffic.ReceivedRequests(metrics); err != nil {
+				return fmt.Errorf("metrics of Pod %s/%s: %w", o.namespace, pod, err)
+			}
+			return nil
 		})
 	}
 	if err := group.Wait(); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -34,15 +35,21 @@ func (o *verifyOptions) run(ctx context.Context) error {
 // verify makes the trial and prints what it has shown. Its error is errBadAnswer where that is bad.
 func verify(ctx context.Context, streams report.Streams, client *cluster.Client, snapshot *mesh.Snapshot, workload *mesh.Workload, t trial, output string) error {
 	v := &verifier{streams: streams, client: client, snapshot: snapshot, workload: workload, trial: t}
-	if entrances := expose.Entrances(snapshot, workload); len(entrances) > 0 {
-		v.entrance = entrances[0]
+	if err := v.enter(ctx); err != nil {
+		return err
 	}
 	shown, err := v.make(ctx)
 	if err != nil {
 		return err
 	}
 	if !shown.Good() {
-		lint := checks.Run(snapshot, checks.Options{Only: checks.OnPathOf(snapshot, workload.Key)})
+		lint, err := interruptible(ctx, func() *checks.Report {
+			found := checks.Run(snapshot, checks.Options{Only: checks.OnPathOf(snapshot, workload.Key)})
+			return &found
+		})
+		if err != nil {
+			return err
+		}
 		shown.Findings = lint.Findings
 	}
 	if output == "json" {
@@ -67,6 +74,23 @@ type verifier struct {
 	entrance *expose.Entrance
 }
 
+// enter finds where calls enter; until ctx ends, because it takes the model of the whole mesh.
+func (v *verifier) enter(ctx context.Context) (err error) {
+	type choice struct {
+		entrance *expose.Entrance
+		err      error
+	}
+	chosen, err := interruptible(ctx, func() choice {
+		entrance, err := expose.ChooseEntrance(v.snapshot, v.workload, v.trial.gatewayWorkload)
+		return choice{entrance, err}
+	})
+	if err != nil {
+		return err
+	}
+	v.entrance = chosen.entrance
+	return chosen.err
+}
+
 // make makes the calls, within the trial's time.
 func (v *verifier) make(ctx context.Context) (*report.Verification, error) {
 	shown := &report.Verification{Workload: v.workload.Key}
@@ -86,7 +110,14 @@ func (v *verifier) make(ctx context.Context) (*report.Verification, error) {
 	defer done()
 	watched := v.observe(bounded)
 	defer watched.close()
-	if err := v.calls(bounded, target, watched, shown); err != nil {
+	// What follows the calls has its share of the time too.
+	parts := 1
+	if v.trial.compare {
+		parts = 2
+	}
+	first, over := traffic.TimeShare(bounded, parts, v.trial.timeout)
+	defer over()
+	if err := v.calls(first, target, watched, shown); err != nil {
 		return nil, err
 	}
 	if v.trial.compare {
@@ -106,10 +137,14 @@ func (v *verifier) target(ctx context.Context, shown *report.Verification) (targ
 		return v.trial.target(v.entrance, address)
 	}
 	if v.trial.address != "" {
-		return at(v.trial.address), done, nil
+		target = at(v.trial.address)
+		return target, done, v.checkCredentials(target, false)
 	}
 	outside := v.entrance.Addresses
 	if len(outside) > 0 {
+		if err := v.checkCredentials(at(outside[0]), false); err != nil {
+			return target, done, err
+		}
 		v.await(ctx, at(outside[0]))
 	}
 	opened, reached, unreachable := traffic.Open(ctx, outside)
@@ -123,6 +158,8 @@ func (v *verifier) target(ctx context.Context, shown *report.Verification) (targ
 	}
 	forward, err := v.forwardToGateway(ctx)
 	switch {
+	case ctx.Err() != nil:
+		return target, done, ctx.Err()
 	case err != nil && len(outside) > 0:
 		return at(outside[0]), done, nil
 	case err != nil:
@@ -131,10 +168,14 @@ func (v *verifier) target(ctx context.Context, shown *report.Verification) (targ
 		shown.Notes = append(shown.Notes, fmt.Sprintf("%s cannot be reached from here (%v): the calls went past it, to a pod of the gateway", outside[0], unreachable))
 	}
 	target = at(forward.Address)
+	shown.Address = fmt.Sprintf("port %d of %s by port-forward", v.entrance.ListenerPort, mesh.KeyOf(v.entrance.Gateway().Pods[0]))
+	if err := v.checkCredentials(target, true); err != nil {
+		forward.Close()
+		return target, done, err
+	}
 	if len(outside) == 0 {
 		v.await(ctx, target)
 	}
-	shown.Address = fmt.Sprintf("port %d of %s by port-forward", v.entrance.ListenerPort, mesh.KeyOf(v.entrance.Gateway().Pods[0]))
 	return target, forward.Close, nil
 }
 
@@ -153,7 +194,17 @@ func (v *verifier) forwardToGateway(ctx context.Context) (*cluster.PortForward, 
 	if len(pods) == 0 {
 		return nil, errors.New("no pod of it is known")
 	}
-	return v.client.PortForward(ctx, types.NamespacedName{Namespace: pods[0].Namespace, Name: pods[0].Name}, v.entrance.ListenerPort)
+	return v.forward(ctx, types.NamespacedName{Namespace: pods[0].Namespace, Name: pods[0].Name}, v.entrance.ListenerPort)
+}
+
+// forwardTime is how long a port-forward may take to come about.
+const forwardTime = 10 * time.Second
+
+// forward leads a local port to a pod's, within a share of the time.
+func (v *verifier) forward(ctx context.Context, pod types.NamespacedName, port int32) (*cluster.PortForward, error) {
+	ctx, cancel := traffic.TimeShare(ctx, 4, forwardTime)
+	defer cancel()
+	return v.client.PortForward(ctx, pod, port)
 }
 
 // calls makes the calls to a target and judges them.
@@ -174,7 +225,11 @@ func (v *verifier) calls(ctx context.Context, target traffic.Target, watched obs
 	options := v.trial.run
 	progress := report.NewProgress(v.streams, options.Requests)
 	options.Progress = progress.Show
-	shown.Call, shown.Result = call.Name, traffic.Run(ctx, connection, call, options)
+	// The counters are read once more when the calls are over.
+	shown.Call = call.Name
+	calling, over := v.leaveTime(ctx)
+	shown.Result = traffic.Run(calling, connection, call, options)
+	over()
 	progress.Clear()
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return ctx.Err()
@@ -196,10 +251,23 @@ func (v *verifier) calls(ctx context.Context, target traffic.Target, watched obs
 	return nil
 }
 
+// leaveTime keeps a part of the time for what follows the calls.
+func (v *verifier) leaveTime(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	left := time.Until(deadline)
+	return context.WithTimeout(ctx, left-min(left/8, 5*time.Second))
+}
+
 // addNotes says what may surprise.
 func (v *verifier) addNotes(shown *report.Verification, target traffic.Target) {
 	if shown.Connections > 1 {
 		shown.Notes = append(shown.Notes, fmt.Sprintf("the other side closed the connection in between: there were %d", shown.Connections))
+	}
+	if len(v.trial.headers) > 0 && v.trial.wish.Method == "" {
+		shown.Notes = append(shown.Notes, "--header was not sent: it goes with a method of yours (--call), never with probes of the health service or reflection")
 	}
 	if v.entrance != nil && v.entrance.MutualTLS && target.TLS != nil && len(target.TLS.Certificates) == 0 {
 		shown.Notes = append(shown.Notes, "the gateway asks for a client's certificate: give it with --cert and --key")

@@ -35,7 +35,8 @@ func runVerify(t *testing.T, arguments ...string) (*verifyOptions, error) {
 
 func TestVerifyOptions(t *testing.T) {
 	options, err := runVerify(t, "deploy/server", "-n", "shop", "--requests", "50", "--concurrency=5", "--rate=20", "--timeout=10s", "--compare",
-		"--call", "a.B/C", "-d", "{}", "--proto=b.proto", "--import-path=api", "--authority=x.example.com", "--header", "X-Who: me: you", "-o", "json")
+		"--call", "a.B/C", "-d", "{}", "--proto=b.proto", "--import-path=api", "--authority=x.example.com", "--header", "X-Who: me: you", "-o", "json",
+		"--gateway-workload", "istio-system/public")
 	require.NoError(t, err)
 	assert.Equal(t, mesh.Key{Kind: mesh.KindDeployment, Namespace: "shop", Name: "server"}, options.workload)
 	assert.Equal(t, "json", options.output)
@@ -44,6 +45,7 @@ func TestVerifyOptions(t *testing.T) {
 	trial.config = nil
 	assert.Equal(t, 10*time.Second, trial.timeout)
 	assert.True(t, trial.compare)
+	assert.Equal(t, "istio-system/public", trial.gatewayWorkload)
 	assert.Nil(t, trial.tls)
 	assert.Equal(t, "x.example.com", trial.authority)
 	assert.Equal(t, metadata.MD{"x-who": {"me: you"}}, trial.headers)
@@ -64,14 +66,18 @@ func TestVerifyRefuses(t *testing.T) {
 		"data without call":    {[]string{"server", "-d", "{}"}, "--data and --proto go with --call"},
 		"imports alone":        {[]string{"server", "--call=a.B/C", "--import-path=x"}, "--import-path goes with --proto"},
 		"address with no port": {[]string{"server", "--address=example.com"}, "--address=example.com: must be HOST:PORT"},
-		"header of gRPC":       {[]string{"server", "--header=grpc-timeout: 1S"}, "--header=grpc-timeout: 1S: must be 'NAME: VALUE', and not one of gRPC's own"},
-		"header of nothing":    {[]string{"server", "--header=x"}, "--header=x: must be 'NAME: VALUE', and not one of gRPC's own"},
+		"header of gRPC":       {[]string{"server", "--header=grpc-timeout: 1S"}, "--header: must be 'NAME: VALUE', and not one of gRPC's own"},
+		"header of nothing":    {[]string{"server", "--header=x"}, "--header: must be 'NAME: VALUE', and not one of gRPC's own"},
 		"plaintext TLS":        {[]string{"server", "--tls=false", "--cacert=x"}, "--tls=false does not go with certificates"},
 		"missing authority":    {[]string{"server", "--cacert=/missing"}, "the certificate authority cannot be read: open /missing: no such file or directory"},
 		"certificate alone":    {[]string{"server", "--cert=/missing"}, "a client's certificate and its key go together: name both files"},
 		"plaintext, believing": {[]string{"server", "--tls=false", "--insecure-skip-verify"}, "--tls=false does not go with certificates"},
 		"key alone":            {[]string{"server", "--key=/missing"}, "a client's certificate and its key go together: name both files"},
-		"output":               {[]string{"server", "-o", "yaml"}, "--output=yaml: must be one of json"},
+		"gateway's name alone": {
+			[]string{"server", "--gateway-workload=public"},
+			"--gateway-workload=public: must be NAMESPACE/NAME of the Deployment, StatefulSet or DaemonSet of a gateway's pods",
+		},
+		"output": {[]string{"server", "-o", "yaml"}, "--output=yaml: must be one of json"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"context"
 	"crypto/tls"
 	"net"
 	"strings"
@@ -14,10 +15,11 @@ import (
 
 // trial is what calls to make, and how.
 type trial struct {
-	// address is empty for the gateway's.
-	address string
-	wish    traffic.Wish
-	run     traffic.Options
+	// address is empty for the gateway's; gatewayWorkload names that gateway's proxies, empty for those that the Gateway is on.
+	address         string
+	gatewayWorkload string
+	wish            traffic.Wish
+	run             traffic.Options
 	// timeout bounds all of it.
 	timeout time.Duration
 	compare bool
@@ -40,7 +42,7 @@ var defaultTrial = trial{
 }
 
 // toTrial checks the flags; what it finds wrong names the flag and what would be right.
-func (f *verifyFlags) toTrial(tlsSaid bool) (trial, error) {
+func (f *verifyFlags) toTrial(ctx context.Context, tlsSaid bool) (trial, error) {
 	switch {
 	case f.requests < 1:
 		return trial{}, usage("--requests=%d: must be at least 1", f.requests)
@@ -62,7 +64,11 @@ func (f *verifyFlags) toTrial(tlsSaid bool) (trial, error) {
 			return trial{}, usage("--address=%s: must be HOST:PORT", f.address)
 		}
 	}
+	if err := gatewayWorkloadFlag(f.gateway); err != nil {
+		return trial{}, err
+	}
 	t := defaultTrial
+	t.gatewayWorkload = f.gateway
 	t.address, t.timeout, t.compare, t.authority = f.address, f.timeout, f.compare, f.authority
 	t.run.Requests, t.run.Concurrency, t.run.Rate = f.requests, f.concurrency, f.rate
 	t.wish = traffic.Wish{Method: f.call, Data: f.data, ProtoFiles: f.protoFiles, ImportPaths: f.importPaths}
@@ -71,7 +77,7 @@ func (f *verifyFlags) toTrial(tlsSaid bool) (trial, error) {
 		t.tls = &wanted
 	}
 	var err error
-	if t.config, err = f.tlsFiles.Config(); err != nil {
+	if t.config, err = f.tlsFiles.Config(ctx); err != nil {
 		return trial{}, err
 	}
 	t.headers, err = headersFlag(f.headers)
@@ -84,7 +90,7 @@ func headersFlag(values []string) (metadata.MD, error) {
 		key, value, ok := strings.Cut(header, ":")
 		key = strings.ToLower(strings.TrimSpace(key))
 		if !ok || key == "" || strings.HasPrefix(key, "grpc-") || strings.ContainsAny(key, " \t") {
-			return nil, usage("--header=%s: must be 'NAME: VALUE', and not one of gRPC's own", header)
+			return nil, usage("--header: must be 'NAME: VALUE', and not one of gRPC's own")
 		}
 		headers.Append(key, strings.TrimSpace(value))
 	}

@@ -2,7 +2,6 @@ package plugin
 
 import (
 	"context"
-	"fmt"
 	"runtime"
 	"runtime/debug"
 
@@ -69,7 +68,7 @@ func (o *versionOptions) run(ctx context.Context) error {
 		return o.print(versions)
 	}
 	if o.clients.nowhere() {
-		fmt.Fprintln(o.streams.Err, "note: there is no kubeconfig that says which cluster is meant, so none was asked")
+		report.Printf(o.streams.Err, "note: there is no kubeconfig that says which cluster is meant, so none was asked\n")
 		return o.print(versions)
 	}
 	server, failure := o.server(ctx)
@@ -94,7 +93,7 @@ func (o *versionOptions) print(versions report.Versions) error {
 	}
 	if versions.Server != nil {
 		for _, warning := range versions.Server.Warnings {
-			fmt.Fprintln(o.streams.Err, "warning: "+warning)
+			report.Printf(o.streams.Err, "warning: %s\n", warning)
 		}
 	}
 	return report.VersionsText(o.streams.Out, versions)

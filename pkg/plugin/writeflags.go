@@ -1,7 +1,6 @@
 package plugin
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
 
@@ -78,9 +78,16 @@ func (f *writeFlags) toOptions(streams report.Streams, offline bool) (writeOptio
 	return options, nil
 }
 
-// typedLine is the command line as the user typed it, to be typed again.
+// secretFlags are those whose values are never repeated.
+var secretFlags = []string{"token", "password", "header"}
+
+// typedLine is the command line as the user typed it, to be typed again. In the place of a secret stands a word that no server
+// takes for one: without the flag the command would be another user's.
 func typedLine(command *cobra.Command, arguments []string) string {
-	words := append([]string{command.CommandPath()}, arguments...)
+	words := []string{command.CommandPath()}
+	for _, argument := range arguments {
+		words = append(words, inert.Argument(argument))
+	}
 	command.Flags().Visit(func(flag *pflag.Flag) {
 		if slices.Contains([]string{"dry-run", "output", "diff", "interactive", "exit-code"}, flag.Name) {
 			return
@@ -90,19 +97,15 @@ func typedLine(command *cobra.Command, arguments []string) string {
 			values = list.GetSlice()
 		}
 		for _, value := range values {
-			if flag.Value.Type() == "bool" && value == "true" {
+			switch {
+			case slices.Contains(secretFlags, flag.Name):
+				words = append(words, "--"+flag.Name+"=REDACTED")
+			case flag.Value.Type() == "bool" && value == "true":
 				words = append(words, "--"+flag.Name)
-			} else {
-				words = append(words, fmt.Sprintf("--%s=%s", flag.Name, quoteForShell(value)))
+			default:
+				words = append(words, "--"+flag.Name+"="+inert.Word(report.WithoutUserinfo(value)))
 			}
 		}
 	})
 	return strings.Join(words, " ")
-}
-
-func quoteForShell(value string) string {
-	if strings.ContainsAny(value, " *?[]{}$&|;<>()'\"\\`!#~") {
-		return "'" + strings.ReplaceAll(value, "'", `'\''`) + "'"
-	}
-	return value
 }

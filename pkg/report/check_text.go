@@ -3,7 +3,6 @@
 package report
 
 import (
-	"fmt"
 	"io"
 	"strings"
 
@@ -17,25 +16,25 @@ func CheckText(w io.Writer, check *checks.Check, options PrintOptions) error {
 	for i, level := range check.Levels {
 		levels[i] = string(level)
 	}
-	fmt.Fprintf(&b, "%s\n", paint(check.ID+" "+check.Slug+": "+check.Title, bold, options.Colour))
-	fmt.Fprintf(&b, "Level %s, since %s\n", strings.Join(levels, " or "), check.Since)
+	Printf(&b, "%s\n", paint(check.ID+" "+check.Slug+": "+check.Title, bold, options.Colour))
+	Printf(&b, "Level %s, since %s\n", strings.Join(levels, " or "), check.Since)
 	for _, section := range []struct{ title, text string }{
 		{"What it finds", check.What}, {"Why", check.Why}, {"What a client sees", check.Client},
 	} {
-		fmt.Fprintf(&b, "\n%s\n", paint(section.title, bold, options.Colour))
+		Printf(&b, "\n%s\n", paint(section.title, bold, options.Colour))
 		for paragraph := range strings.SplitSeq(section.text, "\n\n") {
-			for _, line := range wrap(paragraph, max(min(options.Width, 100)-2, 40)) {
-				fmt.Fprintf(&b, "  %s\n", line)
+			for _, line := range wrap(strings.Join(strings.Fields(paragraph), " "), max(min(options.Width, 100)-2, 40)) {
+				Printf(&b, "  %s\n", line)
 			}
 		}
 	}
 	for _, example := range []struct{ title, text string }{{"With the fault", check.Bad}, {"Without", check.Good}} {
-		fmt.Fprintf(&b, "\n%s\n", paint(example.title, bold, options.Colour))
+		Printf(&b, "\n%s\n", paint(example.title, bold, options.Colour))
 		for line := range strings.Lines(strings.TrimSpace(example.text)) {
-			fmt.Fprintf(&b, "  %s\n", strings.TrimRight(line, "\n"))
+			Printf(&b, "  %s\n", strings.TrimRight(line, "\n"))
 		}
 	}
-	fmt.Fprintf(&b, "\nSilence it on an object with the annotation %s: \"%s: the reason\".\n", checks.IgnoreAnnotation, check.ID)
+	Printf(&b, "\nSilence it on an object with the annotation %s: \"%s: the reason\".\n", checks.IgnoreAnnotation, check.ID)
 	_, err := io.WriteString(w, b.String())
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 )
 
 // githubLint prints workflow commands, which GitHub Actions shows beside the lines of a change.
@@ -27,15 +28,15 @@ func (githubLint) Print(w io.Writer, report *LintReport) error {
 		command := map[checks.Level]string{checks.Error: "error", checks.Warning: "warning", checks.Info: "notice"}[finding.Level]
 		var properties []string
 		if finding.File != "" {
-			properties = append(properties, "file="+githubProperty.Replace(filepath.ToSlash(finding.File)))
+			properties = append(properties, "file="+githubProperty.Replace(inert.Line(filepath.ToSlash(finding.File))))
 		}
 		if finding.Line > 0 {
 			properties = append(properties, fmt.Sprintf("line=%d", finding.Line))
 		}
 		properties = append(properties, "title="+githubProperty.Replace(finding.ID+" "+finding.Slug))
-		text := finding.Object.String() + ": " + finding.details()
+		text := inert.Line(finding.Object.String()) + ": " + finding.details()
 		fmt.Fprintf(&b, "::%s %s::%s\n", command, strings.Join(properties, ","), githubData.Replace(text))
 	}
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(workflowCommands(w), b.String())
 	return err
 }

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 )
 
 // junitLint prints a test suite for each check: a failed case for each finding that makes the command fail, else one that
@@ -75,17 +77,16 @@ func (junitLint) Print(w io.Writer, report *LintReport) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.WriteString(w, xml.Header+string(text)+"\n")
-	return err
+	return writeEscaped(w, []byte(xml.Header+string(text)+"\n"), escapeXML)
 }
 
 func junitSuiteOf(report *LintReport, name string, findings []LintFinding, skips []LintSkip) junitSuite {
 	suite := junitSuite{Name: name}
 	for _, finding := range findings {
-		result := junitCase{ClassName: suite.Name, Name: finding.Object.String() + " " + finding.Path, File: finding.File, Line: finding.Line}
+		result := junitCase{ClassName: suite.Name, Name: inert.Line(finding.Object.String() + " " + finding.Path), File: inert.Line(finding.File), Line: finding.Line}
 		details := finding.details()
 		if report.Fails(finding) {
-			result.Failure = &junitMessage{Message: finding.Message, Type: string(finding.Level), Text: details}
+			result.Failure = &junitMessage{Message: inert.Line(finding.Message), Type: string(finding.Level), Text: details}
 			suite.Failures++
 		} else {
 			result.SystemOut = string(finding.Level) + ": " + details
@@ -95,7 +96,7 @@ func junitSuiteOf(report *LintReport, name string, findings []LintFinding, skips
 	}
 	for _, skip := range skips {
 		suite.Cases = append(suite.Cases, junitCase{
-			ClassName: suite.Name, Name: strings.TrimSpace("skipped " + skip.Context), Skipped: &junitMessage{Message: skip.Reason},
+			ClassName: suite.Name, Name: inert.Line(strings.TrimSpace("skipped " + skip.Context)), Skipped: &junitMessage{Message: inert.Line(skip.Reason)},
 		})
 		suite.Skipped++
 	}
@@ -106,14 +107,14 @@ func junitSuiteOf(report *LintReport, name string, findings []LintFinding, skips
 	return suite
 }
 
-// details are what people read who open a failed case.
+// details are what people read who open a failed case: its lines are the labels' alone.
 func (f LintFinding) details() string {
-	lines := []string{f.Message}
+	lines := []string{inert.Line(f.Message)}
 	for _, part := range []struct{ label, text string }{
 		{"Because", strings.Join(f.Evidence, "; ")}, {"Client", f.Symptom}, {"Fix", f.Fix.Text},
 	} {
 		if part.text != "" {
-			lines = append(lines, part.label+": "+part.text)
+			lines = append(lines, part.label+": "+inert.Line(part.text))
 		}
 	}
 	return strings.Join(lines, "\n")

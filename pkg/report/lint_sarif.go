@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 )
 
 // sarifLint prints the Static Analysis Results Interchange Format 2.1.0, which code scanning services read.
@@ -127,17 +128,17 @@ func (s sarifLint) Print(w io.Writer, report *LintReport) error {
 	for _, skip := range report.Skipped {
 		notifications := &run.Invocations[0].ToolExecutionNotifications
 		*notifications = append(*notifications, sarifNotification{
-			Level: "note", AssociatedRule: sarifRuleReference{skip.ID}, Message: sarifText{Text: skip.ID + " was skipped, at least in part: " + skip.Reason},
+			Level: "note", AssociatedRule: sarifRuleReference{skip.ID}, Message: sarifText{Text: sarifPlain(skip.ID + " was skipped, at least in part: " + inert.Line(skip.Reason))},
 		})
 	}
-	return writeJSON(w, sarifLog{Schema: sarifSchema, Version: "2.1.0", Runs: []sarifRun{run}})
+	return JSON(w, sarifLog{Schema: sarifSchema, Version: "2.1.0", Runs: []sarifRun{run}})
 }
 
 func sarifRuleOf(check *checks.Check) sarifRule {
 	return sarifRule{
-		ID: check.ID, Name: pascalCase(check.Slug), ShortDescription: sarifText{Text: check.Title}, FullDescription: sarifText{Text: check.What},
+		ID: check.ID, Name: pascalCase(check.Slug), ShortDescription: sarifText{Text: sarifPlain(check.Title)}, FullDescription: sarifText{Text: sarifPlain(check.What)},
 		Help: sarifText{
-			Text:     strings.Join([]string{check.What, check.Why, check.Client}, "\n\n"),
+			Text:     sarifPlain(strings.Join([]string{check.What, check.Why, check.Client}, "\n\n")),
 			Markdown: fmt.Sprintf("%s\n\n**Why.** %s\n\n**What a client sees.** %s", check.What, check.Why, check.Client),
 		},
 		DefaultConfiguration: sarifConfiguration{sarifLevels[check.Levels[0]]},
@@ -163,12 +164,18 @@ func sarifResultOf(finding LintFinding, rule int) sarifResult {
 			location.PhysicalLocation.Region = &sarifRegion{finding.Line}
 		}
 	}
-	text := finding.Object.String() + ": " + finding.details()
+	text := sarifPlain(inert.Line(finding.Object.String()) + ": " + finding.details())
 	return sarifResult{
 		RuleID: finding.ID, RuleIndex: rule, Level: sarifLevels[finding.Level], Message: sarifText{Text: text}, Locations: []sarifLocation{location},
 		PartialFingerprints: map[string]string{"grpcexpose/v1": finding.fingerprint()}, BaselineState: sarifStates[finding.State],
 	}
 }
+
+// sarifPlain is a text as the specification writes one in which brackets make no link.
+// Source: SARIF 2.1.0, 3.11.6 Messages with embedded links.
+func sarifPlain(text string) string { return sarifEscapes.Replace(text) }
+
+var sarifEscapes = strings.NewReplacer(`\`, `\\`, "[", `\[`, "]", `\]`)
 
 // fileURI is a path as a URI: relative ones stay relative, to the directory that the command ran in.
 func fileURI(path string) string {

@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
-	"unicode"
 )
 
 // tableLint prints a line for each finding.
@@ -20,20 +19,24 @@ func (tableLint) Print(w io.Writer, report *LintReport) error {
 		header = append([]string{"STATE"}, header...)
 	}
 	if len(report.Findings) > 0 {
-		fmt.Fprintln(table, strings.Join(header, "\t"))
+		printRow(table, header)
 	}
 	for _, finding := range report.Findings {
-		row := []string{string(finding.Level), finding.ID, oneLine(finding.Object.String()), oneLine(finding.where()), oneLine(finding.Message)}
+		row := []string{string(finding.Level), finding.ID, finding.Object.String(), finding.where(), finding.Message}
 		if states {
 			row = append([]string{string(finding.State)}, row...)
 		}
-		fmt.Fprintln(table, strings.Join(row, "\t"))
+		printRow(table, row)
 	}
 	if err := table.Flush(); err != nil {
 		return err
 	}
 	_, err := io.WriteString(w, report.Summary.String()+"\n")
 	return err
+}
+
+func printRow(w io.Writer, cells []string) {
+	_, _ = io.WriteString(w, strings.Join(cleanLines(cells), "\t")+"\n") // a table reports at its end what failed
 }
 
 func (r *LintReport) hasStates() bool {
@@ -50,18 +53,6 @@ func (f LintFinding) where() string {
 	default:
 		return f.File + ":" + strconv.Itoa(f.Line)
 	}
-}
-
-func oneLine(text string) string { return strings.Join(strings.Fields(printable(text)), " ") }
-
-// printable has no control characters: what stands in a manifest must not move the reader's cursor.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) && !unicode.IsSpace(r) {
-			return unicode.ReplacementChar
-		}
-		return r
-	}, text)
 }
 
 // String is the summary in a sentence.

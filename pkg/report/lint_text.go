@@ -5,8 +5,10 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 )
 
 // textLint prints for people: by cluster, namespace and object, each finding with what a client sees and what to do.
@@ -23,12 +25,12 @@ func (t textLint) Print(w io.Writer, report *LintReport) error {
 
 func (t textLint) findings(b *strings.Builder, report *LintReport) {
 	for _, section := range sectionsOf(report.Findings) {
-		fmt.Fprintf(b, "%s\n", paint(oneLine(section.heading), bold, t.Colour))
+		Printf(b, "%s\n", paint(section.heading, bold, t.Colour))
 		var object LintObject
 		for _, finding := range section.findings {
 			if finding.Object != object {
 				object = finding.Object
-				fmt.Fprintf(b, "  %s\n", paint(oneLine(object.String()), cyan, t.Colour))
+				Printf(b, "  %s\n", paint(object.String(), cyan, t.Colour))
 			}
 			t.finding(b, finding)
 		}
@@ -47,7 +49,7 @@ func (t textLint) finding(b *strings.Builder, finding LintFinding) {
 	if finding.State != "" {
 		title = string(finding.State) + ": " + title
 	}
-	fmt.Fprintf(b, "    %s\n", paint(title, levelColours[finding.Level], t.Colour))
+	Printf(b, "    %s\n", paint(title, levelColours[finding.Level], t.Colour))
 	t.wrapped(b, "", finding.Message)
 	if finding.File != "" {
 		t.line(b, "at", finding.where()+" "+finding.Path)
@@ -82,8 +84,8 @@ const (
 	labelWidth = 9
 )
 
-func (t textLint) line(b *strings.Builder, label, text string) {
-	fmt.Fprintf(b, "%s%s%s\n", bodyIndent, paint(pad(label), faint, t.Colour), oneLine(text))
+func (t textLint) line(b *strings.Builder, label string, text any) {
+	Printf(b, "%s%s%s\n", bodyIndent, paint(pad(label), faint, t.Colour), text)
 }
 
 func pad(label string) string {
@@ -105,7 +107,7 @@ func (t textLint) wrapped(b *strings.Builder, label, text string) {
 	for i, line := range wrap(text, max(t.Width-indent, 40)) {
 		switch {
 		case label == "":
-			fmt.Fprintf(b, "%s%s\n", bodyIndent, line)
+			Printf(b, "%s%s\n", bodyIndent, line)
 		case i == 0:
 			t.line(b, label, line)
 		default:
@@ -114,21 +116,31 @@ func (t textLint) wrapped(b *strings.Builder, label, text string) {
 	}
 }
 
-// wrap breaks a text between words so that no line is wider than it must be.
-func wrap(text string, width int) []string {
-	var lines []string
-	line := ""
-	for word := range strings.FieldsSeq(printable(text)) {
-		if line != "" && len([]rune(line))+1+len([]rune(word)) > width {
-			lines, line = append(lines, line), ""
+// wrap breaks a text between words so that no line is wider than it must be. A command is not broken: what is pasted of it would
+// be another one.
+func wrap(text string, width int) []painted {
+	var lines []painted
+	var line strings.Builder
+	used, inCommand := 0, false
+	for word := range strings.FieldsSeq(inert.Line(text)) {
+		length := utf8.RuneCountInString(word)
+		if used > 0 && used+1+length > width && !inCommand {
+			lines, used = append(lines, painted(line.String())), 0
+			line.Reset()
 		}
-		if line != "" {
-			line += " "
+		if used > 0 {
+			line.WriteByte(' ')
+			used++
 		}
-		line += word
+		line.WriteString(word)
+		used += length
+		inCommand = inCommand || slices.Contains(commands, word)
 	}
-	return append(lines, line)
+	return append(lines, painted(line.String()))
 }
+
+// commands are the programs that fixes name with what to give them.
+var commands = []string{"kubectl", "istioctl", "grpcurl"}
 
 // skips says what could not be judged, a line for each reason.
 func (t textLint) skips(b *strings.Builder, report *LintReport) {
@@ -152,10 +164,10 @@ func (t textLint) skips(b *strings.Builder, report *LintReport) {
 	if len(report.Findings) > 0 {
 		b.WriteString("\n")
 	}
-	fmt.Fprintf(b, "%s\n", paint("Skipped, at least in part", bold, t.Colour))
+	Printf(b, "%s\n", paint("Skipped, at least in part", bold, t.Colour))
 	for _, reason := range reasons {
 		for i, line := range wrap(reason+": "+strings.Join(byReason[reason], ", "), max(t.Width-4, 40)) {
-			fmt.Fprintf(b, "  %s%s\n", strings.Repeat(" ", min(i, 1)*2), line)
+			Printf(b, "  %s%s\n", strings.Repeat(" ", min(i, 1)*2), line)
 		}
 	}
 }

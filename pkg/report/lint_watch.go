@@ -14,7 +14,7 @@ import (
 func LintDifference(w io.Writer, before, after *LintReport, at time.Time, colour bool) error {
 	var b strings.Builder
 	line := func(sign, code string, finding LintFinding) {
-		fmt.Fprintf(&b, "%s %s\n", at.Format(time.TimeOnly), paint(sign+" "+finding.line(), code, colour))
+		Printf(&b, "%s %s\n", at.Format(time.TimeOnly), paint(sign+" "+finding.line(), code, colour))
 	}
 	had, has := before.lines(), after.lines()
 	if before != nil {
@@ -52,5 +52,5 @@ func (f LintFinding) line() string {
 	if f.Context != "" {
 		where = f.Context + ": " + where
 	}
-	return oneLine(fmt.Sprintf("%s %s %s: %s", f.Level, f.ID, where, f.Message))
+	return fmt.Sprintf("%s %s %s: %s", f.Level, f.ID, where, f.Message)
 }

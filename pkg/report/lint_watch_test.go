@@ -20,9 +20,9 @@ func TestLintDifference(t *testing.T) {
 	require.NoError(t, LintDifference(&out, first, second, at.Add(time.Minute), false))
 	require.NoError(t, LintDifference(&out, second, second, at.Add(time.Hour), false))
 	assert.Equal(t, `12:30:45 + warning GX301 Namespace shop: It is <odd> & "quoted".
-12:30:45 + info GX203 Deployment shop/server: Deployment server has one replica.�[31m
+12:30:45 + info GX203 Deployment shop/server: Deployment server has one replica.\x1b[31m
 12:30:45 + error GX301 Service shop/server: Port 8000 leads to a gRPC server, but its name says HTTP: 100% of the calls fail.
-12:31:45 - info GX203 Deployment shop/server: Deployment server has one replica.�[31m
+12:31:45 - info GX203 Deployment shop/server: Deployment server has one replica.\x1b[31m
 12:31:45 - error GX301 Service shop/server: Port 8000 leads to a gRPC server, but its name says HTTP: 100% of the calls fail.
 `, out.String())
 }

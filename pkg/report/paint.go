@@ -1,5 +1,7 @@
 package report
 
+import "github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
+
 // The colours, as ANSI codes.
 const (
 	red    = "31"
@@ -8,12 +10,19 @@ const (
 	cyan   = "36"
 	bold   = "1"
 	faint  = "2"
+	usual  = "0"
 )
 
+var ownCodes = map[string]bool{red: true, green: true, yellow: true, cyan: true, bold: true, faint: true, usual: true}
+
+// painted is a text that is clean and may have colours.
+type painted string
+
 // paint puts text in a colour, if colour is wanted at all.
-func paint(text, code string, colour bool) string {
+func paint(text, code string, colour bool) painted {
+	text = inert.Line(text)
 	if !colour || code == "" {
-		return text
+		return painted(text)
 	}
-	return "\x1b[" + code + "m" + text + "\x1b[0m"
+	return painted("\x1b[" + code + "m" + text + "\x1b[" + usual + "m")
 }

@@ -6,8 +6,8 @@ import (
 
 	"github.com/aymanbagabas/go-udiff"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"sigs.k8s.io/yaml"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
@@ -41,7 +41,7 @@ func Diff(w io.Writer, differences []Difference, colour bool) error {
 		if err != nil {
 			return err
 		}
-		text := udiff.Unified("now: "+difference.Name, "after: "+difference.Name, before, after)
+		text := udiff.Unified("now: "+inert.Line(difference.Name), "after: "+inert.Line(difference.Name), before, after)
 		if err := DiffText(w, text, colour); err != nil {
 			return err
 		}
@@ -51,22 +51,6 @@ func Diff(w io.Writer, differences []Difference, colour bool) error {
 
 // DiffText prints a unified diff.
 func DiffText(w io.Writer, text string, colour bool) error {
-	_, err := io.WriteString(w, paintDiff(text, colour))
-	return err
-}
-
-func manifestText(object *unstructured.Unstructured) (string, error) {
-	if object == nil {
-		return "", nil
-	}
-	text, err := yaml.Marshal(Manifest(object).Object)
-	return string(text), err
-}
-
-func paintDiff(text string, colour bool) string {
-	if !colour {
-		return text
-	}
 	var b strings.Builder
 	for line := range strings.Lines(text) {
 		code := ""
@@ -78,7 +62,18 @@ func paintDiff(text string, colour bool) string {
 		case '@':
 			code = cyan
 		}
-		b.WriteString(paint(strings.TrimSuffix(line, "\n"), code, colour) + "\n")
+		line = strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r") // of a file from Windows
+		b.WriteString(string(paint(line, code, colour)) + "\n")
 	}
-	return b.String()
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func manifestText(object *unstructured.Unstructured) (string, error) {
+	if object == nil {
+		return "", nil
+	}
+	var text strings.Builder
+	err := YAML(&text, Manifest(object).Object)
+	return text.String(), err
 }

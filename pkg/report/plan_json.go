@@ -48,13 +48,17 @@ func PlanJSON(w io.Writer, r PlanReport) error {
 		if after != nil {
 			after = Manifest(after)
 		}
+		noted, err := change.WithNotes()
+		if err != nil {
+			return err
+		}
 		document.Changes = append(document.Changes, planChange{
-			Action: change.Action, Text: ChangeText(change), Reason: change.Reason, Edits: change.Edits, After: after,
+			Action: change.Action, Text: ChangeText(change), Reason: change.Reason, Edits: noted.Edits, After: after,
 			Object: LintObject{
 				APIVersion: change.Object.GetAPIVersion(), Kind: change.Object.GetKind(),
 				Namespace: change.Object.GetNamespace(), Name: change.Object.GetName(),
 			},
 		})
 	}
-	return writeJSON(w, document)
+	return JSON(w, document)
 }

@@ -1,14 +1,13 @@
 package report
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"sigs.k8s.io/yaml"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
@@ -41,7 +40,7 @@ func Objects(w io.Writer, objects []*unstructured.Unstructured, format string) e
 		return objectsJSON(w, objects)
 	case "name":
 		for _, object := range objects {
-			if _, err := fmt.Fprintln(w, ObjectName(object)); err != nil {
+			if _, err := io.WriteString(w, inert.Line(ObjectName(object))+"\n"); err != nil {
 				return err
 			}
 		}
@@ -62,19 +61,11 @@ func ObjectName(object *unstructured.Unstructured) string {
 }
 
 func objectsYAML(w io.Writer, objects []*unstructured.Unstructured) error {
+	documents := make([]any, len(objects))
 	for i, object := range objects {
-		text, err := yaml.Marshal(object.Object)
-		if err != nil {
-			return err
-		}
-		if i > 0 {
-			text = append([]byte("---\n"), text...)
-		}
-		if _, err := w.Write(text); err != nil {
-			return err
-		}
+		documents[i] = object.Object
 	}
-	return nil
+	return YAML(w, documents...)
 }
 
 func objectsJSON(w io.Writer, objects []*unstructured.Unstructured) error {
@@ -82,7 +73,5 @@ func objectsJSON(w io.Writer, objects []*unstructured.Unstructured) error {
 	for i, object := range objects {
 		items[i] = object.Object
 	}
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "    ")
-	return encoder.Encode(map[string]any{"apiVersion": "v1", "kind": "List", "items": items})
+	return indentedJSON(w, map[string]any{"apiVersion": "v1", "kind": "List", "items": items}, "    ")
 }

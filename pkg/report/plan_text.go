@@ -18,14 +18,14 @@ func PlanText(w io.Writer, p plan.Plan, colour bool) error {
 	var b strings.Builder
 	for _, change := range p.Changes {
 		symbol, code := changeSymbol(change.Action)
-		fmt.Fprintf(&b, "  %s %s: %s\n", paint(symbol, code, colour), plan.Name(change.Object), ChangeText(change))
-		fmt.Fprintf(&b, "      %s\n", change.Reason)
+		Printf(&b, "  %s %s: %s\n", paint(symbol, code, colour), plan.Name(change.Object), ChangeText(change))
+		Printf(&b, "      %s\n", change.Reason)
 	}
 	if len(p.Notes) > 0 {
 		b.WriteString("\n")
 	}
 	for _, note := range p.Notes {
-		fmt.Fprintf(&b, "  note: %s\n", note)
+		Printf(&b, "  note: %s\n", note)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -60,7 +60,7 @@ func ChangeText(change plan.Change) string {
 	}
 	switch {
 	case len(parts) > 0:
-	case slices.ContainsFunc(change.Edits, func(edit plan.Edit) bool { return edit.New == nil }):
+	case change.Undo == plan.Forget, slices.ContainsFunc(change.Edits, func(edit plan.Edit) bool { return edit.New == nil }):
 		return "remove create's note"
 	default:
 		return "note who uses it"

@@ -8,6 +8,9 @@ import (
 // progressEvery is how often a line that changes is written again.
 const progressEvery = 100 * time.Millisecond
 
+// clearLine goes back to the beginning of the line and clears it.
+const clearLine = "\r\x1b[K"
+
 // Progress is a line on the terminal that counts. Where nobody reads, it is not shown.
 type Progress struct {
 	streams Streams
@@ -27,12 +30,12 @@ func (p *Progress) Show(over int) {
 		return
 	}
 	p.last, p.shown = time.Now(), true
-	fmt.Fprintf(p.streams.Err, "\r%d of %d calls", over, p.total)
+	fmt.Fprintf(p.streams.Err, clearLine+"%d of %d calls", over, p.total)
 }
 
 // Clear removes the line.
 func (p *Progress) Clear() {
 	if p.shown {
-		fmt.Fprint(p.streams.Err, "\r\x1b[K")
+		fmt.Fprint(p.streams.Err, clearLine)
 	}
 }

@@ -2,7 +2,6 @@ package report
 
 import (
 	"cmp"
-	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -21,7 +20,7 @@ type Status struct {
 	Findings []checks.Finding
 	// NotLookedAt is what could not be read, one clause each; NotRead the same for people.
 	NotLookedAt []string
-	NotRead     string
+	NotRead     []string
 }
 
 // Exposed says that some gateway leads calls to a pod.
@@ -73,13 +72,16 @@ func StatusText(w io.Writer, s Status, colour bool) error {
 	case s.Errors():
 		verdict = paint("exposed, but with errors on the way", red, colour)
 	}
-	fmt.Fprintf(&t.b, "%s: %s\n\n", s.Workload, verdict)
+	Printf(&t.b, "%s: %s\n\n", s.Workload, verdict)
 	for _, root := range s.Roots {
 		t.hop(root, "", "")
 	}
 	t.rest()
-	if s.NotRead != "" {
-		fmt.Fprintf(&t.b, "\nNot read:\n%s\n", strings.TrimRight(s.NotRead, "\n"))
+	for i, line := range s.NotRead {
+		if i == 0 {
+			Printf(&t.b, "\nNot read:\n")
+		}
+		Printf(&t.b, "%s\n", line)
 	}
 	_, err := io.WriteString(w, t.b.String())
 	return err
@@ -94,9 +96,9 @@ type statusText struct {
 
 func (t *statusText) hop(hop *expose.Hop, first, indent string) {
 	findings := t.status.atHop(hop, t.shown)
-	fmt.Fprintf(&t.b, "%s%s %s: %s\n", first, t.mark(hop, findings), mesh.KeyOf(hop.Object), hop.Text)
+	Printf(&t.b, "%s%s %s: %s\n", first, t.mark(hop, findings), mesh.KeyOf(hop.Object), hop.Text)
 	if reason := cmp.Or(hop.Broken, hop.Unknown); reason != "" && len(findings) == 0 {
-		fmt.Fprintf(&t.b, "%s    %s\n", indent, reason)
+		Printf(&t.b, "%s    %s\n", indent, reason)
 	}
 	for _, finding := range findings {
 		t.finding(finding, indent+"    ")
@@ -110,7 +112,7 @@ func (t *statusText) hop(hop *expose.Hop, first, indent string) {
 		}
 	}
 	if more > 0 {
-		fmt.Fprintf(&t.b, "%s└─ and %d more\n", indent, more)
+		Printf(&t.b, "%s└─ and %d more\n", indent, more)
 	}
 }
 
@@ -135,9 +137,9 @@ func rankOf(hop *expose.Hop) int {
 }
 
 func (t *statusText) finding(finding checks.Finding, indent string) {
-	fmt.Fprintf(&t.b, "%s%s %s: %s\n", indent, paint(string(finding.Level), levelCode(finding.Level), t.colour), finding.ID, finding.Message)
+	Printf(&t.b, "%s%s %s: %s\n", indent, paint(string(finding.Level), levelCode(finding.Level), t.colour), finding.ID, finding.Message)
 	if finding.Fix.Text != "" {
-		fmt.Fprintf(&t.b, "%s  → %s\n", indent, finding.Fix.Text)
+		Printf(&t.b, "%s  → %s\n", indent, finding.Fix.Text)
 	}
 }
 
@@ -153,7 +155,7 @@ func levelCode(level checks.Level) string {
 }
 
 // mark is what one sees of a hop at a glance.
-func (t *statusText) mark(hop *expose.Hop, findings []checks.Finding) string {
+func (t *statusText) mark(hop *expose.Hop, findings []checks.Finding) painted {
 	worst := checks.Level("")
 	for _, finding := range findings {
 		if !worst.AtLeast(finding.Level) {
@@ -183,7 +185,7 @@ func (t *statusText) rest() {
 			t.b.WriteString("\nBeside it:\n")
 			first = false
 		}
-		fmt.Fprintf(&t.b, "  %s\n", mesh.KeyOf(finding.Object))
+		Printf(&t.b, "  %s\n", mesh.KeyOf(finding.Object))
 		t.finding(finding, "    ")
 	}
 }
@@ -220,7 +222,7 @@ func StatusJSON(w io.Writer, s Status) error {
 	for _, finding := range s.Findings {
 		document.Findings = append(document.Findings, lintFinding(finding, mesh.Source{}))
 	}
-	return writeJSON(w, document)
+	return JSON(w, document)
 }
 
 func statusHops(hops []*expose.Hop) []statusHop {

@@ -14,7 +14,7 @@ const defaultWidth = 80
 
 // Streams are the terminal: where results, progress and questions go, and what it can do.
 type Streams struct {
-	// In is read for "-" and for answers, Out takes results, Err progress and warnings.
+	// In is read for "-" and for answers, Out takes results, Err progress and warnings. Only clean text passes to both.
 	In  io.Reader
 	Out io.Writer
 	Err io.Writer
@@ -29,7 +29,7 @@ type Streams struct {
 // SystemStreams are those of the process.
 func SystemStreams() Streams {
 	return Streams{
-		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
+		In: os.Stdin, Out: clean(os.Stdout, isTerminal(os.Stdout)), Err: clean(os.Stderr, isTerminal(os.Stderr)),
 		InTerminal: isTerminal(os.Stdin), OutTerminal: isTerminal(os.Stdout), ErrTerminal: isTerminal(os.Stderr),
 		OutColour: takesColour(os.Stdout), ErrColour: takesColour(os.Stderr),
 		Width: widthOf(os.Stdout),
@@ -57,5 +57,5 @@ func widthOf(file *os.File) int {
 // FakeStreams are no terminal, for tests: input is what is typed, and out and err hold what was written.
 func FakeStreams(input string) (streams Streams, out, err *bytes.Buffer) {
 	out, err = &bytes.Buffer{}, &bytes.Buffer{}
-	return Streams{In: bytes.NewBufferString(input), Out: out, Err: err, Width: defaultWidth}, out, err
+	return Streams{In: bytes.NewBufferString(input), Out: clean(out, false), Err: clean(err, false), Width: defaultWidth}, out, err
 }

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/traffic"
 )
@@ -62,19 +63,19 @@ func (t *verificationText) verification(v *Verification) {
 	if !v.Good() {
 		code = red
 	}
-	fmt.Fprintf(&t.b, "%s: %s\n  %s\n", v.Workload, paint(string(v.Verdict), code, t.colour), v.Why)
+	Printf(&t.b, "%s: %s\n  %s\n", v.Workload, paint(string(v.Verdict), code, t.colour), v.Why)
 	if v.Call != "" {
-		fmt.Fprintf(&t.b, "\n  %s of %s to %s\n  over %s, in %s\n", plural(v.Result.Made, "call"), v.Call, v.Address,
+		Printf(&t.b, "\n  %s of %s to %s\n  over %s, in %s\n", plural(v.Result.Made, "call"), v.Call, v.Address,
 			plural(v.Connections, "connection"), rounded(v.Result.Elapsed))
 	}
 	t.shares(v)
 	t.failures(v.Result)
 	if len(v.Result.Latencies) > 0 {
-		fmt.Fprintf(&t.b, "\n  latency  p50 %s, p90 %s, p99 %s\n",
+		Printf(&t.b, "\n  latency  p50 %s, p90 %s, p99 %s\n",
 			rounded(v.Result.Percentile(0.5)), rounded(v.Result.Percentile(0.9)), rounded(v.Result.Percentile(0.99)))
 	}
 	for _, note := range v.Notes {
-		fmt.Fprintf(&t.b, "\n  note: %s\n", note)
+		Printf(&t.b, "\n  note: %s\n", note)
 	}
 	t.findings(v.Findings)
 }
@@ -87,7 +88,7 @@ func (t *verificationText) shares(v *Verification) {
 	width := 0
 	for _, share := range v.Shares {
 		total += share.Calls
-		width = max(width, utf8.RuneCountInString(share.Pod))
+		width = max(width, utf8.RuneCountInString(inert.Line(share.Pod)))
 	}
 	digits := len(fmt.Sprint(total))
 	t.b.WriteString("\n")
@@ -97,25 +98,25 @@ func (t *verificationText) shares(v *Verification) {
 			part = float64(share.Calls) / float64(total)
 		}
 		filled := int(part*barWidth + 0.5)
-		bar := paint(strings.Repeat("█", filled), cyan, t.colour) + strings.Repeat(" ", barWidth-filled)
-		line := fmt.Sprintf("  %-*s  %s  %*d  %3.0f%%", width, share.Pod, bar, digits, share.Calls, part*100)
+		bar := paint(strings.Repeat("█", filled), cyan, t.colour) + painted(strings.Repeat(" ", barWidth-filled))
+		Printf(&t.b, "  %-*s  %s  %*d  %3.0f%%", width, share.Pod, bar, digits, share.Calls, part*100)
 		if !share.Ready {
-			line += "  not a ready pod of the Service"
+			t.b.WriteString("  not a ready pod of the Service")
 		}
-		t.b.WriteString(line + "\n")
+		t.b.WriteString("\n")
 	}
-	fmt.Fprintf(&t.b, "  counted by %s\n", v.CountedBy)
+	Printf(&t.b, "  counted by %s\n", v.CountedBy)
 }
 
 func (t *verificationText) failures(result traffic.Result) {
 	for _, failure := range result.Failures {
-		fmt.Fprintf(&t.b, "\n  %s  %s", paint(codeName(failure), red, t.colour), plural(failure.Count, "call"))
+		Printf(&t.b, "\n  %s  %s", paint(codeName(failure), red, t.colour), plural(failure.Count, "call"))
 		if meaning := failure.Meaning(); meaning != "" {
-			fmt.Fprintf(&t.b, ": %s", meaning)
+			Printf(&t.b, ": %s", meaning)
 		}
 		t.b.WriteString("\n")
 		if failure.Message != "" {
-			fmt.Fprintf(&t.b, "    %q\n", failure.Message)
+			Printf(&t.b, "    \"%s\"\n", failure.Message)
 		}
 	}
 }
@@ -144,9 +145,9 @@ func (t *verificationText) findings(findings []checks.Finding) {
 			t.b.WriteString("\nWhat lint says of the way:\n")
 			first = false
 		}
-		fmt.Fprintf(&t.b, "  %s %s: %s\n", paint(string(finding.Level), levelCode(finding.Level), t.colour), finding.ID, finding.Message)
+		Printf(&t.b, "  %s %s: %s\n", paint(string(finding.Level), levelCode(finding.Level), t.colour), finding.ID, finding.Message)
 		if finding.Fix.Text != "" {
-			fmt.Fprintf(&t.b, "    → %s\n", finding.Fix.Text)
+			Printf(&t.b, "    → %s\n", finding.Fix.Text)
 		}
 	}
 }

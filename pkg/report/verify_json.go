@@ -51,7 +51,7 @@ type verificationFailure struct {
 
 // VerificationJSON prints the same for machines.
 func VerificationJSON(w io.Writer, v *Verification) error {
-	return writeJSON(w, verificationOf(v))
+	return JSON(w, verificationOf(v))
 }
 
 func verificationOf(v *Verification) *verificationDocument {

@@ -105,12 +105,12 @@ func TestProgress(t *testing.T) {
 	progress.Clear()
 	assert.Empty(t, shown.String(), "nobody reads")
 
-	streams.ErrTerminal = true
+	streams.Err, streams.ErrTerminal = clean(shown, true), true
 	progress = NewProgress(streams, 10)
 	progress.Show(1)
 	progress.last = time.Time{}
 	progress.Show(3)
 	progress.Show(4)
 	progress.Clear()
-	assert.Equal(t, "\r3 of 10 calls\r\x1b[K", shown.String())
+	assert.Equal(t, "\r\x1b[K3 of 10 calls\r\x1b[K", shown.String())
 }

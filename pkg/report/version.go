@@ -1,7 +1,6 @@
 package report
 
 import (
-	"fmt"
 	"io"
 	"strings"
 	"text/tabwriter"
@@ -52,20 +51,20 @@ type GroupVersions struct {
 // VersionsJSON prints them for machines.
 func VersionsJSON(w io.Writer, v Versions) error {
 	v.APIVersion, v.Kind = APIVersion, "Version"
-	return writeJSON(w, v)
+	return JSON(w, v)
 }
 
 // VersionsText prints them as a table of what and which. Warnings are left to the caller: they are no result.
 func VersionsText(w io.Writer, v Versions) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(table, "Client\t%s (%s)\n", v.Client.Version, v.Client.build())
+	Printf(table, "Client\t%s (%s)\n", v.Client.Version, v.Client.build())
 	if v.Server != nil {
-		fmt.Fprintf(table, "API server\t%s\n", v.Server.Kubernetes)
+		Printf(table, "API server\t%s\n", v.Server.Kubernetes)
 		for _, plane := range v.Server.ControlPlanes {
-			fmt.Fprintf(table, "istiod\t%s\n", plane)
+			Printf(table, "istiod\t%s\n", plane)
 		}
 		for _, group := range v.Server.CustomResources {
-			fmt.Fprintf(table, "%s\t%s\n", group.Group, orNone(group.Versions))
+			Printf(table, "%s\t%s\n", group.Group, orNone(group.Versions))
 		}
 	}
 	return table.Flush()

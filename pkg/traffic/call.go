@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/dynamicpb"
 )
 
@@ -38,24 +39,30 @@ type Wish struct {
 
 // Choose finds the call to make: the wished one; else that of the health service if the server has it; else the list of its
 // services by reflection. A server that has neither, and a gateway that routes neither, get calls of the health service all
-// the same: their answer is what there is to be seen.
+// the same: their answer is what there is to be seen. No probe takes more than a share of the time.
 func Choose(ctx context.Context, c *Connection, wish Wish) (Call, error) {
 	if wish.Method != "" {
 		return wishedCall(ctx, c, wish)
 	}
 	health := healthCall()
-	if !isUnimplemented(health.make(ctx, c)) {
+	if !isUnimplemented(probe(ctx, c, health)) {
 		return health, nil
 	}
 	for _, version := range reflectionVersions {
 		list := listCall(version)
-		if !isUnimplemented(list.make(ctx, c)) {
+		if !isUnimplemented(probe(ctx, c, list)) {
 			list.Note = "there is no health service"
 			return list, nil
 		}
 	}
 	health.Note = "neither a health service nor reflection answers; name a method of yours with --call"
 	return health, nil
+}
+
+func probe(ctx context.Context, c *Connection, call Call) error {
+	ctx, cancel := TimeShare(ctx, 8, probeTime)
+	defer cancel()
+	return call.make(ctx, c)
 }
 
 // Await tries until a call succeeds or ctx ends: what has just been configured reaches proxies a moment later. It gives no
@@ -81,7 +88,7 @@ func answers(ctx context.Context, target Target, wish Wish) bool {
 	}
 	defer c.Close()
 	call, err := Choose(ctx, c, wish)
-	return err == nil && call.make(ctx, c) == nil
+	return err == nil && probe(ctx, c, call) == nil
 }
 
 func isUnimplemented(err error) bool { return status.Code(err) == codes.Unimplemented }
@@ -101,6 +108,14 @@ func unaryCall(method string, request []byte) Call {
 	}
 }
 
+// ownCall is a call that the user has named: it alone carries the user's headers.
+func ownCall(method string, request []byte) Call {
+	own := unaryCall(method, request)
+	bare := own.make
+	own.make = func(ctx context.Context, c *Connection) error { return bare(c.withHeaders(ctx), c) }
+	return own
+}
+
 // wishedCall encodes the user's request with the method's description.
 func wishedCall(ctx context.Context, c *Connection, wish Wish) (Call, error) {
 	service, method, ok := strings.Cut(strings.TrimPrefix(wish.Method, "/"), "/")
@@ -108,7 +123,10 @@ func wishedCall(ctx context.Context, c *Connection, wish Wish) (Call, error) {
 		return Call{}, fmt.Errorf("%q is not a method: write package.Service/Method", wish.Method)
 	}
 	describe := describeByReflection
-	if len(wish.ProtoFiles) > 0 {
+	switch {
+	case service == healthv1.Health_ServiceDesc.ServiceName:
+		describe = describeHealth
+	case len(wish.ProtoFiles) > 0:
 		describe = func(ctx context.Context, _ *Connection, name protoreflect.FullName) (protoreflect.Descriptor, error) {
 			return describeByFiles(ctx, wish, name)
 		}
@@ -132,7 +150,12 @@ func wishedCall(ctx context.Context, c *Connection, wish Wish) (Call, error) {
 	if err != nil {
 		return Call{}, err
 	}
-	return unaryCall("/"+service+"/"+method, request), nil
+	return ownCall("/"+service+"/"+method, request), nil
+}
+
+// describeHealth knows the health service without asking: a call of it with the user's headers then takes no probe.
+func describeHealth(_ context.Context, _ *Connection, name protoreflect.FullName) (protoreflect.Descriptor, error) {
+	return protoregistry.GlobalFiles.FindDescriptorByName(name)
 }
 
 func methodNames(service protoreflect.ServiceDescriptor) string {
@@ -140,7 +163,7 @@ func methodNames(service protoreflect.ServiceDescriptor) string {
 	for i := range service.Methods().Len() {
 		names = append(names, string(service.Methods().Get(i).Name()))
 	}
-	return strings.Join(names, ", ")
+	return shortened(strings.Join(names, ", "))
 }
 
 // encode turns JSON into the bytes of a message.

@@ -21,15 +21,21 @@ const connectTimeout = 5 * time.Second
 // Connection carries all calls over one HTTP/2 connection at a time. It is made when the first call needs it.
 type Connection struct {
 	client  *grpc.ClientConn
+	address string
 	headers metadata.MD
 	opened  atomic.Pointer[net.Conn]
+	// current is the one that the calls go over.
+	current atomic.Pointer[net.Conn]
 	made    atomic.Int32
 }
 
+// maxAddresses is how many addresses are tried: the objects that list them may be anybody's.
+const maxAddresses = 8
+
 // Open makes a connection to the first of the addresses, host:port, that takes one. The error is that of the first address.
 func Open(ctx context.Context, addresses []string) (connection net.Conn, address string, err error) {
-	for _, address := range addresses {
-		opened, failure := dial(ctx, address)
+	for _, address := range addresses[:min(len(addresses), maxAddresses)] {
+		opened, failure := dialWithin(ctx, address)
 		if failure == nil {
 			return opened, address, nil
 		}
@@ -38,13 +44,19 @@ func Open(ctx context.Context, addresses []string) (connection net.Conn, address
 	return nil, "", err
 }
 
+func dialWithin(ctx context.Context, address string) (net.Conn, error) {
+	ctx, cancel := TimeShare(ctx, 8, connectTimeout)
+	defer cancel()
+	return dial(ctx, address)
+}
+
 func dial(ctx context.Context, address string) (net.Conn, error) {
 	return (&net.Dialer{Timeout: connectTimeout}).DialContext(ctx, "tcp", address)
 }
 
 // Connect prepares a connection; nothing is sent yet. The error is about an address that is none.
 func Connect(target Target) (*Connection, error) {
-	c := &Connection{headers: target.Headers}
+	c := &Connection{headers: target.Headers, address: target.Address}
 	if target.Opened != nil {
 		c.opened.Store(&target.Opened)
 	}
@@ -61,6 +73,8 @@ func Connect(target Target) (*Connection, error) {
 		grpc.WithIdleTimeout(0),
 		grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.DefaultConfig, MinConnectTimeout: connectTimeout}),
 		grpc.WithUserAgent("kubectl-grpcexpose"),
+		grpc.WithMaxHeaderListSize(maxHeaders),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage)),
 	}
 	if target.Authority != "" {
 		options = append(options, grpc.WithAuthority(target.Authority))
@@ -76,11 +90,13 @@ func Connect(target Target) (*Connection, error) {
 
 func (c *Connection) dial(ctx context.Context, address string) (net.Conn, error) {
 	if opened := c.opened.Swap(nil); opened != nil {
+		c.current.Store(opened)
 		c.made.Add(1)
 		return *opened, nil
 	}
 	connection, err := dial(ctx, address)
 	if err == nil {
+		c.current.Store(&connection)
 		c.made.Add(1)
 	}
 	return connection, err
@@ -89,15 +105,27 @@ func (c *Connection) dial(ctx context.Context, address string) (net.Conn, error)
 // Made is how many connections there have been: one, unless the other side has closed it in between.
 func (c *Connection) Made() int { return int(c.made.Load()) }
 
-// Close ends the connection.
+// Close ends the connection. One whose other side reads nothing cannot be ended in HTTP/2's way, and is cut.
+// Source: google.golang.org/grpc/internal/transport/http2_client.go (Close waits 5 s for its GOAWAY to be written).
 func (c *Connection) Close() {
 	if unused := c.opened.Swap(nil); unused != nil {
 		_ = (*unused).Close()
 	}
-	_ = c.client.Close()
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		_ = c.client.Close()
+	}()
+	select {
+	case <-closed:
+	case <-time.After(closeTime):
+	}
+	if current := c.current.Load(); current != nil {
+		_ = (*current).Close()
+	}
 }
 
-// withHeaders adds what each call carries.
+// withHeaders adds what the user's own call carries.
 func (c *Connection) withHeaders(ctx context.Context) context.Context {
 	if len(c.headers) == 0 {
 		return ctx
@@ -108,7 +136,7 @@ func (c *Connection) withHeaders(ctx context.Context) context.Context {
 // invoke makes one unary call. Its error is a gRPC status.
 func (c *Connection) invoke(ctx context.Context, method string, request []byte) error {
 	var response []byte
-	return c.client.Invoke(c.withHeaders(ctx), method, request, &response, grpc.ForceCodec(bytesCodec{}))
+	return c.client.Invoke(ctx, method, request, &response, grpc.ForceCodec(bytesCodec{}))
 }
 
 // bytesCodec sends messages that are encoded already, and leaves answers encoded: what they say does not matter here.

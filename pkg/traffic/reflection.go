@@ -21,7 +21,7 @@ func reflectionMethod(version string) string {
 	return "/" + version + ".ServerReflection/ServerReflectionInfo"
 }
 
-// listCall asks for the names of the server's services: a stream with one question and one answer.
+// listCall asks for the names of the server's services: a stream with one question and one answer, which nobody reads.
 func listCall(version string) Call {
 	method := reflectionMethod(version)
 	return Call{Name: method[1:], make: func(ctx context.Context, c *Connection) error {
@@ -38,37 +38,41 @@ func listCall(version string) Call {
 	}}
 }
 
-// conversation is one with the server about what it serves.
+// conversation is one with the server about what it serves. The user's headers are not sent: they are for the user's own call.
 type conversation struct {
 	stream grpc.ClientStream
 }
 
 func newConversation(ctx context.Context, c *Connection, version string) (*conversation, error) {
 	description := &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}
-	stream, err := c.client.NewStream(c.withHeaders(ctx), description, reflectionMethod(version))
+	stream, err := c.client.NewStream(ctx, description, reflectionMethod(version), grpc.ForceCodec(bytesCodec{}))
 	return &conversation{stream: stream}, err
 }
 
-func (r *conversation) ask(question *reflectionv1.ServerReflectionRequest) (*reflectionv1.ServerReflectionResponse, error) {
-	answer := &reflectionv1.ServerReflectionResponse{}
-	if err := r.stream.SendMsg(question); err != nil {
-		// The stream has ended; receiving gives the status with which it did.
-		return nil, errors.Join(r.stream.RecvMsg(answer), err)
+// ask gives the answer as it came.
+func (r *conversation) ask(question *reflectionv1.ServerReflectionRequest) (answer []byte, err error) {
+	encoded, err := proto.Marshal(question)
+	if err != nil {
+		return nil, err
 	}
-	err := r.stream.RecvMsg(answer)
+	if err := r.stream.SendMsg(encoded); err != nil {
+		// The stream has ended; receiving gives the status with which it did.
+		return nil, errors.Join(r.stream.RecvMsg(&answer), err)
+	}
+	err = r.stream.RecvMsg(&answer)
 	return answer, err
 }
 
 // describeByReflection asks the server for what a name means.
 func describeByReflection(ctx context.Context, c *Connection, name protoreflect.FullName) (protoreflect.Descriptor, error) {
-	ctx, cancel := context.WithCancel(ctx)
+	bounded, cancel := TimeShare(ctx, 4, describeTime)
 	defer cancel()
 	var failure error
 	for _, version := range reflectionVersions {
-		asked, err := newConversation(ctx, c, version)
+		asked, err := newConversation(bounded, c, version)
 		if err == nil {
 			var found protoreflect.Descriptor
-			if found, err = asked.describe(name); err == nil {
+			if found, err = newDescription(asked).of(bounded, name); err == nil {
 				return found, nil
 			}
 		}
@@ -77,42 +81,64 @@ func describeByReflection(ctx context.Context, c *Connection, name protoreflect.
 			break
 		}
 	}
-	if isUnimplemented(failure) {
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case bounded.Err() != nil:
+		return nil, fmt.Errorf("%s cannot be looked up by reflection: %s takes more than its share of --timeout (%s at most); describe the method with --proto FILE",
+			name, c.address, describeTime)
+	case isUnimplemented(failure):
 		return nil, errors.New("the server does not offer reflection, or no route leads to it: describe the method with --proto FILE")
 	}
-	return nil, fmt.Errorf("%s cannot be looked up by reflection: %w", name, failure)
+	return nil, fmt.Errorf("%s cannot be looked up by reflection: %s: %s", name, c.address, shortened(failure.Error()))
 }
 
-// describe gathers the file that declares the name and all that it imports.
-func (r *conversation) describe(name protoreflect.FullName) (protoreflect.Descriptor, error) {
-	files := map[string]*descriptorpb.FileDescriptorProto{}
-	first, err := r.files(files, &reflectionv1.ServerReflectionRequest{
+// description is what a server says of a name: the files that declare it, as far as they are read.
+type description struct {
+	asked *conversation
+	files map[string]*descriptorpb.FileDescriptorProto
+	// bytes and fields are how much may still come.
+	bytes  int
+	fields fieldBudget
+}
+
+func newDescription(asked *conversation) *description {
+	return &description{asked: asked, files: map[string]*descriptorpb.FileDescriptorProto{}, bytes: maxDescription, fields: maxDescriptionFields}
+}
+
+// of gathers the file that declares the name and all that it imports.
+func (d *description) of(ctx context.Context, name protoreflect.FullName) (protoreflect.Descriptor, error) {
+	missing, err := d.add(&reflectionv1.ServerReflectionRequest{
 		MessageRequest: &reflectionv1.ServerReflectionRequest_FileContainingSymbol{FileContainingSymbol: string(name)},
 	})
+	for err == nil && len(missing) > 0 {
+		path := missing[0]
+		missing = missing[1:]
+		if d.files[path] != nil {
+			continue
+		}
+		var more []string
+		more, err = d.add(&reflectionv1.ServerReflectionRequest{
+			MessageRequest: &reflectionv1.ServerReflectionRequest_FileByFilename{FileByFilename: path},
+		})
+		if err == nil && d.files[path] == nil {
+			err = fmt.Errorf("the server does not give the file %s", path)
+		}
+		missing = append(missing, more...)
+	}
 	if err != nil {
 		return nil, err
 	}
-	for missing := first; len(missing) > 0; {
-		var next []string
-		for _, path := range missing {
-			if files[path] != nil {
-				continue
-			}
-			more, err := r.files(files, &reflectionv1.ServerReflectionRequest{
-				MessageRequest: &reflectionv1.ServerReflectionRequest_FileByFilename{FileByFilename: path},
-			})
-			if err != nil {
-				return nil, err
-			}
-			if files[path] == nil {
-				return nil, fmt.Errorf("the server does not give the file %s", path)
-			}
-			next = append(next, more...)
-		}
-		missing = next
+	return interruptible(ctx, func() (protoreflect.Descriptor, error) { return d.find(name) })
+}
+
+// find puts the files together.
+func (d *description) find(name protoreflect.FullName) (protoreflect.Descriptor, error) {
+	if err := d.checkPublicImports(); err != nil {
+		return nil, err
 	}
 	set := &descriptorpb.FileDescriptorSet{}
-	for _, file := range files {
+	for _, file := range d.files {
 		set.File = append(set.File, file)
 	}
 	registry, err := protodesc.NewFiles(set)
@@ -122,22 +148,64 @@ func (r *conversation) describe(name protoreflect.FullName) (protoreflect.Descri
 	return registry.FindDescriptorByName(name)
 }
 
-// files adds what an answer has, and gives the imports of it.
-func (r *conversation) files(into map[string]*descriptorpb.FileDescriptorProto, question *reflectionv1.ServerReflectionRequest) (imports []string, err error) {
-	answer, err := r.ask(question)
+// add asks for files, keeps them, and gives their imports.
+func (d *description) add(question *reflectionv1.ServerReflectionRequest) (imports []string, err error) {
+	encoded, err := d.asked.ask(question)
 	if err != nil {
 		return nil, err
+	}
+	if d.bytes -= len(encoded); d.bytes < 0 {
+		return nil, fmt.Errorf("the server's description has more than %d MiB, which is all that is read", maxDescription>>20)
+	}
+	answer := &reflectionv1.ServerReflectionResponse{}
+	if err := d.fields.decode(encoded, answer); err != nil {
+		return nil, fmt.Errorf("the server's answer cannot be read: %w", err)
 	}
 	if refused := answer.GetErrorResponse(); refused != nil {
 		return nil, errors.New(refused.GetErrorMessage())
 	}
-	for _, encoded := range answer.GetFileDescriptorResponse().GetFileDescriptorProto() {
+	for _, text := range answer.GetFileDescriptorResponse().GetFileDescriptorProto() {
 		file := &descriptorpb.FileDescriptorProto{}
-		if err := proto.Unmarshal(encoded, file); err != nil {
+		if err := d.fields.decode(text, file); err != nil {
 			return nil, fmt.Errorf("the server's description cannot be read: %w", err)
 		}
-		into[file.GetName()] = file
+		file.SourceCodeInfo = nil
+		d.files[file.GetName()] = file
+		if len(d.files) > maxDescriptionFiles {
+			return nil, fmt.Errorf("the server's description has more than %d files, which is all that is read", maxDescriptionFiles)
+		}
 		imports = append(imports, file.GetDependency()...)
 	}
 	return imports, nil
+}
+
+// maxPublicImports bounds the paths along which files import one another publicly.
+const maxPublicImports = 100_000
+
+// checkPublicImports refuses files whose public imports fan out: protodesc follows each path anew, so that thirty files that
+// each import the next ones publicly are a thousand million paths.
+// Source: google.golang.org/protobuf/reflect/protodesc, desc.go (importSet.importPublic).
+func (d *description) checkPublicImports() error {
+	paths := map[string]int{}
+	var count func(name string) int
+	count = func(name string) int {
+		if known, ok := paths[name]; ok {
+			return known
+		}
+		paths[name] = maxPublicImports // what a cycle comes back to
+		file, sum := d.files[name], 0
+		for _, index := range file.GetPublicDependency() {
+			if int(index) >= 0 && int(index) < len(file.GetDependency()) {
+				sum = min(maxPublicImports, sum+1+count(file.GetDependency()[index]))
+			}
+		}
+		paths[name] = sum
+		return sum
+	}
+	for name := range d.files {
+		if count(name) >= maxPublicImports {
+			return fmt.Errorf("the server's descriptions import one another publicly along more than %d paths, which is all that is followed", maxPublicImports)
+		}
+	}
+	return nil
 }

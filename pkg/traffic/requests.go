@@ -13,7 +13,9 @@ import (
 // Source: Istio's standard metrics, pilot/pkg/model/telemetry.go; reporter tells the two sides apart.
 func ReceivedRequests(metrics []byte) (uint64, error) {
 	var sum uint64
-	for lines := bufio.NewScanner(bytes.NewReader(metrics)); lines.Scan(); {
+	lines := bufio.NewScanner(bytes.NewReader(metrics))
+	lines.Buffer(nil, maxHost)
+	for lines.Scan() {
 		line := lines.Text()
 		end := strings.LastIndex(line, "} ")
 		if end < 0 || !strings.HasPrefix(line, "istio_requests_total{") || !strings.Contains(line[:end], `reporter="destination"`) {
@@ -21,10 +23,13 @@ func ReceivedRequests(metrics []byte) (uint64, error) {
 		}
 		value, _, _ := strings.Cut(line[end+len("} "):], " ") // a timestamp may follow
 		count, err := strconv.ParseFloat(value, 64)
-		if err != nil {
-			return 0, fmt.Errorf("the proxy's metrics cannot be read: %q", line)
+		if err != nil || !(count >= 0 && count <= maxRequests) {
+			return 0, fmt.Errorf("the proxy's metrics cannot be read: %q", shortened(line))
 		}
-		sum += uint64(count)
+		sum = min(sum+uint64(count), maxRequests)
+	}
+	if err := lines.Err(); err != nil {
+		return 0, fmt.Errorf("the proxy's metrics cannot be read: %w", err)
 	}
 	return sum, nil
 }

@@ -122,14 +122,24 @@ func (r *run) record(latency time.Duration, err error) {
 	} else {
 		r.failed++
 		failure := status.Convert(err)
-		if r.failures[failure.Code()] == nil {
-			r.failures[failure.Code()] = &Failure{Code: failure.Code(), Message: failure.Message()}
+		code := knownCode(failure.Code())
+		if r.failures[code] == nil {
+			r.failures[code] = &Failure{Code: code, Message: shortened(failure.Message())}
 		}
-		r.failures[failure.Code()].Count++
+		r.failures[code].Count++
 	}
 	if r.options.Progress != nil {
 		r.options.Progress(len(r.latencies) + r.failed)
 	}
+}
+
+// knownCode is Unknown for a number that gRPC does not have: a server may send any.
+// Source: gRPC's doc/statuscodes.md.
+func knownCode(code codes.Code) codes.Code {
+	if code > codes.Unauthenticated {
+		return codes.Unknown
+	}
+	return code
 }
 
 func (r *run) result(elapsed time.Duration) Result {

@@ -25,7 +25,7 @@ func (f Failure) Meaning() string {
 	case codes.PermissionDenied:
 		return "an AuthorizationPolicy (RBAC) or the server refuses the caller"
 	case codes.Unauthenticated:
-		return "the server, or a RequestAuthentication, wants credentials: give them with --header"
+		return "the server, or a RequestAuthentication, wants credentials: give them with --call and --header"
 	case codes.Unknown:
 		return "the gateway answers with an HTTP error, or the server with an error without a code"
 	case codes.Internal:

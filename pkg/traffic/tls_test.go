@@ -25,7 +25,7 @@ func TestTLSOptions(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			config, err := test.options.Config()
+			config, err := test.options.Config(t.Context())
 			if test.problem != "" {
 				assert.ErrorContains(t, err, test.problem)
 				return

@@ -115,15 +115,16 @@ func TestLintFixOnRevisions(t *testing.T) {
 	s.golden()
 }
 
-// What admission refuses is told before anything is written, also where only one change of several is refused.
+// What admission refuses is told with its reason, and keeps nothing else from being fixed.
 func TestLintFixRefused(t *testing.T) {
+	const refused = "not fixed: GX301 Service test/server: Service test/server is refused by ValidatingAdmissionPolicy lint-test: ports are named by the platform team"
 	s := faultyScene(t, onDefault)
 	s.refusesUpdates("services", "object.spec.ports.all(p, p.name == 'http')", "ports are named by the platform team")
-	s.writesNothing(func() {
-		s.run("lint", "--fix", "--dry-run=server").exits(2)
-		s.run("lint", "--fix").exits(2)
-	})
-	s.golden()
+	s.writesNothing(func() { s.runQuietly("lint", "--fix", "--dry-run=server").exits(1).says(strings.ReplaceAll(refused, "test", s.namespace)) })
+	s.runQuietly("lint", "--fix").exits(1).says(strings.ReplaceAll(refused, "test", s.namespace))
+	s.settled()
+	s.hasProxies(2, nativeSidecar)
+	assert.NotContains(t, s.lint(1).found(), "GX104 Namespace/test")
 }
 
 // refusesUpdates has updates of a core resource in the scene refused unless the expression holds.
@@ -150,6 +151,6 @@ spec: {policyName: NAME, validationActions: [Deny], matchResources: {namespaceSe
 	})
 	// The API server learns of it by a watch.
 	require.EventuallyWithT(s, func(c *assert.CollectT) {
-		assert.Equal(c, 2, s.runQuietly("lint", "--fix", "--dry-run=server").code)
+		assert.Contains(c, s.runQuietly("lint", "--fix", "--dry-run=server").stderr, "not fixed")
 	}, rolloutPatience, 100*time.Millisecond)
 }

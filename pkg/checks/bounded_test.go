@@ -1,0 +1,96 @@
+//go:build unix
+
+package checks
+
+import (
+	"maps"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+// TestHostileObjects holds that nobody's object makes the run slow for all: neither one as large as an API server stores, nor one
+// whose lists are about as long as those that are read. The base is a mesh of a thousand workloads.
+func TestHostileObjects(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a while")
+	}
+	const readable = 50_000
+	base := append(clusterOf(t, 1000, 50), decodeOne(t, `{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"evil","labels":{"istio-injection":"enabled"}}}`))
+	runCost(t, base)
+	without := runCost(t, base)
+	for _, name := range slices.Sorted(maps.Keys(hostiles)) {
+		t.Run(name, func(t *testing.T) {
+			for _, size := range []int{readable, hostileBytes} {
+				objects := slices.Clone(base)
+				for _, text := range hostiles[name](size) {
+					objects = append(objects, decodeOne(t, text))
+				}
+				var with cost
+				for range 3 { // on a busy machine one try may be unlucky
+					if with = runCost(t, objects); with.time < 2*without.time+slackTime {
+						break
+					}
+				}
+				assert.Less(t, with.time, 2*without.time+slackTime, "%d bytes", size)
+				assert.Less(t, with.memory, 2*without.memory+slackMemory, "%d bytes", size)
+			}
+		})
+	}
+}
+
+// cost is the processor's time and the bytes that were allocated.
+type cost struct {
+	time   time.Duration
+	memory uint64
+}
+
+// The mesh is small beside the clusters for which the bound of twice the cost is meant.
+const (
+	slackTime   = 250 * time.Millisecond
+	slackMemory = 64 << 20
+)
+
+func runCost(t *testing.T, objects []mesh.Sourced) cost {
+	t.Helper()
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	started := processorTime(t)
+	report := Run(mesh.New(objects, mesh.Options{Now: corpusNow}), Options{AllScopes: true})
+	used := processorTime(t) - started
+	runtime.ReadMemStats(&after)
+	for _, skip := range report.Skips {
+		assert.False(t, strings.Contains(skip.Reason, "bug of this program"), skip.Reason)
+	}
+	return cost{used, after.TotalAlloc - before.TotalAlloc}
+}
+
+// TestManyFindingsOfOneObject: the list is cut and says so, at the same level.
+func TestManyFindingsOfOneObject(t *testing.T) {
+	objects := append(baseObjects(t, "default"), decodeOne(t, fixedNamespace))
+	for _, text := range hostiles["Service: ports without a name of a workload that declares them"](20_000) {
+		objects = append(objects, decodeOne(t, strings.ReplaceAll(text, `"namespace":"evil"`, `"namespace":"shop"`)))
+	}
+	check, _ := Find("GX301")
+	snapshot := mesh.New(objects, mesh.Options{Now: corpusNow})
+	every := Run(snapshot, Options{Checks: []*Check{check}, Every: true})
+	some := Run(snapshot, Options{Checks: []*Check{check}})
+	assert.Greater(t, len(every.Findings), mostPerObject+2)
+	assert.Len(t, some.Findings, mostPerObject+1)
+	assert.Equal(t, every.Worst(), some.Worst())
+	last := some.Findings[mostPerObject]
+	assert.Contains(t, last.Message, "are not listed")
+	assert.Equal(t, check.ID, last.ID)
+
+	// Silencing all of them silences the line, too.
+	silent := Run(snapshot, Options{Checks: []*Check{check}, Ignore: func(Finding) (string, bool) { return "known", true }})
+	assert.Empty(t, silent.Findings)
+	assert.Len(t, silent.Suppressed, len(every.Findings))
+}

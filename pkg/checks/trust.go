@@ -1,0 +1,286 @@
+package checks
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+)
+
+// trust decides which fixes may be made without a question. An object speaks for its own namespace only: a fix is safe where the
+// objects of the one namespace that it changes, with those of the mesh's operators and the cluster's own, call for it by themselves,
+// and where it would be made just so without any other namespace that leads calls there. Both are tried rather than declared, by
+// running the check on what is left, so that no check can forget them.
+type trust struct {
+	snapshot *mesh.Snapshot
+	options  Options
+	platform []string
+	worlds   map[world]*mesh.Snapshot
+	ran      map[ranKey][]Finding
+}
+
+// world is the mesh without some namespaces: only one of them with the operators', or all but one.
+type world struct {
+	only, without string
+	// unseen: the workloads of other namespaces are not known, rather than not there. A gateway that runs elsewhere is then assumed
+	// for the Gateways of the one namespace.
+	unseen bool
+}
+
+type ranKey struct {
+	world
+	check string
+}
+
+// manyVoices is how many namespaces may lead calls to what a safe fix changes: each is tried without.
+const manyVoices = 8
+
+// cautious are the kinds of which the objects of all namespaces count: that they refer to a port by its name only ever makes a fix
+// leave the name alone.
+var cautious = []mesh.Kind{mesh.KindServiceMonitor, mesh.KindPodMonitor}
+
+func newTrust(snapshot *mesh.Snapshot, options Options) *trust {
+	platform := snapshot.Within(nil, []mesh.Kind{mesh.KindConfigMap}).PlatformNamespaces()
+	return &trust{snapshot: snapshot, options: options, platform: platform, worlds: map[world]*mesh.Snapshot{}, ran: map[ranKey][]Finding{}}
+}
+
+// settle gives a finding the fix that its evidence is good for. Where others than the owner of what changes call for a fix, it is
+// asked for and names them.
+func (t *trust) settle(finding Finding) Finding {
+	if len(finding.Fix.Changes) == 0 {
+		return finding
+	}
+	namespaces := namespacesOf(finding.Fix.Changes)
+	if finding.Fix.Level == Safe {
+		own, ok := t.onOwnWord(finding, namespaces)
+		if ok {
+			finding.Fix = own
+			return finding
+		}
+		finding.Fix.Level = Ask
+		if len(t.others(finding, namespaces)) == 0 {
+			finding.Fix.Text += fmt.Sprintf(" Namespace %s does not call for it by itself, but with objects of other namespaces.", strings.Join(namespaces, " or "))
+		}
+	}
+	if others := t.others(finding, namespaces); len(others) > 0 {
+		finding.Fix.Text += fmt.Sprintf(" This changes namespace %s on the word of %s.", strings.Join(namespaces, " and "), keysText(others))
+		finding.Fix.Changes = slices.Clone(finding.Fix.Changes) // fixes may be shared
+		for i := range finding.Fix.Changes {
+			finding.Fix.Changes[i].Reason += "; on the word of " + keysText(others)
+		}
+	}
+	return finding
+}
+
+// onOwnWord is the safe fix that the one namespace that would change calls for by itself: the same, or a part of it.
+func (t *trust) onOwnWord(finding Finding, namespaces []string) (own Fix, ok bool) {
+	if len(namespaces) != 1 || namespaces[0] == "" {
+		return Fix{}, false
+	}
+	if !t.snapshot.HasOthers(append(namespaces, t.platform...)) {
+		return finding.Fix, true
+	}
+	voices := t.voices(finding, namespaces[0])
+	if len(voices) > manyVoices {
+		return Fix{}, false
+	}
+	for _, unseen := range []bool{false, true} {
+		own, ok = t.calledFor(finding, finding.Fix.Changes, world{only: namespaces[0], unseen: unseen})
+		if ok {
+			break
+		}
+	}
+	for _, voice := range voices {
+		if ok {
+			_, ok = t.calledFor(finding, nil, world{without: voice}, own.Changes...)
+		}
+	}
+	return own, ok
+}
+
+// calledFor is the safe fix that the check has for the finding's object in a world: all its changes are among those given, if there
+// are any, and it has those that it must.
+func (t *trust) calledFor(finding Finding, among []plan.Change, in world, must ...plan.Change) (Fix, bool) {
+	for _, other := range t.findingsIn(in, finding.ID) {
+		switch {
+		case other.Fix.Level != Safe || mesh.KeyOf(other.Object) != mesh.KeyOf(finding.Object):
+		case among != nil && !isPartOf(other.Fix.Changes, among), len(must) > 0 && !isPartOf(must, other.Fix.Changes):
+		default:
+			return other.Fix, true
+		}
+	}
+	return Fix{}, false
+}
+
+// findingsIn are what a check says of a world.
+func (t *trust) findingsIn(in world, id string) []Finding {
+	key := ranKey{in, id}
+	if found, ran := t.ran[key]; ran {
+		return found
+	}
+	check, known := Find(id)
+	if !known {
+		return nil
+	}
+	pass := &Pass{Snapshot: t.snapshotOf(in), AllScopes: t.options.AllScopes, check: check}
+	if _, unreadable := unreadableKind(t.snapshot, check); !unreadable {
+		runGuarded(pass)
+	}
+	t.ran[key] = pass.findings
+	return pass.findings
+}
+
+func (t *trust) snapshotOf(in world) *mesh.Snapshot {
+	if t.worlds[in] != nil {
+		return t.worlds[in]
+	}
+	if in.without != "" {
+		t.worlds[in] = t.snapshot.Without(in.without)
+		return t.worlds[in]
+	}
+	namespaces := append([]string{in.only}, t.platform...)
+	slices.Sort(namespaces)
+	namespaces = slices.Compact(namespaces)
+	var gaps []mesh.Gap
+	if in.unseen {
+		for _, kind := range workloadKinds {
+			gaps = append(gaps, mesh.Gap{Kind: kind, Except: namespaces, Reason: "other namespaces are left out"})
+		}
+	}
+	t.worlds[in] = t.snapshot.Within(namespaces, cautious, gaps...)
+	return t.worlds[in]
+}
+
+// voices are the other namespaces, but the operators', that lead calls to what the fix changes.
+func (t *trust) voices(finding Finding, changed string) []string {
+	var voices []string
+	add := func(object mesh.Object) {
+		if of := object.GetNamespace(); of != changed && !slices.Contains(t.platform, of) && !slices.Contains(voices, of) {
+			voices = append(voices, of)
+		}
+	}
+	for _, change := range finding.Fix.Changes {
+		for _, port := range t.portsBehind(change) {
+			for _, route := range t.snapshot.RoutesTo(port.Service, port.Port.Port) {
+				add(route.Holder)
+				add(route.VirtualService)
+				add(route.Server.Gateway)
+			}
+			for _, backend := range t.snapshot.RouteBackendsTo(port.Service, port.Port.Port) {
+				add(backend.Route)
+			}
+		}
+	}
+	return voices
+}
+
+// others are the objects that call for the fix of another namespace than their own, without those of the mesh's operators: what the
+// finding is about, what the check names, and what else says that the ports behind it are gRPC.
+func (t *trust) others(finding Finding, namespaces []string) []mesh.Key {
+	keys := append([]mesh.Key{mesh.KeyOf(finding.Object)}, finding.Fix.OnWordOf...)
+	for _, change := range finding.Fix.Changes {
+		keys = append(keys, t.speakingFor(change)...)
+	}
+	var others []mesh.Key
+	for _, key := range keys {
+		of := mesh.NamespaceOf(key)
+		isOther := slices.ContainsFunc(namespaces, func(changed string) bool { return changed != of })
+		if of != "" && isOther && !slices.Contains(t.platform, of) && !slices.Contains(others, key) {
+			others = append(others, key)
+		}
+	}
+	return others
+}
+
+// speakingFor are the objects of other namespaces that say that the object of a change serves gRPC.
+func (t *trust) speakingFor(change plan.Change) (keys []mesh.Key) {
+	for _, port := range t.portsBehind(change) {
+		keys = append(keys, port.Others...)
+	}
+	return keys
+}
+
+// portsBehind are the exposed ports of a Service, a workload or a namespace that is changed.
+func (t *trust) portsBehind(change plan.Change) (ports []*mesh.ExposedPort) {
+	kind, _ := mesh.KindOf(change.Object.GroupVersionKind().GroupKind())
+	key := mesh.Key{Kind: kind, Namespace: change.Object.GetNamespace(), Name: change.Object.GetName()}
+	switch kind {
+	case mesh.KindService:
+		if service, ok := t.snapshot.Services().Get(key.Namespace, key.Name); ok {
+			ports = t.snapshot.ExposedPortsOf(service)
+		}
+	case mesh.KindDeployment, mesh.KindStatefulSet, mesh.KindDaemonSet:
+		if workload := t.snapshot.Workload(key); workload != nil {
+			ports = t.snapshot.ExposedWorkloads()[workload]
+		}
+	case mesh.KindNamespace:
+		for _, workload := range t.snapshot.WorkloadsIn(key.Name) {
+			ports = append(ports, t.snapshot.ExposedWorkloads()[workload]...)
+		}
+	}
+	return ports
+}
+
+// namespacesOf are the namespaces in which changes are, sorted; an empty one stands for cluster-scoped objects that belong to none.
+func namespacesOf(changes []plan.Change) []string {
+	var namespaces []string
+	for _, change := range changes {
+		namespaces = append(namespaces, NamespaceOf(change))
+	}
+	slices.Sort(namespaces)
+	return slices.Compact(namespaces)
+}
+
+// NamespaceOf is the namespace that a change is in: for a Namespace that of its name, and empty for the other cluster-scoped objects.
+func NamespaceOf(change plan.Change) string {
+	kind, _ := mesh.KindOf(change.Object.GroupVersionKind().GroupKind())
+	return mesh.NamespaceOf(mesh.Key{Kind: kind, Namespace: change.Object.GetNamespace(), Name: change.Object.GetName()})
+}
+
+// isPartOf reports whether each of the changes is among all of them.
+func isPartOf(changes, all []plan.Change) bool {
+	return len(changes) > 0 && !slices.ContainsFunc(changes, func(change plan.Change) bool {
+		return !slices.ContainsFunc(all, func(other plan.Change) bool { return SameChange(change, other) })
+	})
+}
+
+// SameChange reports whether two changes do the same to the same object, whatever their reasons.
+func SameChange(a, b plan.Change) bool {
+	return a.Action == b.Action && plan.Name(a.Object) == plan.Name(b.Object) && a.Object.GroupVersionKind() == b.Object.GroupVersionKind() &&
+		reflect.DeepEqual(a.Edits, b.Edits) && (a.Action != plan.Create || reflect.DeepEqual(a.Object.Object, b.Object.Object))
+}
+
+// keysText names objects, the first few of them.
+func keysText(keys []mesh.Key) string {
+	const few = 3
+	var names []string
+	for _, key := range keys[:min(few, len(keys))] {
+		names = append(names, key.String())
+	}
+	if len(keys) > few {
+		return fmt.Sprintf("%s and %d more", strings.Join(names, ", "), len(keys)-few)
+	}
+	last := len(names) - 1
+	if last == 0 {
+		return names[0]
+	}
+	return strings.Join(names[:last], ", ") + " and " + names[last]
+}
+
+// injectionKeys are the labels by which pods are injected.
+var injectionKeys = []string{mesh.LabelInjection, mesh.LabelRevision, mesh.LabelInject}
+
+// overridesOptOut reports whether a change sets or removes a label of injection on a namespace with istio-injection=disabled, or on
+// a pod template in one: somebody chose that, and no fix overrides it.
+func overridesOptOut(snapshot *mesh.Snapshot, changes []plan.Change) bool {
+	return slices.ContainsFunc(changes, func(change plan.Change) bool {
+		touches := slices.ContainsFunc(change.Edits, func(edit plan.Edit) bool {
+			on := edit.Path[:max(0, len(edit.Path)-1)]
+			return slices.Contains(injectionKeys, edit.Path[len(edit.Path)-1]) && len(on) > 0 && slices.Contains([]string{"labels", "annotations"}, on[len(on)-1])
+		})
+		return touches && injectionDisabled(snapshot.NamespaceLabels(NamespaceOf(change)))
+	})
+}

@@ -1,0 +1,165 @@
+package expose
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	networking "istio.io/client-go/pkg/apis/networking/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+// GatewayWorkloadName is how --gateway-workload names the proxies: by namespace and name, and by kind too where another one of
+// them has both.
+func GatewayWorkloadName(gateway *mesh.GatewayWorkload, all []*mesh.GatewayWorkload) string {
+	name := gateway.Namespace + "/" + gateway.Name()
+	if slices.ContainsFunc(all, func(other *mesh.GatewayWorkload) bool {
+		return kindOfGateway(other) != kindOfGateway(gateway) && other.Namespace == gateway.Namespace && other.Name() == gateway.Name()
+	}) {
+		return kindOfGateway(gateway) + "/" + name
+	}
+	return name
+}
+
+func kindOfGateway(gateway *mesh.GatewayWorkload) string {
+	if gateway.Workload == nil {
+		return "pod"
+	}
+	return strings.ToLower(string(gateway.Workload.Key.Kind))
+}
+
+// isNamed reports whether --gateway-workload means these proxies.
+func isNamed(gateway *mesh.GatewayWorkload, name string) bool {
+	full := gateway.Namespace + "/" + gateway.Name()
+	return name == full || name == kindOfGateway(gateway)+"/"+full
+}
+
+// gatewaysNamed are those of the workloads that --gateway-workload means; all of them where it is empty.
+func gatewaysNamed(workloads []*mesh.GatewayWorkload, name string) []*mesh.GatewayWorkload {
+	if name == "" {
+		return workloads
+	}
+	return slices.DeleteFunc(slices.Clone(workloads), func(w *mesh.GatewayWorkload) bool { return !isNamed(w, name) })
+}
+
+// gatewayChoices are lines that can be typed as they are, each meaning other proxies.
+func gatewayChoices(workloads []*mesh.GatewayWorkload) []string {
+	var choices []string
+	for _, workload := range workloads {
+		choices = append(choices, fmt.Sprintf("--gateway-workload %s   %s", GatewayWorkloadName(workload, workloads), workload))
+	}
+	return choices
+}
+
+// servingGateway is the one of several gateway workloads on which a Gateway is meant to be. istiod gives a Gateway to the proxies
+// of every namespace that carry the labels of its selector, so everyone who may create pods can join in; only those of the Gateway's own
+// namespace, or of the mesh's root namespace, are nobody else's. trusted is false for the only one there is, if it is elsewhere;
+// the workload is nil where nothing tells.
+// Source: Istio pilot/pkg/model/push_context.go (mergeGateways), pilot/pkg/features/pilot.go (PILOT_SCOPE_GATEWAY_TO_NAMESPACE).
+func servingGateway(snapshot *mesh.Snapshot, gateway *networking.Gateway, workloads []*mesh.GatewayWorkload) (serving *mesh.GatewayWorkload, trusted bool) {
+	for _, namespace := range []string{gateway.Namespace, snapshot.RootNamespace()} {
+		own := slices.DeleteFunc(slices.Clone(workloads), func(w *mesh.GatewayWorkload) bool { return w.Namespace != namespace })
+		switch len(own) {
+		case 0:
+			continue
+		case 1:
+			return own[0], true
+		default:
+			return nil, false
+		}
+	}
+	if len(workloads) == 1 {
+		return workloads[0], false
+	}
+	return nil, false
+}
+
+// ChooseEntrance is the entrance that calls from outside are meant to take: by the routes of the workload's own namespace before
+// those of the mesh's root namespace, and those before anybody else's; of the best one's Gateway, on the proxies that --gateway-workload names, else
+// on those that servingGateway finds. It is nil where there is none, and an *Error where the user has to say which proxies.
+func ChooseEntrance(snapshot *mesh.Snapshot, workload *mesh.Workload, gatewayWorkload string) (*Entrance, error) {
+	entrances := Entrances(snapshot, workload)
+	if len(entrances) == 0 {
+		return nil, nil
+	}
+	if gatewayWorkload != "" {
+		named := slices.DeleteFunc(slices.Clone(entrances), func(e *Entrance) bool { return !isNamed(e.Gateway(), gatewayWorkload) })
+		if len(named) == 0 {
+			return nil, refuse("Name one of those, or leave --gateway-workload out", "no route leads to %s through the gateway %s; there are:", workload.Key, gatewayWorkload).
+				choices(gatewayChoices(gatewaysOf(entrances)))
+		}
+		chosen := best(snapshot, workload, named)
+		chosen.Trusted = true
+		return chosen, nil
+	}
+	gateway := best(snapshot, workload, entrances).Route.Server.Gateway
+	entrances = slices.DeleteFunc(entrances, func(e *Entrance) bool { return e.Route.Server.Gateway != gateway })
+	serving, trusted := servingGateway(snapshot, gateway, gatewaysOf(entrances))
+	if serving == nil {
+		return nil, refuse("Say which one: --gateway-workload NAMESPACE/NAME", "several gateways serve Gateway %s/%s, which leads to %s:",
+			gateway.Namespace, gateway.Name, workload.Key).choices(gatewayChoices(gatewaysOf(entrances)))
+	}
+	entrances = slices.DeleteFunc(entrances, func(e *Entrance) bool { return e.Gateway() != serving })
+	chosen := best(snapshot, workload, entrances)
+	chosen.Trusted = trusted && ownership(snapshot, workload, chosen) < foreignRoute
+	return chosen, nil
+}
+
+// Lookalikes are gateway workloads, and their Services, that get the workload's routes by their labels alone, while the Gateway is on
+// proxies that are nobody else's: how those are is no matter of the workload's.
+func Lookalikes(snapshot *mesh.Snapshot, workload *mesh.Workload) map[mesh.Key]bool {
+	lookalikes := map[mesh.Key]bool{}
+	for _, entrance := range Entrances(snapshot, workload) {
+		gateway := entrance.Gateway()
+		serving, trusted := servingGateway(snapshot, entrance.Route.Server.Gateway, snapshot.GatewayWorkloadsSelected(entrance.Route.Server.Gateway))
+		if !trusted || serving == gateway {
+			continue
+		}
+		if gateway.Workload != nil {
+			lookalikes[gateway.Workload.Key] = true
+		}
+		for _, service := range gateway.Services {
+			lookalikes[mesh.KeyOf(service)] = true
+		}
+	}
+	return lookalikes
+}
+
+// The owners of routes, the one to believe first.
+const (
+	ownRoute = iota
+	meshRoute
+	foreignRoute
+)
+
+// ownership is whose word an entrance's route is.
+func ownership(snapshot *mesh.Snapshot, workload *mesh.Workload, entrance *Entrance) int {
+	switch entrance.Route.VirtualService.Namespace {
+	case workload.Namespace():
+		return ownRoute
+	case snapshot.RootNamespace():
+		return meshRoute
+	default:
+		return foreignRoute
+	}
+}
+
+// best is the first by owner, then in the order of Entrances.
+func best(snapshot *mesh.Snapshot, workload *mesh.Workload, entrances []*Entrance) *Entrance {
+	return slices.MinFunc(entrances, func(a, b *Entrance) int {
+		return ownership(snapshot, workload, a) - ownership(snapshot, workload, b)
+	})
+}
+
+// gatewaysOf are the proxies of entrances, each once, by namespace and name.
+func gatewaysOf(entrances []*Entrance) []*mesh.GatewayWorkload {
+	var gateways []*mesh.GatewayWorkload
+	for _, entrance := range entrances {
+		if !slices.Contains(gateways, entrance.Gateway()) {
+			gateways = append(gateways, entrance.Gateway())
+		}
+	}
+	slices.SortFunc(gateways, func(a, b *mesh.GatewayWorkload) int { return strings.Compare(a.String(), b.String()) })
+	return gateways
+}

@@ -1,0 +1,98 @@
+package plugin
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// interruptGrace is how long a command has to end by itself after Ctrl-C. Not all it does can hear of it: a computation, a read from
+// a pipe, a write to a full one.
+const interruptGrace = 150 * time.Millisecond
+
+// writing counts what may not be cut off: changes of the cluster or of files, of which an account is due.
+type writing struct {
+	lock  sync.Mutex
+	count int
+	// ended: the process is about to end, so that nothing may begin.
+	ended bool
+	// idle has a value whenever the last one is over.
+	idle chan struct{}
+}
+
+type writingKey struct{}
+
+func withWriting(ctx context.Context) (context.Context, *writing) {
+	w := &writing{idle: make(chan struct{}, 1)}
+	return context.WithValue(ctx, writingKey{}, w), w
+}
+
+// beginWriting says that what follows, until done is called, is to be finished or accounted for even after Ctrl-C. It is an error
+// after Ctrl-C: nothing may begin any more.
+func beginWriting(ctx context.Context) (done func(), err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	w, ok := ctx.Value(writingKey{}).(*writing)
+	if !ok {
+		return func() {}, nil
+	}
+	w.lock.Lock()
+	defer w.lock.Unlock()
+	if w.ended {
+		return nil, context.Canceled
+	}
+	w.count++
+	return w.done, nil
+}
+
+func (w *writing) done() {
+	w.lock.Lock()
+	defer w.lock.Unlock()
+	if w.count--; w.count == 0 {
+		select {
+		case w.idle <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// end reports whether nothing is being written; nothing begins afterwards.
+func (w *writing) end() bool {
+	w.lock.Lock()
+	defer w.lock.Unlock()
+	if w.count > 0 {
+		return false
+	}
+	w.ended = true
+	return true
+}
+
+// awaitInterrupted returns the answer of a command, or gives up on it after ctx has ended: at once after the grace, or when nothing
+// is being written any more and the grace for the account that follows is over. finishing is called where that takes longer.
+func awaitInterrupted(ctx context.Context, answer <-chan error, w *writing, finishing func()) error {
+	select {
+	case err := <-answer:
+		return err
+	case <-ctx.Done():
+	}
+	for told := false; ; {
+		select {
+		case err := <-answer:
+			return err
+		case <-time.After(interruptGrace):
+		}
+		if w.end() {
+			return context.Canceled
+		}
+		if !told {
+			told = true
+			finishing()
+		}
+		select {
+		case err := <-answer:
+			return err
+		case <-w.idle:
+		}
+	}
+}
