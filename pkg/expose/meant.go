@@ -51,10 +51,10 @@ func isOnOtherPort(intent Intent, route *networking.VirtualService, result *Resu
 	return true
 }
 
-// sharesHost reports whether a call of one of the hosts may be meant for the route.
+// sharesHost reports whether the route is for one of the hosts, or a part of one: a narrower host than the route's is a new path.
 func sharesHost(route *networking.VirtualService, hosts []string) bool {
 	for _, host := range route.Spec.GetHosts() {
-		if slices.ContainsFunc(hosts, func(asked string) bool { return mesh.HostSubsetOf(host, asked) || mesh.HostSubsetOf(asked, host) }) {
+		if slices.ContainsFunc(hosts, func(asked string) bool { return mesh.HostSubsetOf(host, asked) }) {
 			return true
 		}
 	}

@@ -222,11 +222,11 @@ func (b *builder) refuseShadow(route *mesh.GatewayRoute) error {
 	}
 	if b.isOurRoute(route) {
 		return refuse(proposal, "host %q on port %d is taken: VirtualService %s/%s takes the calls first, and %s would get none",
-			route.Host, b.result.Port, ahead.Namespace, ahead.Name, b.workload.Key)
+			route.Host, b.result.Port, ahead.Namespace, ahead.Name, b.workload.Key).takenBy(ahead)
 	}
 	if b.isOurRoute(route.Shadowed) {
 		return refuse(proposal, "host %q on port %d is taken: the new route would take the calls of VirtualService %s/%s",
-			route.Host, b.result.Port, route.VirtualService.Namespace, route.VirtualService.Name)
+			route.Host, b.result.Port, route.VirtualService.Namespace, route.VirtualService.Name).takenBy(route.VirtualService)
 	}
 	return nil
 }

@@ -34,7 +34,7 @@ func (o *createOptions) runOnFiles(ctx context.Context) error {
 	if err := o.nameFromFiles(snapshot); err != nil {
 		return err
 	}
-	result, err := expose.Build(o.intent, snapshot)
+	result, err := build(o.intent, snapshot)
 	if err != nil {
 		return err
 	}

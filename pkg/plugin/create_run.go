@@ -62,7 +62,7 @@ func (o *createOptions) attempt(ctx context.Context, client *cluster.Client, aga
 	if err != nil {
 		return err
 	}
-	result, err := expose.Build(o.intent, loaded.Snapshot)
+	result, err := build(o.intent, loaded.Snapshot)
 	if err != nil {
 		return withGaps(err, loaded)
 	}

@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -27,6 +28,23 @@ func refuseBeside(intent expose.Intent, snapshot *mesh.Snapshot, result *expose.
 		}
 	}
 	return nil
+}
+
+// build is expose.Build, with a refusal because of a route that is there and leads nowhere itself saying so.
+func build(intent expose.Intent, snapshot *mesh.Snapshot) (*expose.Result, error) {
+	result, err := expose.Build(intent, snapshot)
+	refusal, refused := errors.AsType[*expose.Error](err)
+	if !refused || refusal.Taken == nil || refusal.Taken.Namespace != intent.Namespace {
+		return result, err
+	}
+	reasons := whyBroken(snapshot, refusal.Taken)
+	if len(reasons) == 0 {
+		return result, err
+	}
+	return nil, &expose.Error{
+		Problem: refusal.Problem + "; and that one is broken:", Choices: reasons,
+		Next: fmt.Sprintf("Mend it (%s lint --fix does where one change is safe), or name another --host to make a new path beside it", name),
+	}
 }
 
 // whyBroken says what keeps the route's calls from arriving: the findings about it and its Gateways, or a Gateway that was not read.
