@@ -3,14 +3,19 @@ package fakeapi
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/fnv"
 	"io"
+	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/yaml"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
 // created is when objects were made that do not say when.
@@ -38,8 +43,28 @@ func Objects(text string) ([]*unstructured.Unstructured, error) {
 		if err := object.UnmarshalJSON(data); err != nil {
 			return nil, err
 		}
+		if err := valid(object); err != nil {
+			return nil, fmt.Errorf("%s %s/%s: %w", object.GetKind(), object.GetNamespace(), object.GetName(), err)
+		}
 		objects = append(objects, Stored(object))
 	}
+}
+
+// valid refuses what no API server would have stored: metadata and built-in kinds of the wrong types. A custom resource may
+// hold anything, for its schema may be another one.
+func valid(object *unstructured.Unstructured) error {
+	data, err := object.MarshalJSON()
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(data, &metav1.PartialObjectMetadata{}); err != nil {
+		return err
+	}
+	if group := object.GroupVersionKind().Group; strings.Contains(group, ".") && !strings.HasSuffix(group, ".k8s.io") || group == "gateway.networking.k8s.io" {
+		return nil
+	}
+	_, _, err = mesh.Decode(data)
+	return err
 }
 
 // Stored gives an object what an API server would have given it. The UID follows from the kind and the name.
