@@ -2,6 +2,7 @@ package fakeapi
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -54,8 +55,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if wanted.namespace == "" {
 			where = "at the cluster scope"
 		}
-		fail(w, apierrors.NewForbidden(asked.resource.GroupResource(), wanted.name, fmt.Errorf("User \"carol\" cannot %s resource %q in API group %q %s",
-			wanted.verb, wanted.resource, wanted.group, where)))
+		said := fmt.Sprintf("User %q cannot %s resource %q in API group %q %s", "carol", wanted.verb, wanted.resource, wanted.group, where)
+		fail(w, apierrors.NewForbidden(asked.resource.GroupResource(), wanted.name, errors.New(said)))
 		return
 	}
 	switch {

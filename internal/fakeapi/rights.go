@@ -87,11 +87,11 @@ func (s *Server) rules(review *authorization.SelfSubjectRulesReview) {
 
 // allowing follows k8s.io/kubernetes' pkg/apis/rbac/v1/evaluation_helpers.go.
 func allowing(rule rbac.PolicyRule, wanted right) bool {
-	any := func(values []string, value string) bool {
+	has := func(values []string, value string) bool {
 		return slices.Contains(values, "*") || slices.Contains(values, value)
 	}
 	_, subresource, isSubresource := strings.Cut(wanted.resource, "/")
-	return any(rule.Verbs, wanted.verb) && any(rule.APIGroups, wanted.group) &&
-		(any(rule.Resources, wanted.resource) || isSubresource && slices.Contains(rule.Resources, "*/"+subresource)) &&
+	return has(rule.Verbs, wanted.verb) && has(rule.APIGroups, wanted.group) &&
+		(has(rule.Resources, wanted.resource) || isSubresource && slices.Contains(rule.Resources, "*/"+subresource)) &&
 		(len(rule.ResourceNames) == 0 || slices.Contains(rule.ResourceNames, wanted.name))
 }

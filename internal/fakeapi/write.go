@@ -2,6 +2,7 @@ package fakeapi
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -14,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/apimachinery/pkg/types"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
@@ -148,30 +150,47 @@ func patched(asked request, before *unstructured.Unstructured, body []byte) (*un
 	case types.ApplyPatchType:
 		return appliedBy(asked, before, body)
 	case types.JSONPatchType:
-		if before == nil {
-			return nil, apierrors.NewNotFound(resource, name)
-		}
-		patch, err := jsonpatch.DecodePatch(body)
-		if err != nil {
-			return nil, apierrors.NewBadRequest(err.Error())
-		}
-		current, err := before.MarshalJSON()
-		if err != nil {
-			return nil, err
-		}
-		// Source: k8s.io/apiserver, pkg/endpoints/handlers/patch.go (applyJSPatch): every failure is "invalid", a failed test too.
-		changed, err := patch.Apply(current)
-		if err != nil {
-			return nil, apierrors.NewGenericServerResponse(http.StatusUnprocessableEntity, "", resource, name, err.Error(), 0, false)
-		}
-		after := &unstructured.Unstructured{}
-		if err := after.UnmarshalJSON(changed); err != nil {
-			return nil, apierrors.NewBadRequest(err.Error())
-		}
-		return ownedFrom(before, after, asked.manager()), nil
+		return changedBy(asked, before, func(current []byte) ([]byte, error) {
+			patch, err := jsonpatch.DecodePatch(body)
+			if err != nil {
+				return nil, err
+			}
+			return patch.Apply(current)
+		})
+	case types.MergePatchType:
+		return changedBy(asked, before, func(current []byte) ([]byte, error) { return jsonpatch.MergePatch(current, body) })
 	default:
 		return nil, apierrors.NewGenericServerResponse(http.StatusUnsupportedMediaType, "patch", resource, name, "no such patch", 0, false)
 	}
+}
+
+// changedBy is what a patch makes of the object. A version in what comes of it is the condition that the object has it. Every
+// failure of a patch is "invalid", a failed test too. Source: k8s.io/apiserver, pkg/endpoints/handlers/patch.go (applyJSPatch).
+func changedBy(asked request, before *unstructured.Unstructured, patch func([]byte) ([]byte, error)) (*unstructured.Unstructured, error) {
+	resource, name := asked.key.GroupResource, asked.key.name
+	if before == nil {
+		return nil, apierrors.NewNotFound(resource, name)
+	}
+	current, err := before.MarshalJSON()
+	if err != nil {
+		return nil, err
+	}
+	changed, err := patch(current)
+	if err != nil {
+		return nil, apierrors.NewGenericServerResponse(http.StatusUnprocessableEntity, "", resource, name, err.Error(), 0, false)
+	}
+	after := &unstructured.Unstructured{}
+	if err := after.UnmarshalJSON(changed); err != nil {
+		return nil, apierrors.NewBadRequest(err.Error())
+	}
+	if after.GetResourceVersion() != before.GetResourceVersion() {
+		return nil, modified(resource, name)
+	}
+	return ownedFrom(before, after, asked.manager()), nil
+}
+
+func modified(resource schema.GroupResource, name string) error {
+	return apierrors.NewConflict(resource, name, errors.New("the object has been modified; please apply your changes to the latest version and try again"))
 }
 
 func appliedBy(asked request, before *unstructured.Unstructured, body []byte) (*unstructured.Unstructured, error) {
@@ -190,7 +209,7 @@ func appliedBy(asked request, before *unstructured.Unstructured, body []byte) (*
 	case configuration.GetNamespace() != asked.key.namespace:
 		return nil, apierrors.NewBadRequest("the namespace of the provided object does not match the namespace sent on the request")
 	case wanted != "" && (before == nil || before.GetResourceVersion() != wanted):
-		return nil, apierrors.NewConflict(resource, name, fmt.Errorf("the object has been modified; please apply your changes to the latest version and try again"))
+		return nil, modified(resource, name)
 	}
 	after, err := applied(before, configuration, asked.manager(), asked.URL.Query().Get("force") == "true")
 	if err != nil && before == nil {
@@ -213,14 +232,14 @@ func deletion(asked request, before *unstructured.Unstructured, body []byte) (dr
 	}
 	if wanted := options.Preconditions; wanted != nil &&
 		(wanted.UID != nil && *wanted.UID != before.GetUID() || wanted.ResourceVersion != nil && *wanted.ResourceVersion != before.GetResourceVersion()) {
-		return dryRun, apierrors.NewConflict(asked.key.GroupResource, asked.key.name, fmt.Errorf("the UID or version in the precondition is not the object's"))
+		return dryRun, apierrors.NewConflict(asked.key.GroupResource, asked.key.name, errors.New("the UID or version in the precondition is not the object's"))
 	}
 	return dryRun, nil
 }
 
 // admit refuses what the real server would: as much of it as writes of this program can get wrong.
 func (s *Server) admit(asked request, after *unstructured.Unstructured) error {
-	if after.GetKind() == "" || asked.key.GroupResource.String() != "services" {
+	if after.GetKind() == "" || asked.key.String() != "services" {
 		return nil
 	}
 	ports, _, _ := unstructured.NestedSlice(after.Object, "spec", "ports")
