@@ -122,24 +122,34 @@ type parsedServiceMonitor struct {
 	selector labels.Selector
 }
 
-func (m parsedServiceMonitor) selects(service *core.Service) bool {
+func (m *parsedServiceMonitor) selects(service *core.Service) bool {
 	namespaces := m.monitor.Spec.NamespaceSelector
 	inNamespace := namespaces.Any || slices.Contains(namespaces.MatchNames, service.Namespace) ||
 		len(namespaces.MatchNames) == 0 && m.object.GetNamespace() == service.Namespace
 	return inNamespace && m.selector.Matches(labels.Set(service.Labels))
 }
 
+type parsedMonitorMemory struct{ *unstructured.Unstructured }
+
+func parseServiceMonitor(object *unstructured.Unstructured) *parsedServiceMonitor {
+	parsed := &parsedServiceMonitor{object: object}
+	if runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &parsed.monitor) != nil {
+		return nil
+	}
+	parsed.selector = selectorOf(&parsed.monitor.Spec.Selector)
+	return parsed
+}
+
 type serviceMonitorsMemory struct{}
 
-func (s *Snapshot) serviceMonitorsByPort() map[string][]parsedServiceMonitor {
-	return Remember(s, serviceMonitorsMemory{}, func() map[string][]parsedServiceMonitor {
-		byPort := map[string][]parsedServiceMonitor{}
+func (s *Snapshot) serviceMonitorsByPort() map[string][]*parsedServiceMonitor {
+	return Remember(s, serviceMonitorsMemory{}, func() map[string][]*parsedServiceMonitor {
+		byPort := map[string][]*parsedServiceMonitor{}
 		for _, object := range s.ServiceMonitors().All() {
-			parsed := parsedServiceMonitor{object: object}
-			if runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &parsed.monitor) != nil {
+			parsed := Remember(s.whole(), parsedMonitorMemory{object}, func() *parsedServiceMonitor { return parseServiceMonitor(object) })
+			if parsed == nil {
 				continue // the API server refuses such an object, and the operator could not read it either
 			}
-			parsed.selector = selectorOf(&parsed.monitor.Spec.Selector)
 			ports := map[string]bool{}
 			for _, endpoint := range parsed.monitor.Spec.Endpoints {
 				if !ports[endpoint.Port] {
