@@ -108,8 +108,9 @@ type serviceMonitor struct {
 
 func (s *Snapshot) serviceMonitorsNaming(service *core.Service, portName string) []string {
 	references := s.unseen(KindServiceMonitor, "")
-	for _, object := range s.serviceMonitorsByPort()[portName] {
-		if object.selects(service) {
+	s.read(KindServiceMonitor)
+	for _, object := range s.whole().serviceMonitorsByPort()[portName] {
+		if s.has(object.object) && object.selects(service) {
 			references = append(references, KeyOf(object.object).String()+" scrapes the port by its name")
 		}
 	}
@@ -129,27 +130,17 @@ func (m *parsedServiceMonitor) selects(service *core.Service) bool {
 	return inNamespace && m.selector.Matches(labels.Set(service.Labels))
 }
 
-type parsedMonitorMemory struct{ *unstructured.Unstructured }
-
-func parseServiceMonitor(object *unstructured.Unstructured) *parsedServiceMonitor {
-	parsed := &parsedServiceMonitor{object: object}
-	if runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &parsed.monitor) != nil {
-		return nil
-	}
-	parsed.selector = selectorOf(&parsed.monitor.Spec.Selector)
-	return parsed
-}
-
 type serviceMonitorsMemory struct{}
 
 func (s *Snapshot) serviceMonitorsByPort() map[string][]*parsedServiceMonitor {
 	return Remember(s, serviceMonitorsMemory{}, func() map[string][]*parsedServiceMonitor {
 		byPort := map[string][]*parsedServiceMonitor{}
 		for _, object := range s.ServiceMonitors().All() {
-			parsed := Remember(s.whole(), parsedMonitorMemory{object}, func() *parsedServiceMonitor { return parseServiceMonitor(object) })
-			if parsed == nil {
+			parsed := &parsedServiceMonitor{object: object}
+			if runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &parsed.monitor) != nil {
 				continue // the API server refuses such an object, and the operator could not read it either
 			}
+			parsed.selector = selectorOf(&parsed.monitor.Spec.Selector)
 			ports := map[string]bool{}
 			for _, endpoint := range parsed.monitor.Spec.Endpoints {
 				if !ports[endpoint.Port] {

@@ -66,6 +66,12 @@ func (s *Snapshot) Without(namespace string) *Snapshot {
 	return s.of(objects)
 }
 
+// has reports whether an object of the whole is in this part.
+func (s *Snapshot) has(object Object) bool {
+	found, ok := s.find(KeyOf(object))
+	return ok && found.Object == object
+}
+
 // of is a Snapshot of some of the objects, which it shares. What is asked of it is nobody's reading.
 func (s *Snapshot) of(objects []Sourced, gaps ...Gap) *Snapshot {
 	part := &Snapshot{byKind: map[Kind][]Sourced{}, options: s.options, parent: s}
