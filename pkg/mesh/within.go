@@ -66,11 +66,18 @@ func (s *Snapshot) Without(namespace string) *Snapshot {
 	return s.of(objects)
 }
 
-// of is a Snapshot of some of the objects. What is asked of it is nobody's reading.
+// has reports whether an object of the whole is in this part.
+func (s *Snapshot) has(object Object) bool {
+	found, ok := s.find(KeyOf(object))
+	return ok && found.Object == object
+}
+
+// of is a Snapshot of some of the objects, which it shares. What is asked of it is nobody's reading.
 func (s *Snapshot) of(objects []Sourced, gaps ...Gap) *Snapshot {
-	options := s.options
-	options.Gaps, options.OnRead = slices.Concat(s.options.Gaps, gaps), nil
-	return New(objects, options)
+	part := &Snapshot{byKind: map[Kind][]Sourced{}, options: s.options, parent: s}
+	part.options.Gaps, part.options.OnRead = slices.Concat(s.options.Gaps, gaps), nil
+	part.add(objects)
+	return part
 }
 
 // PlatformNamespaces are those of the mesh's own operators, sorted: where the injector webhooks say that control planes are, where
