@@ -3,6 +3,7 @@ package mesh
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	networkingapi "istio.io/api/networking/v1alpha3"
 	networking "istio.io/client-go/pkg/apis/networking/v1"
@@ -179,14 +180,19 @@ func virtualServiceExtents(vs *networking.VirtualService) []extent {
 func expressionText(match *networkingapi.HTTPMatchRequest) int {
 	text := 0
 	for _, value := range []*networkingapi.StringMatch{match.GetUri(), match.GetMethod(), match.GetAuthority(), match.GetScheme()} {
-		text += len(value.GetRegex())
+		text += expressionLength(value)
 	}
 	for _, values := range []map[string]*networkingapi.StringMatch{match.GetHeaders(), match.GetWithoutHeaders(), match.GetQueryParams()} {
 		for _, value := range values {
-			text += len(value.GetRegex())
+			text += expressionLength(value)
 		}
 	}
 	return text
+}
+
+// expressionLength is that of a regular expression; what is in it so many times ("{30}") is compiled as often.
+func expressionLength(match *networkingapi.StringMatch) int {
+	return len(match.GetRegex()) * (1 + strings.Count(match.GetRegex(), "{"))
 }
 
 func destinationRuleExtents(rule *networking.DestinationRule) []extent {
