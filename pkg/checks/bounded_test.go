@@ -75,7 +75,7 @@ type cost struct {
 // The mesh is small beside the clusters for which the bound of twice the cost is meant.
 const (
 	slackTime   = 100 * time.Millisecond
-	slackMemory = 32 << 20
+	slackMemory = 64 << 20
 )
 
 func runCost(t *testing.T, objects []mesh.Sourced) cost {
