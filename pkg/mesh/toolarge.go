@@ -3,6 +3,7 @@ package mesh
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	networkingapi "istio.io/api/networking/v1alpha3"
 	networking "istio.io/client-go/pkg/apis/networking/v1"
@@ -25,6 +26,8 @@ const (
 	// mostInRoute is the length of a list of the Gateway API, whose own bounds are between 16 and 64, of a pod's containers, and of
 	// rules that delegate.
 	mostInRoute = 200
+	// mostPolicies is how many subsets of a DestinationRule have a policy of their own, each of which may be at fault.
+	mostPolicies = 500
 	// mostPairs is how many calls an object tells apart: by host and rule, by parent and listener.
 	mostPairs = 20_000
 	// mostText is how long the arguments and the environment of a pod's containers are together.
@@ -179,22 +182,31 @@ func virtualServiceExtents(vs *networking.VirtualService) []extent {
 func expressionText(match *networkingapi.HTTPMatchRequest) int {
 	text := 0
 	for _, value := range []*networkingapi.StringMatch{match.GetUri(), match.GetMethod(), match.GetAuthority(), match.GetScheme()} {
-		text += len(value.GetRegex())
+		text += expressionLength(value)
 	}
 	for _, values := range []map[string]*networkingapi.StringMatch{match.GetHeaders(), match.GetWithoutHeaders(), match.GetQueryParams()} {
 		for _, value := range values {
-			text += len(value.GetRegex())
+			text += expressionLength(value)
 		}
 	}
 	return text
 }
 
+// expressionLength is that of a regular expression; what is in it so many times ("{30}") is compiled as often.
+func expressionLength(match *networkingapi.StringMatch) int {
+	return len(match.GetRegex()) * (1 + strings.Count(match.GetRegex(), "{"))
+}
+
 func destinationRuleExtents(rule *networking.DestinationRule) []extent {
 	settings := len(rule.Spec.GetTrafficPolicy().GetPortLevelSettings())
+	policies := 0
 	for _, subset := range rule.Spec.GetSubsets() {
+		if subset.GetTrafficPolicy() != nil {
+			policies++
+		}
 		settings += len(subset.GetTrafficPolicy().GetPortLevelSettings())
 	}
-	return []extent{list(len(rule.Spec.GetSubsets()), "subsets"), list(settings, "settings of ports"), list(len(rule.Spec.GetExportTo()), "namespaces that it is exported to")}
+	return []extent{list(len(rule.Spec.GetSubsets()), "subsets"), {policies, mostPolicies, "subsets with policies"}, list(settings, "settings of ports"), list(len(rule.Spec.GetExportTo()), "namespaces that it is exported to")}
 }
 
 func sidecarExtents(sidecar *networking.Sidecar) []extent {
