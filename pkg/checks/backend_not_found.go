@@ -132,8 +132,12 @@ func partOfCalls(route *mesh.APIRoute, backend mesh.APIBackend) string {
 
 // portsEvidence says which ports the Service has, and where the wrong number may come from.
 func portsEvidence(service *core.Service, wrong int32) []string {
+	const few = 10
 	var evidence []string
-	for _, port := range service.Spec.Ports {
+	for i, port := range service.Spec.Ports {
+		if len(evidence) == few {
+			return append(evidence, fmt.Sprintf("it has %d more ports", len(service.Spec.Ports)-i))
+		}
 		if port.TargetPort.IntVal == wrong {
 			evidence = append(evidence, fmt.Sprintf("%d is the targetPort of port %d", wrong, port.Port))
 		} else {

@@ -137,7 +137,7 @@ func externalNameEvidence(p *Pass, service *core.Service) (evidence []string, le
 	routes := p.ExternalNameRoutes()[mesh.KeyOf(service)]
 	for _, route := range routes {
 		evidence = append(evidence, fmt.Sprintf("%s leads to it", mesh.KeyOf(route.VirtualService)))
-		for _, shown := range route.Evidence() {
+		for _, shown := range p.RouteEvidence(route) {
 			evidence = append(evidence, shown.Text)
 			leads = true
 		}

@@ -89,9 +89,13 @@ func (p *Pass) gatewayLevel(gateway *networking.Gateway, level Level) Level {
 
 // onWorkloads are what becomes of the server on the gateway workloads that get it.
 func (p *Pass) onWorkloads(server gatewayServer) []*mesh.Server {
-	return slices.DeleteFunc(slices.Clone(p.ServersOf(server.gateway)), func(on *mesh.Server) bool {
-		return on.Index != server.index
-	})
+	var on []*mesh.Server
+	for _, candidate := range p.ServersOf(server.gateway) {
+		if candidate.Index == server.index {
+			on = append(on, candidate)
+		}
+	}
+	return on
 }
 
 // fitsOn says that the server, were it on that workload with that number, has an open listener and no other server in its way.

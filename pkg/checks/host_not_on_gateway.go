@@ -40,8 +40,9 @@ var hostNotOnGateway = &Check{
 			if !p.speaksOfLost(of) {
 				continue
 			}
+			takesHost := mesh.ServersAccept(gateways, vs.Namespace)
 			for i, host := range vs.Spec.Hosts {
-				if takesHost(gateways, vs, host) || isForMeshOnly(p, vs, host) {
+				if takesHost(host) || isForMeshOnly(p, vs, host) {
 					continue
 				}
 				finding := Finding{
@@ -66,17 +67,6 @@ var hostNotOnGateway = &Check{
 			}
 		}
 	},
-}
-
-func takesHost(gateways []*networking.Gateway, vs *networking.VirtualService, host string) bool {
-	for _, gateway := range gateways {
-		for _, server := range gateway.Spec.Servers {
-			if _, ok := mesh.ServerAccepts(gateway, server, host, vs.Namespace); ok {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // isForMeshOnly says that sidecars serve the host: the VirtualService is bound to them too, and the host is one of the mesh.
@@ -134,14 +124,17 @@ func gatewaysText(gateways []*networking.Gateway) string {
 	return strings.Join(names, " or ")
 }
 
+// manyOffered is among how many hosts of a server one is looked for that looks like the one that is missing.
+const manyOffered = 100
+
 // hostsEvidence says what the servers take, and why a host that looks right is not taken.
 func hostsEvidence(gateways []*networking.Gateway, vs *networking.VirtualService, host string) []string {
 	var clauses []string
 	for _, gateway := range gateways {
 		for _, server := range gateway.Spec.Servers {
-			hosts := strings.Join(server.Hosts, ", ")
+			hosts := firstOf(server.Hosts)
 			clauses = append(clauses, fmt.Sprintf("the server on port %d of Gateway %s takes %s", server.GetPort().GetNumber(), gateway.Name, hosts))
-			for _, offered := range server.Hosts {
+			for _, offered := range server.Hosts[:min(manyOffered, len(server.Hosts))] {
 				if clause, ok := nearMiss(offered, host, gateway.Namespace, vs.Namespace); ok {
 					clauses = append(clauses, clause)
 				}
@@ -150,6 +143,15 @@ func hostsEvidence(gateways []*networking.Gateway, vs *networking.VirtualService
 	}
 	slices.Sort(clauses)
 	return slices.Compact(clauses)
+}
+
+// firstOf lists hosts, the first few of many.
+func firstOf(hosts []string) string {
+	const few = 20
+	if len(hosts) <= few {
+		return strings.Join(hosts, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(hosts[:few], ", "), len(hosts)-few)
 }
 
 func nearMiss(offered, host, gatewayNamespace, namespace string) (clause string, ok bool) {

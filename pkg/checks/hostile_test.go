@@ -247,6 +247,9 @@ var hostiles = map[string]func(size int) []string{
 			hostileRules(upTo(size, `{"match":[{"uri":{"prefix":"/p%[1]d/"}}],"timeout":"5s","route":[{"destination":{"host":"evil","port":{"number":%[1]d}}}]}`)),
 		}
 	},
+	"VirtualService: rules to the Services of others": func(size int) []string {
+		return []string{hostileRules(upTo(size, `{"match":[{"uri":{"prefix":"/p.S%[1]d/"}}],"route":[{"destination":{"host":"app-%[1]d.ns-1.svc.cluster.local","port":{"number":8000}}}]}`))}
+	},
 	"VirtualService: exportTo": func(size int) []string {
 		return []string{hostileService, hostileVirtualService(`"gateways":["istio-system/public"],"hosts":["evil.example.com"],"exportTo":[` + upTo(size/2, `"n%d"`) + `],"http":[` + upTo(size/2, `{"route":[{"destination":{"host":"evil"}}],"name":"r%d"}`) + `]`)}
 	},
@@ -282,6 +285,12 @@ var hostiles = map[string]func(size int) []string{
 		return []string{
 			hostilePorts(size, `{"name":"grpc-%[1]d","port":%[1]d}`), hostileDeployment(``),
 			hostileDestinationRule(`"host":"evil","trafficPolicy":{"portLevelSettings":[` + upTo(size, `{"port":{"number":%[1]d},"tls":{"mode":"SIMPLE"},"connectionPool":{"http":{"maxRequestsPerConnection":1}}}`) + `]}`),
+		}
+	},
+	"DestinationRule: subsets that balance by source": func(size int) []string {
+		return []string{
+			hostileService, hostileDeployment(``), hostileDestinationRule(`"host":"evil","subsets":[` + upTo(size, `{"name":"v%[1]d","labels":{"app":"evil"},"trafficPolicy":{"loadBalancer":{"consistentHash":{"useSourceIp":true}}}}`) + `]`),
+			hostileRules(upTo(size, `{"match":[{"uri":{"prefix":"/p%[1]d/"}}],"route":[{"destination":{"host":"evil","subset":"v%[1]d"}}]}`)),
 		}
 	},
 	"DestinationRule: for everybody": func(size int) []string {

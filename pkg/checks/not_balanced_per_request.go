@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 
+	"google.golang.org/protobuf/reflect/protoreflect"
 	networkingapi "istio.io/api/networking/v1alpha3"
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 
@@ -98,35 +99,41 @@ func balanceFix(p *Pass, port *mesh.ExposedPort, c caller, place mesh.PolicyPlac
 // balancerAfter is the load balancer that counts in the place of one that is removed, nil for Istio's default.
 func balancerAfter(p *Pass, port *mesh.ExposedPort, c caller, place mesh.PolicyPlace, removal []plan.Change) *networkingapi.LoadBalancerSettings {
 	used := *p.DestinationRuleFor(c.Client, mesh.ServiceHost(port.Service), port.Service.Namespace)
-	used.Subsets = slices.Clone(used.Subsets)
-	rule := ruleAfter(removal)
+	rule := ruleAfter(place.Rule, removal)
 	if rule == nil {
 		return nil
 	}
 	if used.PolicyFrom == place.Rule {
 		used.PolicyFrom = rule
 	}
+	var subsets []mesh.HostSubset
+	for _, subset := range used.Subsets {
+		isPlace := subset.From == place.Rule && place.Steps[1] == "subsets" && place.Steps[2] == strconv.Itoa(subset.Index)
+		if isPlace {
+			subset.Spec = rule.Spec.Subsets[subset.Index]
+			subsets = append(subsets, subset)
+		}
+	}
 	name := ""
-	for i, subset := range used.Subsets {
-		if subset.From != place.Rule {
-			continue
-		}
-		used.Subsets[i].Spec = rule.Spec.Subsets[subset.Index]
-		if place.Steps[1] == "subsets" && place.Steps[2] == strconv.Itoa(subset.Index) {
-			name = subset.Spec.GetName()
-		}
+	if used.Subsets = subsets; len(subsets) > 0 {
+		name = subsets[0].Spec.GetName()
 	}
 	return p.TrafficPolicyFor(&used, port.Port.Port, name).LoadBalancer
 }
 
-// ruleAfter is the DestinationRule as a change leaves it, nil where it cannot be made.
-func ruleAfter(changes []plan.Change) *networking.DestinationRule {
-	for _, change := range changes {
-		if after, err := change.After(); err == nil {
-			object, _, _ := mesh.FromUnstructured(after)
-			rule, _ := object.(*networking.DestinationRule)
-			return rule
-		}
+// ruleAfter is the DestinationRule without the fields that the changes remove, nil where they are none.
+func ruleAfter(rule *networking.DestinationRule, removal []plan.Change) *networking.DestinationRule {
+	if len(removal) == 0 {
+		return nil
 	}
-	return nil
+	spec := rule.Spec.ProtoReflect()
+	for _, edit := range removal[0].Edits {
+		spec = messageWithout(spec, edit.Path[1:])
+	}
+	after := &networking.DestinationRule{ObjectMeta: rule.ObjectMeta}
+	spec.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
+		after.Spec.ProtoReflect().Set(field, value)
+		return true
+	})
+	return after
 }

@@ -16,12 +16,14 @@ import (
 func removeFields(p *Pass, object mesh.Object, reason string, paths ...[]string) []plan.Change {
 	return updateOf(p, object, reason, func(form *unstructured.Unstructured) []plan.Edit {
 		var edits []plan.Edit
+		work := form
 		for _, path := range paths {
-			work, err := plan.Change{Action: plan.Update, Object: form, Edits: edits}.After()
+			edit := plan.Set(work, nil, withEmptiedParents(work.Object, path)...)
+			next, err := edit.On(work)
 			if err != nil {
 				return edits
 			}
-			edits = append(edits, plan.Set(work, nil, withEmptiedParents(work.Object, path)...))
+			edits, work = append(edits, edit), next
 		}
 		return edits
 	})

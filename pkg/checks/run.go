@@ -21,7 +21,7 @@ type Options struct {
 	Paths *Paths
 	// Every lists each finding, however many there are of one check on one object.
 	Every bool
-	// Ignore, if set, says why a finding is not to be shown; annotations on objects are heeded without it.
+	// Ignore, if set, says why a finding is not to be shown, whatever its fix; annotations on objects are heeded without it.
 	Ignore func(Finding) (reason string, ignored bool)
 }
 
@@ -37,7 +37,7 @@ type Report struct {
 	Ran []*Check
 }
 
-// Suppressed is a finding that the user does not want to see, and what silences it.
+// Suppressed is a finding that the user does not want to see, and what silences it. Its fix is as the check has it: nobody makes it.
 type Suppressed struct {
 	Finding
 	Reason string
@@ -73,12 +73,16 @@ func Run(snapshot *mesh.Snapshot, options Options) Report {
 	}
 	findings = oneFaultOneFinding(snapshot, distinct(findings))
 	slices.SortStableFunc(findings, compareFindings)
-	trust := newTrust(snapshot, options)
 	for _, finding := range findings {
-		report.add(finding, options, trust)
+		report.add(finding, options)
 	}
 	if !options.Every {
 		report.Findings = cut(report.Findings)
+	}
+	// Those that are left out cost no more: an object may have thousands.
+	trust := newTrust(snapshot, options)
+	for i := range report.Findings {
+		report.Findings[i] = trust.settle(report.Findings[i])
 	}
 	slices.SortFunc(report.Skips, func(a, b Skip) int {
 		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Reason, b.Reason))
@@ -87,11 +91,10 @@ func Run(snapshot *mesh.Snapshot, options Options) Report {
 	return report
 }
 
-func (r *Report) add(finding Finding, options Options, trust *trust) {
+func (r *Report) add(finding Finding, options Options) {
 	if options.Only != nil && !options.Only(finding.Object) {
 		return
 	}
-	finding = trust.settle(finding)
 	reason, silenced := silencedByAnnotation(finding)
 	if !silenced && options.Ignore != nil {
 		reason, silenced = options.Ignore(finding)

@@ -2,7 +2,7 @@ package checks
 
 import (
 	"fmt"
-	"reflect"
+	"iter"
 	"slices"
 	"strings"
 
@@ -19,7 +19,8 @@ type trust struct {
 	options  Options
 	platform []string
 	worlds   map[world]*mesh.Snapshot
-	ran      map[ranKey][]Finding
+	ran      map[ranKey]*safeFixes
+	callers  map[mesh.Key]*callers
 }
 
 // world is the mesh without some namespaces: only one of them with the operators', or all but one.
@@ -44,7 +45,7 @@ var cautious = []mesh.Kind{mesh.KindServiceMonitor, mesh.KindPodMonitor}
 
 func newTrust(snapshot *mesh.Snapshot, options Options) *trust {
 	platform := snapshot.Within(nil, []mesh.Kind{mesh.KindConfigMap}).PlatformNamespaces()
-	return &trust{snapshot: snapshot, options: options, platform: platform, worlds: map[world]*mesh.Snapshot{}, ran: map[ranKey][]Finding{}}
+	return &trust{snapshot: snapshot, options: options, platform: platform, worlds: map[world]*mesh.Snapshot{}, ran: map[ranKey]*safeFixes{}, callers: map[mesh.Key]*callers{}}
 }
 
 // settle gives a finding the fix that its evidence is good for. Where others than the owner of what changes call for a fix, it is
@@ -104,22 +105,18 @@ func (t *trust) onOwnWord(finding Finding, namespaces []string) (own Fix, ok boo
 // calledFor is the safe fix that the check has for the finding's object in a world: all its changes are among those given, if there
 // are any, and it has those that it must.
 func (t *trust) calledFor(finding Finding, among []plan.Change, in world, must ...plan.Change) (Fix, bool) {
-	for _, other := range t.findingsIn(in, finding.ID) {
-		switch {
-		case other.Fix.Level != Safe || mesh.KeyOf(other.Object) != mesh.KeyOf(finding.Object):
-		case among != nil && !isPartOf(other.Fix.Changes, among), len(must) > 0 && !isPartOf(must, other.Fix.Changes):
-		default:
-			return other.Fix, true
-		}
+	fixes := t.safeFixesIn(in, finding.ID)
+	if fixes == nil {
+		return Fix{}, false
 	}
-	return Fix{}, false
+	return fixes.find(mesh.KeyOf(finding.Object), among, must)
 }
 
-// findingsIn are what a check says of a world.
-func (t *trust) findingsIn(in world, id string) []Finding {
+// safeFixesIn are those that a check has in a world, nil where there is no such check.
+func (t *trust) safeFixesIn(in world, id string) *safeFixes {
 	key := ranKey{in, id}
-	if found, ran := t.ran[key]; ran {
-		return found
+	if fixes, ran := t.ran[key]; ran {
+		return fixes
 	}
 	check, known := Find(id)
 	if !known {
@@ -129,8 +126,8 @@ func (t *trust) findingsIn(in world, id string) []Finding {
 	if _, unreadable := unreadableKind(t.snapshot, check); !unreadable {
 		runGuarded(pass)
 	}
-	t.ran[key] = pass.findings
-	return pass.findings
+	t.ran[key] = newSafeFixes(pass.findings)
+	return t.ran[key]
 }
 
 func (t *trust) snapshotOf(in world) *mesh.Snapshot {
@@ -154,23 +151,21 @@ func (t *trust) snapshotOf(in world) *mesh.Snapshot {
 	return t.worlds[in]
 }
 
+// callers are what leads calls to an object that is changed: routes with what serves them, and those that say that its ports are gRPC.
+type callers struct {
+	// namespaces are those of the routes and of their Gateways, without the operators', each once.
+	namespaces []string
+	// speakers are the objects of other namespaces that say that the object serves gRPC, each once.
+	speakers []mesh.Key
+}
+
 // voices are the other namespaces, but the operators', that lead calls to what the fix changes.
 func (t *trust) voices(finding Finding, changed string) []string {
 	var voices []string
-	add := func(object mesh.Object) {
-		if of := object.GetNamespace(); of != changed && !slices.Contains(t.platform, of) && !slices.Contains(voices, of) {
-			voices = append(voices, of)
-		}
-	}
-	for _, change := range finding.Fix.Changes {
-		for _, port := range t.portsBehind(change) {
-			for _, route := range t.snapshot.RoutesTo(port.Service, port.Port.Port) {
-				add(route.Holder)
-				add(route.VirtualService)
-				add(route.Server.Gateway)
-			}
-			for _, backend := range t.snapshot.RouteBackendsTo(port.Service, port.Port.Port) {
-				add(backend.Route)
+	for key := range objectsOf(finding.Fix.Changes) {
+		for _, namespace := range t.callersOf(key).namespaces {
+			if namespace != changed && !slices.Contains(voices, namespace) {
+				voices = append(voices, namespace)
 			}
 		}
 	}
@@ -180,34 +175,65 @@ func (t *trust) voices(finding Finding, changed string) []string {
 // others are the objects that call for the fix of another namespace than their own, without those of the mesh's operators: what the
 // finding is about, what the check names, and what else says that the ports behind it are gRPC.
 func (t *trust) others(finding Finding, namespaces []string) []mesh.Key {
-	keys := append([]mesh.Key{mesh.KeyOf(finding.Object)}, finding.Fix.OnWordOf...)
-	for _, change := range finding.Fix.Changes {
-		keys = append(keys, t.speakingFor(change)...)
-	}
 	var others []mesh.Key
-	for _, key := range keys {
+	seen := map[mesh.Key]bool{}
+	add := func(key mesh.Key) {
 		of := mesh.NamespaceOf(key)
 		isOther := slices.ContainsFunc(namespaces, func(changed string) bool { return changed != of })
-		if of != "" && isOther && !slices.Contains(t.platform, of) && !slices.Contains(others, key) {
+		if of != "" && isOther && !slices.Contains(t.platform, of) && !seen[key] {
 			others = append(others, key)
+		}
+		seen[key] = true
+	}
+	add(mesh.KeyOf(finding.Object))
+	for _, key := range finding.Fix.OnWordOf {
+		add(key)
+	}
+	for object := range objectsOf(finding.Fix.Changes) {
+		for _, key := range t.callersOf(object).speakers {
+			add(key)
 		}
 	}
 	return others
 }
 
-// speakingFor are the objects of other namespaces that say that the object of a change serves gRPC.
-func (t *trust) speakingFor(change plan.Change) (keys []mesh.Key) {
-	for _, port := range t.portsBehind(change) {
-		keys = append(keys, port.Others...)
+func (t *trust) callersOf(changed mesh.Key) *callers {
+	if found := t.callers[changed]; found != nil {
+		return found
 	}
-	return keys
+	found := &callers{}
+	t.callers[changed] = found
+	seen := map[string]bool{}
+	add := func(object mesh.Object) {
+		of := object.GetNamespace()
+		if !seen[of] && !slices.Contains(t.platform, of) {
+			found.namespaces = append(found.namespaces, of)
+		}
+		seen[of] = true
+	}
+	spoke := map[mesh.Key]bool{}
+	for _, port := range t.portsBehind(changed) {
+		for _, route := range t.snapshot.RoutesTo(port.Service, port.Port.Port) {
+			add(route.Holder)
+			add(route.VirtualService)
+			add(route.Server.Gateway)
+		}
+		for _, backend := range t.snapshot.RouteBackendsTo(port.Service, port.Port.Port) {
+			add(backend.Route)
+		}
+		for _, key := range port.Others {
+			if !spoke[key] {
+				found.speakers = append(found.speakers, key)
+			}
+			spoke[key] = true
+		}
+	}
+	return found
 }
 
 // portsBehind are the exposed ports of a Service, a workload or a namespace that is changed.
-func (t *trust) portsBehind(change plan.Change) (ports []*mesh.ExposedPort) {
-	kind, _ := mesh.KindOf(change.Object.GroupVersionKind().GroupKind())
-	key := mesh.Key{Kind: kind, Namespace: change.Object.GetNamespace(), Name: change.Object.GetName()}
-	switch kind {
+func (t *trust) portsBehind(key mesh.Key) (ports []*mesh.ExposedPort) {
+	switch key.Kind {
 	case mesh.KindService:
 		if service, ok := t.snapshot.Services().Get(key.Namespace, key.Name); ok {
 			ports = t.snapshot.ExposedPortsOf(service)
@@ -224,6 +250,20 @@ func (t *trust) portsBehind(change plan.Change) (ports []*mesh.ExposedPort) {
 	return ports
 }
 
+// objectsOf goes through the objects that are changed, each once.
+func objectsOf(changes []plan.Change) iter.Seq[mesh.Key] {
+	return func(yield func(mesh.Key) bool) {
+		seen := map[mesh.Key]bool{}
+		for _, change := range changes {
+			key := keyOfChange(change)
+			if !seen[key] && !yield(key) {
+				return
+			}
+			seen[key] = true
+		}
+	}
+}
+
 // namespacesOf are the namespaces in which changes are, sorted; an empty one stands for cluster-scoped objects that belong to none.
 func namespacesOf(changes []plan.Change) []string {
 	var namespaces []string
@@ -235,22 +275,11 @@ func namespacesOf(changes []plan.Change) []string {
 }
 
 // NamespaceOf is the namespace that a change is in: for a Namespace that of its name, and empty for the other cluster-scoped objects.
-func NamespaceOf(change plan.Change) string {
+func NamespaceOf(change plan.Change) string { return mesh.NamespaceOf(keyOfChange(change)) }
+
+func keyOfChange(change plan.Change) mesh.Key {
 	kind, _ := mesh.KindOf(change.Object.GroupVersionKind().GroupKind())
-	return mesh.NamespaceOf(mesh.Key{Kind: kind, Namespace: change.Object.GetNamespace(), Name: change.Object.GetName()})
-}
-
-// isPartOf reports whether each of the changes is among all of them.
-func isPartOf(changes, all []plan.Change) bool {
-	return len(changes) > 0 && !slices.ContainsFunc(changes, func(change plan.Change) bool {
-		return !slices.ContainsFunc(all, func(other plan.Change) bool { return SameChange(change, other) })
-	})
-}
-
-// SameChange reports whether two changes do the same to the same object, whatever their reasons.
-func SameChange(a, b plan.Change) bool {
-	return a.Action == b.Action && plan.Name(a.Object) == plan.Name(b.Object) && a.Object.GroupVersionKind() == b.Object.GroupVersionKind() &&
-		reflect.DeepEqual(a.Edits, b.Edits) && (a.Action != plan.Create || reflect.DeepEqual(a.Object.Object, b.Object.Object))
+	return mesh.Key{Kind: kind, Namespace: change.Object.GetNamespace(), Name: change.Object.GetName()}
 }
 
 // keysText names objects, the first few of them.

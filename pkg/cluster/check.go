@@ -159,8 +159,8 @@ func (w *writer) planned(ctx context.Context) (*unstructured.Unstructured, error
 // revertNotes name the tool that deploys the object and may set it back. A restart needs no word: its work is done once the
 // pods are new, and the annotation that was its means belongs to nobody, so that Flux does not clean it up.
 func revertNotes(change plan.Change) []string {
-	marked := deployerOf(change.Object)
-	if marked.name == "" || change.Action == plan.Create || change.Action == plan.Restart {
+	marked := plan.DeployerOf(change.Object)
+	if marked.Name == "" || change.Action == plan.Create || change.Action == plan.Restart {
 		return nil
 	}
 	return []string{fmt.Sprintf("%s is deployed by %s, which may set it back: make the same change there", plan.Name(change.Object), marked)}

@@ -32,6 +32,9 @@ type Result struct {
 	TLS   bool
 	// TLSMutual says that clients must show a certificate.
 	TLSMutual bool
+	// TLSSecret is the Secret that a new server shows, GRPCServices the only services whose calls are routed; none for all calls.
+	TLSSecret    string
+	GRPCServices []string
 	// Rollouts are the workloads whose pods the plan makes anew.
 	Rollouts []mesh.Key
 	// AwaitPort is the gateway's Service on which somebody else's controller will open Port; nil if it is open.
@@ -40,7 +43,7 @@ type Result struct {
 
 // Build decides what it takes. Its error is an *Error where the user can do something about it.
 func Build(intent Intent, snapshot *mesh.Snapshot) (*Result, error) {
-	b := &builder{intent: intent, snapshot: snapshot}
+	b := &builder{intent: intent, snapshot: snapshot, result: Result{TLSSecret: intent.TLSSecret, GRPCServices: intent.GRPCServices}}
 	for _, step := range []func() error{
 		b.findWorkload,
 		b.findTargetPort,
@@ -51,6 +54,8 @@ func Build(intent Intent, snapshot *mesh.Snapshot) (*Result, error) {
 		b.prepareServer,
 		b.prepareRoute,
 		b.prove,
+		b.noteOthers,
+		b.noteSurprises,
 	} {
 		if err := step(); err != nil {
 			return nil, err
@@ -85,6 +90,17 @@ func (b *builder) note(format string, arguments ...any) {
 	if !slices.Contains(b.notes, note) {
 		b.notes = append(b.notes, note)
 	}
+}
+
+// asFarAsRead adds to the claim that something is not there that it may be, where its kind was not read in the namespace, or
+// with an empty one in any. Files are what they are.
+func (b *builder) asFarAsRead(claim, namespace string, kinds ...mesh.Kind) string {
+	for _, kind := range kinds {
+		if _, unknown := b.snapshot.Unknown(kind, namespace, ""); unknown && !b.intent.Offline {
+			return claim + ", as far as could be read"
+		}
+	}
+	return claim
 }
 
 // create plans a new object of our own.

@@ -3,6 +3,8 @@ package expose
 import (
 	"fmt"
 	"strings"
+
+	networking "istio.io/client-go/pkg/apis/networking/v1"
 )
 
 // Error is why a workload cannot be exposed as asked. Its text is a sentence that names the object, and what to do next.
@@ -12,6 +14,8 @@ type Error struct {
 	Next    string
 	// Choices are what the user can pick from, one line each.
 	Choices []string
+	// Taken is the VirtualService of somebody else's that has the calls; nil where that is not why.
+	Taken *networking.VirtualService
 }
 
 // Error is the problem, the choices and the next step, on lines of their own.
@@ -31,6 +35,11 @@ func (e *Error) Lines() []string {
 
 func refuse(next, problem string, arguments ...any) *Error {
 	return &Error{Problem: fmt.Sprintf(problem, arguments...), Next: next}
+}
+
+func (e *Error) takenBy(route *networking.VirtualService) *Error {
+	e.Taken = route
+	return e
 }
 
 func (e *Error) choices(choices []string) *Error {

@@ -21,6 +21,8 @@ type Exposure struct {
 	TLS   bool     `json:"tls"`
 	// Command is a line that tries it.
 	Command string `json:"command"`
+	// Authority is a line that writes the file ca.crt which Command names, where the certificate's authority is not a public one.
+	Authority string `json:"authority,omitempty"`
 	// Forward is a line that makes the gateway reachable from here, where it has no address outside.
 	Forward string `json:"forward,omitempty"`
 }
@@ -39,7 +41,8 @@ func ExposureOf(result *Result, snapshot *mesh.Snapshot) Exposure {
 	} else if len(gateway.Services) > 0 || gateway.Template.Spec.HostNetwork {
 		exposure.Forward = inert.Command("kubectl", "port-forward", "-n", gateway.Namespace, forwardTo(gateway, services), strconv.Itoa(int(result.Port)))
 	}
-	exposure.Command = grpcurl(result, target)
+	tried := trialOf(result, snapshot, target)
+	exposure.Command, exposure.Authority = tried.command, tried.authority
 	return exposure
 }
 
@@ -79,21 +82,6 @@ func addressesOf(services []*core.Service) []string {
 		}
 	}
 	return addresses
-}
-
-// grpcurl is a ready line for the tool of that name: it lists the server's services by reflection.
-func grpcurl(result *Result, target string) string {
-	words := []string{"grpcurl"}
-	switch {
-	case !result.TLS:
-		words = append(words, "-plaintext")
-	case result.TLSMutual:
-		words = append(words, "-cacert", "ca.crt", "-cert", "client.crt", "-key", "client.key")
-	}
-	if host := concreteHost(result.Hosts); host != "" {
-		words = append(words, "-authority", host)
-	}
-	return inert.Command(append(words, target, "list")...)
 }
 
 // concreteHost is an authority that the first host takes, empty where any will do.

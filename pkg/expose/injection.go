@@ -62,7 +62,7 @@ func (b *builder) labelForInjection() error {
 
 // allHaveProxies says that the workload has pods, all with a proxy of the revision asked for.
 func (b *builder) allHaveProxies() bool {
-	pods := b.snapshot.PodsOf(b.workload)
+	pods := livePods(b.snapshot, b.workload)
 	return len(pods) > 0 && !slices.ContainsFunc(pods, func(pod *core.Pod) bool {
 		proxy, has := mesh.ProxyOf(pod)
 		return !has || b.intent.Revision != "" && proxy.Revision != b.intent.Revision
@@ -82,13 +82,17 @@ func (b *builder) labelNamespace() error {
 	name := b.workload.Namespace()
 	namespace, ok := b.snapshot.Namespaces().Get("", name)
 	if !ok {
+		if b.intent.Offline {
+			return refuse("Add the Namespace to the files, or leave injection as it is with --inject=none",
+				"the files have the mesh's injector and not namespace %s, so nobody can tell whether its pods are injected", name)
+		}
 		return refuse("Ask for the permission to get namespaces, or leave injection as it is with --inject=none",
 			"namespace %s cannot be read, so nobody can tell whether its pods are injected", name)
 	}
 	if namespace.Labels[mesh.LabelInjection] == "disabled" {
 		return b.injectionDisabled()
 	}
-	label, err := b.chooseLabel(b.snapshot.NamespaceInjectionLabels(b.workload))
+	label, err := b.chooseLabel(b.snapshot.NamespaceInjectionLabels(b.workload), false)
 	if err != nil {
 		return err
 	}
@@ -147,7 +151,7 @@ func listOf(items []string, most int) string {
 }
 
 func (b *builder) labelTemplate() error {
-	label, err := b.chooseLabel(b.snapshot.TemplateInjectionLabels(b.workload))
+	label, err := b.chooseLabel(b.snapshot.TemplateInjectionLabels(b.workload), true)
 	if err != nil {
 		return err
 	}

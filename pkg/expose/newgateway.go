@@ -38,7 +38,7 @@ func (b *builder) planGateway() error {
 	b.result.GatewayObject = namespace + "/" + name
 	if own == nil {
 		reason := fmt.Sprintf("the gateway has no server for %s on port %d", strings.Join(b.result.Hosts, ", "), b.result.Port)
-		b.create(mesh.KindGateway, namespace, name, reason, map[string]any{
+		b.create(mesh.KindGateway, namespace, name, b.asFarAsRead(reason, "", mesh.KindGateway), map[string]any{
 			"selector": anyMap(b.gatewaySelector()), "servers": []any{server},
 		})
 		return nil

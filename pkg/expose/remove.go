@@ -102,9 +102,13 @@ func (r *remover) undoesAllOf(namespace string) bool {
 	return slices.Contains(r.options.Namespaces, namespace)
 }
 
-// know reports whether the kind was read in the namespace (an empty one: everywhere), and notes it as unknown if not.
+// noName is the name of no object: asked for it, a Snapshot answers for the kind as a whole.
+const noName = "*"
+
+// know reports whether the kind was read in the namespace (an empty one: everywhere), and notes it as unknown if not. One object
+// that nobody can decode stops nothing.
 func (r *remover) know(kind mesh.Kind, namespace string) bool {
-	reason, unknown := r.before.Unknown(kind, namespace, "")
+	reason, unknown := r.before.Unknown(kind, namespace, noName)
 	if !unknown {
 		return true
 	}
@@ -317,7 +321,7 @@ func (r *remover) usersOfPort(pods *mesh.GatewayWorkload, service *core.Service,
 	if port == nil {
 		return nil
 	}
-	var users []string
+	users := r.unreadGateways()
 	for _, server := range r.after.Servers(sameGateway(r.after, pods)) {
 		target := port.TargetPort.IntVal
 		if server.Spec.GetPort().GetNumber() != uint32(port.Port) && server.ListenerPort != target {
@@ -328,6 +332,17 @@ func (r *remover) usersOfPort(pods *mesh.GatewayWorkload, service *core.Service,
 		}
 	}
 	return users
+}
+
+// unreadGateways are the Gateways that are there and cannot be decoded: they may use any port.
+func (r *remover) unreadGateways() []string {
+	var unread []string
+	for _, gap := range r.before.Gaps() {
+		if gap.Kind == mesh.KindGateway && gap.Name != "" && !gap.ByName {
+			unread = append(unread, fmt.Sprintf("Gateway %s/%s, which cannot be read,", gap.Namespace, gap.Name))
+		}
+	}
+	return unread
 }
 
 // removeServices removes the Services that create made, unless a route of their own namespace leads there.

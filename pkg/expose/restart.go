@@ -1,6 +1,7 @@
 package expose
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -31,7 +32,7 @@ func (b *builder) planRestarts() error {
 		}
 		reason, stale := b.stalePods(workload)
 		if stale && b.restarting(workload) {
-			b.note("The pods of %s are being made anew already, which is waited for", argumentOf(workload))
+			b.note("A rollout of %s is under way that gives its pods the proxy: it is waited for, and they are not restarted again", argumentOf(workload))
 			b.result.Rollouts = append(b.result.Rollouts, workload.Key)
 			stale = false
 		}
@@ -47,18 +48,53 @@ func (b *builder) planRestarts() error {
 
 var restartedAtPath = plan.Path{"spec", "template", "metadata", "annotations", RestartedAtAnnotation}
 
-// restarting says that a rollout is under way, and that all pods which should be made anew are from before the last restart:
-// the controller is about to replace them, and another restart would only make it begin once more.
+// restarting reports whether a rollout is under way that replaces every pod which should be restarted, so that another restart
+// would only make it begin once more: all of them are from before the last restart, or of another template than the youngest
+// pod, which has the right proxy.
 func (b *builder) restarting(workload *mesh.Workload) bool {
-	restarted, err := time.Parse(time.RFC3339, workload.Template.Annotations[RestartedAtAnnotation])
-	if err != nil || !b.injected || !rollingOut(workload.Object) || !workload.RollsOut() {
+	if !b.injected || !rollingOut(workload.Object) || !workload.RollsOut() {
 		return false
 	}
+	var stale, fresh []*core.Pod
 	injection := b.snapshot.InjectionOf(workload)
-	return !slices.ContainsFunc(b.snapshot.PodsOf(workload), func(pod *core.Pod) bool {
-		stale := isWithoutProxy(pod) || isOutdated(pod, injection)
-		return stale && (pod.CreationTimestamp.IsZero() || !pod.CreationTimestamp.Time.Before(restarted))
+	for _, pod := range livePods(b.snapshot, workload) {
+		if isWithoutProxy(pod) || isOutdated(pod, injection) {
+			stale = append(stale, pod)
+		} else {
+			fresh = append(fresh, pod)
+		}
+	}
+	restarted, err := time.Parse(time.RFC3339, workload.Template.Annotations[RestartedAtAnnotation])
+	return err == nil && allBefore(stale, restarted) || allOfOlderTemplates(stale, fresh)
+}
+
+func allBefore(pods []*core.Pod, moment time.Time) bool {
+	return !slices.ContainsFunc(pods, func(pod *core.Pod) bool {
+		return pod.CreationTimestamp.IsZero() || !pod.CreationTimestamp.Time.Before(moment)
 	})
+}
+
+// allOfOlderTemplates reports whether the youngest of all pods is a fresh one and no stale pod is of its template: the controller
+// then has its template for the current one. Sources: Kubernetes pkg/controller/deployment/sync.go (getNewReplicaSet),
+// pkg/controller/history/controller_history.go for the labels.
+func allOfOlderTemplates(stale, fresh []*core.Pod) bool {
+	if len(fresh) == 0 {
+		return false
+	}
+	youngest := slices.MaxFunc(fresh, func(a, b *core.Pod) int { return a.CreationTimestamp.Compare(b.CreationTimestamp.Time) })
+	current := templateHash(youngest)
+	return current != "" && allBefore(stale, youngest.CreationTimestamp.Time) &&
+		!slices.ContainsFunc(stale, func(pod *core.Pod) bool { return templateHash(pod) == current })
+}
+
+// templateHash tells pods of different templates of one workload apart, empty where nothing does.
+func templateHash(pod *core.Pod) string {
+	return cmp.Or(pod.Labels[apps.DefaultDeploymentUniqueLabelKey], pod.Labels[apps.ControllerRevisionHashLabelKey])
+}
+
+// livePods are the workload's pods without those that are about to end.
+func livePods(s *mesh.Snapshot, workload *mesh.Workload) []*core.Pod {
+	return slices.DeleteFunc(slices.Clone(s.PodsOf(workload)), func(pod *core.Pod) bool { return pod.DeletionTimestamp != nil })
 }
 
 func rollingOut(workload mesh.Object) bool {
@@ -91,7 +127,7 @@ func (b *builder) stalePods(workload *mesh.Workload) (reason string, stale bool)
 		return "", false
 	}
 	without, outdated := 0, 0
-	pods := b.snapshot.PodsOf(workload)
+	pods := livePods(b.snapshot, workload)
 	for _, pod := range pods {
 		switch {
 		case isWithoutProxy(pod):

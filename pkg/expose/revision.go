@@ -9,7 +9,7 @@ import (
 
 // chooseLabel takes the one that --revision names, else istio-injection=enabled if a webhook selects it, else the only
 // revision there is.
-func (b *builder) chooseLabel(labels []mesh.InjectionLabel) (mesh.InjectionLabel, error) {
+func (b *builder) chooseLabel(labels []mesh.InjectionLabel, onTemplate bool) (mesh.InjectionLabel, error) {
 	if b.intent.Revision != "" {
 		for _, label := range labels {
 			if label.Value == b.intent.Revision || label.Key != mesh.LabelRevision && label.Revision == b.intent.Revision {
@@ -20,7 +20,7 @@ func (b *builder) chooseLabel(labels []mesh.InjectionLabel) (mesh.InjectionLabel
 	}
 	switch {
 	case len(labels) == 0:
-		return mesh.InjectionLabel{}, b.notInjectable(b.snapshot.InjectionOf(b.workload).Reason)
+		return mesh.InjectionLabel{}, b.notInjectable(b.snapshot.WhyNoLabelInjects(b.workload, onTemplate))
 	case labels[0].Key != mesh.LabelRevision || sameRevision(labels):
 		return labels[0], nil
 	}

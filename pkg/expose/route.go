@@ -16,7 +16,12 @@ func (b *builder) prepareRoute() error {
 		return err
 	}
 	if b.result.VirtualService != "" {
-		b.note("VirtualService %s leads there already", b.result.VirtualService)
+		namespace, name, _ := strings.Cut(b.result.VirtualService, "/")
+		if route, ok := b.snapshot.VirtualServices().Get(namespace, name); ok && namespace != b.workload.Namespace() {
+			b.note("VirtualService %s, %s, leads there already", b.result.VirtualService, OwnerText(route))
+		} else {
+			b.note("VirtualService %s leads there already", b.result.VirtualService)
+		}
 		return nil
 	}
 	name, own, err := b.ownName(mesh.KindVirtualService, b.workload.Namespace())
@@ -36,7 +41,8 @@ func (b *builder) prepareRoute() error {
 		}
 		return b.update(plan.Update, own, "it was made for other hosts, calls or another Gateway", edits...)
 	}
-	b.create(mesh.KindVirtualService, b.workload.Namespace(), name, "no route of the gateway leads to the Service", spec)
+	b.create(mesh.KindVirtualService, b.workload.Namespace(), name,
+		b.asFarAsRead("no route of the gateway leads to the Service", "", mesh.KindVirtualService, mesh.KindGateway), spec)
 	return nil
 }
 
@@ -216,11 +222,11 @@ func (b *builder) refuseShadow(route *mesh.GatewayRoute) error {
 	}
 	if b.isOurRoute(route) {
 		return refuse(proposal, "host %q on port %d is taken: VirtualService %s/%s takes the calls first, and %s would get none",
-			route.Host, b.result.Port, ahead.Namespace, ahead.Name, b.workload.Key)
+			route.Host, b.result.Port, ahead.Namespace, ahead.Name, b.workload.Key).takenBy(ahead)
 	}
 	if b.isOurRoute(route.Shadowed) {
 		return refuse(proposal, "host %q on port %d is taken: the new route would take the calls of VirtualService %s/%s",
-			route.Host, b.result.Port, route.VirtualService.Namespace, route.VirtualService.Name)
+			route.Host, b.result.Port, route.VirtualService.Namespace, route.VirtualService.Name).takenBy(route.VirtualService)
 	}
 	return nil
 }

@@ -218,7 +218,7 @@ func (b *builder) planServicePort() error {
 		none = "none but a headless Service leads"
 	}
 	reason := fmt.Sprintf("%s to port %d of %s", none, b.result.TargetPort, argumentOf(b.workload))
-	b.create(mesh.KindService, b.workload.Namespace(), name, reason, map[string]any{
+	b.create(mesh.KindService, b.workload.Namespace(), name, b.asFarAsRead(reason, b.workload.Namespace(), mesh.KindService), map[string]any{
 		"type":     string(core.ServiceTypeClusterIP),
 		"selector": anyMap(b.podSelector()),
 		"ports":    []any{port},

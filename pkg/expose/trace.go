@@ -1,6 +1,7 @@
 package expose
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -105,6 +106,9 @@ func (t *tracer) chain(route *mesh.GatewayRoute, exposed *mesh.ExposedPort) *Hop
 		ahead := route.Shadowed.VirtualService
 		rule.Broken = fmt.Sprintf("VirtualService %s/%s takes these calls first", ahead.Namespace, ahead.Name)
 	}
+	if taken := t.takenBeside(route); taken != "" && route.Shadowed == nil {
+		rule.Text += "; " + taken
+	}
 	listener := &Hop{Object: server.Gateway, Text: serverText(server) + t.onWorkload(server), Next: []*Hop{rule}}
 	switch {
 	case server.LeftOut != "":
@@ -113,6 +117,19 @@ func (t *tracer) chain(route *mesh.GatewayRoute, exposed *mesh.ExposedPort) *Hop
 		listener.Broken = server.DropReason
 	}
 	return t.gatewayPort(server, listener)
+}
+
+// takenBeside names the calls of the route's host that other VirtualServices take.
+func (t *tracer) takenBeside(route *mesh.GatewayRoute) string {
+	if route.Server.Workload == nil {
+		return ""
+	}
+	for _, host := range t.snapshot.VirtualHosts(route.Server.Workload) {
+		if slices.Contains(host.Routes, route) {
+			return takenText(othersOnHost(host, route.VirtualService.Namespace+"/"+route.VirtualService.Name))
+		}
+	}
+	return ""
 }
 
 func ruleText(route *mesh.GatewayRoute) string {
@@ -212,14 +229,45 @@ func (t *tracer) pods() *Hop {
 		hop.Text, hop.Unknown = "pods not read", reason
 		return hop
 	}
+	if _, unknown := t.snapshot.Unknown(mesh.KindEndpointSlice, t.workload.Namespace(), ""); unknown && len(hop.Next) > 0 {
+		return t.withoutEndpoints(hop, proxies)
+	}
 	hop.Text = fmt.Sprintf("%d of %d pods ready, %d with a proxy", ready, len(hop.Next), proxies)
 	switch {
 	case len(hop.Next) == 0:
-		hop.Broken = "it has no pods: nothing takes calls"
+		hop.Text, hop.Broken = "no pods", "it has no pods: nothing takes calls"
 	case ready == 0:
 		hop.Broken = "no pod takes calls"
 	}
 	return hop
+}
+
+// withoutEndpoints counts ready pods by the workload's own status, where the EndpointSlices were not read.
+func (t *tracer) withoutEndpoints(hop *Hop, proxies int) *Hop {
+	if !t.workload.HasStatus {
+		hop.Text = fmt.Sprintf("%d pods, %d with a proxy; which of them are ready was not read", len(hop.Next), proxies)
+		return hop
+	}
+	hop.Text = fmt.Sprintf("%d of %d pods ready, %d with a proxy", t.workload.ReadyReplicas, len(hop.Next), proxies)
+	if t.workload.ReadyReplicas == 0 {
+		hop.Broken = "no pod takes calls"
+	}
+	return hop
+}
+
+// PodsText counts the pods of a workload, and those that are ready or have a proxy.
+func PodsText(snapshot *mesh.Snapshot, workload *mesh.Workload) string {
+	return (&tracer{snapshot: snapshot, workload: workload}).pods().Text
+}
+
+// WhyUnknown is the first thing on the paths that could not be read, empty where all was.
+func WhyUnknown(hops []*Hop) string {
+	for _, hop := range hops {
+		if why := cmp.Or(hop.Unknown, WhyUnknown(hop.Next)); why != "" {
+			return why
+		}
+	}
+	return ""
 }
 
 func podText(pod *core.Pod) string {

@@ -74,7 +74,7 @@ func workloadNotFound(s *mesh.Snapshot, kind mesh.Kind, namespace, name string) 
 	}
 	for _, candidate := range WorkloadKinds {
 		if reason, unknown := s.Unknown(candidate, namespace, name); unknown && (kind == "" || kind == candidate) {
-			return refuse("Ask for the permission to read it", "whether namespace %s has a %s called %q is not known: %s", namespace, what, name, reason)
+			return refuse(nextForUnread(reason), "whether namespace %s has a %s called %q is not known: %s", namespace, what, name, reason)
 		}
 	}
 	problem := fmt.Sprintf("namespace %s has no %s called %q", namespace, what, name)
@@ -88,6 +88,14 @@ func workloadNotFound(s *mesh.Snapshot, kind mesh.Kind, namespace, name string) 
 		return refuse("See what is there: kubectl get deployments,statefulsets,daemonsets -n "+inert.Word(namespace), "%s", problem)
 	}
 	return refuse("Name one of them, with -n for its namespace", "%s. Near it:", problem).choices(near)
+}
+
+// nextForUnread is what to do about something that decides and is not in the snapshot: files lack no permission.
+func nextForUnread(reason string) string {
+	if reason == mesh.NotInFiles {
+		return "Name one that is there, or add its manifest"
+	}
+	return "Ask for the permission to read it"
 }
 
 // nearWorkloads are up to five workloads with a similar name in the namespace, or the same name in another.

@@ -11,7 +11,7 @@ import (
 
 // NotInFiles is the Gap of a snapshot of files that are not the whole cluster: what they do not have may be there all the
 // same.
-var NotInFiles = mesh.Gap{Reason: "not in the files"}
+var NotInFiles = mesh.Gap{Reason: mesh.NotInFiles}
 
 // Manifests are the objects of files, and the files' texts.
 type Manifests struct {

@@ -51,9 +51,25 @@ func BoundToMesh(vs *networking.VirtualService) bool {
 	return slices.Contains(gatewayNamesOf(vs), MeshGateway)
 }
 
+type boundGatewaysMemory struct{ *networking.VirtualService }
+
+type boundGateways struct {
+	found   []*networking.Gateway
+	missing []string
+}
+
 // GatewaysOf are the Gateways that a VirtualService is bound to ("mesh" left out), each once and in its order, and the names,
 // as they are written, that lead nowhere. Gateway names in matches bind nothing.
 func (s *Snapshot) GatewaysOf(vs *networking.VirtualService) (found []*networking.Gateway, missing []string) {
+	s.read(KindGateway)
+	bound := Remember(s, boundGatewaysMemory{vs}, func() boundGateways {
+		found, missing := s.findGatewaysOf(vs)
+		return boundGateways{slices.Clip(found), slices.Clip(missing)}
+	})
+	return bound.found, bound.missing
+}
+
+func (s *Snapshot) findGatewaysOf(vs *networking.VirtualService) (found []*networking.Gateway, missing []string) {
 	for _, name := range vs.Spec.Gateways {
 		if name == MeshGateway {
 			continue

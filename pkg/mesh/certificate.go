@@ -146,6 +146,12 @@ func keysTaken(secret *core.Secret) (certificate, key string) {
 	return "cert", "key"
 }
 
+// CertificateKey is the key of a TLS Secret that istiod takes the certificate from.
+func CertificateKey(secret *core.Secret) string {
+	certificate, _ := keysTaken(secret)
+	return certificate
+}
+
 // SecretFacts are clauses on what a gateway takes from a TLS Secret: evidence for what SecretKeyPair and Validity say.
 func SecretFacts(secret *core.Secret) []string {
 	var facts []string

@@ -75,3 +75,23 @@ func imageTag(image string) string {
 	}
 	return strings.TrimSuffix(strings.TrimSuffix(name, "-distroless"), "-debug")
 }
+
+// PlatformNamespaces are those of the mesh's own operators, sorted: where the injector webhooks say that control planes are, where
+// Istio is installed by default, and the root namespace that a mesh config in one of these names. A mesh config in any other
+// namespace makes none.
+func (s *Snapshot) PlatformNamespaces() []string {
+	namespaces := []string{defaultMeshConfig().RootNamespace}
+	for _, injector := range s.Injectors() {
+		if service := injector.Webhook.ClientConfig.Service; service != nil {
+			namespaces = append(namespaces, service.Namespace)
+		}
+	}
+	installed := slices.Clone(namespaces)
+	for _, config := range s.MeshConfigs() {
+		if config.ConfigMap != nil && slices.Contains(installed, config.ConfigMap.Namespace) {
+			namespaces = append(namespaces, config.GetRootNamespace())
+		}
+	}
+	slices.Sort(namespaces)
+	return slices.Compact(namespaces)
+}

@@ -106,6 +106,9 @@ func (s *Snapshot) Form(object Object) (*unstructured.Unstructured, error) {
 		object *unstructured.Unstructured
 		err    error
 	}
+	if s.parent != nil {
+		return s.parent.Form(object)
+	}
 	key := KeyOf(object)
 	if found, ok := s.find(key); !ok || found.Object != object {
 		return ToUnstructured(object)

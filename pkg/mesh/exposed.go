@@ -131,6 +131,13 @@ func isTwinOfTCP(service *core.Service, port *core.ServicePort) bool {
 
 // GatewaysTo are the gateways with a route to that Service port, of Istio's API and of the Gateway API, by namespace and name.
 func (s *Snapshot) GatewaysTo(exposed *ExposedPort) []*GatewayWorkload {
+	at := servicePort{KeyOf(exposed.Service), exposed.Port.Port}
+	return Remember(s, gatewaysToMemory(at), func() []*GatewayWorkload { return slices.Clip(s.findGatewaysTo(exposed)) })
+}
+
+type gatewaysToMemory servicePort
+
+func (s *Snapshot) findGatewaysTo(exposed *ExposedPort) []*GatewayWorkload {
 	seen := map[string]*GatewayWorkload{}
 	add := func(w *GatewayWorkload) {
 		if name := gatewayWorkloadName(w); seen[name] == nil {

@@ -32,13 +32,13 @@ func (s *Snapshot) ExternalNameRoutes() map[Key][]*GatewayRoute {
 	})
 }
 
-// Evidence is why the route is meant for gRPC: its server's protocol, and what it matches.
-func (r *GatewayRoute) Evidence() []Evidence {
+// RouteEvidence is why the route is meant for gRPC: its server's protocol, and what it matches.
+func (s *Snapshot) RouteEvidence(r *GatewayRoute) []Evidence {
 	var evidence []Evidence
 	if r.onGRPCServer() && !isPlainHTTP(r.MatchSpec()) {
 		evidence = append(evidence, r.serverEvidence())
 	}
-	if path, ok := matchesMethod(r.Spec.GetMatch()); ok {
+	if path, ok := s.ruleMatchesMethod(r.Spec); ok {
 		evidence = append(evidence, r.matchEvidence(path))
 	}
 	return evidence

@@ -27,6 +27,9 @@ type Gap struct {
 	tooLarge bool
 }
 
+// NotInFiles is the reason of the gap around files, which are a part of what there is.
+const NotInFiles = "not in the files"
+
 // Unknown says whether an object that is not in the Snapshot may exist all the same, and why. An empty namespace asks about
 // all namespaces together, an empty name about all objects of the kind.
 func (s *Snapshot) Unknown(kind Kind, namespace, name string) (reason string, unknown bool) {

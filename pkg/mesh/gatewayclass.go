@@ -39,12 +39,18 @@ func (s *Snapshot) IsIstioIngress(gateway *gatewayapi.Gateway) bool {
 	return ok && controller == istioGatewayController
 }
 
+type kubernetesProxiesMemory struct{ *gatewayapi.Gateway }
+
 // KubernetesGatewayWorkloads are the proxies of a Gateway of the Gateway API, by namespace and name: those that istiod made
 // for it, or, where its addresses name a Service, those behind that. A Gateway whose proxies are not there yet gives one
 // without workload and pods, in the namespace and with the label that they will have.
 // Source: Istio's pilot/pkg/config/kube/gateway/conversion.go (extractGatewayServices) and
 // pilot/pkg/config/kube/gatewaycommon/gateway_utils.go (IsManaged).
 func (s *Snapshot) KubernetesGatewayWorkloads(gateway *gatewayapi.Gateway) []*GatewayWorkload {
+	return Remember(s, kubernetesProxiesMemory{gateway}, func() []*GatewayWorkload { return s.kubernetesProxies(gateway) })
+}
+
+func (s *Snapshot) kubernetesProxies(gateway *gatewayapi.Gateway) []*GatewayWorkload {
 	services := gatewayServiceAddresses(gateway)
 	if services == nil {
 		selector := map[string]string{gatewayNameLabel: gateway.Name}

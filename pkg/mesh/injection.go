@@ -38,19 +38,24 @@ func (s *Snapshot) InjectionOfPod(namespace string, template *core.PodTemplateSp
 	return s.InjectionIn(namespace, s.NamespaceLabels(namespace), template)
 }
 
+type namespaceLabelsMemory string
+
 // NamespaceLabels are the labels of a namespace, with the one that the API server sets on each. A namespace that is not in
 // the Snapshot has no other. They are not to be changed.
 // Source: Kubernetes' pkg/apis/core/v1/defaults.go (SetDefaults_Namespace).
 func (s *Snapshot) NamespaceLabels(name string) map[string]string {
-	namespaceLabels := map[string]string{}
-	if namespace, ok := s.Namespaces().Get("", name); ok {
-		if namespace.Labels[core.LabelMetadataName] == name {
-			return namespace.Labels
-		}
-		maps.Copy(namespaceLabels, namespace.Labels)
+	namespace, ok := s.Namespaces().Get("", name)
+	if ok && namespace.Labels[core.LabelMetadataName] == name {
+		return namespace.Labels
 	}
-	namespaceLabels[core.LabelMetadataName] = name
-	return namespaceLabels
+	return Remember(s, namespaceLabelsMemory(name), func() map[string]string {
+		namespaceLabels := map[string]string{}
+		if ok {
+			maps.Copy(namespaceLabels, namespace.Labels)
+		}
+		namespaceLabels[core.LabelMetadataName] = name
+		return namespaceLabels
+	})
 }
 
 // InjectionIn judges a pod of that shape made in the namespace if it had these labels.

@@ -44,7 +44,7 @@ func (s *Snapshot) leadsTo(service *core.Service, port int32) leads {
 		if s.serverSpeaksFor(route, service, port) {
 			found.say(service.Namespace, route.serverEvidence(), route.Server.Gateway, route.VirtualService, route.Holder)
 		}
-		if path, ok := matchesMethod(route.Spec.GetMatch()); ok {
+		if path, ok := s.ruleMatchesMethod(route.Spec); ok {
 			found.say(service.Namespace, route.matchEvidence(path), route.Holder, route.VirtualService)
 		}
 	}
@@ -169,7 +169,7 @@ func (s *Snapshot) hasGRPCNeighbour(route *GatewayRoute) bool {
 				shows = s.mayShowGRPC(destination.Service, at.port)
 				showsGRPC[at] = shows
 			}
-			if _, matches := matchesMethod(route.Spec.GetMatch()); shows || matches {
+			if _, matches := s.ruleMatchesMethod(route.Spec); shows || matches {
 				rules[on] = append(rules[on], route.Spec)
 			}
 		})

@@ -17,6 +17,25 @@ func IsMethodPath(path string) bool { return methodPath.MatchString(path) }
 // methodRegex is the beginning of a regular expression for the paths of a gRPC service, once its dots are not escaped.
 var methodRegex = regexp.MustCompile(`^\^?/([A-Za-z_][A-Za-z0-9_]*\.)+[A-Z][A-Za-z0-9_]*/`)
 
+type ruleMatchMemory struct{ *networkingapi.HTTPRoute }
+
+type ruleMatch struct {
+	path string
+	ok   bool
+}
+
+// ruleMatchesMethod is matchesMethod for a rule, which has a route for each of its matches.
+func (s *Snapshot) ruleMatchesMethod(rule *networkingapi.HTTPRoute) (path string, ok bool) {
+	if len(rule.GetMatch()) < 2 {
+		return matchesMethod(rule.GetMatch())
+	}
+	match := Remember(s, ruleMatchMemory{rule}, func() ruleMatch {
+		path, ok := matchesMethod(rule.GetMatch())
+		return ruleMatch{path, ok}
+	})
+	return match.path, match.ok
+}
+
 // matchesMethod gives the path of the first match of a route that only calls of a gRPC service can meet.
 func matchesMethod(matches []*networkingapi.HTTPMatchRequest) (path string, ok bool) {
 	for _, match := range matches {

@@ -108,8 +108,9 @@ type serviceMonitor struct {
 
 func (s *Snapshot) serviceMonitorsNaming(service *core.Service, portName string) []string {
 	references := s.unseen(KindServiceMonitor, "")
-	for _, object := range s.serviceMonitorsByPort()[portName] {
-		if object.selects(service) {
+	s.read(KindServiceMonitor)
+	for _, object := range s.whole().serviceMonitorsByPort()[portName] {
+		if s.has(object.object) && object.selects(service) {
 			references = append(references, KeyOf(object.object).String()+" scrapes the port by its name")
 		}
 	}
@@ -122,7 +123,7 @@ type parsedServiceMonitor struct {
 	selector labels.Selector
 }
 
-func (m parsedServiceMonitor) selects(service *core.Service) bool {
+func (m *parsedServiceMonitor) selects(service *core.Service) bool {
 	namespaces := m.monitor.Spec.NamespaceSelector
 	inNamespace := namespaces.Any || slices.Contains(namespaces.MatchNames, service.Namespace) ||
 		len(namespaces.MatchNames) == 0 && m.object.GetNamespace() == service.Namespace
@@ -131,11 +132,11 @@ func (m parsedServiceMonitor) selects(service *core.Service) bool {
 
 type serviceMonitorsMemory struct{}
 
-func (s *Snapshot) serviceMonitorsByPort() map[string][]parsedServiceMonitor {
-	return Remember(s, serviceMonitorsMemory{}, func() map[string][]parsedServiceMonitor {
-		byPort := map[string][]parsedServiceMonitor{}
+func (s *Snapshot) serviceMonitorsByPort() map[string][]*parsedServiceMonitor {
+	return Remember(s, serviceMonitorsMemory{}, func() map[string][]*parsedServiceMonitor {
+		byPort := map[string][]*parsedServiceMonitor{}
 		for _, object := range s.ServiceMonitors().All() {
-			parsed := parsedServiceMonitor{object: object}
+			parsed := &parsedServiceMonitor{object: object}
 			if runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &parsed.monitor) != nil {
 				continue // the API server refuses such an object, and the operator could not read it either
 			}

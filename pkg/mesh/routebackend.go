@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	core "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/types"
 	gatewayapi "sigs.k8s.io/gateway-api/apis/v1"
 )
 
@@ -27,8 +26,8 @@ type AttachedListener struct {
 }
 
 type routeBackendIndex struct {
-	all       []RouteBackend
-	byService map[types.NamespacedName][]RouteBackend
+	all    []RouteBackend
+	byPort map[servicePort][]RouteBackend
 }
 
 type routeBackendsMemory struct{}
@@ -40,19 +39,13 @@ func (s *Snapshot) RouteBackends() []RouteBackend { return s.routeBackends().all
 
 // RouteBackendsTo are those of one Service port.
 func (s *Snapshot) RouteBackendsTo(service *core.Service, port int32) []RouteBackend {
-	var backends []RouteBackend
-	for _, backend := range s.routeBackends().byService[types.NamespacedName{Namespace: service.Namespace, Name: service.Name}] {
-		if backend.Port == port {
-			backends = append(backends, backend)
-		}
-	}
-	return backends
+	return s.routeBackends().byPort[servicePort{KeyOf(service), port}]
 }
 
 func (s *Snapshot) routeBackends() *routeBackendIndex {
 	routes := s.APIRoutes()
 	return Remember(s, routeBackendsMemory{}, func() *routeBackendIndex {
-		index := &routeBackendIndex{byService: map[types.NamespacedName][]RouteBackend{}}
+		index := &routeBackendIndex{byPort: map[servicePort][]RouteBackend{}}
 		for _, route := range routes {
 			listeners := s.attachedListeners(route)
 			if len(listeners) == 0 {
@@ -67,9 +60,9 @@ func (s *Snapshot) routeBackends() *routeBackendIndex {
 					Route: route.Object, Service: service, Port: port.Port, GRPC: route.GRPC(),
 					Gateways: gatewaysOf(listeners), Listeners: listeners,
 				}
-				name := types.NamespacedName{Namespace: service.Namespace, Name: service.Name}
+				at := servicePort{KeyOf(service), port.Port}
 				index.all = append(index.all, found)
-				index.byService[name] = append(index.byService[name], found)
+				index.byPort[at] = append(index.byPort[at], found)
 			}
 		}
 		return index

@@ -28,6 +28,21 @@ func ServerHosts(gateway *networking.Gateway, server *networkingapi.Server, name
 	return hosts
 }
 
+// ServersAccept is a function that reports whether a server of the Gateways accepts a host of a VirtualService of the namespace, as
+// ServerAccepts does.
+func ServersAccept(gateways []*networking.Gateway, namespace string) func(host string) bool {
+	var accepted []*hostIndex
+	for _, gateway := range gateways {
+		for _, server := range gateway.Spec.GetServers() {
+			accepted = append(accepted, newHostIndex(ServerHosts(gateway, server, namespace)))
+		}
+	}
+	return func(host string) bool {
+		full := ResolveHost(host, namespace)
+		return slices.ContainsFunc(accepted, func(hosts *hostIndex) bool { return len(hosts.common(full)) > 0 })
+	}
+}
+
 // ServerAccepts is the most specific host that a Gateway server's hosts ("ns/host", "./host", "*") and a VirtualService host
 // of that namespace have in common; ok is false if there is none.
 // Source: Istio's pilot/pkg/networking/core/gateway.go (buildGatewayHTTPRouteConfig, intersectingHosts).

@@ -17,6 +17,8 @@ type Snapshot struct {
 	options Options
 
 	onRead func(Kind)
+	// parent is the Snapshot of which this one is a part, nil for one that is none.
+	parent *Snapshot
 	// memories are those of Remember: functions that give what was computed, by key.
 	memories sync.Map
 }
@@ -55,8 +57,18 @@ type Sourced struct {
 // server would fill in are filled in.
 func New(objects []Sourced, options Options) *Snapshot {
 	s := &Snapshot{byKind: map[Kind][]Sourced{}, options: options, onRead: options.OnRead}
-	counts := map[Kind]int{}
 	objects, s.options.Gaps = withoutTooLarge(objects, options.Gaps)
+	complete := make([]Sourced, 0, len(objects))
+	for _, sourced := range objects {
+		complete = append(complete, Sourced{Object: withDefaults(sourced.Object), Source: sourced.Source})
+	}
+	s.add(complete)
+	return s
+}
+
+// add puts the objects into a Snapshot that has none.
+func (s *Snapshot) add(objects []Sourced) {
+	counts := map[Kind]int{}
 	for _, sourced := range objects {
 		kind, _ := KindOfObject(sourced.Object)
 		counts[kind]++
@@ -66,10 +78,17 @@ func New(objects []Sourced, options Options) *Snapshot {
 		if s.byKind[kind] == nil {
 			s.byKind[kind] = make([]Sourced, 0, counts[kind])
 		}
-		s.byKind[kind] = append(s.byKind[kind], Sourced{Object: withDefaults(sourced.Object), Source: sourced.Source})
+		s.byKind[kind] = append(s.byKind[kind], sourced)
 	}
 	for kind, ofKind := range s.byKind {
 		s.byKind[kind] = inOrder(ofKind)
+	}
+}
+
+// whole is the Snapshot of which this one is a part, or itself: what is remembered there counts for all parts.
+func (s *Snapshot) whole() *Snapshot {
+	if s.parent != nil {
+		return s.parent.whole()
 	}
 	return s
 }

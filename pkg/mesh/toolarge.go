@@ -3,6 +3,7 @@ package mesh
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	networkingapi "istio.io/api/networking/v1alpha3"
 	networking "istio.io/client-go/pkg/apis/networking/v1"
@@ -25,6 +26,8 @@ const (
 	// mostInRoute is the length of a list of the Gateway API, whose own bounds are between 16 and 64, of a pod's containers, and of
 	// rules that delegate.
 	mostInRoute = 200
+	// mostPolicies is how many subsets of a DestinationRule have a policy of their own, each of which may be at fault.
+	mostPolicies = 500
 	// mostPairs is how many calls an object tells apart: by host and rule, by parent and listener.
 	mostPairs = 20_000
 	// mostText is how long the arguments and the environment of a pod's containers are together.
@@ -70,7 +73,7 @@ func extentsOf(object Object) []extent {
 	case *k8snetworking.NetworkPolicy:
 		return networkPolicyExtents(typed)
 	case *k8snetworking.Ingress:
-		return []extent{list(len(ingressBackends(typed)), "paths")}
+		return []extent{list(ingressPaths(typed), "paths")}
 	case *admission.MutatingWebhookConfiguration:
 		return []extent{list(len(typed.Webhooks), "webhooks")}
 	case *networking.Gateway:
@@ -94,9 +97,9 @@ func extentsOf(object Object) []extent {
 	case *gatewayapi.Gateway:
 		return []extent{{len(typed.Spec.Listeners), mostInRoute, "listeners"}}
 	case *gatewayapi.GRPCRoute:
-		return routeExtents(apiRouteOfGRPC(typed), len(typed.Spec.Rules))
+		return grpcRouteExtents(typed)
 	case *gatewayapi.HTTPRoute:
-		return routeExtents(apiRouteOfHTTP(typed), len(typed.Spec.Rules))
+		return httpRouteExtents(typed)
 	case *gatewayapibeta.ReferenceGrant:
 		return []extent{pairs(len(typed.Spec.From)*len(typed.Spec.To), "pairs of from and to")}
 	case *unstructured.Unstructured:
@@ -179,22 +182,31 @@ func virtualServiceExtents(vs *networking.VirtualService) []extent {
 func expressionText(match *networkingapi.HTTPMatchRequest) int {
 	text := 0
 	for _, value := range []*networkingapi.StringMatch{match.GetUri(), match.GetMethod(), match.GetAuthority(), match.GetScheme()} {
-		text += len(value.GetRegex())
+		text += expressionLength(value)
 	}
 	for _, values := range []map[string]*networkingapi.StringMatch{match.GetHeaders(), match.GetWithoutHeaders(), match.GetQueryParams()} {
 		for _, value := range values {
-			text += len(value.GetRegex())
+			text += expressionLength(value)
 		}
 	}
 	return text
 }
 
+// expressionLength is that of a regular expression; what is in it so many times ("{30}") is compiled as often.
+func expressionLength(match *networkingapi.StringMatch) int {
+	return len(match.GetRegex()) * (1 + strings.Count(match.GetRegex(), "{"))
+}
+
 func destinationRuleExtents(rule *networking.DestinationRule) []extent {
 	settings := len(rule.Spec.GetTrafficPolicy().GetPortLevelSettings())
+	policies := 0
 	for _, subset := range rule.Spec.GetSubsets() {
+		if subset.GetTrafficPolicy() != nil {
+			policies++
+		}
 		settings += len(subset.GetTrafficPolicy().GetPortLevelSettings())
 	}
-	return []extent{list(len(rule.Spec.GetSubsets()), "subsets"), list(settings, "settings of ports"), list(len(rule.Spec.GetExportTo()), "namespaces that it is exported to")}
+	return []extent{list(len(rule.Spec.GetSubsets()), "subsets"), {policies, mostPolicies, "subsets with policies"}, list(settings, "settings of ports"), list(len(rule.Spec.GetExportTo()), "namespaces that it is exported to")}
 }
 
 func sidecarExtents(sidecar *networking.Sidecar) []extent {
@@ -224,12 +236,47 @@ func authorizationExtents(policy *security.AuthorizationPolicy) []extent {
 	return append(most, extent{sources, 4 * mostElements, "sources"}, extent{operations, 4 * mostElements, "operations"})
 }
 
-func routeExtents(route *APIRoute, rules int) []extent {
-	backends := len(route.Backends) + len(route.StandBy) + len(route.Mirrors)
+func ingressPaths(ingress *k8snetworking.Ingress) (paths int) {
+	for _, rule := range ingress.Spec.Rules {
+		if rule.HTTP != nil {
+			paths += len(rule.HTTP.Paths)
+		}
+	}
+	return paths
+}
+
+func grpcRouteExtents(route *gatewayapi.GRPCRoute) []extent {
+	backends := 0
+	for _, rule := range route.Spec.Rules {
+		backends += len(rule.BackendRefs)
+		for _, filter := range rule.Filters {
+			if filter.RequestMirror != nil {
+				backends++
+			}
+		}
+	}
+	return routeExtents(route.Spec.CommonRouteSpec, route.Spec.Hostnames, route.Status.RouteStatus, len(route.Spec.Rules), backends)
+}
+
+func httpRouteExtents(route *gatewayapi.HTTPRoute) []extent {
+	backends := 0
+	for _, rule := range route.Spec.Rules {
+		backends += len(rule.BackendRefs)
+		for _, filter := range rule.Filters {
+			if filter.RequestMirror != nil {
+				backends++
+			}
+		}
+	}
+	return routeExtents(route.Spec.CommonRouteSpec, route.Spec.Hostnames, route.Status.RouteStatus, len(route.Spec.Rules), backends)
+}
+
+func routeExtents(spec gatewayapi.CommonRouteSpec, hostnames []gatewayapi.Hostname, status gatewayapi.RouteStatus, rules, backends int) []extent {
+	parents := len(spec.ParentRefs)
 	return []extent{
-		{len(route.Parents), mostInRoute, "parents"}, {len(route.Hostnames), mostInRoute, "hostnames"}, {rules, mostInRoute, "rules"},
-		{len(route.Status), mostInRoute, "entries of status"}, list(backends, "backends"),
-		pairs(len(route.Parents)*max(len(route.Hostnames), backends, len(route.Status)), "hostnames, backends or entries of status for each parent"),
+		{parents, mostInRoute, "parents"}, {len(hostnames), mostInRoute, "hostnames"}, {rules, mostInRoute, "rules"},
+		{len(status.Parents), mostInRoute, "entries of status"}, list(backends, "backends"),
+		pairs(parents*max(len(hostnames), backends, len(status.Parents)), "hostnames, backends or entries of status for each parent"),
 	}
 }
 

@@ -66,29 +66,16 @@ func (s *Snapshot) Without(namespace string) *Snapshot {
 	return s.of(objects)
 }
 
-// of is a Snapshot of some of the objects. What is asked of it is nobody's reading.
-func (s *Snapshot) of(objects []Sourced, gaps ...Gap) *Snapshot {
-	options := s.options
-	options.Gaps, options.OnRead = slices.Concat(s.options.Gaps, gaps), nil
-	return New(objects, options)
+// has reports whether an object of the whole is in this part.
+func (s *Snapshot) has(object Object) bool {
+	found, ok := s.find(KeyOf(object))
+	return ok && found.Object == object
 }
 
-// PlatformNamespaces are those of the mesh's own operators, sorted: where the injector webhooks say that control planes are, where
-// Istio is installed by default, and the root namespace that a mesh config in one of these names. A mesh config in any other
-// namespace makes none.
-func (s *Snapshot) PlatformNamespaces() []string {
-	namespaces := []string{defaultMeshConfig().RootNamespace}
-	for _, injector := range s.Injectors() {
-		if service := injector.Webhook.ClientConfig.Service; service != nil {
-			namespaces = append(namespaces, service.Namespace)
-		}
-	}
-	installed := slices.Clone(namespaces)
-	for _, config := range s.MeshConfigs() {
-		if config.ConfigMap != nil && slices.Contains(installed, config.ConfigMap.Namespace) {
-			namespaces = append(namespaces, config.GetRootNamespace())
-		}
-	}
-	slices.Sort(namespaces)
-	return slices.Compact(namespaces)
+// of is a Snapshot of some of the objects, which it shares. What is asked of it is nobody's reading.
+func (s *Snapshot) of(objects []Sourced, gaps ...Gap) *Snapshot {
+	part := &Snapshot{byKind: map[Kind][]Sourced{}, options: s.options, parent: s}
+	part.options.Gaps, part.options.OnRead = slices.Concat(s.options.Gaps, gaps), nil
+	part.add(objects)
+	return part
 }

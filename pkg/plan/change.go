@@ -115,9 +115,9 @@ func (c Change) JSONPatch() ([]byte, error) {
 		Value any    `json:"value,omitempty"`
 	}
 	var operations []operation
-	work := c.Object.Object
+	work := c.Object
 	for _, edit := range c.Edits {
-		pointer, value, there := pointerTo(work, edit)
+		pointer, value, there := pointerTo(work.Object, edit)
 		if there {
 			operations = append(operations, operation{"test", pointer, edit.Old})
 		}
@@ -129,10 +129,11 @@ func (c Change) JSONPatch() ([]byte, error) {
 		case there:
 			operations = append(operations, operation{Op: "remove", Path: pointer})
 		}
-		work = edit.Path.copyOf(work).(map[string]any)
-		if _, err := edit.Path.set(work, edit.New); err != nil {
-			return nil, fmt.Errorf("%s: %w", Name(c.Object), err)
+		next, err := edit.On(work)
+		if err != nil {
+			return nil, err
 		}
+		work = next
 	}
 	return json.Marshal(operations)
 }

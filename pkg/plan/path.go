@@ -46,15 +46,21 @@ func isIndex(step string) bool {
 
 func isKeyed(step string) bool { return strings.Contains(step, "=") }
 
+// keyValue is a key of an element of a list, and its value.
+type keyValue struct {
+	key   string
+	value any
+}
+
 // keysOf takes a keyed step apart; values that read as whole numbers are numbers, as they are in the lists of Kubernetes.
-func keysOf(step string) map[string]any {
-	keys := map[string]any{}
+func keysOf(step string) []keyValue {
+	keys := make([]keyValue, 0, 1+strings.Count(step, ","))
 	for pair := range strings.SplitSeq(step, ",") {
 		key, value, _ := strings.Cut(pair, "=")
 		if number, err := strconv.ParseInt(value, 10, 64); err == nil {
-			keys[key] = number
+			keys = append(keys, keyValue{key, number})
 		} else {
-			keys[key] = value
+			keys = append(keys, keyValue{key, value})
 		}
 	}
 	return keys
@@ -77,13 +83,14 @@ func indexOf(list []any, step string) int {
 	return -1
 }
 
-func hasKeys(fields, keys map[string]any) bool {
-	for key, value := range keys {
+func hasKeys(fields map[string]any, keys []keyValue) bool {
+	for _, of := range keys {
 		// The API server fills in protocol, and manifests leave it out.
-		if _, there := fields[key]; !there && key == "protocol" && value == "TCP" {
+		value, there := fields[of.key]
+		if !there && of.key == "protocol" && of.value == "TCP" {
 			continue
 		}
-		if !hasText(fields[key], value) {
+		if !hasText(value, of.value) {
 			return false
 		}
 	}
@@ -194,8 +201,8 @@ func (p Path) setInList(list []any, value any) (any, error) {
 		return list, nil
 	case index < 0 && isKeyed(step):
 		element := map[string]any{}
-		for key, keyValue := range keysOf(step) {
-			element[key] = keyValue
+		for _, of := range keysOf(step) {
+			element[of.key] = of.value
 		}
 		list, index = append(list, element), len(list)
 	case index < 0 && step == strconv.Itoa(len(list)):
@@ -219,6 +226,15 @@ type Edit struct {
 	Path Path `json:"path"`
 	Old  any  `json:"old"`
 	New  any  `json:"new"`
+}
+
+// On is the object after the edit. It shares with the object what the edit does not lead through: nobody may change it.
+func (e Edit) On(object *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+	fields := e.Path.copyOf(object.Object).(map[string]any)
+	if _, err := e.Path.set(fields, e.New); err != nil {
+		return nil, fmt.Errorf("%s: %w", Name(object), err)
+	}
+	return &unstructured.Unstructured{Object: fields}, nil
 }
 
 // Set makes the Edit that gives a field of the object a value, or with nil removes it.

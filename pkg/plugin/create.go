@@ -85,6 +85,12 @@ Running it again changes nothing; "delete" restores what it changed.
 Exits with 0 once the workload is exposed, whatever warnings are left (--strict: 1), with 1
 if it is set up and not reached, with 2 if it could not be set up.
 
+A route that is there for the same calls, and is broken, is named with what is wrong
+instead of a second one beside it.
+
+With -o yaml it prints what goes into a repository: the objects that it makes, and those
+of the workload that it changes, without what the API server has put in.
+
 With -f or -k no cluster is asked, and the complete manifests are printed; the name may
 be left out where the files have one workload.`,
 		Example: example(`

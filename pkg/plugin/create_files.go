@@ -27,11 +27,14 @@ func (o *createOptions) runOnFiles(ctx context.Context) error {
 		return err
 	}
 	printNotes(o.streams, manifests.Notes)
+	if err := requireSameNamespace(manifests, o.clients.connection.overrides.Context.Namespace); err != nil {
+		return err
+	}
 	snapshot := manifests.Snapshot(false, mesh.Options{Now: time.Now()})
 	if err := o.nameFromFiles(snapshot); err != nil {
 		return err
 	}
-	result, err := expose.Build(o.intent, snapshot)
+	result, err := build(o.intent, snapshot)
 	if err != nil {
 		return err
 	}
@@ -133,7 +136,22 @@ func (o *createOptions) nameFromFiles(snapshot *mesh.Snapshot) error {
 	}
 }
 
-// namespaceFromFiles goes by the namespace that the files say, where -n says none of them.
+// requireSameNamespace refuses objects of another namespace than -n names, as kubectl does.
+// Source: k8s.io/cli-runtime, pkg/resource/visitor.go (RequireNamespace).
+func requireSameNamespace(manifests *manifest.Manifests, explicit string) error {
+	if explicit == "" {
+		return nil
+	}
+	for _, sourced := range manifests.Objects {
+		if namespace := sourced.Object.GetNamespace(); namespace != "" && namespace != explicit {
+			return fmt.Errorf("%s of the files is not in namespace %s, which --namespace names: leave it out, or give --namespace=%s",
+				mesh.KeyOf(sourced.Object), explicit, namespace)
+		}
+	}
+	return nil
+}
+
+// namespaceFromFiles goes by the namespace that the files say.
 func (o *createOptions) namespaceFromFiles(snapshot *mesh.Snapshot) error {
 	var namespaces []string
 	for _, workload := range snapshot.Workloads() {
@@ -142,9 +160,6 @@ func (o *createOptions) namespaceFromFiles(snapshot *mesh.Snapshot) error {
 		}
 	}
 	if len(namespaces) == 1 {
-		if explicit := o.clients.connection.overrides.Context.Namespace; explicit != "" && explicit != namespaces[0] {
-			return fmt.Errorf("the files have %s in namespace %s, and --namespace says %s; leave it out, or give the right one", o.intent.Name, namespaces[0], explicit)
-		}
 		o.intent.Namespace = namespaces[0]
 	}
 	return nil

@@ -1,7 +1,6 @@
 package plugin
 
 import (
-	"fmt"
 	"io"
 	"strings"
 
@@ -44,6 +43,9 @@ func (o *createOptions) printResult(snapshot *mesh.Snapshot, result *expose.Resu
 	}
 	report.Printf(w, "  address  %s\n", address)
 	report.Printf(w, "  host     %s\n", hostsLine(exposure.Hosts))
+	if exposure.Authority != "" {
+		report.Printf(w, "  ca.crt   %s\n", exposure.Authority)
+	}
 	report.Printf(w, "  try      %s\n", exposure.Command)
 	report.Printf(w, "  undo     %s\n", undoCommand(result.Workload))
 	printFindings(w, findings)
@@ -58,7 +60,7 @@ func (o *createOptions) printPlan(result *expose.Result, exposure any) error {
 	case "plan":
 		return report.PlanJSON(o.streams.Out, report.PlanReport{Plan: result.Plan, Exposure: exposure})
 	default:
-		return report.PlanManifests(o.streams.Out, result.Plan, o.write.output)
+		return printManifests(o.streams, result.Plan, result.Workload.Namespace(), o.write.output, true)
 	}
 }
 
@@ -84,21 +86,11 @@ func hostsLine(hosts []string) string {
 	return strings.Join(hosts, ", ")
 }
 
-// podsText counts a workload's pods and their proxies.
+// podsText counts a workload's pods and their proxies, as status does.
 func podsText(snapshot *mesh.Snapshot, key mesh.Key) string {
 	workload := snapshot.Workload(key)
 	if workload == nil {
 		return "it is gone"
 	}
-	pods, proxies := 0, 0
-	for _, pod := range snapshot.PodsOf(workload) {
-		if pod.DeletionTimestamp != nil {
-			continue
-		}
-		pods++
-		if _, has := mesh.ProxyOf(pod); has {
-			proxies++
-		}
-	}
-	return fmt.Sprintf("%d of %d pods ready, %d with a proxy", workload.ReadyReplicas, pods, proxies)
+	return expose.PodsText(snapshot, workload)
 }

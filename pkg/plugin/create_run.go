@@ -19,7 +19,7 @@ import (
 
 func (o *createOptions) run(ctx context.Context) error {
 	if o.printRBAC {
-		return o.printRoles()
+		return o.printRoles(ctx)
 	}
 	if o.intent.Offline {
 		return o.runOnFiles(ctx)
@@ -62,7 +62,7 @@ func (o *createOptions) attempt(ctx context.Context, client *cluster.Client, aga
 	if err != nil {
 		return err
 	}
-	result, err := expose.Build(o.intent, loaded.Snapshot)
+	result, err := build(o.intent, loaded.Snapshot)
 	if err != nil {
 		return withGaps(err, loaded)
 	}
@@ -99,7 +99,7 @@ func (o *createOptions) carryOut(ctx context.Context, client *cluster.Client, ri
 		return err
 	}
 	if o.write.dryRun == dryRunServer {
-		if err := o.showStored(rehearsal); err != nil {
+		if err := o.showStored(rehearsal, result.Workload.Namespace()); err != nil {
 			return err
 		}
 		return o.dryRunAnswer(result)
@@ -153,7 +153,11 @@ func (o *createOptions) show(result *expose.Result) error {
 		return report.PlanJSON(o.streams.Out, report.PlanReport{Plan: result.Plan, DryRun: true})
 	case o.write.output != "" && o.write.output != "plan" && o.write.dryRun == dryRunClient:
 		printNotes(o.streams, result.Plan.Notes)
-		return report.PlanManifests(o.streams.Out, result.Plan, o.write.output)
+		return printManifests(o.streams, result.Plan, result.Workload.Namespace(), o.write.output, false)
+	case (o.write.output == "yaml" || o.write.output == "json") && o.write.dryRun == dryRunServer:
+		_, notes, err := forRepository(result.Plan, result.Workload.Namespace())
+		printNotes(o.streams, append(slices.Clone(result.Plan.Notes), notes...))
+		return err
 	case o.write.output != "":
 		printNotes(o.streams, result.Plan.Notes)
 		return nil
@@ -185,9 +189,14 @@ func printNotes(streams report.Streams, notes []string) {
 }
 
 // showStored prints what the API server would store: with its defaults, and with what admission adds.
-func (o *createOptions) showStored(rehearsal cluster.CheckResult) error {
+func (o *createOptions) showStored(rehearsal cluster.CheckResult, namespace string) error {
 	var differences []report.Difference
 	for _, checked := range rehearsal {
+		if same, err := isNoMatterOfManifests(checked.Change); err != nil {
+			return err
+		} else if (o.write.output == "yaml" || o.write.output == "json") && (same || isOthers(checked.Change, namespace)) {
+			continue
+		}
 		differences = append(differences, report.Difference{
 			Name: objectName(checked.Change), Before: checked.Change.Before(), After: checked.Stored,
 		})
@@ -265,7 +274,7 @@ func (o *createOptions) isReached(loaded *cluster.Loaded, result *expose.Result)
 	case status.Exposed():
 		return true, ""
 	case status.Unknown():
-		return false, "whether calls get there is not known, because something on the path could not be read"
+		return false, "whether calls get there is not known: " + expose.WhyUnknown(status.Roots)
 	default:
 		return false, firstBroken(status.Roots)
 	}

@@ -143,6 +143,10 @@ func TestCreateRefusesFlags(t *testing.T) {
 	}{
 		{nil, "name the workload: TYPE/NAME, as deployment/server"},
 		{[]string{"deployment/server", "a", "b"}, "one workload at a time: a b is too many"},
+		{[]string{"a", "b"}, "one workload at a time: b is too many"},
+		{[]string{"deployment/a", "deployment/b"}, "one workload at a time: deployment/b is too many"},
+		{[]string{"deployment", "a", "b"}, "one workload at a time: a b is too many"},
+		{[]string{"pod", "server"}, `"pod" is not a kind of workload: use deployment, statefulset or daemonset`},
 		{[]string{"pod/server"}, `"pod" is not a kind of workload: use deployment, statefulset or daemonset`},
 		{[]string{"deployment/Server"}, `"Server" is not a workload's name: `},
 		{[]string{"server", "--port", "0"}, "--port=0: must be between 1 and 65535"},

@@ -293,7 +293,7 @@ func (o *deleteOptions) printPlan(removal *expose.Removal) error {
 	if o.write.dryRun != dryRunNone {
 		o.printNotes(removal)
 	}
-	return report.PlanManifests(o.streams.Out, removal.Plan, o.write.output)
+	return printManifests(o.streams, removal.Plan, o.workload.Namespace, o.write.output, o.write.dryRun == dryRunNone)
 }
 
 // undone says in the end what the run did, and what is left.

@@ -62,6 +62,12 @@ var workloadKinds = map[string]mesh.Kind{
 	"daemonset.apps": mesh.KindDaemonSet, "daemonsets.apps": mesh.KindDaemonSet,
 }
 
+// otherKinds are words for kinds that people may take for a workload's: they are told which are, and not that they name two.
+var otherKinds = []string{
+	"pod", "pods", "po", "service", "services", "svc", "replicaset", "replicasets", "rs", "job", "jobs", "cronjob", "cronjobs", "cj",
+	"rollout", "rollouts", "namespace", "namespaces", "ns", "all",
+}
+
 // workloadArgument reads TYPE/NAME, TYPE NAME or just NAME. Without a type the kind is empty.
 func workloadArgument(arguments []string) (kind mesh.Kind, name string, err error) {
 	var word string
@@ -75,6 +81,9 @@ func workloadArgument(arguments []string) (kind mesh.Kind, name string, err erro
 		}
 	case 2:
 		word, name = arguments[0], arguments[1]
+		if isKind := workloadKinds[strings.ToLower(word)] != "" || slices.Contains(otherKinds, strings.ToLower(word)); !isKind || strings.Contains(name, "/") {
+			return "", "", usage("one workload at a time: %s is too many", name)
+		}
 	default:
 		return "", "", usage("one workload at a time: %s is too many", strings.Join(arguments[1:], " "))
 	}

@@ -189,7 +189,7 @@ func changesOf(findings []checks.Finding) []plan.Change {
 	seen := map[string][]plan.Change{}
 	for _, finding := range findings {
 		for _, change := range finding.Fix.Changes {
-			name := change.Object.GetAPIVersion() + " " + plan.Name(change.Object)
+			name := nameOf(change)
 			if !isAmong(change, seen[name]) {
 				seen[name] = append(seen[name], change)
 				changes = append(changes, change)

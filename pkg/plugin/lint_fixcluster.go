@@ -65,8 +65,9 @@ func (o *lintOptions) fixCluster(ctx context.Context, m *lintMesh, findings []ch
 // rehearse gives the findings whose fixes the API server would take, and says of the others why not. A change is tried together with
 // the earlier ones of the same object: where one of those is to blame, the later are tried again without it.
 func (o *lintOptions) rehearse(ctx context.Context, client changer, execution *carryOut, findings []checks.Finding) ([]checks.Finding, error) {
+	apart := map[string]bool{} // objects whose changes are tried one by one, to find out which is to blame
 	for len(findings) > 0 {
-		result, err := client.Check(ctx, plan.Plan{Changes: changesOf(findings)}, execution.writeOptions())
+		result, err := client.Check(ctx, plan.Plan{Changes: perObject(changesOf(findings), apart)}, execution.writeOptions())
 		if err != nil {
 			return nil, err
 		}
@@ -77,9 +78,42 @@ func (o *lintOptions) rehearse(ctx context.Context, client changer, execution *c
 			}
 			return findings, nil
 		}
-		findings = o.withoutRefused(findings, refused)
+		refused = slices.DeleteFunc(refused, func(refused refusal) bool {
+			name := nameOf(refused.change)
+			first := !apart[name]
+			apart[name] = true
+			return first
+		})
+		findings = o.fewOf(o.withoutRefused(findings, refused), apart)
 	}
 	return nil, nil
+}
+
+// mostApart is how many changes of one object are tried one by one: an object of somebody's with hundreds of faults costs no more
+// than its share.
+const mostApart = 10
+
+// fewOf leaves the fixes of objects that are tried apart, beyond the first ones, to the next run.
+func (o *lintOptions) fewOf(findings []checks.Finding, apart map[string]bool) []checks.Finding {
+	tried := map[string]int{}
+	return slices.DeleteFunc(findings, func(finding checks.Finding) bool {
+		tooMany := false
+		for _, change := range finding.Fix.Changes {
+			if name := nameOf(change); apart[name] {
+				tried[name]++
+				tooMany = tooMany || tried[name] > mostApart
+			}
+		}
+		if tooMany {
+			o.notFixed(finding, "its object's fixes do not go together; run lint --fix again for this one")
+		}
+		return tooMany
+	})
+}
+
+// nameOf is an object's identity among the changes of fixes.
+func nameOf(change plan.Change) string {
+	return change.Object.GetAPIVersion() + " " + plan.Name(change.Object)
 }
 
 // refusal is a change that cannot be made.
@@ -114,9 +148,12 @@ func (o *lintOptions) withoutRefused(findings []checks.Finding, refused []refusa
 // apply makes the changes of the findings' fixes. One that fails after all, because the object has changed meanwhile, ends its own
 // fix alone; whatever would meet every change alike ends all.
 func (o *lintOptions) apply(ctx context.Context, client changer, execution *carryOut, findings []checks.Finding) ([]plan.Change, error) {
-	var made []plan.Change
+	made := o.applyTogether(ctx, client, execution, changesOf(findings))
 	for {
 		left := slices.DeleteFunc(changesOf(findings), func(change plan.Change) bool { return isAmong(change, made) })
+		if len(left) == 0 {
+			return made, nil
+		}
 		execution.plan = plan.Plan{Changes: slices.Concat(made, left)}
 		result, err := client.Apply(ctx, plan.Plan{Changes: left}, cluster.ApplyOptions{WriteOptions: execution.writeOptions(), Progress: execution.progress})
 		for _, applied := range result.Done {
@@ -133,6 +170,47 @@ func (o *lintOptions) apply(ctx context.Context, client changer, execution *carr
 		o.tellHalf(findings, failed, made)
 		findings = o.withoutRefused(findings, []refusal{failed})
 	}
+}
+
+// applyTogether makes the changes with one write for each object, and gives those that are made. What fails is left to be tried
+// change by change, which says what is to blame.
+func (o *lintOptions) applyTogether(ctx context.Context, client changer, execution *carryOut, changes []plan.Change) []plan.Change {
+	joined := perObject(changes, nil)
+	if len(joined) == len(changes) {
+		return nil
+	}
+	var made []plan.Change
+	result, _ := client.Apply(ctx, plan.Plan{Changes: joined}, cluster.ApplyOptions{WriteOptions: execution.writeOptions(), Progress: execution.progress})
+	for _, applied := range result.Done {
+		for _, change := range changes {
+			if plan.SameObject(change.Object, applied.Change.Object) {
+				made = append(made, change)
+			}
+		}
+	}
+	return made
+}
+
+// perObject are the changes with those of one object as one, at the place of the first, but for the objects that are to be kept
+// apart. Their edits are of different fields.
+func perObject(changes []plan.Change, apart map[string]bool) []plan.Change {
+	var joined []plan.Change
+	at := map[string]int{}
+	for _, change := range changes {
+		name := nameOf(change)
+		first, there := at[name]
+		if !there || apart[name] || change.Action == plan.Create || change.Action == plan.Delete {
+			at[name] = len(joined)
+			joined = append(joined, change)
+			continue
+		}
+		one := &joined[first]
+		one.Edits = slices.Concat(one.Edits, change.Edits)
+		if change.Action == plan.Restart {
+			one.Action = plan.Restart
+		}
+	}
+	return joined
 }
 
 // tellHalf says what is done of fixes that a failure ends half-way.

@@ -187,7 +187,9 @@ func (o *lintOptions) load(ctx context.Context) ([]*lintMesh, error) {
 			return nil, errors.New("the files hold no Kubernetes object: there is nothing to judge")
 		}
 		if !o.withCluster {
-			o.noteOtherNamespace(manifests)
+			if err := o.requireNamespace(manifests); err != nil {
+				return nil, err
+			}
 			snapshot := manifests.Snapshot(o.selfContained, mesh.Options{Now: o.now()})
 			return []*lintMesh{{snapshot: snapshot, manifests: manifests, target: o.target}}, nil
 		}
@@ -206,12 +208,13 @@ func (o *lintOptions) load(ctx context.Context) ([]*lintMesh, error) {
 	return meshes, nil
 }
 
-// noteOtherNamespace says that -n names a namespace that the files do not speak of: no finding in it is no good news.
-func (o *lintOptions) noteOtherNamespace(manifests *manifest.Manifests) {
+// requireNamespace refuses a namespace of -n that the files do not speak of: no finding in it would be no good news.
+func (o *lintOptions) requireNamespace(manifests *manifest.Manifests) error {
 	inTarget := func(sourced mesh.Sourced) bool { return o.target.inNamespace(sourced.Object) }
 	if !o.target.all && o.target.isWhole() && len(manifests.Objects) > 0 && !slices.ContainsFunc(manifests.Objects, inTarget) {
-		printNotes(o.streams, []string{"no object of the files is in namespace " + o.target.namespace})
+		return fmt.Errorf("no object of the files is in namespace %s: name another one with -n, or leave it out to check all of them", o.target.namespace)
 	}
+	return nil
 }
 
 // printLoadNotes says what was passed over. A directory may hold many files that are no manifests: a few are enough.

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
@@ -185,6 +186,12 @@ func (t lintTarget) silence(snapshot *mesh.Snapshot) string {
 			return ""
 		}
 	}
+	if unread, unknown := unknownEvidence(snapshot, t.namespace, t.all); unknown {
+		return "whether a workload speaks gRPC is not known: " + unread
+	}
+	if shown := t.withoutService(snapshot); shown != "" {
+		return shown
+	}
 	where := "no workload in namespace " + t.namespace + " shows"
 	switch {
 	case len(t.workloads) == 1:
@@ -196,6 +203,43 @@ func (t lintTarget) silence(snapshot *mesh.Snapshot) string {
 	}
 	return where + " that it speaks gRPC (no Service port, container port or probe says so): GX1 to GX3 had nothing to judge"
 }
+
+// unknownEvidence is why what shows gRPC may be there although it was not read: the workloads and their Services.
+func unknownEvidence(snapshot *mesh.Snapshot, namespace string, all bool) (reason string, unknown bool) {
+	if all {
+		namespace = ""
+	}
+	for _, kind := range append([]mesh.Kind{mesh.KindService}, expose.WorkloadKinds...) {
+		if reason, unknown := snapshot.Unknown(kind, namespace, ""); unknown {
+			return reason, true
+		}
+	}
+	return "", false
+}
+
+// withoutService says which workloads of the target show gRPC while no Service port leads to it; empty for none.
+func (t lintTarget) withoutService(snapshot *mesh.Snapshot) string {
+	var shown []string
+	for _, workload := range snapshot.Workloads() {
+		if !t.means(workload) || snapshot.IsInfrastructure(workload) {
+			continue
+		}
+		if candidates := snapshot.GRPCCandidates(workload); len(candidates) > 0 {
+			shown = append(shown, fmt.Sprintf("%s listens for gRPC on %d (%s)", workload.Key, candidates[0].Number, candidates[0].Evidence[0].Text))
+		}
+	}
+	if len(shown) == 0 {
+		return ""
+	}
+	more := ""
+	if len(shown) > mostShown {
+		shown, more = shown[:mostShown], fmt.Sprintf("; and %d more", len(shown)-mostShown)
+	}
+	return strings.Join(shown, "; ") + more + ": no Service port leads there, so GX1 to GX3 had nothing to check (" + name + " create makes one)"
+}
+
+// mostShown bounds how many workloads are named in a sentence.
+const mostShown = 3
 
 // means says that the target has the workload in it.
 func (t lintTarget) means(workload *mesh.Workload) bool {

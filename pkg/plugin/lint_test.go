@@ -341,8 +341,8 @@ func TestLintOfNothing(t *testing.T) {
 	require.NoError(t, os.WriteFile("none.yaml", []byte("apiVersion: v1\nkind: List\nitems: []\n"), 0o600))
 	assert.Equal(t, ExitFine, command(t, "lint", "-f", "none.yaml").code, "a list says that there is none")
 	got := command(t, "lint", "-f", "shop.yaml", "-n", "shpo")
-	assert.Equal(t, ExitFine, got.code)
-	assert.Equal(t, "note: no object of the files is in namespace shpo\n", got.err)
+	assert.Equal(t, ExitFailed, got.code)
+	assert.Equal(t, "error: no object of the files is in namespace shpo: name another one with -n, or leave it out to check all of them\n", got.err)
 }
 
 // TestLintIsInterrupted would wait for ever for standard input.

@@ -40,7 +40,15 @@ func loadManifests(ctx context.Context, sources manifest.Sources, namespace stri
 
 // loadForCreate reads what expose.Build asks about, no more: two rounds of requests after discovery.
 func loadForCreate(ctx context.Context, client *cluster.Client, intent expose.Intent) (*cluster.Loaded, error) {
-	loaded, err := client.Load(ctx, cluster.LoadRequest{
+	loaded, err := client.Load(ctx, createRequest(intent))
+	if err != nil {
+		return nil, err
+	}
+	return loaded, requireIstio(loaded)
+}
+
+func createRequest(intent expose.Intent) cluster.LoadRequest {
+	return cluster.LoadRequest{
 		Kinds: map[mesh.Kind][]string{
 			mesh.KindNamespace: nil, mesh.KindDeployment: nil, mesh.KindStatefulSet: nil, mesh.KindDaemonSet: nil,
 			mesh.KindService: nil, mesh.KindWebhook: nil, mesh.KindGateway: nil, mesh.KindVirtualService: nil,
@@ -63,11 +71,7 @@ func loadForCreate(ctx context.Context, client *cluster.Client, intent expose.In
 			}
 			return next
 		},
-	})
-	if err != nil {
-		return nil, err
 	}
-	return loaded, requireIstio(loaded)
 }
 
 // fallbackNamespaces are those to look at for a user who may not list cluster-wide: also those of what is named as

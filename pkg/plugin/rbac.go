@@ -11,7 +11,6 @@ import (
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
@@ -121,31 +120,6 @@ func may(kind mesh.Kind, namespace, name string, verbs ...string) []cluster.Perm
 		permissions = append(permissions, cluster.Permission{Verb: verb, Group: info.Group, Resource: info.Resource, Namespace: namespace, Name: name})
 	}
 	return permissions
-}
-
-// printRoles prints the least Roles for create with these flags. Those of the gateway's namespace are for where Istio's own
-// ingress gateway is; for another one the name is the reader's to change.
-func (o *createOptions) printRoles() error {
-	namespace := o.intent.Namespace
-	permissions := readPermissions(lintKinds(), []string{"get", "list"})
-	permissions = append(permissions, may(mesh.KindConfigMap, rootNamespace, "", "get")...)
-	if o.intent.TLSSecret != "" {
-		for _, secret := range expose.SecretsFor(o.intent) {
-			permissions = append(permissions, may(mesh.KindSecret, rootNamespace, secret, "get")...)
-		}
-	}
-	if o.intent.OpenGatewayPort {
-		permissions = append(permissions, may(mesh.KindService, rootNamespace, "", "patch")...)
-	}
-	if o.intent.Inject == expose.InjectNamespace {
-		permissions = append(permissions, may(mesh.KindNamespace, "", namespace, "patch")...)
-	}
-	for _, kind := range []mesh.Kind{mesh.KindService, mesh.KindGateway, mesh.KindVirtualService} {
-		permissions = append(permissions, may(kind, namespace, "", "create", "patch")...)
-	}
-	permissions = append(permissions, workloadPermissions(o.intent.Kind, namespace, o.intent.Name)...)
-	permissions = append(permissions, cluster.Permission{Verb: "create", Resource: "events", Namespace: namespace})
-	return printRoles(o.streams.Out, "grpcexpose-create", permissions)
 }
 
 func workloadPermissions(kind mesh.Kind, namespace, name string) []cluster.Permission {

@@ -57,7 +57,7 @@ func TestPrintRBAC(t *testing.T) {
 		Kind: mesh.KindDeployment, Namespace: "test", Name: "server", Inject: expose.InjectNamespace,
 		TLSSecret: "cert", TLSMutual: true, OpenGatewayPort: true,
 	}}
-	require.NoError(t, create.printRoles())
+	require.NoError(t, create.printRoles(t.Context()))
 	golden(t, "testdata/rbac-create.golden", out.String())
 	out.Reset()
 	remove := &deleteOptions{streams: streams, workload: mesh.Key{Namespace: "test", Name: "server"}}

@@ -16,6 +16,9 @@ var passingStates = []string{"GX110", "GX202", "GX416", "GX806"}
 // review judges the mesh as the plan leaves it. An error on the way of the calls refuses the plan, because they would not
 // arrive: it is something that create does not change, as a policy that keeps the gateway out. Warnings are told.
 func (o *createOptions) review(snapshot *mesh.Snapshot, result *expose.Result) (warnings []checks.Finding, err error) {
+	if err := refuseBeside(o.intent, snapshot, result); err != nil {
+		return nil, err
+	}
 	after, err := expose.After(snapshot, result)
 	if err != nil {
 		return nil, err

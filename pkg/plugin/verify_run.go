@@ -95,6 +95,9 @@ func (v *verifier) enter(ctx context.Context) (err error) {
 func (v *verifier) make(ctx context.Context) (*report.Verification, error) {
 	shown := &report.Verification{Workload: v.workload.Key}
 	if v.entrance == nil && v.trial.address == "" {
+		if err := v.notFound(); err != nil {
+			return nil, err
+		}
 		shown.Verdict, shown.Why = traffic.NotExposed, "no route of a gateway leads to the workload: create makes one, and --address calls elsewhere"
 		return shown, nil
 	}

@@ -11,24 +11,6 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
-// Manifest is an object as a manifest has it: without status and without what only the API server writes.
-func Manifest(object *unstructured.Unstructured) *unstructured.Unstructured {
-	manifest := object.DeepCopy()
-	delete(manifest.Object, "status")
-	for _, field := range []string{"uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink"} {
-		unstructured.RemoveNestedField(manifest.Object, "metadata", field)
-	}
-	annotations := manifest.GetAnnotations()
-	delete(annotations, "kubectl.kubernetes.io/last-applied-configuration")
-	delete(annotations, "deployment.kubernetes.io/revision")
-	if len(annotations) == 0 {
-		unstructured.RemoveNestedField(manifest.Object, "metadata", "annotations")
-	} else {
-		manifest.SetAnnotations(annotations)
-	}
-	return manifest
-}
-
 // PlanManifests prints the objects as the plan leaves them, complete: as YAML documents or a JSON List, which kubectl apply
 // takes, or (format "name") as kind.group/name.
 func PlanManifests(w io.Writer, p plan.Plan, format string) error {
@@ -38,7 +20,11 @@ func PlanManifests(w io.Writer, p plan.Plan, format string) error {
 		if err != nil {
 			return err
 		}
-		if after != nil {
+		switch {
+		case after == nil:
+		case change.Action == plan.Create: // nobody has put anything in yet
+			objects = append(objects, after)
+		default:
 			objects = append(objects, Manifest(after))
 		}
 	}

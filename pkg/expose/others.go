@@ -1,0 +1,132 @@
+package expose
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+)
+
+// OwnerText is a relative clause on who owns an object, as far as it says itself: "which Helm (release edge) owns".
+func OwnerText(object mesh.Object) string {
+	if isOwn(object) && object.GetAnnotations()[ForAnnotation] != "" {
+		return "which create made for " + forText(object)
+	}
+	if deployer := plan.DeployerOf(object); deployer.Name != "" {
+		return "which " + deployer.String() + " owns"
+	}
+	if controller := metav1.GetControllerOf(object); controller != nil {
+		return fmt.Sprintf("which %s %s owns", controller.Kind, controller.Name)
+	}
+	return fmt.Sprintf("which belongs to namespace %s (nothing on it names an owner)", object.GetNamespace())
+}
+
+// noteOthers names what the exposure rests on or changes and is not the workload's own, with namespace and owner; and what
+// takes calls of the hosts already.
+func (b *builder) noteOthers() error {
+	b.noteBound(mesh.KindGateway, b.result.GatewayObject, "The route is bound to")
+	for _, change := range b.changes {
+		key := changeKey(change)
+		if object := b.before(key); object != nil && !isOwn(object) && key.Namespace != "" && key.Namespace != b.workload.Namespace() {
+			b.note("%s is changed, %s", plan.Name(change.Object), OwnerText(object))
+		}
+	}
+	b.noteOtherRoutes()
+	return nil
+}
+
+func changeKey(change plan.Change) mesh.Key {
+	kind, _ := mesh.KindOf(change.Object.GroupVersionKind().GroupKind())
+	return mesh.Key{Kind: kind, Namespace: change.Object.GetNamespace(), Name: change.Object.GetName()}
+}
+
+// before is the object as it was before the plan, nil where the plan makes it.
+func (b *builder) before(key mesh.Key) mesh.Object {
+	made := slices.ContainsFunc(b.changes, func(change plan.Change) bool {
+		return change.Action == plan.Create && changeKey(change) == key
+	})
+	if made {
+		return nil
+	}
+	return b.snapshot.Find(key)
+}
+
+func (b *builder) noteBound(kind mesh.Kind, name, text string) {
+	namespace, name, _ := strings.Cut(name, "/")
+	if object := b.before(mesh.Key{Kind: kind, Namespace: namespace, Name: name}); object != nil && !b.isOurs(object) {
+		b.note("%s %s %s/%s, %s", text, kind, namespace, name, OwnerText(object))
+	}
+}
+
+// noteOtherRoutes says which calls of the hosts go elsewhere.
+func (b *builder) noteOtherRoutes() {
+	taken := takenText(othersOnHosts(&b.result, b.snapshot))
+	if taken != "" {
+		b.note("On port %d, %s", b.result.Port, taken)
+	}
+}
+
+// othersOnHosts are the routes on the exposure's port and hosts that lead elsewhere, by other VirtualServices, and get calls.
+func othersOnHosts(result *Result, snapshot *mesh.Snapshot) []*mesh.GatewayRoute {
+	if result.Gateway == nil {
+		return nil
+	}
+	gateway := sameGateway(snapshot, result.Gateway)
+	listeners, _ := snapshot.ListenerPorts(gateway, uint32(result.Port))
+	var others []*mesh.GatewayRoute
+	for _, host := range snapshot.VirtualHosts(gateway) {
+		if len(host.Servers) == 0 || !slices.Contains(listeners, host.Servers[0].ListenerPort) || host.Servers[0].IsTLS() != result.TLS {
+			continue
+		}
+		if slices.ContainsFunc(result.Hosts, func(own string) bool { return strings.EqualFold(own, host.Host) }) {
+			others = append(others, othersOnHost(host, result.VirtualService)...)
+		}
+	}
+	return others
+}
+
+// othersOnHost are the routes of a host that get calls and are not that VirtualService's.
+func othersOnHost(host *mesh.VirtualHost, own string) []*mesh.GatewayRoute {
+	return slices.DeleteFunc(slices.Clone(host.Routes), func(route *mesh.GatewayRoute) bool {
+		return route.Shadowed != nil || route.VirtualService.Namespace+"/"+route.VirtualService.Name == own
+	})
+}
+
+// mostTaken bounds how many routes are named in a sentence.
+const mostTaken = 4
+
+// takenText names the calls that routes take, empty for none: "calls of /web for any host go to VirtualService shop/web".
+func takenText(routes []*mesh.GatewayRoute) string {
+	var parts []string
+	for _, route := range routes {
+		part := fmt.Sprintf("%s go to VirtualService %s/%s", callsOf(route), route.VirtualService.Namespace, route.VirtualService.Name)
+		if !slices.Contains(parts, part) {
+			parts = append(parts, part)
+		}
+	}
+	return listOf(parts, mostTaken)
+}
+
+// callsOf are the calls that a route takes, in words.
+func callsOf(route *mesh.GatewayRoute) string {
+	calls := "some calls"
+	match := route.MatchSpec()
+	uri := match.GetUri()
+	switch {
+	case match == nil || route.CatchesAll():
+		calls = "all other calls"
+	case uri.GetPrefix() != "" && route.TakesPrefix(uri.GetPrefix()):
+		calls = "calls of " + uri.GetPrefix()
+	case uri.GetPrefix() != "":
+		calls = "some calls of " + uri.GetPrefix()
+	case uri.GetExact() != "":
+		calls = "calls of " + uri.GetExact()
+	case uri.GetRegex() != "":
+		calls = "calls that match " + uri.GetRegex()
+	}
+	return calls + " for " + hostText(route.Host)
+}
