@@ -57,7 +57,7 @@ func (s *Snapshot) DestinationRuleFor(client Client, host, serviceNamespace stri
 			withoutSelector = rule
 			continue
 		}
-		if rule.Rules[0].Namespace == client.Namespace && isSubset(selector, client.Labels) {
+		if rule.Rules[0].Namespace == client.Namespace && HasLabels(client.Labels, selector) {
 			return rule
 		}
 	}

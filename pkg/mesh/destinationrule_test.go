@@ -122,10 +122,6 @@ func TestDefaultDestinationRuleExportTo(t *testing.T) {
 	assert.NotNil(t, s.DestinationRuleFor(Client{Namespace: "shop"}, "orders.shop.svc.cluster.local", "shop"))
 }
 
-func meshConfigText(mesh string) string {
-	return "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: istio, namespace: istio-system}\ndata:\n  mesh: |\n    " + mesh + "\n---\n"
-}
-
 func TestSubsetsAreMerged(t *testing.T) {
 	s := snapshot(t, ruleText("shop", "a", "orders", "01", ", subsets: [{name: v1, labels: {version: v1}}]")+
 		ruleText("shop", "b", "orders", "02", ", subsets: [{name: v1, labels: {version: other}}, {name: v2, labels: {version: v2}}]"))

@@ -194,7 +194,7 @@ func (s *Snapshot) attaches(patch EnvoyPatch, hop ProxyHop) bool {
 		}
 		return false
 	}
-	return isSubset(patch.filter.GetWorkloadSelector().GetLabels(), hop.Labels)
+	return HasLabels(hop.Labels, patch.filter.GetWorkloadSelector().GetLabels())
 }
 
 func listenerMatches(match *networkingapi.EnvoyFilter_ListenerMatch, hop ProxyHop) bool {

@@ -98,10 +98,10 @@ type selectedMemory string
 
 // isSelectedBy follows Istio's labels.Instance.SubsetOf: an empty selector matches every gateway.
 func (w *GatewayWorkload) isSelectedBy(selector labels.Set) bool {
-	if isSubset(selector, w.Labels) {
+	if HasLabels(w.Labels, selector) {
 		return true
 	}
-	return slices.ContainsFunc(w.Pods, func(pod *core.Pod) bool { return isSubset(selector, pod.Labels) })
+	return slices.ContainsFunc(w.Pods, func(pod *core.Pod) bool { return HasLabels(pod.Labels, selector) })
 }
 
 type candidatesMemory struct{}

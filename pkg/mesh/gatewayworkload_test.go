@@ -7,16 +7,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func deployment(name, template string) string {
-	return `
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: ` + name + `, namespace: edge}
-spec:
-  selector: {matchLabels: {app: ` + name + `}}
-  template: ` + template
-}
-
 func TestGatewayWorkloads(t *testing.T) {
 	for name, test := range map[string]struct {
 		objects string

@@ -37,31 +37,19 @@ func (x *labelIndex[T]) matching(namespace string, selector map[string]string) [
 	}
 	var things []T
 	for _, entry := range rarest {
-		if hasLabels(entry.labels, selector) {
+		if HasLabels(entry.labels, selector) {
 			things = append(things, entry.thing)
 		}
 	}
 	return slices.Clip(things)
 }
 
-func hasLabels(labels, selector map[string]string) bool {
+// HasLabels reports whether labels hold all those of a selector; an empty selector takes everything.
+func HasLabels(labels, selector map[string]string) bool {
 	for key, value := range selector {
-		if got, there := labels[key]; !there || got != value {
+		if have, there := labels[key]; !there || have != value {
 			return false
 		}
 	}
 	return true
 }
-
-// isSubset says that a set of labels holds all those wanted; an empty selector matches everything.
-func isSubset(wanted, labels map[string]string) bool {
-	for key, value := range wanted {
-		if have, ok := labels[key]; !ok || have != value {
-			return false
-		}
-	}
-	return true
-}
-
-// HasLabels says that labels hold all those of a selector; an empty selector takes everything.
-func HasLabels(labels, selector map[string]string) bool { return isSubset(selector, labels) }

@@ -46,7 +46,7 @@ func (x *matchIndex[T]) selecting(namespace string, podLabels map[string]string)
 	found := slices.Clone(x.entries[labelPair{namespace: namespace}]) // those that select every pod
 	for key, value := range podLabels {
 		for _, entry := range x.entries[labelPair{namespace, key, value}] {
-			if isSubset(entry.labels, podLabels) {
+			if HasLabels(podLabels, entry.labels) {
 				found = append(found, entry)
 			}
 		}

@@ -35,3 +35,51 @@ func objectsIn(t testing.TB, text string) []Sourced {
 	}
 	return objects
 }
+
+// meshConfigText is a ConfigMap with the mesh config.
+func meshConfigText(mesh string) string {
+	return "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: istio, namespace: istio-system}\ndata:\n  mesh: |\n    " + mesh + "\n---\n"
+}
+
+// deployment is a Deployment of namespace edge, for a document of its own.
+func deployment(name, template string) string {
+	return `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: ` + name + `, namespace: edge}
+spec:
+  selector: {matchLabels: {app: ` + name + `}}
+  template: ` + template
+}
+
+// ingress is a gateway with a Service in front: 80 leads to 8080, 443 to 8443, and 8000 to the container port named grpc.
+const ingress = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: ingress, namespace: edge}
+spec:
+  selector: {matchLabels: {istio: ingress}}
+  template:
+    metadata: {labels: {istio: ingress, team: edge}}
+    spec:
+      containers:
+      - name: istio-proxy
+        args: [proxy, router, --domain, edge.svc.cluster.local]
+        env: [{name: ISTIO_META_UNPRIVILEGED_POD, value: "true"}]
+        ports: [{name: grpc, containerPort: 8000}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: ingress, namespace: edge, creationTimestamp: "2026-01-01T00:00:00Z"}
+spec:
+  type: LoadBalancer
+  selector: {istio: ingress}
+  ports:
+  - {name: http2, port: 80, targetPort: 8080, nodePort: 31380}
+  - {name: https, port: 443, targetPort: 8443}
+  - {name: grpc, port: 8000, targetPort: grpc}
+  - {name: http3, port: 9443, targetPort: 9443, protocol: UDP}
+`
+
+// documents joins YAML documents.
+func documents(parts ...string) string { return strings.Join(parts, "\n---\n") }

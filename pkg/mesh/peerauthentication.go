@@ -118,7 +118,7 @@ func (p namespacePolicies) namespaceWide() *security.PeerAuthentication {
 
 func (p namespacePolicies) selecting(podLabels map[string]string) *security.PeerAuthentication {
 	for _, policy := range p {
-		if selector := policy.Spec.GetSelector().GetMatchLabels(); len(selector) > 0 && isSubset(selector, podLabels) {
+		if selector := policy.Spec.GetSelector().GetMatchLabels(); len(selector) > 0 && HasLabels(podLabels, selector) {
 			return policy
 		}
 	}

@@ -83,9 +83,9 @@ func (s *Snapshot) HasSidecars(client Client) bool {
 	return Remember(s, hasSidecars{client.Namespace, labels.Set(client.Labels).String()}, func() bool {
 		return slices.ContainsFunc(s.Pods().In(client.Namespace), func(pod *core.Pod) bool {
 			_, proxied := s.ProxyOf(pod)
-			return proxied && isSubset(client.Labels, pod.Labels)
+			return proxied && HasLabels(pod.Labels, client.Labels)
 		}) || slices.ContainsFunc(s.WorkloadsIn(client.Namespace), func(workload *Workload) bool {
-			return isSubset(client.Labels, workload.Template.Labels) && (s.InjectionOf(workload).Injected || workload.InjectedByHand())
+			return HasLabels(workload.Template.Labels, client.Labels) && (s.InjectionOf(workload).Injected || workload.InjectedByHand())
 		})
 	})
 }

@@ -52,7 +52,7 @@ func (s *Snapshot) templatesSelected(index *labelIndex[*Workload], service *core
 	workload := s.Workload(Key{Kind: KindStatefulSet, Namespace: service.Namespace, Name: podName[:dash]})
 	others := maps.Clone(service.Spec.Selector)
 	delete(others, apps.StatefulSetPodNameLabel)
-	if workload == nil || !hasLabels(workload.Template.Labels, others) {
+	if workload == nil || !HasLabels(workload.Template.Labels, others) {
 		return nil
 	}
 	return []*Workload{workload}

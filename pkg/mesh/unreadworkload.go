@@ -14,6 +14,6 @@ type UnreadWorkload struct {
 // that of a Service.
 func (s *Snapshot) SelectsUnread(namespace string, selector map[string]string) bool {
 	return len(selector) > 0 && slices.ContainsFunc(s.options.Unread, func(unread UnreadWorkload) bool {
-		return unread.Namespace == namespace && hasLabels(unread.Labels, selector)
+		return unread.Namespace == namespace && HasLabels(unread.Labels, selector)
 	})
 }

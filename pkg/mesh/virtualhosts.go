@@ -235,7 +235,7 @@ func servesClient(match *networkingapi.HTTPMatchRequest, namespace, gateway stri
 	if from := match.GetSourceNamespace(); from != "" && from != client.Namespace {
 		return false
 	}
-	return isSubset(match.GetSourceLabels(), client.Labels)
+	return HasLabels(client.Labels, match.GetSourceLabels())
 }
 
 // ServedBy says that a gateway gets one of the rule's matches, whatever their ports: it is for one of the Gateways that the gateway

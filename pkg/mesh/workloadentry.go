@@ -18,6 +18,6 @@ func (s *Snapshot) SelectsWorkloadEntry(namespace string, selector map[string]st
 			merged = map[string]string{}
 		}
 		maps.Copy(merged, entry.Labels)
-		return hasLabels(merged, selector)
+		return HasLabels(merged, selector)
 	})
 }
