@@ -7,6 +7,8 @@ import (
 	core "k8s.io/api/core/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
@@ -40,20 +42,20 @@ const (
 
 // absenceOf is why the new pods of a workload get no proxy. What is asked first speaks first.
 func absenceOf(p *Pass, w exposedWorkload) absence {
-	namespaceLabels := p.NamespaceLabels(w.Namespace())
-	injection := p.InjectionOf(w.Workload)
+	namespaceLabels := proxy.NamespaceLabels(p.Snapshot, w.Namespace())
+	injection := proxy.InjectionOf(p.Snapshot, w.Workload)
 	switch {
 	case injection.Injected:
 		return injected
 	case w.Template.Spec.HostNetwork:
 		return onHostNetwork
-	case w.InjectedByHand():
+	case proxy.InjectedByHand(w.Workload):
 		return byHand
-	case p.IsAmbient(w.Namespace(), w.Template):
+	case proxy.IsAmbient(p.Snapshot, w.Namespace(), w.Template):
 		return ambient
-	case mesh.InjectorIgnores(w.Namespace()):
+	case proxy.InjectorIgnores(w.Namespace()):
 		return leftOut
-	case len(activeInjectors(p)) == 0 && len(p.Injectors()) > 0 && asksByLabel(p, w):
+	case len(activeInjectors(p)) == 0 && len(proxy.Injectors(p.Snapshot)) > 0 && asksByLabel(p, w):
 		return revisionMissing
 	case len(activeInjectors(p)) == 0:
 		return noInjectorAtAll
@@ -61,7 +63,7 @@ func absenceOf(p *Pass, w exposedWorkload) absence {
 		return optsOut
 	case injection.By != nil:
 		return leftOut
-	case !w.routed() && len(p.Undiscovered(w.Namespace())) > 0:
+	case !w.routed() && len(proxy.Undiscovered(p.Snapshot, w.Namespace())) > 0:
 		return outside
 	case hasBothLabels(namespaceLabels):
 		return labelsInConflict
@@ -79,8 +81,8 @@ func absenceOf(p *Pass, w exposedWorkload) absence {
 }
 
 // getsProxy says that new pods of the workload have a proxy.
-func getsProxy(p *Pass, w *mesh.Workload) bool {
-	return p.InjectionOf(w).Injected || w.InjectedByHand()
+func getsProxy(p *Pass, w *workload.Workload) bool {
+	return proxy.InjectionOf(p.Snapshot, w).Injected || proxy.InjectedByHand(w)
 }
 
 // knownAbsence is absenceOf where it is known: the namespace's labels are, and there are no webhooks but those that were read.
@@ -97,23 +99,23 @@ func knownAbsence(p *Pass, w exposedWorkload) absence {
 }
 
 func hasBothLabels(namespaceLabels map[string]string) bool {
-	_, plain := namespaceLabels[mesh.LabelInjection]
-	_, revision := namespaceLabels[mesh.LabelRevision]
+	_, plain := namespaceLabels[proxy.LabelInjection]
+	_, revision := namespaceLabels[proxy.LabelRevision]
 	return plain && revision
 }
 
 // namesNoInjector says that a namespace asks for injection by a label that no webhook selects.
 func namesNoInjector(p *Pass, namespaceLabels map[string]string) bool {
-	if namespaceLabels[mesh.LabelRevision] == "" && namespaceLabels[mesh.LabelInjection] != "enabled" {
+	if namespaceLabels[proxy.LabelRevision] == "" && namespaceLabels[proxy.LabelInjection] != "enabled" {
 		return false
 	}
-	return !slices.ContainsFunc(p.Injectors(), func(i *mesh.Injector) bool { return i.SelectsNamespace(namespaceLabels) })
+	return !slices.ContainsFunc(proxy.Injectors(p.Snapshot), func(i *proxy.Injector) bool { return i.SelectsNamespace(namespaceLabels) })
 }
 
 // asksByLabel says that a label of the workload's namespace or of its template asks for an injector that is not there.
 func asksByLabel(p *Pass, w exposedWorkload) bool {
 	choice, _ := injectChoice(w)
-	return choice != "false" && namesNoInjector(p, p.NamespaceLabels(w.Namespace())) || templateNamesNoInjector(p, w)
+	return choice != "false" && namesNoInjector(p, proxy.NamespaceLabels(p.Snapshot, w.Namespace())) || templateNamesNoInjector(p, w)
 }
 
 // optOutDecides says that pods of the workload would have a proxy, did the template not ask for none.
@@ -121,39 +123,39 @@ func optOutDecides(p *Pass, w exposedWorkload) bool {
 	if choice, _ := injectChoice(w); choice != "false" {
 		return false
 	}
-	return !p.InjectionOf(w.Workload).Injected && p.InjectionOfPod(w.Namespace(), withoutChoice(w)).Injected
+	return !proxy.InjectionOf(p.Snapshot, w.Workload).Injected && proxy.InjectionOfPod(p.Snapshot, w.Namespace(), withoutChoice(w)).Injected
 }
 
 // templateNamesNoInjector says that the pods ask for a revision that no webhook selects, in a namespace that leaves the choice
 // to them.
 func templateNamesNoInjector(p *Pass, w exposedWorkload) bool {
 	choice, _ := injectChoice(w)
-	return w.Template.Labels[mesh.LabelRevision] != "" && choice != "false" && !labelledForInjection(p.NamespaceLabels(w.Namespace()))
+	return w.Template.Labels[proxy.LabelRevision] != "" && choice != "false" && !labelledForInjection(proxy.NamespaceLabels(p.Snapshot, w.Namespace()))
 }
 
 func labelledForInjection(namespaceLabels map[string]string) bool {
-	_, plain := namespaceLabels[mesh.LabelInjection]
-	_, revision := namespaceLabels[mesh.LabelRevision]
+	_, plain := namespaceLabels[proxy.LabelInjection]
+	_, revision := namespaceLabels[proxy.LabelRevision]
 	return plain || revision
 }
 
 // overriddenRevision says that the pods ask for a revision, but labels of their namespace decide otherwise.
 func overriddenRevision(p *Pass, w exposedWorkload) bool {
-	wanted := w.Template.Labels[mesh.LabelRevision]
-	namespaceLabels := p.NamespaceLabels(w.Namespace())
+	wanted := w.Template.Labels[proxy.LabelRevision]
+	namespaceLabels := proxy.NamespaceLabels(p.Snapshot, w.Namespace())
 	if wanted == "" || !labelledForInjection(namespaceLabels) {
 		return false
 	}
-	injection := p.InjectionOf(w.Workload)
+	injection := proxy.InjectionOf(p.Snapshot, w.Workload)
 	if injection.Injected {
-		return wanted != namespaceLabels[mesh.LabelRevision] && !namesRevision(p, wanted, injection.Revision)
+		return wanted != namespaceLabels[proxy.LabelRevision] && !namesRevision(p, wanted, injection.Revision)
 	}
-	return p.InjectionIn(w.Namespace(), withoutLabels(namespaceLabels, mesh.LabelInjection, mesh.LabelRevision), w.Template).Injected
+	return proxy.InjectionIn(p.Snapshot, w.Namespace(), withoutLabels(namespaceLabels, proxy.LabelInjection, proxy.LabelRevision), w.Template).Injected
 }
 
 // namesRevision says that the value of istio.io/rev is the revision itself, or a tag of it.
 func namesRevision(p *Pass, value, revision string) bool {
-	return value == revision || slices.ContainsFunc(p.Injectors(), func(i *mesh.Injector) bool {
+	return value == revision || slices.ContainsFunc(proxy.Injectors(p.Snapshot), func(i *proxy.Injector) bool {
 		return i.Tag == value && i.Revision == revision
 	})
 }
@@ -165,18 +167,18 @@ func asksInVain(p *Pass, w exposedWorkload) bool {
 	if at == nil || choice == "false" || isLabelOfTemplate(at) && choice == "true" {
 		return false
 	}
-	return len(p.TemplateInjectionLabels(w.Workload)) > 0
+	return len(proxy.TemplateInjectionLabels(p.Snapshot, w.Workload)) > 0
 }
 
 // injectChoice is the value of sidecar.istio.io/inject that counts, the label's before the annotation's, and the path of it;
 // a nil path where the template has neither.
 // Source: Istio's pkg/kube/inject/inject.go (injectRequired).
 func injectChoice(w exposedWorkload) (value string, at plan.Path) {
-	if value, ok := w.Template.Labels[mesh.LabelInject]; ok {
-		return value, templateLabelPath(mesh.LabelInject)
+	if value, ok := w.Template.Labels[proxy.LabelInject]; ok {
+		return value, templateLabelPath(proxy.LabelInject)
 	}
-	if value, ok := w.Template.Annotations[mesh.LabelInject]; ok {
-		return value, templateAnnotationPath(mesh.LabelInject)
+	if value, ok := w.Template.Annotations[proxy.LabelInject]; ok {
+		return value, templateAnnotationPath(proxy.LabelInject)
 	}
 	return "", nil
 }
@@ -184,8 +186,8 @@ func injectChoice(w exposedWorkload) (value string, at plan.Path) {
 // withoutChoice is the pod template without the label and the annotation sidecar.istio.io/inject.
 func withoutChoice(w exposedWorkload) *core.PodTemplateSpec {
 	template := &core.PodTemplateSpec{ObjectMeta: w.Template.ObjectMeta, Spec: w.Template.Spec}
-	template.Labels = withoutLabels(template.Labels, mesh.LabelInject)
-	template.Annotations = withoutLabels(template.Annotations, mesh.LabelInject)
+	template.Labels = withoutLabels(template.Labels, proxy.LabelInject)
+	template.Annotations = withoutLabels(template.Annotations, proxy.LabelInject)
 	return template
 }
 

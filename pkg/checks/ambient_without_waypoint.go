@@ -5,11 +5,16 @@ import (
 	"slices"
 	"strings"
 
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
 	core "k8s.io/api/core/v1"
-	gatewayapi "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gatewayapi"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
 var ambientWithoutWaypoint = &Check{
@@ -45,13 +50,13 @@ spec:
 
 func runAmbientWithoutWaypoint(p *Pass) {
 	reported := map[string]bool{}
-	for _, port := range p.ExposedPorts() {
+	for _, port := range exposure.ExposedPorts(p.Snapshot) {
 		service := port.Service
-		first := slices.IndexFunc(port.Workloads, func(w *mesh.Workload) bool { return p.IsAmbient(w.Namespace(), w.Template) })
+		first := slices.IndexFunc(port.Workloads, func(w *workload.Workload) bool { return proxy.IsAmbient(p.Snapshot, w.Namespace(), w.Template) })
 		if first < 0 || !knowsNamespace(p, service.Namespace) || mayGetSidecar(p, port.Workloads[first]) {
 			continue
 		}
-		use := p.WaypointOf(service)
+		use := gatewayapi.WaypointOf(p.Snapshot, service)
 		if use.Gateway != nil && isRefusedByStatus(use.Gateway) {
 			continue // GX806 speaks of the waypoint itself
 		}
@@ -70,16 +75,16 @@ func runAmbientWithoutWaypoint(p *Pass) {
 }
 
 // mayGetSidecar says that the labels ask for a sidecar, and that webhooks which are not known may heed them.
-func mayGetSidecar(p *Pass, w *mesh.Workload) bool {
-	_, asks := w.Template.Labels[mesh.LabelInject]
-	_, revision := w.Template.Labels[mesh.LabelRevision]
-	return (asks || revision || labelledForInjection(p.NamespaceLabels(w.Namespace()))) && !p.Missing(mesh.KindWebhook, "", "")
+func mayGetSidecar(p *Pass, w *workload.Workload) bool {
+	_, asks := w.Template.Labels[proxy.LabelInject]
+	_, revision := w.Template.Labels[proxy.LabelRevision]
+	return (asks || revision || labelledForInjection(proxy.NamespaceLabels(p.Snapshot, w.Namespace()))) && !p.Missing(mesh.KindWebhook, "", "")
 }
 
-func reportNoWaypoint(p *Pass, port *mesh.ExposedPort, w *mesh.Workload, use mesh.WaypointUse, place string) {
+func reportNoWaypoint(p *Pass, port *exposure.ExposedPort, w *workload.Workload, use gatewayapi.WaypointUse, place string) {
 	finding := Finding{
 		Object:  mesh.Object(namespaceObject(p, port.Service.Namespace)),
-		Path:    namespaceLabelPath(mesh.LabelUseWaypoint),
+		Path:    namespaceLabelPath(gatewayapi.LabelUseWaypoint),
 		Message: fmt.Sprintf("%s %s, so no proxy balances calls inside the mesh.", place, waypointFault(use)),
 		Evidence: []string{
 			fmt.Sprintf("the pods of %s are in ambient mode", w.Key),
@@ -87,14 +92,14 @@ func reportNoWaypoint(p *Pass, port *mesh.ExposedPort, w *mesh.Workload, use mes
 		},
 		Symptom: "a client inside the mesh keeps all its calls on one pod",
 	}
-	namespaceLabels := p.NamespaceLabels(port.Service.Namespace)
-	_, names := namespaceLabels[mesh.LabelUseWaypoint]
-	_, mode := namespaceLabels[mesh.LabelDataplaneMode]
+	namespaceLabels := proxy.NamespaceLabels(p.Snapshot, port.Service.Namespace)
+	_, names := namespaceLabels[gatewayapi.LabelUseWaypoint]
+	_, mode := namespaceLabels[proxy.LabelDataplaneMode]
 	switch {
 	case use.OnService:
 		finding.Object = port.Service
 	case !names && mode:
-		finding.Path = namespaceLabelPath(mesh.LabelDataplaneMode)
+		finding.Path = namespaceLabelPath(proxy.LabelDataplaneMode)
 	case !names:
 		finding.Path = ""
 	}
@@ -102,10 +107,10 @@ func reportNoWaypoint(p *Pass, port *mesh.ExposedPort, w *mesh.Workload, use mes
 	p.Report(finding)
 }
 
-func waypointFault(use mesh.WaypointUse) string {
+func waypointFault(use gatewayapi.WaypointUse) string {
 	switch {
 	case use.OptedOut:
-		return fmt.Sprintf("opts out of waypoints (%s: none)", mesh.LabelUseWaypoint)
+		return fmt.Sprintf("opts out of waypoints (%s: none)", gatewayapi.LabelUseWaypoint)
 	case use.Named.Name == "":
 		return "is in ambient mode and uses no waypoint"
 	case use.Gateway == nil:
@@ -116,32 +121,32 @@ func waypointFault(use mesh.WaypointUse) string {
 }
 
 // fixNoWaypoint names a waypoint of the Service's namespace, if there is one that takes its calls.
-func fixNoWaypoint(p *Pass, service *core.Service, use mesh.WaypointUse, object mesh.Object) Fix {
-	if use.Gateway != nil && mesh.WaypointPending(use.Gateway) {
+func fixNoWaypoint(p *Pass, service *core.Service, use gatewayapi.WaypointUse, object mesh.Object) Fix {
+	if use.Gateway != nil && gatewayapi.WaypointPending(use.Gateway) {
 		return Fix{Text: fmt.Sprintf("Find out why the waypoint %s does not come up: the status of the Gateway and the events of its pods say it.", use.Named)}
 	}
 	if gateway := waypointAmong(p, p.KubernetesGateways().In(service.Namespace), service); gateway != nil {
 		return useWaypoint(p, object, service.Namespace, gateway)
 	}
 	text := waypointToMake(p, service, use, object)
-	if use.Gateway != nil && !p.IsIstioIngress(use.Gateway) {
+	if use.Gateway != nil && !gatewayapi.IsIstioIngress(p.Snapshot, use.Gateway) {
 		text = waypointToChange(p, service, use)
 	}
 	if elsewhere := waypointAmong(p, p.KubernetesGateways().All(), service); elsewhere != nil {
 		text = fmt.Sprintf("Use the waypoint %s/%s, which lets namespace %s in: set the labels %s=%s and %s=%s on %s; or %s%s",
-			elsewhere.Namespace, elsewhere.Name, service.Namespace, mesh.LabelUseWaypoint, elsewhere.Name,
-			mesh.LabelUseWaypointNamespace, elsewhere.Namespace, mesh.KeyOf(object), strings.ToLower(text[:1]), text[1:])
+			elsewhere.Namespace, elsewhere.Name, service.Namespace, gatewayapi.LabelUseWaypoint, elsewhere.Name,
+			gatewayapi.LabelUseWaypointNamespace, elsewhere.Namespace, mesh.KeyOf(object), strings.ToLower(text[:1]), text[1:])
 	}
 	return Fix{Text: text}
 }
 
 // useWaypoint names a waypoint of the namespace on a Service or the namespace.
-func useWaypoint(p *Pass, object mesh.Object, namespace string, gateway *gatewayapi.Gateway) Fix {
-	changes := setField(p, object, "calls to its Services then pass through the waypoint", gateway.Name, "metadata", "labels", mesh.LabelUseWaypoint)
-	text := fmt.Sprintf("Set the label %s=%s on %s", mesh.LabelUseWaypoint, gateway.Name, mesh.KeyOf(object))
+func useWaypoint(p *Pass, object mesh.Object, namespace string, gateway *gatewayv1.Gateway) Fix {
+	changes := setField(p, object, "calls to its Services then pass through the waypoint", gateway.Name, "metadata", "labels", gatewayapi.LabelUseWaypoint)
+	text := fmt.Sprintf("Set the label %s=%s on %s", gatewayapi.LabelUseWaypoint, gateway.Name, mesh.KeyOf(object))
 	if namesOtherNamespace(object, namespace) {
-		changes = append(changes, setField(p, object, "the waypoint is beside the Service", nil, "metadata", "labels", mesh.LabelUseWaypointNamespace)...)
-		text += " and remove " + mesh.LabelUseWaypointNamespace
+		changes = append(changes, setField(p, object, "the waypoint is beside the Service", nil, "metadata", "labels", gatewayapi.LabelUseWaypointNamespace)...)
+		text += " and remove " + gatewayapi.LabelUseWaypointNamespace
 	}
 	_, isNamespace := object.(*core.Namespace)
 	if _, read := p.Namespaces().Get("", object.GetName()); isNamespace && !read {
@@ -152,15 +157,15 @@ func useWaypoint(p *Pass, object mesh.Object, namespace string, gateway *gateway
 
 // namesOtherNamespace says that a label of the object has its waypoint looked for in another namespace.
 func namesOtherNamespace(object mesh.Object, namespace string) bool {
-	named, ok := object.GetLabels()[mesh.LabelUseWaypointNamespace]
+	named, ok := object.GetLabels()[gatewayapi.LabelUseWaypointNamespace]
 	return ok && named != namespace
 }
 
 // waypointAmong is the first of the Gateways that is a waypoint and takes calls to the Service, or nil.
-func waypointAmong(p *Pass, gateways []*gatewayapi.Gateway, service *core.Service) *gatewayapi.Gateway {
+func waypointAmong(p *Pass, gateways []*gatewayv1.Gateway, service *core.Service) *gatewayv1.Gateway {
 	for _, gateway := range gateways {
-		controller, ok := p.GatewayClassController(string(gateway.Spec.GatewayClassName))
-		if ok && controller == "istio.io/mesh-controller" && p.WaypointRefuses(gateway, service) == "" {
+		controller, ok := gatewayapi.GatewayClassController(p.Snapshot, string(gateway.Spec.GatewayClassName))
+		if ok && controller == "istio.io/mesh-controller" && gatewayapi.WaypointRefuses(p.Snapshot, gateway, service) == "" {
 			return gateway
 		}
 	}
@@ -168,9 +173,9 @@ func waypointAmong(p *Pass, gateways []*gatewayapi.Gateway, service *core.Servic
 }
 
 // waypointToChange says how the waypoint that is named comes to take calls to the Service.
-func waypointToChange(p *Pass, service *core.Service, use mesh.WaypointUse) string {
-	if _, takesServices := p.WaypointTraffic(use.Gateway); !takesServices {
-		return fmt.Sprintf("Set the label %s=all on the waypoint %s.", mesh.LabelWaypointFor, use.Named)
+func waypointToChange(p *Pass, service *core.Service, use gatewayapi.WaypointUse) string {
+	if _, takesServices := gatewayapi.WaypointTraffic(p.Snapshot, use.Gateway); !takesServices {
+		return fmt.Sprintf("Set the label %s=all on the waypoint %s.", gatewayapi.LabelWaypointFor, use.Named)
 	}
 	return fmt.Sprintf("Let namespace %s in at the waypoint %s: allowedRoutes.namespaces of its listener on port 15008.", service.Namespace, use.Named)
 }
@@ -178,21 +183,21 @@ func waypointToChange(p *Pass, service *core.Service, use mesh.WaypointUse) stri
 // waypointToMake says how to make a waypoint and to use it. A Service's own label counts before that of its namespace.
 // Source: Istio's istioctl/pkg/waypoint/waypoint.go, which enrolls a namespace with a label only with --overwrite, and leaves the
 // label with the waypoint's namespace as it is.
-func waypointToMake(p *Pass, service *core.Service, use mesh.WaypointUse, object mesh.Object) string {
+func waypointToMake(p *Pass, service *core.Service, use gatewayapi.WaypointUse, object mesh.Object) string {
 	apply := "istioctl waypoint apply -n " + inert.Word(service.Namespace)
 	var text string
 	switch {
 	case use.Named.Namespace == service.Namespace && use.Gateway == nil:
 		return fmt.Sprintf("Make the waypoint: %s --name %s.", apply, inert.Word(use.Named.Name))
 	case use.OnService:
-		text = fmt.Sprintf("Make a waypoint, %s, and set the label %s=waypoint on %s", apply, mesh.LabelUseWaypoint, mesh.KeyOf(object))
-	case p.NamespaceLabels(service.Namespace)[mesh.LabelUseWaypoint] != "":
+		text = fmt.Sprintf("Make a waypoint, %s, and set the label %s=waypoint on %s", apply, gatewayapi.LabelUseWaypoint, mesh.KeyOf(object))
+	case proxy.NamespaceLabels(p.Snapshot, service.Namespace)[gatewayapi.LabelUseWaypoint] != "":
 		text = fmt.Sprintf("Make a waypoint and use it: %s --enroll-namespace --overwrite", apply)
 	default:
 		text = fmt.Sprintf("Make a waypoint and use it: %s --enroll-namespace", apply)
 	}
 	if namesOtherNamespace(object, service.Namespace) {
-		text += fmt.Sprintf("; and remove the label %s from %s", mesh.LabelUseWaypointNamespace, mesh.KeyOf(object))
+		text += fmt.Sprintf("; and remove the label %s from %s", gatewayapi.LabelUseWaypointNamespace, mesh.KeyOf(object))
 	}
 	return text + "."
 }

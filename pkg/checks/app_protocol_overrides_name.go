@@ -1,6 +1,10 @@
 package checks
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+)
 
 var appProtocolOverridesName = &Check{
 	ID:     "GX302",
@@ -32,7 +36,7 @@ spec:
 	Consults: portProtocolConsults,
 	Since:    "v0.1.0",
 	Run: func(p *Pass) {
-		for _, port := range p.ExposedPorts() {
+		for _, port := range exposure.ExposedPorts(p.Snapshot) {
 			if notHTTP2(p, port) && overridesName(port) {
 				p.Report(Finding{
 					Level:  routedLevel(port),

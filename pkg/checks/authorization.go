@@ -7,12 +7,17 @@ import (
 	securityapi "istio.io/api/security/v1beta1"
 	security "istio.io/client-go/pkg/apis/security/v1"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gatewayapi"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/policy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
 // access is calls that arrive at pods behind an exposed port, and the policies that the pods' proxies hold against them.
 type access struct {
-	port     *mesh.ExposedPort
+	port     *exposure.ExposedPort
 	backend  backend
 	policies []*security.AuthorizationPolicy
 }
@@ -25,7 +30,7 @@ func accesses(p *Pass) []access {
 			if backend.ambient && !backend.isZtunnels(p, port.Service) || !backend.ambient && !backend.enforces() {
 				continue
 			}
-			if policies := p.AuthorizationPoliciesFor(backend.namespace, backend.labels); len(policies) > 0 {
+			if policies := policy.AuthorizationPoliciesFor(p.Snapshot, backend.namespace, backend.labels); len(policies) > 0 {
 				found = append(found, access{port, backend, policies})
 			}
 		}
@@ -45,7 +50,7 @@ func (a access) of(action securityapi.AuthorizationPolicy_Action) []*security.Au
 // Source: Istio's pilot/pkg/networking/networking.go (ModelProtocolToListenerProtocol).
 func (a access) isTCP() bool {
 	switch a.port.Protocol() {
-	case mesh.ProtocolTCP, mesh.ProtocolTLS, mesh.ProtocolHTTPS, mesh.ProtocolMongo, mesh.ProtocolRedis, mesh.ProtocolMySQL:
+	case workload.ProtocolTCP, workload.ProtocolTLS, workload.ProtocolHTTPS, workload.ProtocolMongo, workload.ProtocolRedis, workload.ProtocolMySQL:
 		return true
 	default:
 		return false
@@ -53,37 +58,37 @@ func (a access) isTCP() bool {
 }
 
 // anyCall is calls of anyone.
-func (a access) anyCall() mesh.Call {
-	return mesh.Call{Port: a.backend.port, TCP: a.isTCP(), Ztunnel: a.backend.ambient, AnyCaller: true}
+func (a access) anyCall() policy.Call {
+	return policy.Call{Port: a.backend.port, TCP: a.isTCP(), Ztunnel: a.backend.ambient, AnyCaller: true}
 }
 
 // callFrom is calls of a gateway, with what the pods' proxies can tell of it.
-func (a access) callFrom(p *Pass, gateway *mesh.GatewayWorkload) mesh.Call {
+func (a access) callFrom(p *Pass, gateway *proxy.GatewayWorkload) policy.Call {
 	call := a.anyCall()
 	sends, known := a.sendsMutualTLS(p, caller{Client: gateway.Client(), gateway: gateway})
 	if a.backend.ambient {
-		sends = p.SendsHBONE(gateway)
+		sends = proxy.SendsHBONE(p.Snapshot, gateway)
 		known = sends
 	}
 	if !known {
 		return call
 	}
-	account, _ := gateway.ServiceAccount()
+	account, _ := gatewayapi.ServiceAccount(gateway)
 	call.AnyCaller, call.MutualTLS = false, sends
-	call.Namespace, call.ServiceAccount, call.Addresses = gateway.Namespace, account, gateway.Peer().Addresses
+	call.Namespace, call.ServiceAccount, call.Addresses = gateway.Namespace, account, policy.PeerOf(gateway).Addresses
 	call.Requests = a.requestsBy(p, gateway)
 	return call
 }
 
 // requestsBy are the shapes of the requests that come to the port by the gateway's routes; none where they are not known.
-func (a access) requestsBy(p *Pass, gateway *mesh.GatewayWorkload) []mesh.RequestShape {
+func (a access) requestsBy(p *Pass, gw *proxy.GatewayWorkload) []gateway.RequestShape {
 	service, number := a.port.Service, a.port.Port.Port
-	if len(p.RouteBackendsTo(service, number)) > 0 {
+	if len(gatewayapi.RouteBackendsTo(p.Snapshot, service, number)) > 0 {
 		return nil
 	}
-	var shapes []mesh.RequestShape
-	for _, route := range p.RoutesTo(service, number) {
-		if route.Server.Workload == gateway && route.Shadowed == nil {
+	var shapes []gateway.RequestShape
+	for _, route := range gateway.RoutesTo(p.Snapshot, service, number) {
+		if route.Server.Workload == gw && route.Shadowed == nil {
 			shapes = append(shapes, route.RequestShape())
 		}
 	}
@@ -97,7 +102,7 @@ func (a access) sendsMutualTLS(p *Pass, gateway caller) (sends, known bool) {
 		if !isOfSubset(p, gateway, a.port, subset, a.backend) {
 			continue
 		}
-		through, sure := p.SendsMutualTLS(policyOf(p, gateway, a.port, subset), a.port.Service, a.backend.labels, a.backend.port)
+		through, sure := policy.SendsMutualTLS(p.Snapshot, policyOf(p, gateway, a.port, subset), a.port.Service, a.backend.labels, a.backend.port)
 		if !sure || known && through != sends {
 			return false, false
 		}
@@ -107,7 +112,7 @@ func (a access) sendsMutualTLS(p *Pass, gateway caller) (sends, known bool) {
 }
 
 // identityText says as whom a gateway's calls come.
-func identityText(gateway *mesh.GatewayWorkload, call mesh.Call) string {
+func identityText(gateway *proxy.GatewayWorkload, call policy.Call) string {
 	switch {
 	case call.AnyCaller:
 		return fmt.Sprintf("%s calls the pods", gatewayText(gateway))
@@ -120,9 +125,9 @@ func identityText(gateway *mesh.GatewayWorkload, call mesh.Call) string {
 }
 
 // letsNothingIn says that there are ALLOW policies and no rule of theirs can match the calls.
-func (a access) letsNothingIn(p *Pass, call mesh.Call) bool {
+func (a access) letsNothingIn(p *Pass, call policy.Call) bool {
 	allows := a.of(securityapi.AuthorizationPolicy_ALLOW)
-	return len(allows) > 0 && !slices.ContainsFunc(allows, func(policy *security.AuthorizationPolicy) bool {
-		return p.Matches(policy, call) > mesh.Never
+	return len(allows) > 0 && !slices.ContainsFunc(allows, func(rule *security.AuthorizationPolicy) bool {
+		return policy.Matches(p.Snapshot, rule, call) > policy.Never
 	})
 }

@@ -8,6 +8,9 @@ import (
 	security "istio.io/client-go/pkg/apis/security/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/policy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 )
 
 var authorizationDeniesGateway = &Check{
@@ -47,7 +50,7 @@ spec:
 func runAuthorizationDeniesGateway(p *Pass) {
 	reported := map[*security.AuthorizationPolicy]bool{}
 	for _, access := range accesses(p) {
-		for _, gateway := range p.GatewaysTo(access.port) {
+		for _, gateway := range exposure.GatewaysTo(p.Snapshot, access.port) {
 			for _, policy := range refusals(p, access, access.callFrom(p, gateway)) {
 				if !reported[policy] {
 					reported[policy] = true
@@ -59,9 +62,9 @@ func runAuthorizationDeniesGateway(p *Pass) {
 }
 
 // refusals are the policies because of which no such call is let in.
-func refusals(p *Pass, a access, call mesh.Call) []*security.AuthorizationPolicy {
-	denying := slices.DeleteFunc(a.of(securityapi.AuthorizationPolicy_DENY), func(policy *security.AuthorizationPolicy) bool {
-		return p.Matches(policy, call) != mesh.Always
+func refusals(p *Pass, a access, call policy.Call) []*security.AuthorizationPolicy {
+	denying := slices.DeleteFunc(a.of(securityapi.AuthorizationPolicy_DENY), func(rule *security.AuthorizationPolicy) bool {
+		return policy.Matches(p.Snapshot, rule, call) != policy.Always
 	})
 	if len(denying) > 0 {
 		return denying
@@ -74,18 +77,18 @@ func refusals(p *Pass, a access, call mesh.Call) []*security.AuthorizationPolicy
 
 // noOtherPolicy says that all policies which may apply in the namespace are known.
 func noOtherPolicy(p *Pass, namespace string) bool {
-	return p.Missing(mesh.KindAuthorizationPolicy, namespace, "") && p.Missing(mesh.KindAuthorizationPolicy, p.RootNamespace(), "")
+	return p.Missing(mesh.KindAuthorizationPolicy, namespace, "") && p.Missing(mesh.KindAuthorizationPolicy, proxy.RootNamespace(p.Snapshot), "")
 }
 
-func reportRefusal(p *Pass, a access, gateway *mesh.GatewayWorkload, policy *security.AuthorizationPolicy) {
+func reportRefusal(p *Pass, a access, gateway *proxy.GatewayWorkload, found *security.AuthorizationPolicy) {
 	call := a.callFrom(p, gateway)
 	finding := Finding{
 		Level:    errorUnlessWeak(a.port),
-		Object:   policy,
+		Object:   found,
 		Path:     ".spec.rules",
 		Evidence: []string{identityText(gateway, call)},
 		Symptom:  "PERMISSION_DENIED: RBAC: access denied",
-		Fix:      Fix{Text: remedy(p, a, gateway, policy)},
+		Fix:      Fix{Text: remedy(p, a, gateway, found)},
 	}
 	if call.Ztunnel {
 		finding.Symptom = "UNAVAILABLE: ztunnel refuses the connection"
@@ -94,24 +97,24 @@ func reportRefusal(p *Pass, a access, gateway *mesh.GatewayWorkload, policy *sec
 	}
 	where := fmt.Sprintf("port %d of %s", a.backend.port, a.backend)
 	switch {
-	case policy.Spec.GetAction() == securityapi.AuthorizationPolicy_DENY:
+	case found.Spec.GetAction() == securityapi.AuthorizationPolicy_DENY:
 		finding.Message = fmt.Sprintf("The policy denies every call of %s to %s.", gatewayText(gateway), where)
-		for i, rule := range policy.Spec.GetRules() {
-			if p.MatchesRule(policy, rule, call) == mesh.Always {
+		for i, rule := range found.Spec.GetRules() {
+			if policy.MatchesRule(p.Snapshot, found, rule, call) == policy.Always {
 				finding.Path = fieldPath("spec", "rules", i)
-				finding.Evidence = append(finding.Evidence, whyMet(p, policy, i, call)...)
+				finding.Evidence = append(finding.Evidence, whyMet(p, found, i, call)...)
 				if asksForVerb(rule) {
 					finding.Evidence = append(finding.Evidence, "gRPC is always POST")
 				}
 				break
 			}
 		}
-	case len(policy.Spec.GetRules()) == 0:
+	case len(found.Spec.GetRules()) == 0:
 		finding.Path = ".spec"
 		finding.Message = fmt.Sprintf("The policy allows nothing (it has no rules), and no other lets %s in to %s.", gatewayText(gateway), where)
 	default:
 		finding.Message = fmt.Sprintf("No rule of this policy, nor of another ALLOW policy, lets %s in to %s.", gatewayText(gateway), where)
-		finding.Evidence = append(finding.Evidence, whyUnmet(p, a, gateway, policy)...)
+		finding.Evidence = append(finding.Evidence, whyUnmet(p, a, gateway, found)...)
 	}
 	p.Report(finding)
 }

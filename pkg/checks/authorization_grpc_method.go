@@ -12,6 +12,9 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/policy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
@@ -114,8 +117,8 @@ func wrongNamesSymptom(action securityapi.AuthorizationPolicy_Action, field stri
 // policiesOfExposed are the policies that apply to workloads behind exposed ports.
 func policiesOfExposed(p *Pass) map[*security.AuthorizationPolicy]bool {
 	served := map[*security.AuthorizationPolicy]bool{}
-	for workload := range p.ExposedWorkloads() {
-		for _, policy := range p.AuthorizationPoliciesFor(workload.Namespace(), workload.Template.Labels) {
+	for workload := range exposure.ExposedWorkloads(p.Snapshot) {
+		for _, policy := range policy.AuthorizationPoliciesFor(p.Snapshot, workload.Namespace(), workload.Template.Labels) {
 			served[policy] = true
 		}
 	}
@@ -146,7 +149,7 @@ func namesGRPC(entry string, exposed bool) bool {
 	name := strings.Trim(entry, "*")
 	switch {
 	case strings.Contains(entry, "/"):
-		return exposed || mesh.IsMethodPath(pathOfMethod(strings.TrimSuffix(entry, "*")))
+		return exposed || host.IsMethodPath(pathOfMethod(strings.TrimSuffix(entry, "*")))
 	case strings.Contains(entry, "."):
 		return exposed || dottedName.MatchString(name)
 	case slices.Contains(verbs, strings.ToLower(name)):

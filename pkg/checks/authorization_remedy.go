@@ -10,6 +10,10 @@ import (
 	security "istio.io/client-go/pkg/apis/security/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/policy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 )
 
 // obstacle is a condition of an ALLOW rule that calls of the gateway never meet.
@@ -19,13 +23,13 @@ type obstacle struct {
 }
 
 // whyUnmet says for the first rules what the gateway's calls do not meet.
-func whyUnmet(p *Pass, a access, gateway *mesh.GatewayWorkload, policy *security.AuthorizationPolicy) []string {
+func whyUnmet(p *Pass, a access, gateway *proxy.GatewayWorkload, found *security.AuthorizationPolicy) []string {
 	const most = 3
 	call := a.callFrom(p, gateway)
 	var clauses []string
-	for i, rule := range policy.Spec.GetRules()[:min(most, len(policy.Spec.GetRules()))] {
-		for _, unmet := range p.UnmetConditions(policy, rule, call) {
-			why := obstacleOf(p, a, gateway, policy, unmet).why
+	for i, rule := range found.Spec.GetRules()[:min(most, len(found.Spec.GetRules()))] {
+		for _, unmet := range policy.UnmetConditions(p.Snapshot, found, rule, call) {
+			why := obstacleOf(p, a, gateway, found, unmet).why
 			clauses = append(clauses, fmt.Sprintf("%s: %s", conditionText(i, unmet), why))
 		}
 	}
@@ -33,7 +37,7 @@ func whyUnmet(p *Pass, a access, gateway *mesh.GatewayWorkload, policy *security
 }
 
 // conditionText is a condition of the rule at that place: "rules[0].from[0].source.namespaces is [shop]".
-func conditionText(rule int, condition mesh.RuleCondition) string {
+func conditionText(rule int, condition policy.RuleCondition) string {
 	field := fmt.Sprintf("rules[%d].%s", rule, condition.Field)
 	if strings.Contains(condition.Name, ".") {
 		field += " of " + condition.Name
@@ -42,9 +46,9 @@ func conditionText(rule int, condition mesh.RuleCondition) string {
 }
 
 // whyMet says by what conditions of a DENY rule the gateway's calls meet it.
-func whyMet(p *Pass, policy *security.AuthorizationPolicy, rule int, call mesh.Call) []string {
+func whyMet(p *Pass, found *security.AuthorizationPolicy, rule int, call policy.Call) []string {
 	var clauses []string
-	for _, met := range p.MetConditions(policy, policy.Spec.Rules[rule], call) {
+	for _, met := range policy.MetConditions(p.Snapshot, found, found.Spec.Rules[rule], call) {
 		switch {
 		case met.LeftOut && call.Ztunnel:
 			clauses = append(clauses, conditionText(rule, met)+": ztunnel does not know such things, and the DENY rule matches without it")
@@ -63,15 +67,15 @@ func whyMet(p *Pass, policy *security.AuthorizationPolicy, rule int, call mesh.C
 }
 
 // remedy says how the policy comes to let the gateway's calls in.
-func remedy(p *Pass, a access, gateway *mesh.GatewayWorkload, policy *security.AuthorizationPolicy) string {
+func remedy(p *Pass, a access, gateway *proxy.GatewayWorkload, rule *security.AuthorizationPolicy) string {
 	call := a.callFrom(p, gateway)
-	denies := policy.Spec.GetAction() == securityapi.AuthorizationPolicy_DENY
+	denies := rule.Spec.GetAction() == securityapi.AuthorizationPolicy_DENY
 	admits := fmt.Sprintf("Let the gateway in: an ALLOW rule whose source has namespaces: [%s], or the principal of its service account.", gateway.Namespace)
 	if denies {
 		admits = "Except the gateway from the DENY rule: add its namespace to notNamespaces, or its principal to notPrincipals."
 	}
 	if !denies {
-		if text := remedyOfRule(p, a, gateway, policy); text != "" {
+		if text := remedyOfRule(p, a, gateway, rule); text != "" {
 			return text
 		}
 	}
@@ -79,25 +83,25 @@ func remedy(p *Pass, a access, gateway *mesh.GatewayWorkload, policy *security.A
 		return admits
 	}
 	call.MutualTLS = true
-	switch match := p.Matches(policy, call); {
-	case denies && match < mesh.Always, !denies && match > mesh.Never:
+	switch match := policy.Matches(p.Snapshot, rule, call); {
+	case denies && match < policy.Always, !denies && match > policy.Never:
 		return turnOnMutualTLS(p, a, gateway)
 	}
 	return turnOnMutualTLS(p, a, gateway) + " Then let the gateway in by its identity: " + strings.ToLower(admits[:1]) + admits[1:]
 }
 
 // remedyOfRule is what to change in the rule that lacks least; empty where its source is meant for others.
-func remedyOfRule(p *Pass, a access, gateway *mesh.GatewayWorkload, policy *security.AuthorizationPolicy) string {
+func remedyOfRule(p *Pass, a access, gateway *proxy.GatewayWorkload, thePolicy *security.AuthorizationPolicy) string {
 	call := a.callFrom(p, gateway)
-	var least []mesh.RuleCondition
-	for i, rule := range policy.Spec.GetRules() {
-		if unmet := p.UnmetConditions(policy, rule, call); i == 0 || len(unmet) < len(least) {
+	var least []policy.RuleCondition
+	for i, rule := range thePolicy.Spec.GetRules() {
+		if unmet := policy.UnmetConditions(p.Snapshot, thePolicy, rule, call); i == 0 || len(unmet) < len(least) {
 			least = unmet
 		}
 	}
 	var remedies []string
 	for _, unmet := range least {
-		found := obstacleOf(p, a, gateway, policy, unmet).remedy
+		found := obstacleOf(p, a, gateway, thePolicy, unmet).remedy
 		if found == "" {
 			return ""
 		}
@@ -106,7 +110,7 @@ func remedyOfRule(p *Pass, a access, gateway *mesh.GatewayWorkload, policy *secu
 	return strings.Join(remedies, " ")
 }
 
-func obstacleOf(p *Pass, a access, gateway *mesh.GatewayWorkload, policy *security.AuthorizationPolicy, unmet mesh.RuleCondition) obstacle {
+func obstacleOf(p *Pass, a access, gateway *proxy.GatewayWorkload, policy *security.AuthorizationPolicy, unmet policy.RuleCondition) obstacle {
 	call := a.callFrom(p, gateway)
 	switch {
 	case unmet.LeftOut && call.Ztunnel:
@@ -152,16 +156,16 @@ func obstacleOf(p *Pass, a access, gateway *mesh.GatewayWorkload, policy *securi
 	return identityObstacle(p, call, policy, unmet)
 }
 
-func hostsText(shapes []mesh.RequestShape) string {
-	return textsOf(shapes, func(shape mesh.RequestShape) string { return shape.Host })
+func hostsText(shapes []gateway.RequestShape) string {
+	return textsOf(shapes, func(shape gateway.RequestShape) string { return shape.Host })
 }
 
 // pathsText are the paths that routes are for, empty where one of them is for any.
-func pathsText(shapes []mesh.RequestShape) string {
-	if slices.ContainsFunc(shapes, func(shape mesh.RequestShape) bool { return shape.Path == "" || shape.Path == "/" }) {
+func pathsText(shapes []gateway.RequestShape) string {
+	if slices.ContainsFunc(shapes, func(shape gateway.RequestShape) bool { return shape.Path == "" || shape.Path == "/" }) {
 		return ""
 	}
-	return textsOf(shapes, func(shape mesh.RequestShape) string {
+	return textsOf(shapes, func(shape gateway.RequestShape) string {
 		if shape.Exact {
 			return shape.Path
 		}
@@ -169,7 +173,7 @@ func pathsText(shapes []mesh.RequestShape) string {
 	})
 }
 
-func textsOf(shapes []mesh.RequestShape, of func(mesh.RequestShape) string) string {
+func textsOf(shapes []gateway.RequestShape, of func(gateway.RequestShape) string) string {
 	var texts []string
 	for _, shape := range shapes {
 		if text := of(shape); !slices.Contains(texts, text) {
@@ -180,9 +184,9 @@ func textsOf(shapes []mesh.RequestShape, of func(mesh.RequestShape) string) stri
 }
 
 // isNegative says that the condition names what must not be.
-func isNegative(unmet mesh.RuleCondition) bool { return strings.Contains(unmet.Field, ".not") }
+func isNegative(unmet policy.RuleCondition) bool { return strings.Contains(unmet.Field, ".not") }
 
-func portObstacle(a access, unmet mesh.RuleCondition) obstacle {
+func portObstacle(a access, unmet policy.RuleCondition) obstacle {
 	found := obstacle{why: fmt.Sprintf("ports are those of the pods, here %d", a.backend.port)}
 	switch {
 	case isNegative(unmet):
@@ -195,11 +199,11 @@ func portObstacle(a access, unmet mesh.RuleCondition) obstacle {
 }
 
 // identityObstacle is for conditions on who the gateway is.
-func identityObstacle(p *Pass, call mesh.Call, policy *security.AuthorizationPolicy, unmet mesh.RuleCondition) obstacle {
+func identityObstacle(p *Pass, call policy.Call, policy *security.AuthorizationPolicy, unmet policy.RuleCondition) obstacle {
 	name := strings.TrimPrefix(unmet.Name, "source.")
 	account := call.Namespace + "/" + call.ServiceAccount
 	path := "/ns/" + call.Namespace + "/sa/" + call.ServiceAccount
-	domain := p.MeshConfig().GetTrustDomain()
+	domain := proxy.DefaultMeshConfig(p.Snapshot).GetTrustDomain()
 	for _, value := range unmet.Values {
 		named, prefixed := strings.CutPrefix(value, "spiffe://")
 		isGateway := call.ServiceAccount != "" && strings.HasSuffix(named, path)
@@ -221,26 +225,26 @@ func identityObstacle(p *Pass, call mesh.Call, policy *security.AuthorizationPol
 }
 
 // turnOnMutualTLS says what keeps the gateway from showing its certificate.
-func turnOnMutualTLS(p *Pass, a access, gateway *mesh.GatewayWorkload) string {
+func turnOnMutualTLS(p *Pass, a access, gateway *proxy.GatewayWorkload) string {
 	from := caller{Client: gateway.Client(), gateway: gateway}
 	var steps []string
 	for _, subset := range subsetsCalled(p, a.port) {
 		policy := policyOf(p, from, a.port, subset)
 		if policy.TLS != nil && policy.TLSAt.Rule != nil {
 			step := "take tls out of %s"
-			if !p.MeshConfig().GetEnableAutoMtls().GetValue() {
+			if !proxy.DefaultMeshConfig(p.Snapshot).GetEnableAutoMtls().GetValue() {
 				step = "let %s say tls: {mode: ISTIO_MUTUAL}"
 			}
 			steps = append(steps, fmt.Sprintf(step, mesh.KeyOf(policy.TLSAt.Rule)))
 		}
 	}
-	if mode, by := p.PeerAuthenticationFor(a.backend.namespace, a.backend.labels, a.backend.port); mode == mesh.MutualTLSDisable && by != nil {
+	if mode, by := policy.PeerAuthenticationFor(p.Snapshot, a.backend.namespace, a.backend.labels, a.backend.port); mode == policy.MutualTLSDisable && by != nil {
 		steps = append(steps, fmt.Sprintf("let %s say PERMISSIVE or STRICT for port %d instead of DISABLE", mesh.KeyOf(by), a.backend.port))
-	} else if mode, by := p.PeerAuthenticationFor(a.backend.namespace, nil, 0); mode == mesh.MutualTLSDisable && by != nil {
+	} else if mode, by := policy.PeerAuthenticationFor(p.Snapshot, a.backend.namespace, nil, 0); mode == policy.MutualTLSDisable && by != nil {
 		steps = append(steps, fmt.Sprintf("let %s say PERMISSIVE or STRICT instead of DISABLE", mesh.KeyOf(by)))
 	}
 	if len(steps) == 0 {
-		steps = append(steps, fmt.Sprintf("let a DestinationRule for %s say tls: {mode: ISTIO_MUTUAL}", mesh.ServiceHost(a.port.Service)))
+		steps = append(steps, fmt.Sprintf("let a DestinationRule for %s say tls: {mode: ISTIO_MUTUAL}", host.ServiceHost(a.port.Service)))
 	}
 	return "Turn mutual TLS on for these calls: " + strings.Join(slices.Compact(steps), ", and ") + "."
 }

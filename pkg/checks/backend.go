@@ -7,13 +7,17 @@ import (
 	core "k8s.io/api/core/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gatewayapi"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
 // backend is a set of pods of one shape behind an exposed port.
 type backend struct {
 	namespace string
 	// workload is nil where only pods are known.
-	workload *mesh.Workload
+	workload *workload.Workload
 	template *core.PodTemplateSpec
 	// pods are those that are known.
 	pods []*core.Pod
@@ -37,49 +41,49 @@ func (b backend) String() string {
 
 // enforces says that a proxy stands before the port in some of the pods, so that mesh policies are in force there.
 func (b backend) enforces() bool {
-	_, captured := mesh.InboundCapture(b.template.Annotations, b.port)
+	_, captured := proxy.InboundCapture(b.template.Annotations, b.port)
 	return b.proxied && captured
 }
 
 // isZtunnels says that ztunnel takes what a gateway sends to the pods of the Service: they are in ambient mode, and the gateway goes
 // past the waypoint.
 func (b backend) isZtunnels(p *Pass, service *core.Service) bool {
-	return b.ambient && (len(b.pods) == 0 || mesh.IsRedirected(b.pods)) && !p.IngressMayUseWaypoint(service)
+	return b.ambient && (len(b.pods) == 0 || proxy.IsRedirected(b.pods)) && !gatewayapi.IngressMayUseWaypoint(p.Snapshot, service)
 }
 
 // backendsOf are the pods behind an exposed port: one for each workload, and one for each pod of an owner that is not known.
 // Whether they have proxies say the pods, or where none are known (in files) what a webhook would do.
-func backendsOf(p *Pass, port *mesh.ExposedPort) []backend {
+func backendsOf(p *Pass, port *exposure.ExposedPort) []backend {
 	return mesh.Remember(p.Snapshot, backendsMemory{port}, func() []backend { return findBackends(p, port) })
 }
 
-type backendsMemory struct{ of *mesh.ExposedPort }
+type backendsMemory struct{ of *exposure.ExposedPort }
 
-func findBackends(p *Pass, port *mesh.ExposedPort) []backend {
+func findBackends(p *Pass, port *exposure.ExposedPort) []backend {
 	var backends []backend
-	for _, workload := range port.Workloads {
-		number, _, ok := mesh.TargetPort(port.Port, workload.Template)
+	for _, w := range port.Workloads {
+		number, _, ok := workload.TargetPort(port.Port, w.Template)
 		if !ok {
 			continue
 		}
 		found := backend{
-			namespace: workload.Namespace(), workload: workload, template: workload.Template, port: number,
-			ambient: p.IsAmbient(workload.Namespace(), workload.Template),
+			namespace: w.Namespace(), workload: w, template: w.Template, port: number,
+			ambient: proxy.IsAmbient(p.Snapshot, w.Namespace(), w.Template),
 		}
-		found.pods = p.PodsOf(workload)
+		found.pods = workload.PodsOf(p.Snapshot, w)
 		for _, pod := range found.pods {
 			found.addPod(p, pod)
 		}
-		found.labels = labelsWith(workload.Template.Labels, found.pods)
+		found.labels = labelsWith(w.Template.Labels, found.pods)
 		if !found.proxied && !found.bare {
-			found.proxied, found.bare = proxiesToBe(p, workload)
+			found.proxied, found.bare = proxiesToBe(p, w)
 		}
 		backends = append(backends, found)
 	}
-	for _, pod := range p.StrayPodsSelected(port.Service.Namespace, port.Service.Spec.Selector) {
-		template := mesh.PodTemplate(pod)
-		if number, _, ok := mesh.TargetPort(port.Port, template); ok {
-			found := backend{namespace: pod.Namespace, template: template, labels: pod.Labels, port: number, ambient: p.IsAmbient(pod.Namespace, template), pods: []*core.Pod{pod}}
+	for _, pod := range workload.StrayPodsSelected(p.Snapshot, port.Service.Namespace, port.Service.Spec.Selector) {
+		template := workload.PodTemplate(pod)
+		if number, _, ok := workload.TargetPort(port.Port, template); ok {
+			found := backend{namespace: pod.Namespace, template: template, labels: pod.Labels, port: number, ambient: proxy.IsAmbient(p.Snapshot, pod.Namespace, template), pods: []*core.Pod{pod}}
 			found.addPod(p, pod)
 			backends = append(backends, found)
 		}
@@ -89,7 +93,7 @@ func findBackends(p *Pass, port *mesh.ExposedPort) []backend {
 
 // proxiesToBe says whether pods made now would have a proxy, or would have none; neither where the webhooks or the namespace's
 // labels are not known.
-func proxiesToBe(p *Pass, workload *mesh.Workload) (proxied, bare bool) {
+func proxiesToBe(p *Pass, workload *workload.Workload) (proxied, bare bool) {
 	if getsProxy(p, workload) {
 		return true, false
 	}
@@ -128,7 +132,7 @@ func hasNamespace(p *Pass, name string) bool {
 }
 
 func (b *backend) addPod(p *Pass, pod *core.Pod) {
-	if _, proxied := p.ProxyOf(pod); proxied {
+	if _, proxied := proxy.OfWorkload(p.Snapshot, pod); proxied {
 		b.proxied = true
 	} else {
 		b.bare = true

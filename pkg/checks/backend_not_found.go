@@ -8,6 +8,8 @@ import (
 	core "k8s.io/api/core/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gatewayapi"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
 )
 
 var backendNotFound = &Check{
@@ -45,13 +47,13 @@ spec:
 }
 
 func runBackendNotFound(p *Pass) {
-	for _, route := range p.APIRoutes() {
+	for _, route := range gatewayapi.APIRoutes(p.Snapshot) {
 		of := p.apiRouteRelevance(route)
 		if !p.speaksOfLost(of) {
 			continue
 		}
 		for _, backend := range slices.Concat(route.Backends, route.Mirrors) {
-			service, _, _ := p.BackendService(route, backend)
+			service, _, _ := gatewayapi.BackendService(p.Snapshot, route, backend)
 			if !isLostBackend(p, route, backend) || backend.Mirror && service != nil {
 				continue
 			}
@@ -65,15 +67,15 @@ func runBackendNotFound(p *Pass) {
 
 // isLostBackend says that a reference to a Service, or to a host, is to none with that port. Which ports a ServiceEntry has is not
 // looked at, and a Hostname with a namespace or without a port istiod refuses by itself.
-func isLostBackend(p *Pass, route *mesh.APIRoute, backend mesh.APIBackend) bool {
-	_, _, ok := p.BackendService(route, backend)
+func isLostBackend(p *Pass, route *gatewayapi.APIRoute, backend gatewayapi.APIBackend) bool {
+	_, _, ok := gatewayapi.BackendService(p.Snapshot, route, backend)
 	isHost := backend.IsHostname() && backend.Reference.Namespace == nil && backend.Reference.Port != nil &&
-		len(p.ServiceEntriesByHost(string(backend.Reference.Name))) == 0
+		len(host.ServiceEntriesByHost(p.Snapshot, string(backend.Reference.Name))) == 0
 	return !ok && (backend.IsService() || isHost)
 }
 
 // judgeBackend says what is wrong with a reference that leads nowhere; missing is false where that cannot be known.
-func judgeBackend(p *Pass, route *mesh.APIRoute, backend mesh.APIBackend, service *core.Service) (finding Finding, missing bool) {
+func judgeBackend(p *Pass, route *gatewayapi.APIRoute, backend gatewayapi.APIBackend, service *core.Service) (finding Finding, missing bool) {
 	name, namespace := string(backend.Reference.Name), backend.Namespace(route)
 	finding = Finding{Object: route.Object, Path: backendField(backend, "name"), Symptom: "UNKNOWN: the gateway answers 500" + partOfCalls(route, backend)}
 	if backend.Mirror {
@@ -111,7 +113,7 @@ func judgeBackend(p *Pass, route *mesh.APIRoute, backend mesh.APIBackend, servic
 }
 
 // partOfCalls says which calls go to a backend, where they are not all that the route takes.
-func partOfCalls(route *mesh.APIRoute, backend mesh.APIBackend) string {
+func partOfCalls(route *gatewayapi.APIRoute, backend gatewayapi.APIBackend) string {
 	others, all := false, int32(0)
 	for _, other := range route.Backends {
 		if others = others || other.Rule != backend.Rule; other.Rule == backend.Rule {

@@ -4,13 +4,20 @@ import (
 	"slices"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gatewayapi"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/policy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
 // caller is a proxy that calls an exposed port: a gateway with a route to it, or a sidecar.
 type caller struct {
-	mesh.Client
+	proxy.Client
 	// gateway is nil for a sidecar.
-	gateway *mesh.GatewayWorkload
+	gateway *proxy.GatewayWorkload
 }
 
 // String is how messages name the caller.
@@ -22,7 +29,7 @@ func (c caller) String() string {
 }
 
 // gatewayText names a gateway in a message.
-func gatewayText(gateway *mesh.GatewayWorkload) string {
+func gatewayText(gateway *proxy.GatewayWorkload) string {
 	if gateway.Workload == nil && len(gateway.Pods) == 0 {
 		return "the gateway in namespace " + gateway.Namespace
 	}
@@ -31,29 +38,29 @@ func gatewayText(gateway *mesh.GatewayWorkload) string {
 
 // judgedPorts are the ports whose policies are judged: the exposed ones, or with --scope=all every Service port of an
 // application, for which nothing then needs to say gRPC.
-func judgedPorts(p *Pass) []*mesh.ExposedPort {
+func judgedPorts(p *Pass) []*exposure.ExposedPort {
 	if !p.AllScopes {
-		return p.ExposedPorts()
+		return exposure.ExposedPorts(p.Snapshot)
 	}
-	return mesh.Remember(p.Snapshot, allPortsMemory{}, func() []*mesh.ExposedPort { return allPorts(p) })
+	return mesh.Remember(p.Snapshot, allPortsMemory{}, func() []*exposure.ExposedPort { return allPorts(p) })
 }
 
 type allPortsMemory struct{}
 
-func allPorts(p *Pass) []*mesh.ExposedPort {
-	var ports []*mesh.ExposedPort
+func allPorts(p *Pass) []*exposure.ExposedPort {
+	var ports []*exposure.ExposedPort
 	for _, service := range p.Services().All() {
-		if p.IsInfrastructureService(service) {
+		if gateway.IsInfrastructureService(p.Snapshot, service) {
 			continue
 		}
-		exposed := map[int]*mesh.ExposedPort{}
-		for _, port := range p.ExposedPortsOf(service) {
+		exposed := map[int]*exposure.ExposedPort{}
+		for _, port := range exposure.ExposedPortsOf(p.Snapshot, service) {
 			exposed[port.Index] = port
 		}
 		for i := range service.Spec.Ports {
 			port := exposed[i]
 			if port == nil {
-				port = &mesh.ExposedPort{Service: service, Index: i, Port: &service.Spec.Ports[i], Workloads: p.WorkloadsOf(service)}
+				port = &exposure.ExposedPort{Service: service, Index: i, Port: &service.Spec.Ports[i], Workloads: workload.WorkloadsOf(p.Snapshot, service)}
 			}
 			ports = append(ports, port)
 		}
@@ -62,26 +69,26 @@ func allPorts(p *Pass) []*mesh.ExposedPort {
 }
 
 // callersOf are the gateways with a route to the port, and after them the sidecars that may call it.
-func callersOf(p *Pass, port *mesh.ExposedPort) []caller {
+func callersOf(p *Pass, port *exposure.ExposedPort) []caller {
 	var callers []caller
-	for _, gateway := range p.GatewaysTo(port) {
+	for _, gateway := range exposure.GatewaysTo(p.Snapshot, port) {
 		callers = append(callers, caller{Client: gateway.Client(), gateway: gateway})
 	}
-	for _, client := range p.SidecarClients(mesh.ServiceHost(port.Service), port.Service.Namespace) {
+	for _, client := range policy.SidecarClients(p.Snapshot, host.ServiceHost(port.Service), port.Service.Namespace) {
 		callers = append(callers, caller{Client: client})
 	}
 	return callers
 }
 
 // policyOf is what the DestinationRule that the caller uses says for the port, and for a subset of its host if that is named.
-func policyOf(p *Pass, c caller, port *mesh.ExposedPort, subset string) mesh.TrafficPolicy {
-	rule := p.DestinationRuleFor(c.Client, mesh.ServiceHost(port.Service), port.Service.Namespace)
-	return p.TrafficPolicyFor(rule, port.Port.Port, subset)
+func policyOf(p *Pass, c caller, port *exposure.ExposedPort, subset string) policy.TrafficPolicy {
+	rule := policy.DestinationRuleFor(p.Snapshot, c.Client, host.ServiceHost(port.Service), port.Service.Namespace)
+	return policy.TrafficPolicyFor(p.Snapshot, rule, port.Port.Port, subset)
 }
 
 // eachPolicy judges what every caller of every exposed port, and every subset that it calls, comes under. judge names the
 // place of a fault and how to report it; each place is reported once.
-func eachPolicy(p *Pass, judge func(*mesh.ExposedPort, caller, mesh.TrafficPolicy) (place string, report func())) {
+func eachPolicy(p *Pass, judge func(*exposure.ExposedPort, caller, policy.TrafficPolicy) (place string, report func())) {
 	seen := map[string]bool{}
 	for _, port := range judgedPorts(p) {
 		subsets := subsetsCalled(p, port)
@@ -98,16 +105,16 @@ func eachPolicy(p *Pass, judge func(*mesh.ExposedPort, caller, mesh.TrafficPolic
 }
 
 // subsetsCalled are the subsets through which gateway routes lead to the port, "" for none; never empty.
-func subsetsCalled(p *Pass, port *mesh.ExposedPort) []string {
+func subsetsCalled(p *Pass, port *exposure.ExposedPort) []string {
 	var subsets []string
-	for _, route := range p.RoutesTo(port.Service, port.Port.Port) {
-		for _, destination := range p.Destinations(route.Spec, route.Holder.Namespace) {
+	for _, route := range gateway.RoutesTo(p.Snapshot, port.Service, port.Port.Port) {
+		for _, destination := range host.Destinations(p.Snapshot, route.Spec, route.Holder.Namespace) {
 			if destination.Service == port.Service && route.PortOf(destination) == port.Port.Port {
 				subsets = append(subsets, destination.Spec.GetSubset())
 			}
 		}
 	}
-	if len(subsets) == 0 || len(p.RouteBackendsTo(port.Service, port.Port.Port)) > 0 {
+	if len(subsets) == 0 || len(gatewayapi.RouteBackendsTo(p.Snapshot, port.Service, port.Port.Port)) > 0 {
 		subsets = append(subsets, "")
 	}
 	slices.Sort(subsets)

@@ -9,7 +9,8 @@ import (
 
 	networkingapi "istio.io/api/networking/v1alpha3"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
 )
 
 var certificateHostMismatch = &Check{
@@ -47,7 +48,7 @@ func (p *Pass) compareHosts(server tlsServer) {
 	for index, host := range server.spec.GetHosts() {
 		names := p.namesCalled(server, host)
 		uncovered := slices.IndexFunc(names, func(name string) bool {
-			return !slices.ContainsFunc(certificates, func(c *x509.Certificate) bool { return mesh.CertificateCovers(c, name) })
+			return !slices.ContainsFunc(certificates, func(c *x509.Certificate) bool { return gateway.CertificateCovers(c, name) })
 		})
 		if uncovered < 0 {
 			continue
@@ -65,19 +66,19 @@ func (p *Pass) compareHosts(server tlsServer) {
 
 // namesCalled are the names for which clients call one of the server's hosts: the host itself; of a wildcard those that routes
 // are there for, if there are any.
-func (p *Pass) namesCalled(server tlsServer, host string) []string {
-	name := host[strings.LastIndexByte(host, '/')+1:]
+func (p *Pass) namesCalled(server tlsServer, hostname string) []string {
+	name := hostname[strings.LastIndexByte(hostname, '/')+1:]
 	if name == "*" || !strings.HasPrefix(name, "*") {
 		return []string{name}
 	}
 	var names []string
-	alone := &networkingapi.Server{Hosts: []string{host}}
-	for _, virtualService := range p.VirtualServicesBoundTo(server.gateway) {
+	alone := &networkingapi.Server{Hosts: []string{hostname}}
+	for _, virtualService := range host.VirtualServicesBoundTo(p.Snapshot, server.gateway) {
 		if !p.speaks(p.relevanceAt(server.gateway, server.spec, virtualService)) {
 			continue
 		}
 		for _, own := range virtualService.Spec.Hosts {
-			if common, ok := mesh.ServerAccepts(server.gateway, alone, own, virtualService.Namespace); ok && !slices.Contains(names, common) {
+			if common, ok := host.ServerAccepts(server.gateway, alone, own, virtualService.Namespace); ok && !slices.Contains(names, common) {
 				names = append(names, common)
 			}
 		}
@@ -95,7 +96,7 @@ func (p *Pass) certificatesOf(server tlsServer) (certificates []*x509.Certificat
 		if !ok {
 			return nil, nil
 		}
-		pair, problem := mesh.SecretKeyPair(secret)
+		pair, problem := gateway.SecretKeyPair(secret)
 		if problem != "" {
 			return nil, nil
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
@@ -140,7 +141,7 @@ func (p *Pass) Report(finding Finding) {
 	}
 	if len(finding.Fix.Changes) > 0 && overridesOptOut(p.Snapshot, finding.Fix.Changes) {
 		finding.Fix.Changes = nil
-		finding.Fix.Text += fmt.Sprintf(" Ask first who set %s=disabled on the namespace.", mesh.LabelInjection)
+		finding.Fix.Text += fmt.Sprintf(" Ask first who set %s=disabled on the namespace.", proxy.LabelInjection)
 	}
 	if len(finding.Fix.Changes) == 0 {
 		finding.Fix.Level = Words

@@ -8,6 +8,9 @@ import (
 	networkingapi "istio.io/api/networking/v1alpha3"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/policy"
 )
 
 // fewRequests is the number of concurrent calls or connections below which a limit bites at ordinary traffic.
@@ -49,7 +52,7 @@ spec:
 }
 
 func runConnectionLimit(p *Pass) {
-	eachPolicy(p, func(port *mesh.ExposedPort, c caller, policy mesh.TrafficPolicy) (string, func()) {
+	eachPolicy(p, func(port *exposure.ExposedPort, c caller, policy policy.TrafficPolicy) (string, func()) {
 		limits := tightLimits(policy.ConnectionPool)
 		if len(limits) == 0 || policy.ConnectionPoolAt.Rule == nil {
 			return "", nil
@@ -65,7 +68,7 @@ func runConnectionLimit(p *Pass) {
 			p.Report(Finding{
 				Object:  place.Rule,
 				Path:    placePath(place, limits[0].path...),
-				Message: fmt.Sprintf("The connection pool of %s is limited to %s.", mesh.ServiceHost(port.Service), strings.Join(names, " and ")),
+				Message: fmt.Sprintf("The connection pool of %s is limited to %s.", host.ServiceHost(port.Service), strings.Join(names, " and ")),
 				Evidence: append([]string{
 					fmt.Sprintf("%s uses this rule for %s", c, portText(port)),
 				}, evidenceOf(port)...),

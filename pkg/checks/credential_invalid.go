@@ -7,6 +7,7 @@ import (
 	core "k8s.io/api/core/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
 )
 
 // certificateNotice is how long before its end a certificate is warned about.
@@ -43,12 +44,12 @@ func (p *Pass) judgeCredentials(server tlsServer) {
 	for _, credential := range server.credentials {
 		p.judgeCredential(server, credential)
 	}
-	if ca, ok := mesh.ClientCA(server.spec, server.workload.Namespace); ok && ca.Namespace == server.workload.Namespace {
+	if ca, ok := gateway.ClientCA(server.spec, server.workload.Namespace); ok && ca.Namespace == server.workload.Namespace {
 		p.judgeClientCA(server, ca)
 	}
 }
 
-func (p *Pass) judgeCredential(server tlsServer, credential mesh.Credential) {
+func (p *Pass) judgeCredential(server tlsServer, credential gateway.Credential) {
 	secret, ok := p.secretOf(server, credential)
 	if !ok {
 		return
@@ -59,9 +60,9 @@ func (p *Pass) judgeCredential(server tlsServer, credential mesh.Credential) {
 		Fix: Fix{Text: fmt.Sprintf("Put a valid certificate, before those of its authorities, and its key into Secret %s/%s.",
 			secret.Namespace, secret.Name)},
 	}
-	pair, problem := mesh.SecretKeyPair(secret)
+	pair, problem := gateway.SecretKeyPair(secret)
 	if problem == "" {
-		problem = mesh.Validity(pair.Leaf(), p.Now())
+		problem = gateway.Validity(pair.Leaf(), p.Now())
 	}
 	if problem == "" {
 		left := pair.Leaf().NotAfter.Sub(p.Now())
@@ -74,7 +75,7 @@ func (p *Pass) judgeCredential(server tlsServer, credential mesh.Credential) {
 	}
 	finding.Message = fmt.Sprintf("Gateway %s takes its certificate from Secret %s/%s: %s.",
 		server.gateway.Name, secret.Namespace, secret.Name, problem)
-	finding.Evidence = mesh.SecretFacts(secret)
+	finding.Evidence = gateway.SecretFacts(secret)
 	if p.isGoodWithoutGenericKeys(secret) {
 		finding.Fix.Text = fmt.Sprintf("Take the keys cert and key out of Secret %s/%s: its tls.crt and tls.key are in order.",
 			secret.Namespace, secret.Name)
@@ -90,12 +91,12 @@ func (p *Pass) isGoodWithoutGenericKeys(secret *core.Secret) bool {
 	rest := secret.DeepCopy()
 	delete(rest.Data, "cert")
 	delete(rest.Data, "key")
-	pair, problem := mesh.SecretKeyPair(rest)
-	return problem == "" && mesh.Validity(pair.Leaf(), p.Now().Add(certificateNotice)) == ""
+	pair, problem := gateway.SecretKeyPair(rest)
+	return problem == "" && gateway.Validity(pair.Leaf(), p.Now().Add(certificateNotice)) == ""
 }
 
 // judgeClientCA looks where istiod does: into the Secret of that name, and only where it is not there into the credential's.
-func (p *Pass) judgeClientCA(server tlsServer, ca mesh.Credential) {
+func (p *Pass) judgeClientCA(server tlsServer, ca gateway.Credential) {
 	name := ca.Name
 	_, own := p.Secrets().Get(ca.Namespace, ca.Name)
 	if !own {
@@ -112,7 +113,7 @@ func (p *Pass) judgeClientCA(server tlsServer, ca mesh.Credential) {
 	evidence := fmt.Sprintf("there is no Secret %s/%s", ca.Namespace, name)
 	fix := fmt.Sprintf("Put the certificate authority into Secret %s/%s, key ca.crt.", ca.Namespace, ca.Name)
 	if ok {
-		problem := mesh.SecretCAProblem(secret)
+		problem := gateway.SecretCAProblem(secret)
 		if problem == "" {
 			return
 		}
@@ -132,10 +133,10 @@ func (p *Pass) judgeClientCA(server tlsServer, ca mesh.Credential) {
 }
 
 // otherClientCAs says where else a certificate authority was put, or may have been.
-func (p *Pass) otherClientCAs(server tlsServer, ca mesh.Credential, own bool) []string {
+func (p *Pass) otherClientCAs(server tlsServer, ca gateway.Credential, own bool) []string {
 	var evidence []string
 	fallback := ca.CAFallback()
-	if secret, there := p.readableSecret(ca.Namespace, fallback); own && there && fallback != ca.Name && mesh.SecretCAProblem(secret) == "" {
+	if secret, there := p.readableSecret(ca.Namespace, fallback); own && there && fallback != ca.Name && gateway.SecretCAProblem(secret) == "" {
 		evidence = append(evidence, fmt.Sprintf("while that Secret is there, istiod does not take the certificate authority in Secret %s", fallback))
 	}
 	if !own && fallback != ca.Name {

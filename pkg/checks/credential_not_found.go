@@ -5,6 +5,7 @@ import (
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
 )
 
 var credentialNotFound = &Check{
@@ -51,7 +52,7 @@ func (p *Pass) findCredentials(server tlsServer) {
 	}
 }
 
-func (p *Pass) missingSecret(server tlsServer, credential mesh.Credential) (evidence []string, missing bool) {
+func (p *Pass) missingSecret(server tlsServer, credential gateway.Credential) (evidence []string, missing bool) {
 	pods := server.workload.Namespace
 	evidence = []string{"the server is on the pods of " + server.workload.String()}
 	if credential.Namespace != pods {

@@ -3,14 +3,15 @@ package checks
 import (
 	core "k8s.io/api/core/v1"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 )
 
 // tlsServer is a server that takes its certificate from Secrets, for the gateway pods of one namespace.
 type tlsServer struct {
 	gatewayServer
-	workload    *mesh.GatewayWorkload
-	credentials []mesh.Credential
+	workload    *proxy.GatewayWorkload
+	credentials []gateway.Credential
 }
 
 // tlsServers are the servers with credentials, once for each namespace that has gateway pods for them. Servers that an older
@@ -28,7 +29,7 @@ func (p *Pass) tlsServers() []tlsServer {
 				continue
 			}
 			seen[on.Workload.Namespace] = true
-			if credentials := mesh.Credentials(server.spec, on.Workload.Namespace); len(credentials) > 0 {
+			if credentials := gateway.Credentials(server.spec, on.Workload.Namespace); len(credentials) > 0 {
 				servers = append(servers, tlsServer{server, on.Workload, credentials})
 			}
 		}
@@ -38,7 +39,7 @@ func (p *Pass) tlsServers() []tlsServer {
 
 // secretOf is a credential's Secret with its values; ok is false where it is not there, is not in the namespace of the
 // gateway's pods (istiod gives it to no other), or was read without its values.
-func (p *Pass) secretOf(server tlsServer, credential mesh.Credential) (secret *core.Secret, ok bool) {
+func (p *Pass) secretOf(server tlsServer, credential gateway.Credential) (secret *core.Secret, ok bool) {
 	if credential.Namespace != server.workload.Namespace {
 		return nil, false
 	}

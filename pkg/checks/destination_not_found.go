@@ -8,6 +8,7 @@ import (
 	core "k8s.io/api/core/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
 )
 
 var destinationNotFound = &Check{
@@ -30,12 +31,12 @@ var destinationNotFound = &Check{
 	Consults: routeConsults,
 	Since:    "v0.1.0",
 	Run: func(p *Pass) {
-		p.eachRoute(func(rule *mesh.HTTPRule) {
+		p.eachRoute(func(rule *host.HTTPRule) {
 			of := p.ruleRelevance(rule)
 			if !p.speaksOfLost(of) {
 				return
 			}
-			for _, destination := range p.Destinations(rule.Spec, rule.Holder.Namespace) {
+			for _, destination := range host.Destinations(p.Snapshot, rule.Spec, rule.Holder.Namespace) {
 				if destination.Service == nil && isHostMissing(p, destination.Host) {
 					p.Report(destinationFinding(p, rule, destination, of))
 				}
@@ -44,7 +45,7 @@ var destinationNotFound = &Check{
 	},
 }
 
-func destinationFinding(p *Pass, rule *mesh.HTTPRule, destination mesh.Destination, of relevance) Finding {
+func destinationFinding(p *Pass, rule *host.HTTPRule, destination host.Destination, of relevance) Finding {
 	finding := Finding{
 		Level:  p.levelFor(of, Error),
 		Object: rule.Holder,
@@ -78,10 +79,10 @@ func destinationFinding(p *Pass, rule *mesh.HTTPRule, destination mesh.Destinati
 
 // wildcardEntry names a ServiceEntry that has a wildcard over the host, as a clause; empty where there is none.
 // Source: Istio's pilot/pkg/serviceregistry/serviceentry/conversion.go (convertServices).
-func wildcardEntry(p *Pass, host string) string {
+func wildcardEntry(p *Pass, name string) string {
 	for _, entry := range p.ServiceEntries().All() {
 		for _, wildcard := range entry.Spec.Hosts {
-			if strings.HasPrefix(wildcard, "*") && mesh.HostSubsetOf(host, wildcard) {
+			if strings.HasPrefix(wildcard, "*") && host.HostSubsetOf(name, wildcard) {
 				return fmt.Sprintf("%s has host %s, which makes a cluster for that name only, not for each host under it", mesh.KeyOf(entry), wildcard)
 			}
 		}
@@ -91,25 +92,25 @@ func wildcardEntry(p *Pass, host string) string {
 
 // meantServices are the Services that a wrong host may mean: of its first two labels, read as name.namespace, else of its
 // first label in any namespace.
-func meantServices(p *Pass, host string) []*core.Service {
-	labels := strings.Split(host, ".")
+func meantServices(p *Pass, name string) []*core.Service {
+	labels := strings.Split(name, ".")
 	if len(labels) > 1 {
 		if service, ok := p.Services().Get(labels[1], labels[0]); ok {
 			return []*core.Service{service}
 		}
 	}
-	return p.ServicesNamed(labels[0])
+	return host.ServicesNamed(p.Snapshot, labels[0])
 }
 
 // destinationFix names the one Service that can be meant. It is safe where that Service has the route's port and is in the route's
 // own namespace; another namespace has to be named by the route itself, and is asked for: whoever has a Service of that name elsewhere
 // may not have the calls.
-func destinationFix(p *Pass, rule *mesh.HTTPRule, destination mesh.Destination, candidates []*core.Service) Fix {
+func destinationFix(p *Pass, rule *host.HTTPRule, destination host.Destination, candidates []*core.Service) Fix {
 	if len(candidates) != 1 {
 		return Fix{Text: "Name an existing Service, with its full name name.namespace.svc.cluster.local where it is in another namespace."}
 	}
 	service := candidates[0]
-	host := mesh.ServiceHost(service)
+	host := host.ServiceHost(service)
 	isOwn := service.Namespace == rule.Holder.Namespace
 	if _, rest, _ := strings.Cut(destination.Spec.Host, "."); !isOwn && rest != service.Namespace && !strings.HasPrefix(rest, service.Namespace+".") {
 		return Fix{Text: fmt.Sprintf("Name the Service that is meant; if it is the one in namespace %s, as %s.", service.Namespace, host)}

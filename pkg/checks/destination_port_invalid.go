@@ -8,6 +8,9 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
@@ -32,12 +35,12 @@ var destinationPortInvalid = &Check{
 	Consults: routeConsults,
 	Since:    "v0.1.0",
 	Run: func(p *Pass) {
-		p.eachRoute(func(rule *mesh.HTTPRule) {
+		p.eachRoute(func(rule *host.HTTPRule) {
 			of := p.ruleRelevance(rule)
 			if !p.speaks(of) {
 				return
 			}
-			for _, destination := range p.Destinations(rule.Spec, rule.Holder.Namespace) {
+			for _, destination := range host.Destinations(p.Snapshot, rule.Spec, rule.Holder.Namespace) {
 				ports := destinationPorts(p, destination)
 				switch {
 				case len(ports) == 0: // GX503 and GX306 speak of hosts without ports
@@ -52,7 +55,7 @@ var destinationPortInvalid = &Check{
 }
 
 // destinationPorts are the port numbers of the Service, or of the ServiceEntries with the host.
-func destinationPorts(p *Pass, destination mesh.Destination) []int32 {
+func destinationPorts(p *Pass, destination host.Destination) []int32 {
 	var numbers []int32
 	if destination.Service != nil {
 		for _, port := range destination.Service.Spec.Ports {
@@ -60,7 +63,7 @@ func destinationPorts(p *Pass, destination mesh.Destination) []int32 {
 		}
 		return numbers
 	}
-	for _, entry := range p.ServiceEntriesByHost(destination.Host) {
+	for _, entry := range host.ServiceEntriesByHost(p.Snapshot, destination.Host) {
 		for _, port := range entry.Spec.Ports {
 			numbers = append(numbers, int32(port.GetNumber()))
 		}
@@ -68,19 +71,19 @@ func destinationPorts(p *Pass, destination mesh.Destination) []int32 {
 	return numbers
 }
 
-func portFinding(rule *mesh.HTTPRule, destination mesh.Destination) Finding {
+func portFinding(rule *host.HTTPRule, destination host.Destination) Finding {
 	return Finding{
 		Object: rule.Holder,
 		Path:   httpField(rule.Index, fmt.Sprintf("route[%d].destination.port", destination.Index)),
 	}
 }
 
-func reportWrongPort(p *Pass, rule *mesh.HTTPRule, destination mesh.Destination, of relevance, ports []int32) {
+func reportWrongPort(p *Pass, rule *host.HTTPRule, destination host.Destination, of relevance, ports []int32) {
 	finding := portFinding(rule, destination)
 	finding.Level = p.levelFor(of, Error)
 	finding.Message = fmt.Sprintf("%s leads to port %d of %s, which has no such port.",
 		ruleText(rule.Holder, rule.Index), destination.Port, destination.Host)
-	if alias := p.ServiceByHost(destination.Host); alias != destination.Service {
+	if alias := host.ServiceByHost(p.Snapshot, destination.Host); alias != destination.Service {
 		finding.Message = fmt.Sprintf("%s leads to port %d of %s, which is another name for %s, and that has no such port.",
 			ruleText(rule.Holder, rule.Index), destination.Port, mesh.KeyOf(alias), mesh.KeyOf(destination.Service))
 	}
@@ -98,7 +101,7 @@ func reportWrongPort(p *Pass, rule *mesh.HTTPRule, destination mesh.Destination,
 }
 
 // reportNoPort judges a destination without a number, of a Service with several ports: a gateway takes the number of its server.
-func reportNoPort(p *Pass, rule *mesh.HTTPRule, destination mesh.Destination, of relevance) {
+func reportNoPort(p *Pass, rule *host.HTTPRule, destination host.Destination, of relevance) {
 	exposed, all := gRPCPorts(p, destination), destinationPorts(p, destination)
 	var right, wrong, absent []string
 	for _, on := range whereListening(p, rule.Root).forRule(rule) {
@@ -132,17 +135,17 @@ func reportNoPort(p *Pass, rule *mesh.HTTPRule, destination mesh.Destination, of
 }
 
 // gRPCPorts are the numbers of the exposed ports, or of those that the ServiceEntries with the host declare as gRPC.
-func gRPCPorts(p *Pass, destination mesh.Destination) []int32 {
+func gRPCPorts(p *Pass, destination host.Destination) []int32 {
 	var numbers []int32
 	if destination.Service != nil {
-		for _, exposed := range p.ExposedPortsOf(destination.Service) {
+		for _, exposed := range exposure.ExposedPortsOf(p.Snapshot, destination.Service) {
 			numbers = append(numbers, exposed.Port.Port)
 		}
 		return numbers
 	}
-	for _, entry := range p.ServiceEntriesByHost(destination.Host) {
+	for _, entry := range host.ServiceEntriesByHost(p.Snapshot, destination.Host) {
 		for _, port := range entry.Spec.Ports {
-			if mesh.ParseProtocol(port.GetProtocol()).IsGRPC() {
+			if workload.ParseProtocol(port.GetProtocol()).IsGRPC() {
 				numbers = append(numbers, int32(port.GetNumber()))
 			}
 		}
@@ -151,16 +154,16 @@ func gRPCPorts(p *Pass, destination mesh.Destination) []int32 {
 }
 
 // portNumberFix writes the number of the exposed port; safe if there is only one.
-func portNumberFix(p *Pass, rule *mesh.HTTPRule, destination mesh.Destination) Fix {
+func portNumberFix(p *Pass, rule *host.HTTPRule, destination host.Destination) Fix {
 	numbers := gRPCPorts(p, destination)
 	if len(numbers) != 1 {
 		return Fix{Text: "Name the port that serves gRPC: one of " + numbersText(destinationPorts(p, destination)) + "."}
 	}
 	number, level := numbers[0], Safe
-	if service := destination.Service; service != nil && p.ExposedPortsOf(service)[0].Weak() {
+	if service := destination.Service; service != nil && exposure.ExposedPortsOf(p.Snapshot, service)[0].Weak() {
 		level = Ask
 	}
-	if alias := p.ServiceByHost(destination.Host); alias != destination.Service {
+	if alias := host.ServiceByHost(p.Snapshot, destination.Host); alias != destination.Service {
 		return realDestinationFix(p, rule, destination, number, level)
 	}
 	return Fix{
@@ -173,8 +176,8 @@ func portNumberFix(p *Pass, rule *mesh.HTTPRule, destination mesh.Destination) F
 }
 
 // realDestinationFix leads the route to the Service that an ExternalName Service stands for, and to its port.
-func realDestinationFix(p *Pass, rule *mesh.HTTPRule, destination mesh.Destination, number int32, level FixLevel) Fix {
-	host := mesh.ServiceHost(destination.Service)
+func realDestinationFix(p *Pass, rule *host.HTTPRule, destination host.Destination, number int32, level FixLevel) Fix {
+	host := host.ServiceHost(destination.Service)
 	steps := []string{"spec", "http", fmt.Sprint(rule.Index), "route", fmt.Sprint(destination.Index), "destination"}
 	changes := updateOf(p, rule.Holder, fmt.Sprintf("%s is only another name for it", destination.Host), func(form *unstructured.Unstructured) []plan.Edit {
 		return []plan.Edit{
@@ -186,11 +189,11 @@ func realDestinationFix(p *Pass, rule *mesh.HTTPRule, destination mesh.Destinati
 }
 
 // wordOf are the objects that say which port of a destination is gRPC.
-func wordOf(p *Pass, destination mesh.Destination) (keys []mesh.Key) {
+func wordOf(p *Pass, destination host.Destination) (keys []mesh.Key) {
 	if destination.Service != nil {
-		return onWordOf(p.ExposedPortsOf(destination.Service)...)
+		return onWordOf(exposure.ExposedPortsOf(p.Snapshot, destination.Service)...)
 	}
-	for _, entry := range p.ServiceEntriesByHost(destination.Host) {
+	for _, entry := range host.ServiceEntriesByHost(p.Snapshot, destination.Host) {
 		keys = append(keys, mesh.KeyOf(entry))
 	}
 	return keys

@@ -8,6 +8,7 @@ import (
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
 )
 
 var destinationRuleHostNotFound = &Check{
@@ -45,7 +46,7 @@ func runDestinationRuleHostNotFound(p *Pass) {
 	known, wildcards := knownHosts(p)
 	called := sync.OnceValue(func() map[string]relevance { return hostsCalled(p) })
 	for _, rule := range p.DestinationRules().All() {
-		host := mesh.ResolveHost(rule.Spec.GetHost(), rule.Namespace)
+		host := host.ResolveHost(rule.Spec.GetHost(), rule.Namespace)
 		if host == "" || isKnownHost(p, host, known, wildcards) {
 			continue
 		}
@@ -67,9 +68,9 @@ func runDestinationRuleHostNotFound(p *Pass) {
 func hostsCalled(p *Pass) map[string]relevance {
 	called := map[string]relevance{}
 	for _, vs := range p.VirtualServices().All() {
-		for _, rule := range p.HTTPRules(vs) {
+		for _, rule := range host.HTTPRules(p.Snapshot, vs) {
 			of := p.ruleRelevance(rule)
-			for _, destination := range p.Destinations(rule.Spec, rule.Holder.Namespace) {
+			for _, destination := range host.Destinations(p.Snapshot, rule.Spec, rule.Holder.Namespace) {
 				called[destination.Host] = max(called[destination.Host], of)
 			}
 		}
@@ -80,7 +81,7 @@ func hostsCalled(p *Pass) map[string]relevance {
 // knownHosts are the hosts of Services and ServiceEntries, and those among them that are wildcards.
 func knownHosts(p *Pass) (all, wildcards []string) {
 	for _, service := range p.Services().All() {
-		all = append(all, mesh.ServiceHost(service))
+		all = append(all, host.ServiceHost(service))
 	}
 	for _, entry := range p.ServiceEntries().All() {
 		for _, host := range entry.Spec.GetHosts() {
@@ -98,25 +99,25 @@ const apiServerHost = "kubernetes.default.svc.cluster.local"
 
 // isKnownHost says that the host is that of a Service or ServiceEntry, or as a wildcard covers one, or that a wildcard of a
 // ServiceEntry covers it. Services of the multi-cluster API are not read.
-func isKnownHost(p *Pass, host string, known, wildcards []string) bool {
-	if host == apiServerHost || strings.HasSuffix(host, ".svc.clusterset.local") || p.ServiceByHost(host) != nil || len(p.ServiceEntriesByHost(host)) > 0 {
+func isKnownHost(p *Pass, name string, known, wildcards []string) bool {
+	if name == apiServerHost || strings.HasSuffix(name, ".svc.clusterset.local") || host.ServiceByHost(p.Snapshot, name) != nil || len(host.ServiceEntriesByHost(p.Snapshot, name)) > 0 {
 		return true
 	}
 	candidates := wildcards
-	if strings.HasPrefix(host, "*") {
+	if strings.HasPrefix(name, "*") {
 		candidates = known
 	}
 	for _, other := range candidates {
-		if mesh.HostMatches(other, host) {
+		if host.HostMatches(other, name) {
 			return true
 		}
 	}
 	return false
 }
 
-func missingHost(p *Pass, host string) bool {
-	name, namespace, isService := mesh.SplitServiceHost(host)
-	if strings.HasPrefix(host, "*") || !isService {
+func missingHost(p *Pass, hostname string) bool {
+	name, namespace, isService := host.SplitServiceHost(hostname)
+	if strings.HasPrefix(hostname, "*") || !isService {
 		name, namespace = "", ""
 	}
 	return p.Missing(mesh.KindService, namespace, name) && p.Missing(mesh.KindServiceEntry, "", "")

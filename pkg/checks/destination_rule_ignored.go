@@ -9,6 +9,10 @@ import (
 	core "k8s.io/api/core/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/policy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 )
 
 var destinationRuleIgnored = &Check{
@@ -51,10 +55,10 @@ spec:
 func runDestinationRuleIgnored(p *Pass) {
 	served := servedHosts(p)
 	for _, rule := range p.DestinationRules().All() {
-		if p.HasSidecars(mesh.Client{Namespace: rule.Namespace}) {
+		if proxy.HasSidecars(p.Snapshot, proxy.Client{Namespace: rule.Namespace}) {
 			continue // its own proxies may be whom the rule is for
 		}
-		for _, service := range served.of(mesh.ResolveHost(rule.Spec.GetHost(), rule.Namespace)) {
+		for _, service := range served.of(host.ResolveHost(rule.Spec.GetHost(), rule.Namespace)) {
 			if reportOutOfSight(p, rule, service) {
 				break
 			}
@@ -74,7 +78,7 @@ type hosts struct {
 func servedHosts(p *Pass) hosts {
 	served := hosts{byName: map[string]*core.Service{}}
 	for _, port := range judgedPorts(p) {
-		name := mesh.ServiceHost(port.Service)
+		name := host.ServiceHost(port.Service)
 		if served.byName[name] == nil {
 			served.byName[name] = port.Service
 			served.services = append(served.services, port.Service)
@@ -84,16 +88,16 @@ func servedHosts(p *Pass) hosts {
 }
 
 // of are the Services that a host of a DestinationRule, a name or a wildcard, covers.
-func (h hosts) of(host string) []*core.Service {
-	if !strings.HasPrefix(host, "*") {
-		if service := h.byName[host]; service != nil {
+func (h hosts) of(name string) []*core.Service {
+	if !strings.HasPrefix(name, "*") {
+		if service := h.byName[name]; service != nil {
 			return []*core.Service{service}
 		}
 		return nil
 	}
 	var covered []*core.Service
 	for _, service := range h.services {
-		if mesh.HostSubsetOf(mesh.ServiceHost(service), host) {
+		if host.HostSubsetOf(host.ServiceHost(service), name) {
 			covered = append(covered, service)
 		}
 	}
@@ -103,7 +107,7 @@ func (h hosts) of(host string) []*core.Service {
 // reportOutOfSight reports a rule in a namespace where no gateway of the Service looks.
 func reportOutOfSight(p *Pass, rule *networking.DestinationRule, service *core.Service) (reported bool) {
 	gateways := gatewaysOfService(p, service)
-	looked := []string{service.Namespace, p.RootNamespace()}
+	looked := []string{service.Namespace, proxy.RootNamespace(p.Snapshot)}
 	for _, gateway := range gateways {
 		looked = append(looked, gateway.Namespace)
 	}
@@ -115,7 +119,7 @@ func reportOutOfSight(p *Pass, rule *networking.DestinationRule, service *core.S
 		Object: rule,
 		Path:   ".metadata.namespace",
 		Message: fmt.Sprintf("%s does not look for DestinationRules in namespace %s, so this one for %s has no effect there.",
-			upperFirst(gatewayText(gateways[0])), rule.Namespace, mesh.ServiceHost(service)),
+			upperFirst(gatewayText(gateways[0])), rule.Namespace, host.ServiceHost(service)),
 		Evidence: []string{"it looks in the namespaces " + strings.Join(slices.Compact(looked), ", ")},
 		Symptom:  "The rule's policy is not applied to calls from outside",
 		Fix:      Fix{Text: fmt.Sprintf("Move the rule into namespace %s, the Service's.", service.Namespace)},
@@ -123,11 +127,11 @@ func reportOutOfSight(p *Pass, rule *networking.DestinationRule, service *core.S
 	return true
 }
 
-func gatewaysOfService(p *Pass, service *core.Service) []*mesh.GatewayWorkload {
-	var gateways []*mesh.GatewayWorkload
+func gatewaysOfService(p *Pass, service *core.Service) []*proxy.GatewayWorkload {
+	var gateways []*proxy.GatewayWorkload
 	for i := range service.Spec.Ports {
-		port := &mesh.ExposedPort{Service: service, Index: i, Port: &service.Spec.Ports[i]}
-		gateways = append(gateways, p.GatewaysTo(port)...)
+		port := &exposure.ExposedPort{Service: service, Index: i, Port: &service.Spec.Ports[i]}
+		gateways = append(gateways, exposure.GatewaysTo(p.Snapshot, port)...)
 	}
 	return gateways
 }
@@ -135,7 +139,7 @@ func gatewaysOfService(p *Pass, service *core.Service) []*mesh.GatewayWorkload {
 // reportSecondRules reports the rules that lose something to an older one for the same host.
 func reportSecondRules(p *Pass, service *core.Service) {
 	var clients []string
-	for _, client := range p.SidecarClients(mesh.ServiceHost(service), service.Namespace) {
+	for _, client := range policy.SidecarClients(p.Snapshot, host.ServiceHost(service), service.Namespace) {
 		clients = append(clients, client.Namespace)
 	}
 	for _, gateway := range gatewaysOfService(p, service) {
@@ -143,7 +147,7 @@ func reportSecondRules(p *Pass, service *core.Service) {
 	}
 	slices.Sort(clients)
 	for _, client := range slices.Compact(clients) {
-		rules := p.DestinationRulesFor(client, mesh.ServiceHost(service), service.Namespace)
+		rules := policy.DestinationRulesFor(p.Snapshot, client, host.ServiceHost(service), service.Namespace)
 		for i, merged := range rules {
 			for _, rule := range merged.Rules {
 				reportLost(p, service, rule, merged)
@@ -156,7 +160,7 @@ func reportSecondRules(p *Pass, service *core.Service) {
 }
 
 // laterRule is the rule without selector that counts instead of an earlier one without selector.
-func laterRule(later []*mesh.HostRule, merged *mesh.HostRule) *mesh.HostRule {
+func laterRule(later []*policy.HostRule, merged *policy.HostRule) *policy.HostRule {
 	if merged.Selector() != nil {
 		return nil
 	}
@@ -169,7 +173,7 @@ func laterRule(later []*mesh.HostRule, merged *mesh.HostRule) *mesh.HostRule {
 }
 
 // reportLost reports what of a rule the rules before it push out.
-func reportLost(p *Pass, service *core.Service, rule *networking.DestinationRule, merged *mesh.HostRule) {
+func reportLost(p *Pass, service *core.Service, rule *networking.DestinationRule, merged *policy.HostRule) {
 	var lost, instead, path string
 	switch {
 	case rule.Spec.GetTrafficPolicy() != nil && merged.PolicyFrom != rule:
@@ -188,7 +192,7 @@ func reportLost(p *Pass, service *core.Service, rule *networking.DestinationRule
 	}
 }
 
-func reportOverruled(p *Pass, service *core.Service, merged, instead *mesh.HostRule) {
+func reportOverruled(p *Pass, service *core.Service, merged, instead *policy.HostRule) {
 	for _, rule := range merged.Rules {
 		if !slices.Contains(instead.Rules, rule) {
 			reportDropped(p, service, rule, ".spec.host", "whole content", mesh.KeyOf(instead.Rules[0]).String(),
@@ -201,7 +205,7 @@ func reportDropped(p *Pass, service *core.Service, rule *networking.DestinationR
 	p.Report(Finding{
 		Object:   rule,
 		Path:     path,
-		Message:  fmt.Sprintf("The %s of this rule has no effect on calls to %s: %s counts instead.", lost, mesh.ServiceHost(service), instead),
+		Message:  fmt.Sprintf("The %s of this rule has no effect on calls to %s: %s counts instead.", lost, host.ServiceHost(service), instead),
 		Evidence: []string{why},
 		Symptom:  "What the rule says is not applied",
 		Fix:      Fix{Text: fmt.Sprintf("Put what is wanted of both rules into %s.", instead)},

@@ -6,7 +6,7 @@ import (
 	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
@@ -35,14 +35,14 @@ spec:
 	Run: func(p *Pass) {
 		for _, service := range p.Services().All() {
 			outside := service.Spec.Type == core.ServiceTypeLoadBalancer || service.Spec.Type == core.ServiceTypeNodePort
-			if ports := p.ExposedPortsOf(service); outside && len(ports) > 0 {
+			if ports := exposure.ExposedPortsOf(p.Snapshot, service); outside && len(ports) > 0 {
 				reportDirectLoadBalancer(p, service, ports)
 			}
 		}
 	},
 }
 
-func reportDirectLoadBalancer(p *Pass, service *core.Service, ports []*mesh.ExposedPort) {
+func reportDirectLoadBalancer(p *Pass, service *core.Service, ports []*exposure.ExposedPort) {
 	p.Report(Finding{
 		Object: service,
 		Path:   ".spec.type",

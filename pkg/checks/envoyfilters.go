@@ -9,38 +9,43 @@ import (
 	core "k8s.io/api/core/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gatewayapi"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/policy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 )
 
 // hop is a proxy on the way to an exposed port.
 type hop struct {
-	mesh.ProxyHop
-	port *mesh.ExposedPort
+	policy.ProxyHop
+	port *exposure.ExposedPort
 	// gateway is nil for a sidecar.
-	gateway *mesh.GatewayWorkload
+	gateway *proxy.GatewayWorkload
 	// name is how messages name the proxy.
 	name string
 }
 
 // hopsTo are the proxies that calls from outside go through to the port: the gateways, by each of their routes, and the
 // sidecars of the pods.
-func hopsTo(p *Pass, port *mesh.ExposedPort) []hop {
+func hopsTo(p *Pass, port *exposure.ExposedPort) []hop {
 	var hops []hop
-	for _, route := range p.RoutesTo(port.Service, port.Port.Port) {
+	for _, route := range gateway.RoutesTo(p.Snapshot, port.Service, port.Port.Port) {
 		gateway, server := route.Server.Workload, route.Server
 		if gateway == nil {
 			continue
 		}
-		hops = append(hops, hop{port: port, gateway: gateway, name: gatewayText(gateway), ProxyHop: mesh.ProxyHop{
+		hops = append(hops, hop{port: port, gateway: gateway, name: gatewayText(gateway), ProxyHop: policy.ProxyHop{
 			Context: networkingapi.EnvoyFilter_GATEWAY, Namespace: gateway.Namespace, Labels: gateway.Labels,
 			ListenerPort: server.ListenerPort, RoutePort: int32(server.Spec.GetPort().GetNumber()),
 			RouteConfiguration: server.RouteConfiguration(), Host: route.Host, Routes: []string{route.Name()},
 			Template: proxyTemplate(gateway.Template, gateway.Pods),
 		}})
 	}
-	for _, routed := range p.RouteBackendsTo(port.Service, port.Port.Port) {
+	for _, routed := range gatewayapi.RouteBackendsTo(p.Snapshot, port.Service, port.Port.Port) {
 		for _, attached := range routed.Listeners {
-			for _, workload := range p.KubernetesGatewayWorkloads(attached.Gateway) {
-				hops = append(hops, hop{port: port, gateway: workload, name: gatewayText(workload), ProxyHop: mesh.ProxyHop{
+			for _, workload := range gatewayapi.KubernetesGatewayWorkloads(p.Snapshot, attached.Gateway) {
+				hops = append(hops, hop{port: port, gateway: workload, name: gatewayText(workload), ProxyHop: policy.ProxyHop{
 					Context: networkingapi.EnvoyFilter_GATEWAY, Namespace: workload.Namespace, Labels: workload.Labels,
 					ListenerPort: attached.Listener.Port, RoutePort: attached.Listener.Port, Template: proxyTemplate(workload.Template, workload.Pods),
 				}})
@@ -49,7 +54,7 @@ func hopsTo(p *Pass, port *mesh.ExposedPort) []hop {
 	}
 	for _, backend := range backendsOf(p, port) {
 		if backend.enforces() {
-			hops = append(hops, hop{port: port, name: fmt.Sprintf("the sidecars of %s", backend), ProxyHop: mesh.ProxyHop{
+			hops = append(hops, hop{port: port, name: fmt.Sprintf("the sidecars of %s", backend), ProxyHop: policy.ProxyHop{
 				Context: networkingapi.EnvoyFilter_SIDECAR_INBOUND, Namespace: backend.namespace, Labels: backend.labels,
 				ListenerPort: backend.port, RoutePort: backend.port,
 				RouteConfiguration: fmt.Sprintf("inbound|%d||", backend.port), Routes: []string{"default"}, Template: proxyTemplate(backend.template, backend.pods),
@@ -72,7 +77,7 @@ func proxyTemplate(template *core.PodTemplateSpec, pods []*core.Pod) *core.PodTe
 // eachPatch judges the patches of EnvoyFilters that change a proxy on the way to an exposed port, each with one such proxy after
 // the other until judge says that it is done with the patch. Patches that take something away are left out. A filter that cannot
 // be read is reported as skipped.
-func eachPatch(p *Pass, judge func(mesh.EnvoyPatch, hop) (done bool)) {
+func eachPatch(p *Pass, judge func(policy.EnvoyPatch, hop) (done bool)) {
 	filters := p.EnvoyFilters().All()
 	if len(filters) == 0 {
 		return
@@ -84,7 +89,7 @@ func eachPatch(p *Pass, judge func(mesh.EnvoyPatch, hop) (done bool)) {
 		}
 	}
 	for _, filter := range filters {
-		patches, err := p.EnvoyPatches(filter)
+		patches, err := policy.EnvoyPatches(p.Snapshot, filter)
 		if err != nil {
 			p.Skip(err.Error())
 			continue
@@ -95,7 +100,7 @@ func eachPatch(p *Pass, judge func(mesh.EnvoyPatch, hop) (done bool)) {
 				continue
 			}
 			for _, hop := range hops.with(namespace, patch.Selector()) {
-				if p.AppliesTo(patch, hop.ProxyHop) == mesh.Always && judge(patch, hop) {
+				if policy.AppliesTo(p.Snapshot, patch, hop.ProxyHop) == policy.Always && judge(patch, hop) {
 					break
 				}
 			}
@@ -112,7 +117,7 @@ const anyNamespace = ""
 
 // namespaceOfHops is where the proxies are that a filter may change.
 func namespaceOfHops(p *Pass, filter mesh.Object) string {
-	if filter.GetNamespace() == p.RootNamespace() {
+	if filter.GetNamespace() == proxy.RootNamespace(p.Snapshot) {
 		return anyNamespace
 	}
 	return filter.GetNamespace()

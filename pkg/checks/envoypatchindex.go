@@ -4,11 +4,12 @@ import (
 	networkingapi "istio.io/api/networking/v1alpha3"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/policy"
 )
 
 // rankedPatch is a patch and its place in the order in which istiod applies patches: what a later one sets counts.
 type rankedPatch struct {
-	mesh.EnvoyPatch
+	policy.EnvoyPatch
 	rank int
 }
 
@@ -24,10 +25,10 @@ type patchID struct {
 }
 
 // indexPatches files those patches that are of interest.
-func indexPatches(p *Pass, ofInterest func(mesh.EnvoyPatch) bool) patchIndex {
+func indexPatches(p *Pass, ofInterest func(policy.EnvoyPatch) bool) patchIndex {
 	index := patchIndex{map[hopLabel][]rankedPatch{}, map[patchID]int{}}
-	for _, filter := range p.EnvoyFiltersInOrder() {
-		patches, _ := p.EnvoyPatches(filter) // eachPatch says which filters cannot be read
+	for _, filter := range policy.EnvoyFiltersInOrder(p.Snapshot) {
+		patches, _ := policy.EnvoyPatches(p.Snapshot, filter) // eachPatch says which filters cannot be read
 		for _, patch := range patches {
 			if !ofInterest(patch) || patch.Spec.GetPatch().GetOperation() == networkingapi.EnvoyFilter_Patch_REMOVE {
 				continue
@@ -45,7 +46,7 @@ func indexPatches(p *Pass, ofInterest func(mesh.EnvoyPatch) bool) patchIndex {
 	return index
 }
 
-func (x patchIndex) rank(patch mesh.EnvoyPatch) int {
+func (x patchIndex) rank(patch policy.EnvoyPatch) int {
 	return x.ranks[patchID{mesh.KeyOf(patch.Filter), patch.Index}]
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
 )
 
 // exposureReads are the kinds on which the question rests which ports are exposed, and exposureConsults those that only add
@@ -19,7 +20,7 @@ var (
 )
 
 // evidenceOf are the clauses that say why the port is gRPC.
-func evidenceOf(port *mesh.ExposedPort) []string {
+func evidenceOf(port *exposure.ExposedPort) []string {
 	clauses := make([]string, 0, len(port.Evidence))
 	for _, evidence := range port.Evidence {
 		clauses = append(clauses, evidence.Text)
@@ -28,7 +29,7 @@ func evidenceOf(port *mesh.ExposedPort) []string {
 }
 
 // onWordOf are the objects that say that ports are gRPC: their Services, and what leads to them in other namespaces.
-func onWordOf(ports ...*mesh.ExposedPort) []mesh.Key {
+func onWordOf(ports ...*exposure.ExposedPort) []mesh.Key {
 	var keys []mesh.Key
 	for _, port := range ports {
 		keys = append(append(keys, mesh.KeyOf(port.Service)), port.Others...)
@@ -37,7 +38,7 @@ func onWordOf(ports ...*mesh.ExposedPort) []mesh.Key {
 }
 
 // errorUnlessWeak is Error, or Warning where nothing but weak evidence says that the port is gRPC.
-func errorUnlessWeak(ports ...*mesh.ExposedPort) Level {
+func errorUnlessWeak(ports ...*exposure.ExposedPort) Level {
 	for _, port := range ports {
 		if !port.Weak() {
 			return Error
@@ -47,7 +48,7 @@ func errorUnlessWeak(ports ...*mesh.ExposedPort) Level {
 }
 
 // portField is the path of a field of an exposed Service port; without a field, of the port itself.
-func portField(port *mesh.ExposedPort, field string) string {
+func portField(port *exposure.ExposedPort, field string) string {
 	path := fmt.Sprintf(".spec.ports[%d]", port.Index)
 	if field != "" {
 		path += "." + field
@@ -56,7 +57,7 @@ func portField(port *mesh.ExposedPort, field string) string {
 }
 
 // portText names a Service port in a message: "port 8000 (http)".
-func portText(port *mesh.ExposedPort) string {
+func portText(port *exposure.ExposedPort) string {
 	if port.Port.Name == "" {
 		return fmt.Sprintf("port %d", port.Port.Port)
 	}
@@ -64,7 +65,7 @@ func portText(port *mesh.ExposedPort) string {
 }
 
 // portsText names the Service ports that lead to a workload: "port 8000 (grpc) of Service greeter".
-func portsText(ports []*mesh.ExposedPort) string {
+func portsText(ports []*exposure.ExposedPort) string {
 	texts := make([]string, 0, len(ports))
 	for _, port := range ports {
 		texts = append(texts, portText(port)+" of Service "+port.Service.Name)

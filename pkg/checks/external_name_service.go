@@ -8,6 +8,9 @@ import (
 	core "k8s.io/api/core/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
 )
 
 var externalNameService = &Check{
@@ -48,35 +51,35 @@ func reportExternalName(p *Pass, service *core.Service) {
 	if !leads {
 		return
 	}
-	if meant := p.ServiceBehindAlias(service); meant != nil {
+	if meant := host.ServiceBehindAlias(p.Snapshot, service); meant != nil {
 		reportOtherName(p, service, meant, evidence)
 		return
 	}
-	host := service.Spec.ExternalName
+	name := service.Spec.ExternalName
 	finding := Finding{
 		Level:  Warning,
 		Object: service,
 		Path:   ".spec.externalName",
 		Message: fmt.Sprintf("A gateway route leads to Service %s, which is only another name for %s: there are no pods to balance over.",
-			service.Name, host),
+			service.Name, name),
 		Evidence: evidence,
 		Symptom:  "calls are balanced, encrypted and understood as the other side has it",
-		Fix:      Fix{Text: fmt.Sprintf("Let the route lead to %s itself.", host)},
+		Fix:      Fix{Text: fmt.Sprintf("Let the route lead to %s itself.", name)},
 	}
-	if unknownToTheMesh(p, host) {
+	if unknownToTheMesh(p, name) {
 		finding.Level = Error
 		finding.Message = fmt.Sprintf("A gateway route leads to Service %s, which is another name for %s, and no Service or ServiceEntry has that host.",
-			service.Name, host)
+			service.Name, name)
 		finding.Symptom = "UNAVAILABLE: the cluster of the route does not exist"
-		finding.Fix.Text = unknownNameFix(p, host)
-		if alias := p.ServiceByHost(host); alias != nil {
+		finding.Fix.Text = unknownNameFix(p, name)
+		if alias := host.ServiceByHost(p.Snapshot, name); alias != nil {
 			finding.Message = fmt.Sprintf("A gateway route leads to Service %s, which is another name for %s, and that is another name again: "+
 				"the gateway takes one such step only.", service.Name, mesh.KeyOf(alias))
 			finding.Fix.Text = "Let the route lead to the Service at the end of the names itself."
-			if end := p.ServiceAtEnd(alias); end != nil {
-				finding.Fix.Text = fmt.Sprintf("Let the route lead to %s itself.", mesh.ServiceHost(end))
+			if end := host.ServiceAtEnd(p.Snapshot, alias); end != nil {
+				finding.Fix.Text = fmt.Sprintf("Let the route lead to %s itself.", host.ServiceHost(end))
 			}
-		} else if entry := wildcardEntry(p, host); entry != "" {
+		} else if entry := wildcardEntry(p, name); entry != "" {
 			finding.Evidence = append(finding.Evidence, entry)
 		}
 	}
@@ -86,14 +89,14 @@ func reportExternalName(p *Pass, service *core.Service) {
 // unknownNameFix leads to the host that the external name means: of a Service, of a ServiceEntry, or of one that is to be made. An
 // external name may end with a dot and leave out the cluster's domain; the host of a cluster does neither.
 func unknownNameFix(p *Pass, externalName string) string {
-	host := strings.TrimSuffix(externalName, ".")
-	if meant := serviceMeant(p, host); meant != nil {
-		return fmt.Sprintf("Let the route lead to %s itself, the full host of %s.", mesh.ServiceHost(meant), mesh.KeyOf(meant))
+	name := strings.TrimSuffix(externalName, ".")
+	if meant := serviceMeant(p, name); meant != nil {
+		return fmt.Sprintf("Let the route lead to %s itself, the full host of %s.", host.ServiceHost(meant), mesh.KeyOf(meant))
 	}
-	if entries := p.ServiceEntriesByHost(host); len(entries) > 0 {
-		return fmt.Sprintf("Let the route lead to %s, without the dot at the end, which is the host of %s.", host, mesh.KeyOf(entries[0]))
+	if entries := host.ServiceEntriesByHost(p.Snapshot, name); len(entries) > 0 {
+		return fmt.Sprintf("Let the route lead to %s, without the dot at the end, which is the host of %s.", name, mesh.KeyOf(entries[0]))
 	}
-	return fmt.Sprintf("Add a ServiceEntry with host %s and a port of protocol GRPC, and let the route lead to that host.", host)
+	return fmt.Sprintf("Add a ServiceEntry with host %s and a port of protocol GRPC, and let the route lead to that host.", name)
 }
 
 // serviceMeant is the Service that a name in the cluster's DNS is for, whether or not it has the cluster's domain; nil for none, and
@@ -111,10 +114,10 @@ func serviceMeant(p *Pass, host string) *core.Service {
 // reportOtherName speaks of an ExternalName Service that stands for a Service of the cluster. If no route leads to a port that the
 // real one has, GX504 has said so.
 func reportOtherName(p *Pass, service, meant *core.Service, evidence []string) {
-	routes := p.ExternalNameRoutes()[mesh.KeyOf(service)]
-	arrives := func(route *mesh.GatewayRoute) bool {
-		return slices.ContainsFunc(p.Destinations(route.Spec, route.Holder.Namespace), func(destination mesh.Destination) bool {
-			return destination.Host == mesh.ServiceHost(service) && hasPort(meant, route.PortOf(destination))
+	routes := exposure.ExternalNameRoutes(p.Snapshot)[mesh.KeyOf(service)]
+	arrives := func(route *gateway.GatewayRoute) bool {
+		return slices.ContainsFunc(host.Destinations(p.Snapshot, route.Spec, route.Holder.Namespace), func(destination host.Destination) bool {
+			return destination.Host == host.ServiceHost(service) && hasPort(meant, route.PortOf(destination))
 		})
 	}
 	if len(routes) > 0 && !slices.ContainsFunc(routes, arrives) {
@@ -128,22 +131,22 @@ func reportOtherName(p *Pass, service, meant *core.Service, evidence []string) {
 			service.Name, mesh.KeyOf(meant), service.Name),
 		Evidence: evidence,
 		Symptom:  fmt.Sprintf("none today; protocols, exportTo and DestinationRules that are set for %s have no effect", service.Name),
-		Fix:      Fix{Text: fmt.Sprintf("Let the route lead to %s itself.", mesh.ServiceHost(meant))},
+		Fix:      Fix{Text: fmt.Sprintf("Let the route lead to %s itself.", host.ServiceHost(meant))},
 	})
 }
 
 // externalNameEvidence says why the routes that lead to the Service carry gRPC; leads is false where none does.
 func externalNameEvidence(p *Pass, service *core.Service) (evidence []string, leads bool) {
-	routes := p.ExternalNameRoutes()[mesh.KeyOf(service)]
+	routes := exposure.ExternalNameRoutes(p.Snapshot)[mesh.KeyOf(service)]
 	for _, route := range routes {
 		evidence = append(evidence, fmt.Sprintf("%s leads to it", mesh.KeyOf(route.VirtualService)))
-		for _, shown := range p.RouteEvidence(route) {
+		for _, shown := range exposure.RouteEvidence(p.Snapshot, route) {
 			evidence = append(evidence, shown.Text)
 			leads = true
 		}
 		leads = leads || p.SpeaksOfRule(route.HTTPRule())
 	}
-	for _, port := range p.ExposedPortsOf(service) {
+	for _, port := range exposure.ExposedPortsOf(p.Snapshot, service) {
 		evidence = append(evidence, evidenceOf(port)...)
 		leads = leads || port.Routed || len(routes) > 0
 	}
@@ -151,16 +154,16 @@ func externalNameEvidence(p *Pass, service *core.Service) (evidence []string, le
 	return slices.Compact(evidence), leads
 }
 
-func unknownToTheMesh(p *Pass, host string) bool {
-	if alias := p.ServiceByHost(host); alias != nil && alias.Spec.Type != core.ServiceTypeExternalName {
+func unknownToTheMesh(p *Pass, name string) bool {
+	if alias := host.ServiceByHost(p.Snapshot, name); alias != nil && alias.Spec.Type != core.ServiceTypeExternalName {
 		return false
 	}
-	return len(p.ServiceEntriesByHost(host)) == 0 &&
+	return len(host.ServiceEntriesByHost(p.Snapshot, name)) == 0 &&
 		p.Missing(mesh.KindServiceEntry, "", "") &&
-		(p.ServiceByHost(host) != nil || missingService(p, host))
+		(host.ServiceByHost(p.Snapshot, name) != nil || missingService(p, name))
 }
 
-func missingService(p *Pass, host string) bool {
-	name, namespace, ok := mesh.SplitServiceHost(host)
+func missingService(p *Pass, hostname string) bool {
+	name, namespace, ok := host.SplitServiceHost(hostname)
 	return !ok || p.Missing(mesh.KindService, namespace, name)
 }

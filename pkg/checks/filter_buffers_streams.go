@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/policy"
 )
 
 var filterBuffersStreams = &Check{
@@ -58,7 +60,7 @@ spec:
 
 func runFilterBuffersStreams(p *Pass) {
 	switches := indexPatches(p, setsFiltersOfRoutes)
-	eachPatch(p, func(patch mesh.EnvoyPatch, hop hop) (done bool) {
+	eachPatch(p, func(patch policy.EnvoyPatch, hop hop) (done bool) {
 		what := bufferingFilter(patch)
 		if what == "" {
 			return true
@@ -74,7 +76,7 @@ func runFilterBuffersStreams(p *Pass) {
 			Object: patch.Filter,
 			Path:   fieldPath("spec", "configPatches", patch.Index, "patch", "value"),
 			Message: fmt.Sprintf("%s in %s holds calls to %s back until they are complete.",
-				what, hop.name, mesh.ServiceHost(hop.port.Service)),
+				what, hop.name, host.ServiceHost(hop.port.Service)),
 			Evidence: evidenceOf(hop.port),
 			Symptom:  "Streaming calls stall (DEADLINE_EXCEEDED), and large ones are refused",
 			Fix:      Fix{Text: fix},
@@ -87,7 +89,7 @@ func runFilterBuffersStreams(p *Pass) {
 const readingLua = "A Lua script that reads body()"
 
 // bufferingFilter names the filter of a patch that waits for the whole body, empty for none.
-func bufferingFilter(patch mesh.EnvoyPatch) string {
+func bufferingFilter(patch policy.EnvoyPatch) string {
 	found := ""
 	walkValues(patch.Value, nil, func(_ []string, value any) {
 		filter, isMessage := value.(map[string]any)
@@ -111,14 +113,14 @@ func bufferingFilter(patch mesh.EnvoyPatch) string {
 // isSwitchedOff says that another patch, the last of those that do it either way, switches the filter off on the routes of the hop,
 // or that it is off in general and none switches it on there.
 // Source: Envoy's envoy/extensions/filters/network/http_connection_manager/v3 (HttpFilter.disabled).
-func isSwitchedOff(p *Pass, patch mesh.EnvoyPatch, hop hop, switches patchIndex) bool {
+func isSwitchedOff(p *Pass, patch policy.EnvoyPatch, hop hop, switches patchIndex) bool {
 	isOff, last := patch.Value["disabled"] == true, -1
 	switches.any(hop, func(other rankedPatch) bool {
-		applies := p.AppliesTo(other.EnvoyPatch, hop.ProxyHop)
+		applies := policy.AppliesTo(p.Snapshot, other.EnvoyPatch, hop.ProxyHop)
 		walkValues(other.Value, nil, func(path []string, value any) {
 			if settings, isSettings := value.(map[string]any); isSettings && isForRoute(path, patch.Value["name"]) && other.rank >= last {
 				off := settings["disabled"] == true
-				if applies == mesh.Always || applies == mesh.Sometimes && off {
+				if applies == policy.Always || applies == policy.Sometimes && off {
 					isOff, last = off, other.rank
 				}
 			}
@@ -129,7 +131,7 @@ func isSwitchedOff(p *Pass, patch mesh.EnvoyPatch, hop hop, switches patchIndex)
 }
 
 // setsFiltersOfRoutes says that a patch has settings of filters for single routes, virtual hosts or route configurations.
-func setsFiltersOfRoutes(patch mesh.EnvoyPatch) bool {
+func setsFiltersOfRoutes(patch policy.EnvoyPatch) bool {
 	sets := false
 	walkValues(patch.Value, nil, func(path []string, _ any) {
 		sets = sets || len(path) > 1 && isForRoute(path, path[len(path)-1])

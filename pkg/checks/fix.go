@@ -7,11 +7,14 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
 // RestartedAtAnnotation, set on a pod template, makes the pods anew; it is the one that "kubectl rollout restart" sets.
-const RestartedAtAnnotation = mesh.RestartedAtAnnotation
+const RestartedAtAnnotation = workload.RestartedAtAnnotation
 
 // updateOf is the change of some fields of an object; edits is given the object's JSON form, which all changes of it share.
 func updateOf(p *Pass, object mesh.Object, reason string, edits func(*unstructured.Unstructured) []plan.Edit) []plan.Change {
@@ -30,7 +33,7 @@ func setField(p *Pass, object mesh.Object, reason string, value any, path ...str
 }
 
 // restart is the change that makes a workload's pods anew.
-func restart(p *Pass, w *mesh.Workload, reason string) []plan.Change {
+func restart(p *Pass, w *workload.Workload, reason string) []plan.Change {
 	changes := setField(p, w.Object, reason, w.RestartedAt(p.Now()),
 		"spec", "template", "metadata", "annotations", RestartedAtAnnotation)
 	for i := range changes {
@@ -41,7 +44,7 @@ func restart(p *Pass, w *mesh.Workload, reason string) []plan.Change {
 
 // namespaceLabels is the change of labels of a namespace; an empty value removes one. nil if the namespace is not in the
 // snapshot.
-func namespaceLabels(p *Pass, name, reason string, labels ...mesh.InjectionLabel) []plan.Change {
+func namespaceLabels(p *Pass, name, reason string, labels ...proxy.InjectionLabel) []plan.Change {
 	namespace, ok := p.Namespaces().Get("", name)
 	if !ok {
 		return nil
@@ -66,12 +69,12 @@ func servicePortStep(port *core.ServicePort) string {
 
 // declareGRPC is the fix for a port that Istio does not know to be gRPC: a name that says so where nothing refers to the old
 // one, else appProtocol, which changes nobody's references. On weak evidence it asks first.
-func declareGRPC(p *Pass, port *mesh.ExposedPort) Fix {
+func declareGRPC(p *Pass, port *exposure.ExposedPort) Fix {
 	level := Safe
 	if port.Weak() {
 		level = Ask
 	}
-	fix := p.GRPCPortFix(port.Service, port.Port)
+	fix := workload.GRPCPortFix(p.Snapshot, port.Service, port.Port)
 	return Fix{
 		Text:    fmt.Sprintf("Set %s: %s on %s of Service %s (%s).", fix.Field, fix.Value, portText(port), port.Service.Name, fix.Reason),
 		Level:   level,

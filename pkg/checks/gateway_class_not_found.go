@@ -3,11 +3,13 @@ package checks
 import (
 	"fmt"
 
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	gatewayapi "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gatewayapi"
 )
 
 var gatewayClassNotFound = &Check{
@@ -63,7 +65,7 @@ func runGatewayClassNotFound(p *Pass) {
 			Symptom: "UNAVAILABLE: nothing listens", Fix: Fix{Text: "Name a class that a controller serves; Istio's is istio."},
 		}
 		class, found := p.GatewayClasses().Get("", name)
-		_, served := p.GatewayClassController(name)
+		_, served := gatewayapi.GatewayClassController(p.Snapshot, name)
 		switch {
 		case found && isRefusedClass(class):
 			finding.Message = fmt.Sprintf("GatewayClass %s is not accepted by its controller (%s).", name, class.Spec.ControllerName)
@@ -81,12 +83,12 @@ func runGatewayClassNotFound(p *Pass) {
 }
 
 // isRefusedClass says that the class has a status, and that is not that of an accepted one. Manifests have none.
-func isRefusedClass(class *gatewayapi.GatewayClass) bool {
-	accepted := meta.FindStatusCondition(class.Status.Conditions, string(gatewayapi.GatewayClassConditionStatusAccepted))
+func isRefusedClass(class *gatewayv1.GatewayClass) bool {
+	accepted := meta.FindStatusCondition(class.Status.Conditions, string(gatewayv1.GatewayClassConditionStatusAccepted))
 	return accepted != nil && accepted.Status != metav1.ConditionTrue
 }
 
-func acceptedEvidence(class *gatewayapi.GatewayClass) []string {
-	accepted := meta.FindStatusCondition(class.Status.Conditions, string(gatewayapi.GatewayClassConditionStatusAccepted))
+func acceptedEvidence(class *gatewayv1.GatewayClass) []string {
+	accepted := meta.FindStatusCondition(class.Status.Conditions, string(gatewayv1.GatewayClassConditionStatusAccepted))
 	return []string{fmt.Sprintf("its condition Accepted is %s: %s %s", accepted.Status, accepted.Reason, accepted.Message)}
 }

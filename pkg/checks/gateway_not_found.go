@@ -9,6 +9,8 @@ import (
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
@@ -52,11 +54,11 @@ type gatewayName struct {
 func reportGatewaysNotFound(p *Pass, vs *networking.VirtualService, byName map[string][]*networking.Gateway) {
 	seen := map[string]bool{}
 	for _, named := range gatewayNames(vs) {
-		if named.name == mesh.MeshGateway || seen[named.name] || p.GatewayByName(named.name, vs.Namespace) != nil {
+		if named.name == host.MeshGateway || seen[named.name] || host.GatewayByName(p.Snapshot, named.name, vs.Namespace) != nil {
 			continue
 		}
 		seen[named.name] = true
-		full := mesh.ResolveGatewayName(named.name, vs.Namespace)
+		full := host.ResolveGatewayName(named.name, vs.Namespace)
 		of := p.relevanceFor(full, vs)
 		if !p.speaksOfLost(of) {
 			continue
@@ -99,7 +101,7 @@ func reportGatewaysNotFound(p *Pass, vs *networking.VirtualService, byName map[s
 
 // lostGatewaySymptom says which calls fail: those of the one match, or those that come by this Gateway while others take theirs.
 func lostGatewaySymptom(p *Pass, vs *networking.VirtualService, named gatewayName) string {
-	bound, _ := p.GatewaysOf(vs)
+	bound, _ := host.GatewaysOf(p.Snapshot, vs)
 	switch {
 	case named.match && isBoundToMeshOnly(vs):
 		return "UNIMPLEMENTED: the callers' proxies have no route for the call and answer 404, unless another rule takes it"
@@ -160,7 +162,7 @@ func gatewayNameFix(p *Pass, vs *networking.VirtualService, named gatewayName, s
 		return Fix{Text: "Take the gateways out of the match, or the rule out of the VirtualService, which is for callers in the mesh only."}
 	}
 	meant, level := sameName, Safe
-	if bound, _ := p.GatewaysOf(vs); len(meant) == 0 && named.match {
+	if bound, _ := host.GatewaysOf(p.Snapshot, vs); len(meant) == 0 && named.match {
 		meant, level = bound, Ask
 	}
 	meant = slices.DeleteFunc(slices.Clone(meant), func(gateway *networking.Gateway) bool {
@@ -185,21 +187,21 @@ func gatewayNameFix(p *Pass, vs *networking.VirtualService, named gatewayName, s
 // isOfPlatform reports whether a Gateway is in the namespace of the gateway's pods: in that of the mesh's own operators, or in the
 // only one that has gateways and it is on these. Where there are several, one of them may be anybody's.
 func isOfPlatform(p *Pass, gateway *networking.Gateway) bool {
-	own := func(workload *mesh.GatewayWorkload) bool { return workload.Namespace == gateway.Namespace }
-	if !slices.ContainsFunc(p.GatewayWorkloadsSelected(gateway), own) {
+	own := func(workload *proxy.GatewayWorkload) bool { return workload.Namespace == gateway.Namespace }
+	if !slices.ContainsFunc(proxy.GatewayWorkloadsSelected(p.Snapshot, gateway), own) {
 		return false
 	}
-	elsewhere := slices.ContainsFunc(p.GatewayWorkloads(), func(workload *mesh.GatewayWorkload) bool { return !own(workload) })
-	return !elsewhere || gateway.Namespace == p.RootNamespace()
+	elsewhere := slices.ContainsFunc(proxy.GatewayWorkloads(p.Snapshot), func(workload *proxy.GatewayWorkload) bool { return !own(workload) })
+	return !elsewhere || gateway.Namespace == proxy.RootNamespace(p.Snapshot)
 }
 
 // takesAllHosts says that each host of the VirtualService has a server of the Gateway that takes it, for routes of a kind that the
 // VirtualService has and, where its matches ask for port numbers, on one of them.
 func takesAllHosts(gateway *networking.Gateway, vs *networking.VirtualService) bool {
 	ports, kinds := matchedPorts(vs), routeKinds(vs)
-	for _, host := range vs.Spec.Hosts {
+	for _, name := range vs.Spec.Hosts {
 		if !slices.ContainsFunc(gateway.Spec.Servers, func(server *networkingapi.Server) bool {
-			_, takes := mesh.ServerAccepts(gateway, server, host, vs.Namespace)
+			_, takes := host.ServerAccepts(gateway, server, name, vs.Namespace)
 			return takes && slices.Contains(kinds, kindOf(server)) && (len(ports) == 0 || slices.Contains(ports, server.GetPort().GetNumber()))
 		}) {
 			return false

@@ -7,6 +7,7 @@ import (
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
 var gatewayNotReady = &Check{
@@ -60,7 +61,7 @@ func runGatewayNotReady(p *Pass) {
 }
 
 // lacksReady says that the workload wants no pods, or that its controller says that none is ready. A manifest says neither.
-func lacksReady(workload *mesh.Workload) bool {
+func lacksReady(workload *workload.Workload) bool {
 	if workload.Key.Kind == mesh.KindDaemonSet {
 		return workload.HasStatus && workload.ReadyReplicas == 0
 	}
@@ -75,7 +76,7 @@ func (p *Pass) anotherServes(gateway *usedGateway) bool {
 		services = gateway.Services // none of which opens the ports, which is GX403's
 	}
 	for _, service := range services {
-		ready := slices.ContainsFunc(p.WorkloadsOf(service), func(other *mesh.Workload) bool {
+		ready := slices.ContainsFunc(workload.WorkloadsOf(p.Snapshot, service), func(other *workload.Workload) bool {
 			return other.Key != gateway.Workload.Key && !lacksReady(other)
 		})
 		if !ready {

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 )
 
 var gatewayOutOfScope = &Check{
@@ -27,8 +27,8 @@ var gatewayOutOfScope = &Check{
 
 func runGatewayOutOfScope(p *Pass) {
 	for _, gateway := range p.Gateways().All() {
-		selected := p.GatewayWorkloadsSelected(gateway)
-		taken := slices.ContainsFunc(selected, func(w *mesh.GatewayWorkload) bool { return p.GatewayInScope(gateway, w) })
+		selected := proxy.GatewayWorkloadsSelected(p.Snapshot, gateway)
+		taken := slices.ContainsFunc(selected, func(w *proxy.GatewayWorkload) bool { return proxy.GatewayInScope(p.Snapshot, gateway, w) })
 		if len(selected) == 0 || taken || !p.SpeaksOfGateway(gateway) {
 			continue
 		}

@@ -10,6 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
@@ -37,7 +39,7 @@ func runGatewayPortNotOpen(p *Pass) {
 		if len(closed) == 0 || p.nodePortOf(server, closed) != nil {
 			continue
 		}
-		if slices.ContainsFunc(closed, func(w *mesh.GatewayWorkload) bool { return !p.Missing(mesh.KindService, w.Namespace, "") }) {
+		if slices.ContainsFunc(closed, func(w *proxy.GatewayWorkload) bool { return !p.Missing(mesh.KindService, w.Namespace, "") }) {
 			continue
 		}
 		number := server.spec.GetPort().GetNumber()
@@ -56,14 +58,14 @@ func runGatewayPortNotOpen(p *Pass) {
 
 // explainServicePort says why a Service port that has the server's number does not lead to it; false where there is none.
 // Another port of that number, or another targetPort, could take the calls away from those who have them.
-func (p *Pass) explainServicePort(finding *Finding, server gatewayServer, workload *mesh.GatewayWorkload) bool {
+func (p *Pass) explainServicePort(finding *Finding, server gatewayServer, workload *proxy.GatewayWorkload) bool {
 	number := int32(server.spec.GetPort().GetNumber())
-	listeners, _ := p.ListenerPorts(workload, uint32(number))
-	for _, open := range p.OpenPorts(workload) {
+	listeners, _ := gateway.ListenerPorts(p.Snapshot, workload, uint32(number))
+	for _, open := range gateway.OpenPorts(p.Snapshot, workload) {
 		if open.Port.Port == number {
 			finding.Message = fmt.Sprintf("Gateway %s has a server on port %d, which Service %s/%s leads to %d, but the server listens on %d.",
 				server.gateway.Name, number, open.Service.Namespace, open.Service.Name, open.TargetPort, listeners[0])
-			if why := p.NotLookedUp(workload, &open); why != "" {
+			if why := gateway.NotLookedUp(p.Snapshot, workload, &open); why != "" {
 				finding.Evidence = append([]string{why}, finding.Evidence...)
 			}
 			finding.Fix = p.targetNumberFix(server, workload, &open)
@@ -91,7 +93,7 @@ func (p *Pass) explainServicePort(finding *Finding, server gatewayServer, worklo
 
 // closedServicePort is a port with that number of one of the gateway's Services where none of them is open, one for TCP before
 // others; nil if there is none.
-func closedServicePort(workload *mesh.GatewayWorkload, number int32) (of *core.Service, found *core.ServicePort) {
+func closedServicePort(workload *proxy.GatewayWorkload, number int32) (of *core.Service, found *core.ServicePort) {
 	for _, service := range workload.Services {
 		for i := range service.Spec.Ports {
 			port := &service.Spec.Ports[i]
@@ -104,8 +106,8 @@ func closedServicePort(workload *mesh.GatewayWorkload, number int32) (of *core.S
 }
 
 // targetNumberFix gives the server the number that the Service port leads to, where it can be there.
-func (p *Pass) targetNumberFix(server gatewayServer, workload *mesh.GatewayWorkload, open *mesh.OpenPort) Fix {
-	listeners, _ := p.ListenerPorts(workload, uint32(open.TargetPort))
+func (p *Pass) targetNumberFix(server gatewayServer, workload *proxy.GatewayWorkload, open *gateway.OpenPort) Fix {
+	listeners, _ := gateway.ListenerPorts(p.Snapshot, workload, uint32(open.TargetPort))
 	if listeners[0] != open.TargetPort || !p.fitsOn(workload, server, uint32(open.TargetPort)) {
 		return Fix{Text: "Use the number of a port that leads to where its server listens, and that is free for this server."}
 	}
@@ -117,13 +119,13 @@ func (p *Pass) targetNumberFix(server gatewayServer, workload *mesh.GatewayWorkl
 }
 
 // closedOn are the workloads that get the server, where on none of them a Service leads to it.
-func (p *Pass) closedOn(server gatewayServer) []*mesh.GatewayWorkload {
+func (p *Pass) closedOn(server gatewayServer) []*proxy.GatewayWorkload {
 	if strings.HasPrefix(server.spec.GetBind(), "unix://") {
 		return nil // a socket has no port
 	}
-	var closed []*mesh.GatewayWorkload
+	var closed []*proxy.GatewayWorkload
 	for _, on := range p.onWorkloads(server) {
-		if _, open := p.ListenerPorts(on.Workload, server.spec.GetPort().GetNumber()); open {
+		if _, open := gateway.ListenerPorts(p.Snapshot, on.Workload, server.spec.GetPort().GetNumber()); open {
 			return nil
 		}
 		closed = append(closed, on.Workload)
@@ -131,25 +133,25 @@ func (p *Pass) closedOn(server gatewayServer) []*mesh.GatewayWorkload {
 	return closed
 }
 
-func (p *Pass) portEvidence(workload *mesh.GatewayWorkload) []string {
+func (p *Pass) portEvidence(workload *proxy.GatewayWorkload) []string {
 	if len(workload.Services) == 0 {
 		return []string{"no Service in namespace " + workload.Namespace + " selects " + workload.String()}
 	}
 	var open []string
-	for _, port := range p.OpenPorts(workload) {
+	for _, port := range gateway.OpenPorts(p.Snapshot, workload) {
 		open = append(open, fmt.Sprintf("%s: %d to %d", port.Service.Name, port.Port.Port, port.TargetPort))
 	}
 	evidence := []string{"open ports: " + strings.Join(open, ", ")}
-	if why, synced := p.PortsAreSynced(workload); synced {
+	if why, synced := proxy.PortsAreSynced(p.Snapshot, workload); synced {
 		evidence = append(evidence, why+", but has not done so")
 	}
 	return evidence
 }
 
-func (p *Pass) openPortFix(server gatewayServer, workload *mesh.GatewayWorkload) Fix {
+func (p *Pass) openPortFix(server gatewayServer, workload *proxy.GatewayWorkload) Fix {
 	number := server.spec.GetPort().GetNumber()
 	service := outerService(workload)
-	if _, synced := p.PortsAreSynced(workload); synced {
+	if _, synced := proxy.PortsAreSynced(p.Snapshot, workload); synced {
 		return Fix{Text: fmt.Sprintf("See why Tencent Cloud Mesh has not opened port %d, or use a port that is open.", number)}
 	}
 	if service == nil {
@@ -174,7 +176,7 @@ func (p *Pass) openPortFix(server gatewayServer, workload *mesh.GatewayWorkload)
 }
 
 // outerService is the Service through which a gateway is reached from outside: its only one, or its only load balancer.
-func outerService(workload *mesh.GatewayWorkload) *core.Service {
+func outerService(workload *proxy.GatewayWorkload) *core.Service {
 	candidates := workload.Services
 	if len(candidates) > 1 {
 		candidates = slices.DeleteFunc(slices.Clone(candidates), func(service *core.Service) bool {

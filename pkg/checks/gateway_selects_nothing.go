@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 )
 
 var gatewaySelectsNothing = &Check{
@@ -32,12 +33,12 @@ var gatewaySelectsNothing = &Check{
 
 func runGatewaySelectsNothing(p *Pass) {
 	for _, gateway := range p.Gateways().All() {
-		if len(p.GatewayWorkloadsSelected(gateway)) > 0 || !p.SpeaksOfGateway(gateway) || !p.missingWorkloads() {
+		if len(proxy.GatewayWorkloadsSelected(p.Snapshot, gateway)) > 0 || !p.SpeaksOfGateway(gateway) || !p.missingWorkloads() {
 			continue
 		}
 		selector := labels.Set(gateway.Spec.GetSelector()).String()
-		there := slices.DeleteFunc(slices.Clone(p.GatewayWorkloads()), func(w *mesh.GatewayWorkload) bool {
-			return !p.GatewayInScope(gateway, w)
+		there := slices.DeleteFunc(slices.Clone(proxy.GatewayWorkloads(p.Snapshot)), func(w *proxy.GatewayWorkload) bool {
+			return !proxy.GatewayInScope(p.Snapshot, gateway, w)
 		})
 		p.Report(Finding{
 			Object: gateway, Path: ".spec.selector", Level: p.gatewayLevel(gateway, Error),
@@ -49,7 +50,7 @@ func runGatewaySelectsNothing(p *Pass) {
 	}
 }
 
-func (p *Pass) selectorFix(gateway *networking.Gateway, there []*mesh.GatewayWorkload) Fix {
+func (p *Pass) selectorFix(gateway *networking.Gateway, there []*proxy.GatewayWorkload) Fix {
 	if len(there) != 1 {
 		return Fix{Text: "Select labels that the pods of your gateway have."}
 	}
@@ -74,7 +75,7 @@ func (p *Pass) selectorFix(gateway *networking.Gateway, there []*mesh.GatewayWor
 
 // telling are the labels by which Gateways usually select a gateway: istio, else what its Service selects, else what its
 // workload does.
-func telling(workload *mesh.GatewayWorkload) map[string]string {
+func telling(workload *proxy.GatewayWorkload) map[string]string {
 	if value := workload.Labels["istio"]; value != "" {
 		return map[string]string{"istio": value}
 	}

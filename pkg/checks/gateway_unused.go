@@ -8,6 +8,8 @@ import (
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
 )
 
 var gatewayUnused = &Check{
@@ -52,17 +54,17 @@ func runGatewayUnused(p *Pass) {
 
 // mayBeUnused says that the server has a listener, routes HTTP, and is not one for plain HTTP.
 func (p *Pass) mayBeUnused(server gatewayServer) bool {
-	if server.spec.GetPort() == nil || !mesh.ServerIsHTTP(server.spec) || server.spec.GetTls().GetHttpsRedirect() {
+	if server.spec.GetPort() == nil || !gateway.ServerIsHTTP(server.spec) || server.spec.GetTls().GetHttpsRedirect() {
 		return false
 	}
 	return p.speaksOfLost(p.serverRelevance(server.gateway, server.spec)) &&
-		slices.ContainsFunc(p.onWorkloads(server), (*mesh.Server).Lives)
+		slices.ContainsFunc(p.onWorkloads(server), (*gateway.Server).Lives)
 }
 
 // servesNothing says that no VirtualService that the gateway's pods see takes a host of the server. One that they do not see
 // (exportTo) is GX513's.
 func (p *Pass) servesNothing(server gatewayServer) bool {
-	return !slices.ContainsFunc(p.VirtualServicesBoundTo(server.gateway), func(virtualService *networking.VirtualService) bool {
+	return !slices.ContainsFunc(host.VirtualServicesBoundTo(p.Snapshot, server.gateway), func(virtualService *networking.VirtualService) bool {
 		return takesAHost(server.gateway, server.spec, virtualService) && !p.isForOtherGateways(server.gateway, virtualService)
 	})
 }
@@ -71,12 +73,12 @@ func (p *Pass) servesNothing(server gatewayServer) bool {
 // not among them: istiod then makes no virtual host of it.
 // Source: Istio's pilot/pkg/networking/core/route/route.go (BuildHTTPRoutesForVirtualService, sourceMatchHTTP).
 func (p *Pass) isForOtherGateways(gateway *networking.Gateway, virtualService *networking.VirtualService) bool {
-	rules := p.HTTPRules(virtualService)
+	rules := host.HTTPRules(p.Snapshot, virtualService)
 	for _, rule := range rules {
 		for _, match := range rule.Spec.Match {
 			for _, name := range match.GetGateways() {
-				named := p.GatewayByName(name, rule.Holder.Namespace)
-				if named == gateway || named == nil && name != mesh.MeshGateway {
+				named := host.GatewayByName(p.Snapshot, name, rule.Holder.Namespace)
+				if named == gateway || named == nil && name != host.MeshGateway {
 					return false
 				}
 			}
@@ -105,12 +107,12 @@ func (p *Pass) lostRoutes() lostRoutes {
 	type place struct{ namespace, host string }
 	seen := map[place]bool{}
 	for _, virtualService := range p.VirtualServices().All() {
-		found, missing := p.GatewaysOf(virtualService)
-		if mesh.IsDelegate(virtualService) || len(missing) == 0 && (len(found) == 0 || takenBySome(found, virtualService)) {
+		found, missing := host.GatewaysOf(p.Snapshot, virtualService)
+		if host.IsDelegate(virtualService) || len(missing) == 0 && (len(found) == 0 || takenBySome(found, virtualService)) {
 			continue
 		}
 		for _, name := range virtualService.Spec.Gateways {
-			_, short, _ := strings.Cut(mesh.ResolveGatewayName(name, virtualService.Namespace), "/")
+			_, short, _ := strings.Cut(host.ResolveGatewayName(name, virtualService.Namespace), "/")
 			lost.gateways[short] = true
 		}
 		isNew := slices.ContainsFunc(virtualService.Spec.Hosts, func(host string) bool {
@@ -147,7 +149,7 @@ func (l lostRoutes) explain(server gatewayServer) bool {
 
 func (p *Pass) unusedEvidence(server gatewayServer) []string {
 	var others []*networking.VirtualService
-	bound := p.VirtualServicesBoundTo(server.gateway)
+	bound := host.VirtualServicesBoundTo(p.Snapshot, server.gateway)
 	for _, virtualService := range bound {
 		if takesAHost(server.gateway, server.spec, virtualService) {
 			others = append(others, virtualService)
@@ -173,9 +175,9 @@ func (p *Pass) withoutGateways(server gatewayServer) *networking.VirtualService 
 		if len(virtualService.Spec.Gateways) > 0 || !takesAHost(server.gateway, server.spec, virtualService) {
 			continue
 		}
-		if !slices.ContainsFunc(virtualService.Spec.Hosts, func(host string) bool {
-			name := mesh.ResolveHost(host, virtualService.Namespace)
-			return strings.HasPrefix(name, "*") || p.ServiceByHost(name) != nil || len(p.ServiceEntriesByHost(name)) > 0
+		if !slices.ContainsFunc(virtualService.Spec.Hosts, func(hostname string) bool {
+			name := host.ResolveHost(hostname, virtualService.Namespace)
+			return strings.HasPrefix(name, "*") || host.ServiceByHost(p.Snapshot, name) != nil || len(host.ServiceEntriesByHost(p.Snapshot, name)) > 0
 		}) {
 			return virtualService
 		}

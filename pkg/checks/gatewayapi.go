@@ -4,19 +4,22 @@ import (
 	"fmt"
 	"slices"
 
-	gatewayapi "sigs.k8s.io/gateway-api/apis/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gatewayapi"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
 )
 
 // apiRouteRelevance judges a route of the Gateway API: a GRPCRoute is certain; an HTTPRoute is what its backends are, and
 // unclear where they cannot be seen and nothing else in it says plain HTTP.
-func (p *Pass) apiRouteRelevance(route *mesh.APIRoute) relevance {
+func (p *Pass) apiRouteRelevance(route *gatewayapi.APIRoute) relevance {
 	if route.GRPC() {
 		return certain
 	}
 	return mesh.Remember(p.Snapshot, relevanceMemory{route.Key}, func() relevance {
-		http, isHTTP := route.Object.(*gatewayapi.HTTPRoute)
+		http, isHTTP := route.Object.(*gatewayv1.HTTPRoute)
 		if isHTTP && matchesMethods(http) {
 			return certain
 		}
@@ -36,10 +39,10 @@ func (p *Pass) apiRouteRelevance(route *mesh.APIRoute) relevance {
 	})
 }
 
-func matchesMethods(route *gatewayapi.HTTPRoute) bool {
+func matchesMethods(route *gatewayv1.HTTPRoute) bool {
 	for _, rule := range route.Spec.Rules {
 		for _, match := range rule.Matches {
-			if match.Path != nil && match.Path.Value != nil && mesh.IsMethodPath(*match.Path.Value) {
+			if match.Path != nil && match.Path.Value != nil && host.IsMethodPath(*match.Path.Value) {
 				return true
 			}
 		}
@@ -48,24 +51,24 @@ func matchesMethods(route *gatewayapi.HTTPRoute) bool {
 }
 
 // matchesOnlyPlainHTTP is mesh.MatchesPlainHTTP for a rule of an HTTPRoute.
-func matchesOnlyPlainHTTP(rule *gatewayapi.HTTPRouteRule) bool {
-	return len(rule.Matches) > 0 && !slices.ContainsFunc(rule.Matches, func(match gatewayapi.HTTPRouteMatch) bool {
+func matchesOnlyPlainHTTP(rule *gatewayv1.HTTPRouteRule) bool {
+	return len(rule.Matches) > 0 && !slices.ContainsFunc(rule.Matches, func(match gatewayv1.HTTPRouteMatch) bool {
 		path := ""
-		if match.Path != nil && match.Path.Value != nil && (match.Path.Type == nil || *match.Path.Type != gatewayapi.PathMatchRegularExpression) {
+		if match.Path != nil && match.Path.Value != nil && (match.Path.Type == nil || *match.Path.Type != gatewayv1.PathMatchRegularExpression) {
 			path = *match.Path.Value
 		}
-		return (match.Method == nil || *match.Method == gatewayapi.HTTPMethodPost) && mesh.MayNameService(path)
+		return (match.Method == nil || *match.Method == gatewayv1.HTTPMethodPost) && exposure.MayNameService(path)
 	})
 }
 
 // backendRelevance judges where a backendRef leads; a port that the Service does not have is taken for any of its.
-func (p *Pass) backendRelevance(route *mesh.APIRoute, backend mesh.APIBackend) relevance {
-	service, port, _ := p.BackendService(route, backend)
+func (p *Pass) backendRelevance(route *gatewayapi.APIRoute, backend gatewayapi.APIBackend) relevance {
+	service, port, _ := gatewayapi.BackendService(p.Snapshot, route, backend)
 	if service == nil {
 		return unclear
 	}
 	most := plain
-	for _, exposed := range p.ExposedPortsOf(service) {
+	for _, exposed := range exposure.ExposedPortsOf(p.Snapshot, service) {
 		switch {
 		case port != nil && exposed.Port.Port != port.Port:
 		case exposed.Weak():
@@ -82,11 +85,11 @@ type gatewayRelevance struct {
 	// all is the greatest of the routes that name the Gateway, whether or not it takes them; unclear where none does.
 	all relevance
 	// byListener are the listeners that take routes: the greatest of theirs.
-	byListener map[gatewayapi.SectionName]relevance
+	byListener map[gatewayv1.SectionName]relevance
 }
 
 // ofListener is that of a listener, and of the Gateway as a whole where it takes no route.
-func (r gatewayRelevance) ofListener(name gatewayapi.SectionName) relevance {
+func (r gatewayRelevance) ofListener(name gatewayv1.SectionName) relevance {
 	if of, taken := r.byListener[name]; taken {
 		return of
 	}
@@ -95,22 +98,22 @@ func (r gatewayRelevance) ofListener(name gatewayapi.SectionName) relevance {
 
 // gatewaysOfGRPC are the Gateways of the Gateway API on the way of gRPC calls, with the best that is known of each. A waypoint
 // is on the way of callers in the mesh to the Services that use it.
-func gatewaysOfGRPC(p *Pass) map[*gatewayapi.Gateway]gatewayRelevance {
-	found := map[*gatewayapi.Gateway]gatewayRelevance{}
-	named := map[*gatewayapi.Gateway]bool{}
-	for _, route := range p.APIRoutes() {
-		for _, parent := range p.GatewayParents(route) {
+func gatewaysOfGRPC(p *Pass) map[*gatewayv1.Gateway]gatewayRelevance {
+	found := map[*gatewayv1.Gateway]gatewayRelevance{}
+	named := map[*gatewayv1.Gateway]bool{}
+	for _, route := range gatewayapi.APIRoutes(p.Snapshot) {
+		for _, parent := range gatewayapi.GatewayParents(p.Snapshot, route) {
 			if parent.Gateway == nil {
 				continue
 			}
 			of, routeOf := found[parent.Gateway], p.apiRouteRelevance(route)
 			if !named[parent.Gateway] {
 				named[parent.Gateway] = true
-				of.byListener = map[gatewayapi.SectionName]relevance{}
+				of.byListener = map[gatewayv1.SectionName]relevance{}
 			}
 			of.all = max(of.all, routeOf)
 			for _, match := range parent.Listeners {
-				if match.Attachment == mesh.Attached {
+				if match.Attachment == gatewayapi.Attached {
 					of.byListener[match.Listener.Name] = max(of.byListener[match.Listener.Name], routeOf)
 				}
 			}
@@ -125,8 +128,8 @@ func gatewaysOfGRPC(p *Pass) map[*gatewayapi.Gateway]gatewayRelevance {
 			found[gateway] = gatewayRelevance{all: unclear}
 		}
 	}
-	for _, port := range p.ExposedPorts() {
-		if use := p.WaypointOf(port.Service); use.Gateway != nil && isWaypoint(use.Gateway) {
+	for _, port := range exposure.ExposedPorts(p.Snapshot) {
+		if use := gatewayapi.WaypointOf(p.Snapshot, port.Service); use.Gateway != nil && isWaypoint(use.Gateway) {
 			found[use.Gateway] = gatewayRelevance{all: max(found[use.Gateway].all, relevanceOf(port))}
 		}
 	}
@@ -134,16 +137,16 @@ func gatewaysOfGRPC(p *Pass) map[*gatewayapi.Gateway]gatewayRelevance {
 }
 
 // routesHTTP says that one of the listeners takes GRPCRoutes or HTTPRoutes; those of protocol TCP and TLS do not.
-func routesHTTP(gateway *gatewayapi.Gateway) bool {
-	return slices.ContainsFunc(gateway.Spec.Listeners, func(listener gatewayapi.Listener) bool { return speaksHTTP(&listener) })
+func routesHTTP(gateway *gatewayv1.Gateway) bool {
+	return slices.ContainsFunc(gateway.Spec.Listeners, func(listener gatewayv1.Listener) bool { return speaksHTTP(&listener) })
 }
 
-func speaksHTTP(listener *gatewayapi.Listener) bool {
-	return listener.Protocol == gatewayapi.HTTPProtocolType || listener.Protocol == gatewayapi.HTTPSProtocolType
+func speaksHTTP(listener *gatewayv1.Listener) bool {
+	return listener.Protocol == gatewayv1.HTTPProtocolType || listener.Protocol == gatewayv1.HTTPSProtocolType
 }
 
 // isWaypoint says that a Gateway is for the traffic between workloads: its listeners speak HBONE.
-func isWaypoint(gateway *gatewayapi.Gateway) bool {
+func isWaypoint(gateway *gatewayv1.Gateway) bool {
 	for _, listener := range gateway.Spec.Listeners {
 		if listener.Protocol != "HBONE" {
 			return false
@@ -153,12 +156,12 @@ func isWaypoint(gateway *gatewayapi.Gateway) bool {
 }
 
 // parentField is the path of a field of a route's parentRef.
-func parentField(parent mesh.RouteParent, field string) string {
+func parentField(parent gatewayapi.RouteParent, field string) string {
 	return fieldPath("spec", "parentRefs", parent.Index, field)
 }
 
 // backendField is the path of a field of a route's backendRef; without a field, of the backendRef itself.
-func backendField(backend mesh.APIBackend, field ...any) string {
+func backendField(backend gatewayapi.APIBackend, field ...any) string {
 	steps := []any{"spec", "rules", backend.Rule, "backendRefs", backend.Index}
 	if backend.Mirror {
 		steps = []any{"spec", "rules", backend.Rule, "filters", backend.Index, "requestMirror", "backendRef"}
@@ -167,19 +170,19 @@ func backendField(backend mesh.APIBackend, field ...any) string {
 }
 
 // listenerText names a listener in a message.
-func listenerText(gateway *gatewayapi.Gateway, listener *gatewayapi.Listener) string {
+func listenerText(gateway *gatewayv1.Gateway, listener *gatewayv1.Listener) string {
 	return fmt.Sprintf("listener %q of Gateway %s/%s", listener.Name, gateway.Namespace, gateway.Name)
 }
 
 // listenerBeside names the first listener of the parent's Gateway that would take the route if the reference named it, with its port;
 // empty where there is none.
-func listenerBeside(p *Pass, route *mesh.APIRoute, parent mesh.RouteParent) string {
+func listenerBeside(p *Pass, route *gatewayapi.APIRoute, parent gatewayapi.RouteParent) string {
 	whole := parent.Reference
 	whole.SectionName, whole.Port = nil, nil
 	attached := *route
-	attached.Parents = []gatewayapi.ParentReference{whole}
-	for _, match := range p.GatewayParents(&attached)[0].Listeners {
-		if match.Attachment == mesh.Attached {
+	attached.Parents = []gatewayv1.ParentReference{whole}
+	for _, match := range gatewayapi.GatewayParents(p.Snapshot, &attached)[0].Listeners {
+		if match.Attachment == gatewayapi.Attached {
 			return fmt.Sprintf("%s (port %d)", listenerText(parent.Gateway, match.Listener), match.Listener.Port)
 		}
 	}

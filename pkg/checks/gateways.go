@@ -10,6 +10,8 @@ import (
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
@@ -88,9 +90,9 @@ func (p *Pass) gatewayLevel(gateway *networking.Gateway, level Level) Level {
 }
 
 // onWorkloads are what becomes of the server on the gateway workloads that get it.
-func (p *Pass) onWorkloads(server gatewayServer) []*mesh.Server {
-	var on []*mesh.Server
-	for _, candidate := range p.ServersOf(server.gateway) {
+func (p *Pass) onWorkloads(server gatewayServer) []*gateway.Server {
+	var on []*gateway.Server
+	for _, candidate := range gateway.ServersOf(p.Snapshot, server.gateway) {
 		if candidate.Index == server.index {
 			on = append(on, candidate)
 		}
@@ -99,15 +101,15 @@ func (p *Pass) onWorkloads(server gatewayServer) []*mesh.Server {
 }
 
 // fitsOn says that the server, were it on that workload with that number, has an open listener and no other server in its way.
-func (p *Pass) fitsOn(workload *mesh.GatewayWorkload, server gatewayServer, number uint32) bool {
-	ports, open := p.ListenerPorts(workload, number)
+func (p *Pass) fitsOn(workload *proxy.GatewayWorkload, server gatewayServer, number uint32) bool {
+	ports, open := gateway.ListenerPorts(p.Snapshot, workload, number)
 	if !open || workload.IsUnprivileged() && slices.ContainsFunc(ports, func(port int32) bool { return port < 1024 }) {
 		return false
 	}
-	return !slices.ContainsFunc(p.Servers(workload), func(other *mesh.Server) bool {
+	return !slices.ContainsFunc(gateway.Servers(p.Snapshot, workload), func(other *gateway.Server) bool {
 		itself := other.Gateway == server.gateway && other.Index == server.index
 		return !itself && other.Bind == server.spec.GetBind() && slices.Contains(ports, other.ListenerPort) &&
-			!mesh.ServersShareListener(other.Spec, server.spec)
+			!gateway.ServersShareListener(other.Spec, server.spec)
 	})
 }
 
@@ -117,7 +119,7 @@ func (p *Pass) missingWorkloads() bool {
 }
 
 // listWorkloads names gateway workloads, or says that there are none.
-func listWorkloads(workloads []*mesh.GatewayWorkload) string {
+func listWorkloads(workloads []*proxy.GatewayWorkload) string {
 	if len(workloads) == 0 {
 		return "none"
 	}

@@ -3,17 +3,20 @@ package checks
 import (
 	"slices"
 
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
 	core "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	gatewayapi "sigs.k8s.io/gateway-api/apis/v1"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gatewayapi"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 )
 
 // usedGateway is a gateway workload that gRPC calls come through, the listener ports that they come to, and the best that is
 // known of the calls.
 type usedGateway struct {
-	*mesh.GatewayWorkload
+	*proxy.GatewayWorkload
 	ports     []int32
 	relevance relevance
 }
@@ -22,8 +25,8 @@ type usedGateway struct {
 // Gateways, Istio's first.
 func (p *Pass) usedGateways() []*usedGateway {
 	var used []*usedGateway
-	known := map[*mesh.GatewayWorkload]*usedGateway{}
-	use := func(workload *mesh.GatewayWorkload, port int32, of relevance) {
+	known := map[*proxy.GatewayWorkload]*usedGateway{}
+	use := func(workload *proxy.GatewayWorkload, port int32, of relevance) {
 		gateway := known[workload]
 		if gateway == nil {
 			gateway = &usedGateway{GatewayWorkload: workload}
@@ -41,17 +44,17 @@ func (p *Pass) usedGateways() []*usedGateway {
 		}
 	}
 	relevances := gatewaysOfGRPC(p)
-	for _, gateway := range p.KubernetesGateways().All() {
-		if !p.IsIstioIngress(gateway) || isRefusedByStatus(gateway) {
+	for _, gw := range p.KubernetesGateways().All() {
+		if !gatewayapi.IsIstioIngress(p.Snapshot, gw) || isRefusedByStatus(gw) {
 			continue
 		}
-		for _, listener := range gateway.Spec.Listeners {
-			of := relevances[gateway].ofListener(listener.Name)
+		for _, listener := range gw.Spec.Listeners {
+			of := relevances[gw].ofListener(listener.Name)
 			if !p.speaks(of) {
 				continue
 			}
-			for _, workload := range p.KubernetesGatewayWorkloads(gateway) {
-				for _, open := range p.OpenPorts(workload) {
+			for _, workload := range gatewayapi.KubernetesGatewayWorkloads(p.Snapshot, gw) {
+				for _, open := range gateway.OpenPorts(p.Snapshot, workload) {
 					if open.Port.Port == listener.Port {
 						use(workload, open.TargetPort, of)
 					}
@@ -63,15 +66,15 @@ func (p *Pass) usedGateways() []*usedGateway {
 }
 
 // isRefusedByStatus says that the Gateway's own status says that it is not served, which is GX806's.
-func isRefusedByStatus(gateway *gatewayapi.Gateway) bool {
+func isRefusedByStatus(gateway *gatewayv1.Gateway) bool {
 	return slices.ContainsFunc(gateway.Status.Conditions, func(condition metav1.Condition) bool { return saysNo(condition, gateway) })
 }
 
 // servicesOf are the Services that lead to the gateway's used listeners, each with its ports that do.
-func (p *Pass) servicesOf(gateway *usedGateway) (services []*core.Service, ports map[*core.Service][]*core.ServicePort) {
+func (p *Pass) servicesOf(gw *usedGateway) (services []*core.Service, ports map[*core.Service][]*core.ServicePort) {
 	ports = map[*core.Service][]*core.ServicePort{}
-	for _, open := range p.OpenPorts(gateway.GatewayWorkload) {
-		if !slices.Contains(gateway.ports, open.TargetPort) {
+	for _, open := range gateway.OpenPorts(p.Snapshot, gw.GatewayWorkload) {
+		if !slices.Contains(gw.ports, open.TargetPort) {
 			continue
 		}
 		if ports[open.Service] == nil {

@@ -9,6 +9,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
@@ -44,8 +46,8 @@ spec:
 	Consults: exposureConsults,
 	Since:    "v0.1.0",
 	Run: func(p *Pass) {
-		for _, port := range p.ExposedPorts() {
-			if mesh.IsHeadless(port.Service) && port.Port.Protocol == core.ProtocolTCP && !hasBalancedTwin(p, port) {
+		for _, port := range exposure.ExposedPorts(p.Snapshot) {
+			if workload.IsHeadless(port.Service) && port.Port.Protocol == core.ProtocolTCP && !hasBalancedTwin(p, port) {
 				p.Report(Finding{
 					Object: port.Service,
 					Path:   ".spec.clusterIP",
@@ -60,7 +62,7 @@ spec:
 	},
 }
 
-func headlessSymptom(port *mesh.ExposedPort) string {
+func headlessSymptom(port *exposure.ExposedPort) string {
 	if port.Routed {
 		return "all calls of a client in the mesh stay on one pod; the gateway balances"
 	}
@@ -68,16 +70,16 @@ func headlessSymptom(port *mesh.ExposedPort) string {
 }
 
 // hasBalancedTwin says that a Service with an address of its own selects the same pods and leads to the same port.
-func hasBalancedTwin(p *Pass, port *mesh.ExposedPort) bool {
-	if !mesh.HasEndpoints(port.Service) {
+func hasBalancedTwin(p *Pass, port *exposure.ExposedPort) bool {
+	if !workload.HasEndpoints(port.Service) {
 		return false
 	}
 	beside := p.Services().In(port.Service.Namespace)
 	if len(port.Workloads) > 0 {
-		beside = p.ServicesSelecting(port.Workloads[0])
+		beside = workload.ServicesSelecting(p.Snapshot, port.Workloads[0])
 	}
 	return slices.ContainsFunc(beside, func(service *core.Service) bool {
-		return mesh.HasEndpoints(service) && !mesh.IsHeadless(service) && maps.Equal(service.Spec.Selector, port.Service.Spec.Selector) &&
+		return workload.HasEndpoints(service) && !workload.IsHeadless(service) && maps.Equal(service.Spec.Selector, port.Service.Spec.Selector) &&
 			slices.ContainsFunc(service.Spec.Ports, func(other core.ServicePort) bool {
 				return other.Protocol == port.Port.Protocol && sameTarget(&other, port)
 			})
@@ -85,21 +87,21 @@ func hasBalancedTwin(p *Pass, port *mesh.ExposedPort) bool {
 }
 
 // sameTarget says that another port for the same pods leads to the same port of theirs, by name or number.
-func sameTarget(other *core.ServicePort, port *mesh.ExposedPort) bool {
-	return other.TargetPort == port.Port.TargetPort || slices.ContainsFunc(port.Workloads, func(w *mesh.Workload) bool {
-		mine, _, found := mesh.TargetPort(port.Port, w.Template)
-		theirs, _, foundToo := mesh.TargetPort(other, w.Template)
+func sameTarget(other *core.ServicePort, port *exposure.ExposedPort) bool {
+	return other.TargetPort == port.Port.TargetPort || slices.ContainsFunc(port.Workloads, func(w *workload.Workload) bool {
+		mine, _, found := workload.TargetPort(port.Port, w.Template)
+		theirs, _, foundToo := workload.TargetPort(other, w.Template)
 		return found && foundToo && mine == theirs
 	})
 }
 
 // serviceBeside is a ClusterIP Service for the same pods and port. A copy of a port that is no gRPC to Istio, or leads nowhere, would
 // be no help.
-func serviceBeside(p *Pass, port *mesh.ExposedPort) Fix {
+func serviceBeside(p *Pass, port *exposure.ExposedPort) Fix {
 	fix := Fix{Text: fmt.Sprintf("Make a ClusterIP Service for the same pods beside %s, and let callers use that.", port.Service.Name)}
 	name := port.Service.Name + "-balanced"
 	_, taken := p.Services().Get(port.Service.Namespace, name)
-	if taken || len(name) > 63 || !port.Protocol().IsHTTP2() || !mesh.HasEndpoints(port.Service) || leadsNowhere(p, port) {
+	if taken || len(name) > 63 || !port.Protocol().IsHTTP2() || !workload.HasEndpoints(port.Service) || leadsNowhere(p, port) {
 		return fix
 	}
 	service := &core.Service{
@@ -126,7 +128,7 @@ func serviceBeside(p *Pass, port *mesh.ExposedPort) Fix {
 }
 
 // leadsNowhere says that no pods are there for the port, or some that do not have it.
-func leadsNowhere(p *Pass, port *mesh.ExposedPort) bool {
-	return lacksAny([]*mesh.ExposedPort{port}, port.Workloads...) ||
-		len(port.Workloads) == 0 && len(p.PodsSelected(port.Service.Namespace, port.Service.Spec.Selector)) == 0
+func leadsNowhere(p *Pass, port *exposure.ExposedPort) bool {
+	return lacksAny([]*exposure.ExposedPort{port}, port.Workloads...) ||
+		len(port.Workloads) == 0 && len(workload.PodsSelected(p.Snapshot, port.Service.Namespace, port.Service.Spec.Selector)) == 0
 }

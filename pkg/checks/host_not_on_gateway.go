@@ -8,6 +8,7 @@ import (
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
 )
 
 var hostNotOnGateway = &Check{
@@ -31,7 +32,7 @@ var hostNotOnGateway = &Check{
 	Since:    "v0.1.0",
 	Run: func(p *Pass) {
 		for _, vs := range p.VirtualServices().All() {
-			gateways, missing := p.GatewaysOf(vs)
+			gateways, missing := host.GatewaysOf(p.Snapshot, vs)
 			// Of a Gateway that is not found nobody knows what hosts it takes.
 			if len(gateways) == 0 || len(missing) > 0 {
 				continue
@@ -40,27 +41,27 @@ var hostNotOnGateway = &Check{
 			if !p.speaksOfLost(of) {
 				continue
 			}
-			takesHost := mesh.ServersAccept(gateways, vs.Namespace)
-			for i, host := range vs.Spec.Hosts {
-				if takesHost(host) || isForMeshOnly(p, vs, host) {
+			takesHost := host.ServersAccept(gateways, vs.Namespace)
+			for i, name := range vs.Spec.Hosts {
+				if takesHost(name) || isForMeshOnly(p, vs, name) {
 					continue
 				}
 				finding := Finding{
 					Level:    p.levelFor(of, Error),
 					Object:   vs,
 					Path:     fmt.Sprintf(".spec.hosts[%d]", i),
-					Message:  fmt.Sprintf("No server of %s takes host %s of %s.", gatewaysText(gateways), host, mesh.KeyOf(vs)),
-					Evidence: hostsEvidence(gateways, vs, host),
+					Message:  fmt.Sprintf("No server of %s takes host %s of %s.", gatewaysText(gateways), name, mesh.KeyOf(vs)),
+					Evidence: hostsEvidence(gateways, vs, name),
 					Symptom:  symptomNoRoute,
 					Fix:      Fix{Text: "Add the host to a server of the Gateway, or correct the host of the VirtualService."},
 				}
-				full := mesh.ResolveHost(host, vs.Namespace)
-				if service := p.ServiceByHost(full); service != nil {
+				full := host.ResolveHost(name, vs.Namespace)
+				if service := host.ServiceByHost(p.Snapshot, full); service != nil {
 					finding.Evidence = append(finding.Evidence, fmt.Sprintf("it is the name of %s, and only with mesh among its gateways is the VirtualService for callers in the mesh",
 						mesh.KeyOf(service)))
 					finding.Symptom = "none for callers outside who use other hosts; callers in the mesh are not routed by the VirtualService"
 					finding.Fix.Text = "Add mesh to the gateways of the VirtualService if it is meant for callers in the mesh, else take the host out of it."
-				} else if mesh.BoundToMesh(vs) {
+				} else if host.BoundToMesh(vs) {
 					finding.Evidence = append(finding.Evidence, fmt.Sprintf("no Service and no ServiceEntry has the name %s, so that callers in the mesh do not find it either", full))
 				}
 				p.Report(finding)
@@ -70,11 +71,11 @@ var hostNotOnGateway = &Check{
 }
 
 // isForMeshOnly says that sidecars serve the host: the VirtualService is bound to them too, and the host is one of the mesh.
-func isForMeshOnly(p *Pass, vs *networking.VirtualService, host string) bool {
-	if !mesh.BoundToMesh(vs) {
+func isForMeshOnly(p *Pass, vs *networking.VirtualService, name string) bool {
+	if !host.BoundToMesh(vs) {
 		return false
 	}
-	full := mesh.ResolveHost(host, vs.Namespace)
+	full := host.ResolveHost(name, vs.Namespace)
 	if strings.HasPrefix(full, "*") {
 		return mayCoverMeshHost(p, full)
 	}
@@ -86,31 +87,31 @@ func isForMeshOnly(p *Pass, vs *networking.VirtualService, host string) bool {
 // match those of its services.
 func mayCoverMeshHost(p *Pass, wildcard string) bool {
 	for _, service := range p.Services().All() {
-		if mesh.HostMatches(wildcard, mesh.ServiceHost(service)) {
+		if host.HostMatches(wildcard, host.ServiceHost(service)) {
 			return true
 		}
 	}
 	for _, entry := range p.ServiceEntries().All() {
-		if slices.ContainsFunc(entry.Spec.Hosts, func(host string) bool { return mesh.HostMatches(wildcard, host) }) {
+		if slices.ContainsFunc(entry.Spec.Hosts, func(name string) bool { return host.HostMatches(wildcard, name) }) {
 			return true
 		}
 	}
-	if mesh.HostMatches(wildcard, "*.svc.cluster.local") && !p.Missing(mesh.KindService, "", "") {
+	if host.HostMatches(wildcard, "*.svc.cluster.local") && !p.Missing(mesh.KindService, "", "") {
 		return true
 	}
 	return !p.Missing(mesh.KindServiceEntry, "", "")
 }
 
 // isHostMissing says that a full host name is neither a Service nor a ServiceEntry, and could not be one unseen.
-func isHostMissing(p *Pass, host string) bool {
-	if p.ServiceByHost(host) != nil || len(p.ServiceEntriesByHost(host)) > 0 {
+func isHostMissing(p *Pass, hostname string) bool {
+	if host.ServiceByHost(p.Snapshot, hostname) != nil || len(host.ServiceEntriesByHost(p.Snapshot, hostname)) > 0 {
 		return false
 	}
-	if strings.HasSuffix(host, ".svc.clusterset.local") {
+	if strings.HasSuffix(hostname, ".svc.clusterset.local") {
 		p.Skip("ServiceImports, which make the hosts under clusterset.local, are not read")
 		return false
 	}
-	if name, namespace, ok := mesh.SplitServiceHost(host); ok && !p.Missing(mesh.KindService, namespace, name) {
+	if name, namespace, ok := host.SplitServiceHost(hostname); ok && !p.Missing(mesh.KindService, namespace, name) {
 		return false
 	}
 	return p.Missing(mesh.KindServiceEntry, "", "")
@@ -154,7 +155,7 @@ func firstOf(hosts []string) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(hosts[:few], ", "), len(hosts)-few)
 }
 
-func nearMiss(offered, host, gatewayNamespace, namespace string) (clause string, ok bool) {
+func nearMiss(offered, hostname, gatewayNamespace, namespace string) (clause string, ok bool) {
 	of, name, prefixed := strings.Cut(offered, "/")
 	if !prefixed {
 		name = offered
@@ -163,12 +164,12 @@ func nearMiss(offered, host, gatewayNamespace, namespace string) (clause string,
 		of = gatewayNamespace
 	}
 	switch {
-	case prefixed && mesh.HostMatches(name, mesh.ResolveHost(host, namespace)):
+	case prefixed && host.HostMatches(name, host.ResolveHost(hostname, namespace)):
 		return fmt.Sprintf("%s is for VirtualServices of namespace %s only, not of %s", offered, of, namespace), true
-	case mesh.HostMatches(strings.ToLower(name), strings.ToLower(host)):
-		return fmt.Sprintf("%s and %s differ in case, which counts to istiod", offered, host), true
-	case strings.HasPrefix(name, "*.") && name[2:] == host:
-		return fmt.Sprintf("%s does not cover %s itself", name, host), true
+	case host.HostMatches(strings.ToLower(name), strings.ToLower(hostname)):
+		return fmt.Sprintf("%s and %s differ in case, which counts to istiod", offered, hostname), true
+	case strings.HasPrefix(name, "*.") && name[2:] == hostname:
+		return fmt.Sprintf("%s does not cover %s itself", name, hostname), true
 	default:
 		return "", false
 	}

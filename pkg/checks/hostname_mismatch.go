@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"strings"
 
-	gatewayapi "sigs.k8s.io/gateway-api/apis/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gatewayapi"
 )
 
 var hostnameMismatch = &Check{
@@ -43,12 +43,12 @@ spec:
 }
 
 func runHostnameMismatch(p *Pass) {
-	for _, route := range p.APIRoutes() {
+	for _, route := range gatewayapi.APIRoutes(p.Snapshot) {
 		of := p.apiRouteRelevance(route)
 		if !p.speaksOfLost(of) {
 			continue
 		}
-		for _, parent := range p.GatewayParents(route) {
+		for _, parent := range gatewayapi.GatewayParents(p.Snapshot, route) {
 			if !onlyHostnamesDiffer(parent) {
 				continue
 			}
@@ -71,16 +71,16 @@ func runHostnameMismatch(p *Pass) {
 }
 
 // meetHostnames is the fix in words: another listener of the Gateway that takes the route, or other hostnames.
-func meetHostnames(p *Pass, route *mesh.APIRoute, parent mesh.RouteParent) string {
+func meetHostnames(p *Pass, route *gatewayapi.APIRoute, parent gatewayapi.RouteParent) string {
 	if beside := listenerBeside(p, route, parent); beside != "" {
 		return fmt.Sprintf("Name %s in the parentRef, which takes the route; or give the route a hostname that the listener covers.", beside)
 	}
 	return "Give the route a hostname that the listener covers, or the listener one that covers the route's."
 }
 
-func hostnameEvidence(gateway *gatewayapi.Gateway, match mesh.ListenerMatch) string {
+func hostnameEvidence(gateway *gatewayv1.Gateway, match gatewayapi.ListenerMatch) string {
 	listener := listenerText(gateway, match.Listener)
-	if match.Attachment == mesh.HostnamesElsewhere {
+	if match.Attachment == gatewayapi.HostnamesElsewhere {
 		return fmt.Sprintf("%s leaves them to a listener on port %d with a closer hostname", listener, match.Listener.Port)
 	}
 	return fmt.Sprintf("%s has hostname %s", listener, *match.Listener.Hostname)
@@ -88,9 +88,9 @@ func hostnameEvidence(gateway *gatewayapi.Gateway, match mesh.ListenerMatch) str
 
 // onlyHostnamesDiffer says that all listeners that the reference names have other hostnames than the route, or leave its own to
 // another listener.
-func onlyHostnamesDiffer(parent mesh.RouteParent) bool {
+func onlyHostnamesDiffer(parent gatewayapi.RouteParent) bool {
 	for _, match := range parent.Listeners {
-		if match.Attachment != mesh.HostnamesDoNotMeet && match.Attachment != mesh.HostnamesElsewhere {
+		if match.Attachment != gatewayapi.HostnamesDoNotMeet && match.Attachment != gatewayapi.HostnamesElsewhere {
 			return false
 		}
 	}

@@ -8,6 +8,9 @@ import (
 	security "istio.io/client-go/pkg/apis/security/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/policy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 )
 
 var httpPolicyOnTCPPort = &Check{
@@ -95,21 +98,21 @@ func runHTTPPolicyOnTCPPort(p *Pass) {
 }
 
 // meantForRequests is the place of the first rule with HTTP fields that could match calls to the port, -1 for none.
-func meantForRequests(p *Pass, a access, policy *security.AuthorizationPolicy) int {
+func meantForRequests(p *Pass, a access, found *security.AuthorizationPolicy) int {
 	call := a.anyCall()
 	call.TCP = false
-	return slices.IndexFunc(policy.Spec.GetRules(), func(rule *securityapi.Rule) bool {
-		return mesh.HasHTTPFields(rule) && p.MatchesRule(policy, rule, call) > mesh.Never
+	return slices.IndexFunc(found.Spec.GetRules(), func(rule *securityapi.Rule) bool {
+		return policy.HasHTTPFields(rule) && policy.MatchesRule(p.Snapshot, found, rule, call) > policy.Never
 	})
 }
 
 // letsCallersIn says that ALLOW rules without HTTP fields let those in who call: the gateways, or where none does, some callers.
 func letsCallersIn(p *Pass, a access) bool {
-	gateways := p.GatewaysTo(a.port)
+	gateways := exposure.GatewaysTo(p.Snapshot, a.port)
 	if len(gateways) == 0 {
 		return !a.letsNothingIn(p, a.anyCall())
 	}
-	return !slices.ContainsFunc(gateways, func(gateway *mesh.GatewayWorkload) bool {
+	return !slices.ContainsFunc(gateways, func(gateway *proxy.GatewayWorkload) bool {
 		return a.letsNothingIn(p, a.callFrom(p, gateway))
 	})
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gatewayapi"
 )
 
 var httpRouteForGRPC = &Check{
@@ -32,7 +34,7 @@ spec:
 }
 
 func runHTTPRouteForGRPC(p *Pass) {
-	for _, route := range p.APIRoutes() {
+	for _, route := range gatewayapi.APIRoutes(p.Snapshot) {
 		if port := exposedBackend(p, route); port != nil && !route.GRPC() {
 			p.Report(Finding{
 				Object:   route.Object,
@@ -47,13 +49,13 @@ func runHTTPRouteForGRPC(p *Pass) {
 }
 
 // exposedBackend is the first exposed port that the route leads to.
-func exposedBackend(p *Pass, route *mesh.APIRoute) *mesh.ExposedPort {
+func exposedBackend(p *Pass, route *gatewayapi.APIRoute) *exposure.ExposedPort {
 	for _, backend := range route.Backends {
-		service, port, ok := p.BackendService(route, backend)
+		service, port, ok := gatewayapi.BackendService(p.Snapshot, route, backend)
 		if !ok {
 			continue
 		}
-		for _, exposed := range p.ExposedPortsOf(service) {
+		for _, exposed := range exposure.ExposedPortsOf(p.Snapshot, service) {
 			if exposed.Port.Port == port.Port {
 				return exposed
 			}

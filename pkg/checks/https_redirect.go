@@ -8,6 +8,9 @@ import (
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 )
 
 var httpsRedirect = &Check{
@@ -30,10 +33,10 @@ var httpsRedirect = &Check{
 }
 
 func runHTTPSRedirect(p *Pass) {
-	hosts := map[*networking.VirtualService][]*mesh.VirtualHost{}
+	hosts := map[*networking.VirtualService][]*gateway.VirtualHost{}
 	var order []*networking.VirtualService
 	for _, workload := range p.servingWorkloads() {
-		for _, host := range p.VirtualHosts(workload) {
+		for _, host := range gateway.VirtualHosts(p.Snapshot, workload) {
 			for _, route := range host.Routes {
 				virtualService := route.VirtualService
 				if hosts[virtualService] == nil {
@@ -57,26 +60,26 @@ func runHTTPSRedirect(p *Pass) {
 // addDroppedRedirects adds the hosts of redirecting servers that istiod leaves out because an older redirecting server has the
 // host: that one redirects the calls.
 func (p *Pass) addDroppedRedirects(
-	hosts map[*networking.VirtualService][]*mesh.VirtualHost, order []*networking.VirtualService,
+	hosts map[*networking.VirtualService][]*gateway.VirtualHost, order []*networking.VirtualService,
 ) []*networking.VirtualService {
 	for _, server := range p.gatewayServers() {
 		for _, on := range p.onWorkloads(server) {
-			if on.Drop != mesh.DropHost || on.IsTLS() || !server.spec.GetTls().GetHttpsRedirect() {
+			if on.Drop != gateway.DropHost || on.IsTLS() || !server.spec.GetTls().GetHttpsRedirect() {
 				continue
 			}
-			for _, virtualService := range p.VirtualServicesForGateway(server.gateway, on.Workload.Namespace) {
+			for _, virtualService := range host.VirtualServicesForGateway(p.Snapshot, server.gateway, on.Workload.Namespace) {
 				for _, name := range virtualService.Spec.Hosts {
-					common, ok := mesh.ServerAccepts(server.gateway, server.spec, name, virtualService.Namespace)
+					common, ok := host.ServerAccepts(server.gateway, server.spec, name, virtualService.Namespace)
 					common = strings.ToLower(common) // as istiod writes virtual hosts
-					known := slices.ContainsFunc(hosts[virtualService], func(host *mesh.VirtualHost) bool { return host.Host == common })
+					known := slices.ContainsFunc(hosts[virtualService], func(host *gateway.VirtualHost) bool { return host.Host == common })
 					if !ok || known {
 						continue
 					}
 					if hosts[virtualService] == nil {
 						order = append(order, virtualService)
 					}
-					hosts[virtualService] = append(hosts[virtualService], &mesh.VirtualHost{
-						Workload: on.Workload, Servers: []*mesh.Server{on}, Host: common, RedirectsToHTTPS: true,
+					hosts[virtualService] = append(hosts[virtualService], &gateway.VirtualHost{
+						Workload: on.Workload, Servers: []*gateway.Server{on}, Host: common, RedirectsToHTTPS: true,
 					})
 				}
 			}
@@ -86,11 +89,11 @@ func (p *Pass) addDroppedRedirects(
 }
 
 // servingWorkloads are the gateway workloads that some Gateway selects, each once.
-func (p *Pass) servingWorkloads() []*mesh.GatewayWorkload {
-	var workloads []*mesh.GatewayWorkload
-	seen := map[*mesh.GatewayWorkload]bool{}
-	for _, gateway := range p.Gateways().All() {
-		for _, server := range p.ServersOf(gateway) {
+func (p *Pass) servingWorkloads() []*proxy.GatewayWorkload {
+	var workloads []*proxy.GatewayWorkload
+	seen := map[*proxy.GatewayWorkload]bool{}
+	for _, gw := range p.Gateways().All() {
+		for _, server := range gateway.ServersOf(p.Snapshot, gw) {
 			if !seen[server.Workload] {
 				seen[server.Workload] = true
 				workloads = append(workloads, server.Workload)
@@ -101,27 +104,27 @@ func (p *Pass) servingWorkloads() []*mesh.GatewayWorkload {
 }
 
 // reportRedirects reports the redirecting servers of those of a VirtualService's hosts that no other server takes.
-func (p *Pass) reportRedirects(virtualService *networking.VirtualService, hosts []*mesh.VirtualHost) {
-	for _, host := range hosts {
-		served := slices.ContainsFunc(hosts, func(other *mesh.VirtualHost) bool {
-			return !redirects(other) && mesh.HostMatches(host.Host, other.Host) && p.takesGRPC(other.Servers, virtualService)
+func (p *Pass) reportRedirects(virtualService *networking.VirtualService, hosts []*gateway.VirtualHost) {
+	for _, name := range hosts {
+		served := slices.ContainsFunc(hosts, func(other *gateway.VirtualHost) bool {
+			return !redirects(other) && host.HostMatches(name.Host, other.Host) && p.takesGRPC(other.Servers, virtualService)
 		})
-		if !redirects(host) || served || !p.takesGRPC(host.Servers, virtualService) || p.takenByTLS(virtualService, host) {
+		if !redirects(name) || served || !p.takesGRPC(name.Servers, virtualService) || p.takenByTLS(virtualService, name) {
 			continue
 		}
-		p.reportRedirect(virtualService, host)
+		p.reportRedirect(virtualService, name)
 	}
 }
 
 // takesGRPC says that what of the VirtualService is for one of the servers leads to a gRPC port.
-func (p *Pass) takesGRPC(servers []*mesh.Server, virtualService *networking.VirtualService) bool {
-	return slices.ContainsFunc(servers, func(server *mesh.Server) bool {
+func (p *Pass) takesGRPC(servers []*gateway.Server, virtualService *networking.VirtualService) bool {
+	return slices.ContainsFunc(servers, func(server *gateway.Server) bool {
 		return p.relevanceAt(server.Gateway, server.Spec, virtualService) >= weak
 	})
 }
 
 // reportRedirect speaks of the server that the VirtualService is on, be it itself or another one that redirects the calls.
-func (p *Pass) reportRedirect(virtualService *networking.VirtualService, host *mesh.VirtualHost) {
+func (p *Pass) reportRedirect(virtualService *networking.VirtualService, host *gateway.VirtualHost) {
 	redirecting := redirectingServer(host, host.Servers)
 	taking := redirectingServer(host, p.serversTaking(virtualService, host))
 	finding := Finding{
@@ -146,9 +149,9 @@ func (p *Pass) reportRedirect(virtualService *networking.VirtualService, host *m
 }
 
 // serversTaking are those of a route table's servers that the VirtualService is on for the host.
-func (p *Pass) serversTaking(virtualService *networking.VirtualService, host *mesh.VirtualHost) []*mesh.Server {
+func (p *Pass) serversTaking(virtualService *networking.VirtualService, host *gateway.VirtualHost) []*gateway.Server {
 	bound := boundServers(p.Snapshot, virtualService)
-	return slices.DeleteFunc(slices.Clone(host.Servers), func(server *mesh.Server) bool {
+	return slices.DeleteFunc(slices.Clone(host.Servers), func(server *gateway.Server) bool {
 		return !offersHost(server, virtualService.Namespace, host.Host) || !slices.ContainsFunc(bound, func(to boundServer) bool {
 			return to.Gateway == server.Gateway && to.Index == server.Index
 		})
@@ -156,32 +159,32 @@ func (p *Pass) serversTaking(virtualService *networking.VirtualService, host *me
 }
 
 // offersHost says that the server offers a name of a route table, in which istiod writes all names in lower case, to a namespace.
-func offersHost(server *mesh.Server, namespace, host string) bool {
-	return slices.ContainsFunc(mesh.ServerHosts(server.Gateway, server.Spec, namespace), func(offer string) bool {
-		return mesh.HostSubsetOf(host, strings.ToLower(offer))
+func offersHost(server *gateway.Server, namespace, name string) bool {
+	return slices.ContainsFunc(host.ServerHosts(server.Gateway, server.Spec, namespace), func(offer string) bool {
+		return host.HostSubsetOf(name, strings.ToLower(offer))
 	})
 }
 
 // takenByTLS says that an HTTPS server is there for the host. Where it does not live, that is the fault, not the redirect.
-func (p *Pass) takenByTLS(virtualService *networking.VirtualService, host *mesh.VirtualHost) bool {
+func (p *Pass) takenByTLS(virtualService *networking.VirtualService, name *gateway.VirtualHost) bool {
 	return slices.ContainsFunc(boundServers(p.Snapshot, virtualService), func(bound boundServer) bool {
-		return mesh.ServerIsTLS(bound.Server) && mesh.ServerIsHTTP(bound.Server) &&
+		return gateway.ServerIsTLS(bound.Server) && gateway.ServerIsHTTP(bound.Server) &&
 			p.relevanceAt(bound.Gateway, bound.Server, virtualService) >= weak &&
-			slices.ContainsFunc(mesh.ServerHosts(bound.Gateway, bound.Server, virtualService.Namespace), func(offered string) bool {
-				return mesh.HostMatches(strings.ToLower(offered), host.Host)
+			slices.ContainsFunc(host.ServerHosts(bound.Gateway, bound.Server, virtualService.Namespace), func(offered string) bool {
+				return host.HostMatches(strings.ToLower(offered), name.Host)
 			})
 	})
 }
 
 // redirects says that plaintext calls to the host are redirected. On a server that takes TLS the setting does nothing.
-func redirects(host *mesh.VirtualHost) bool {
+func redirects(host *gateway.VirtualHost) bool {
 	return host.RedirectsToHTTPS && !host.Servers[0].IsTLS()
 }
 
 // redirectingServer is the first of the servers that redirects and takes the host, else the first that redirects, else the
 // first.
-func redirectingServer(host *mesh.VirtualHost, servers []*mesh.Server) gatewayServer {
-	var found *mesh.Server
+func redirectingServer(host *gateway.VirtualHost, servers []*gateway.Server) gatewayServer {
+	var found *gateway.Server
 	for _, server := range servers {
 		if !server.Spec.GetTls().GetHttpsRedirect() {
 			continue

@@ -9,6 +9,11 @@ import (
 	networkingapi "istio.io/api/networking/v1alpha3"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/policy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
 var inboundPortNotCaptured = &Check{
@@ -33,30 +38,30 @@ var inboundPortNotCaptured = &Check{
 }
 
 func runInboundPortNotCaptured(p *Pass) {
-	for _, workload := range exposedWorkloads(p) {
-		if p.IsAmbient(workload.Namespace(), workload.Template) || workload.Template.Spec.HostNetwork {
+	for _, w := range exposedWorkloads(p) {
+		if proxy.IsAmbient(p.Snapshot, w.Namespace(), w.Template) || w.Template.Spec.HostNetwork {
 			continue
 		}
 		level, annotation := Warning, ""
 		worst := bypassedByPlaintext
 		var keptOut []int32
 		var evidence []string
-		for _, port := range workload.Ports {
-			number, _, ok := mesh.TargetPort(port.Port, workload.Template)
-			by, captured := mesh.InboundCapture(workload.Template.Annotations, number)
+		for _, port := range w.Ports {
+			number, _, ok := workload.TargetPort(port.Port, w.Template)
+			by, captured := proxy.InboundCapture(w.Template.Annotations, number)
 			if !ok || captured || slices.Contains(keptOut, number) {
 				continue
 			}
 			keptOut, annotation = append(keptOut, number), by
 			evidence = append(evidence, evidenceOf(port)...)
-			how := bypassOf(p, workload, port, number)
+			how := bypassOf(p, w, port, number)
 			worst = max(worst, how)
 			if how == failsThroughGateway && !port.Weak() {
 				level = Error
 			}
 		}
 		if len(keptOut) > 0 {
-			reportNotCaptured(p, workload, level, worst, annotation, keptOut, evidence)
+			reportNotCaptured(p, w, level, worst, annotation, keptOut, evidence)
 		}
 	}
 }
@@ -75,15 +80,15 @@ const (
 	failsThroughGateway
 )
 
-func bypassOf(p *Pass, w exposedWorkload, port *mesh.ExposedPort, number int32) bypass {
+func bypassOf(p *Pass, w exposedWorkload, port *exposure.ExposedPort, number int32) bypass {
 	switch {
 	case !getsProxy(p, w.Workload):
 		return nothingToBypass
-	case p.MutualTLSMode(w.Namespace(), w.Template.Labels, number) == mesh.MutualTLSDisable:
+	case policy.MutualTLSMode(p.Snapshot, w.Namespace(), w.Template.Labels, number) == policy.MutualTLSDisable:
 		return bypassedByPlaintext
 	case port.Routed && gatewaySpeaksTLS(p, port):
 		return failsThroughGateway
-	case p.MeshConfig().GetEnableAutoMtls().GetValue():
+	case proxy.DefaultMeshConfig(p.Snapshot).GetEnableAutoMtls().GetValue():
 		return failsInMesh
 	default:
 		return bypassedByPlaintext
@@ -92,15 +97,15 @@ func bypassOf(p *Pass, w exposedWorkload, port *mesh.ExposedPort, number int32) 
 
 // gatewaySpeaksTLS says that one of the gateways that lead to the port uses TLS to it: by the rule that it has for the Service,
 // or where that says nothing because the pods have a proxy (auto mTLS).
-func gatewaySpeaksTLS(p *Pass, port *mesh.ExposedPort) bool {
+func gatewaySpeaksTLS(p *Pass, port *exposure.ExposedPort) bool {
 	service := port.Service
-	host := mesh.ResolveHost(service.Name, service.Namespace)
-	gateways := p.GatewaysTo(port)
-	return len(gateways) == 0 || slices.ContainsFunc(gateways, func(gateway *mesh.GatewayWorkload) bool {
-		rule := p.DestinationRuleFor(gateway.Client(), host, service.Namespace)
-		tls := p.TrafficPolicyFor(rule, port.Port.Port, "").TLS
+	host := host.ResolveHost(service.Name, service.Namespace)
+	gateways := exposure.GatewaysTo(p.Snapshot, port)
+	return len(gateways) == 0 || slices.ContainsFunc(gateways, func(gateway *proxy.GatewayWorkload) bool {
+		rule := policy.DestinationRuleFor(p.Snapshot, gateway.Client(), host, service.Namespace)
+		tls := policy.TrafficPolicyFor(p.Snapshot, rule, port.Port.Port, "").TLS
 		if tls == nil {
-			return p.MeshConfig().GetEnableAutoMtls().GetValue()
+			return proxy.DefaultMeshConfig(p.Snapshot).GetEnableAutoMtls().GetValue()
 		}
 		return tls.GetMode() != networkingapi.ClientTLSSettings_DISABLE
 	})
@@ -110,7 +115,7 @@ func reportNotCaptured(p *Pass, w exposedWorkload, level Level, how bypass, anno
 	path := templateAnnotationPath(annotation)
 	value := w.Template.Annotations[annotation]
 	does := "lists it"
-	if annotation == mesh.AnnotationIncludeInboundPorts {
+	if annotation == proxy.AnnotationIncludeInboundPorts {
 		does = "does not list it"
 	}
 	message, symptom := "Calls to port %d of %s by-pass the proxy: the annotation %s %s.", ""
@@ -139,18 +144,18 @@ func fixCapture(p *Pass, w exposedWorkload, annotation, value string, ports []in
 	var kept []string
 	for _, part := range strings.Split(value, ",") {
 		number, err := strconv.ParseInt(strings.TrimSpace(part), 10, 32)
-		excluded := err == nil && slices.Contains(ports, int32(number)) && annotation == mesh.AnnotationExcludeInboundPorts
+		excluded := err == nil && slices.Contains(ports, int32(number)) && annotation == proxy.AnnotationExcludeInboundPorts
 		if part = strings.TrimSpace(part); part != "" && !excluded {
 			kept = append(kept, part)
 		}
 	}
-	if annotation == mesh.AnnotationIncludeInboundPorts {
+	if annotation == proxy.AnnotationIncludeInboundPorts {
 		fix.Text = fmt.Sprintf("Add port %d to the annotation %s.", ports[0], annotation)
 		for _, port := range ports {
 			kept = append(kept, strconv.Itoa(int(port)))
 		}
 	}
-	if p.BlockedBy(p.InjectionOf(w.Workload)) != nil || !w.RenewsAllPods() {
+	if proxy.BlockedBy(p.Snapshot, proxy.InjectionOf(p.Snapshot, w.Workload)) != nil || !w.RenewsAllPods() {
 		return fix
 	}
 	var changed any

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 )
 
 var injectAnnotationIneffective = &Check{
@@ -51,18 +52,18 @@ func reportInjectInVain(p *Pass, w exposedWorkload) {
 		fault = " as an annotation, but webhooks select by labels"
 	}
 	fix := Fix{Text: "Bring the injector back first."}
-	if label, level, ok := chooseLabel(p, p.TemplateInjectionLabels(w.Workload), mesh.LabelInject); ok {
-		if label.Key == mesh.LabelInject {
+	if label, level, ok := chooseLabel(p, proxy.TemplateInjectionLabels(p.Snapshot, w.Workload), proxy.LabelInject); ok {
+		if label.Key == proxy.LabelInject {
 			level = Safe // the label that was meant, whatever other revisions there are
 		}
 		fix = labelTemplate(p, w, label, level)
 	}
 	p.Report(Finding{
 		Object: w.Object, Path: at.String(),
-		Message: fmt.Sprintf("The pod template of %s has %s=%q%s: %s.", w.Key, mesh.LabelInject, value, fault,
+		Message: fmt.Sprintf("The pod template of %s has %s=%q%s: %s.", w.Key, proxy.LabelInject, value, fault,
 			newPodsWithoutProxy(p, "the pods get no proxy", w)),
 		Evidence: []string{
-			namespaceLabelsText(exposedNamespace{Name: w.Namespace(), Labels: p.NamespaceLabels(w.Namespace())}),
+			namespaceLabelsText(exposedNamespace{Name: w.Namespace(), Labels: proxy.NamespaceLabels(p.Snapshot, w.Namespace())}),
 			"no injector webhook selects the pods", w.evidence(),
 		},
 		Symptom: symptomOfNewPods(p, w), Fix: fix,
@@ -76,15 +77,15 @@ func reportInjectValue(p *Pass, w exposedWorkload) {
 	p.Report(Finding{
 		Object: w.Object, Path: at.String(),
 		Message: fmt.Sprintf("The pod template of %s has %s=%q, but only \"true\" and \"false\" mean something: the pods are injected as if it were not there.",
-			w.Key, mesh.LabelInject, value),
+			w.Key, proxy.LabelInject, value),
 		Evidence: []string{injectedByText(p, w), w.evidence()},
 		Symptom:  "none today; if the value was meant to keep the proxy out, it does not",
-		Fix:      Fix{Text: fmt.Sprintf("Write \"true\" or \"false\", as the label %s of the pod template.", mesh.LabelInject)},
+		Fix:      Fix{Text: fmt.Sprintf("Write \"true\" or \"false\", as the label %s of the pod template.", proxy.LabelInject)},
 	})
 }
 
 // injectedByText says which webhook injects a workload that is injected.
 func injectedByText(p *Pass, w exposedWorkload) string {
-	by := p.InjectionOf(w.Workload).By
+	by := proxy.InjectionOf(p.Snapshot, w.Workload).By
 	return fmt.Sprintf("webhook %s of %s selects the pods", by.Webhook.Name, mesh.KeyOf(by.Configuration))
 }

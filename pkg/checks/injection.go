@@ -8,6 +8,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
@@ -29,15 +32,15 @@ func consultsBeside(reads []mesh.Kind, more ...mesh.Kind) []mesh.Kind {
 
 // exposedWorkload is a workload behind exposed ports.
 type exposedWorkload struct {
-	*mesh.Workload
-	Ports []*mesh.ExposedPort
+	*workload.Workload
+	Ports []*exposure.ExposedPort
 }
 
 // exposedWorkloads are those of the mesh, by kind, namespace and name.
 func exposedWorkloads(p *Pass) []exposedWorkload {
-	exposed := p.ExposedWorkloads()
+	exposed := exposure.ExposedWorkloads(p.Snapshot)
 	var workloads []exposedWorkload
-	for _, workload := range p.Workloads() {
+	for _, workload := range workload.Workloads(p.Snapshot) {
 		if ports := exposed[workload]; len(ports) > 0 {
 			workloads = append(workloads, exposedWorkload{workload, ports})
 		}
@@ -59,7 +62,7 @@ func exposedNamespaces(p *Pass) []exposedNamespace {
 	for _, workload := range exposedWorkloads(p) {
 		name := workload.Namespace()
 		if byName[name] == nil {
-			byName[name] = &exposedNamespace{Name: name, Labels: p.NamespaceLabels(name)}
+			byName[name] = &exposedNamespace{Name: name, Labels: proxy.NamespaceLabels(p.Snapshot, name)}
 			names = append(names, name)
 		}
 		byName[name].Workloads = append(byName[name].Workloads, workload)
@@ -91,13 +94,13 @@ func namespaceObject(p *Pass, name string) *core.Namespace {
 }
 
 // activeInjectors are the injector webhooks that can select something.
-func activeInjectors(p *Pass) []*mesh.Injector {
-	return slices.DeleteFunc(slices.Clone(p.Injectors()), (*mesh.Injector).Deactivated)
+func activeInjectors(p *Pass) []*proxy.Injector {
+	return slices.DeleteFunc(slices.Clone(proxy.Injectors(p.Snapshot)), (*proxy.Injector).Deactivated)
 }
 
 // errorUnlessAllWeak is Error, or Warning where nothing but weak evidence says that any of the workloads serves gRPC.
 func errorUnlessAllWeak(workloads []exposedWorkload) Level {
-	var ports []*mesh.ExposedPort
+	var ports []*exposure.ExposedPort
 	for _, workload := range workloads {
 		ports = append(ports, workload.Ports...)
 	}
@@ -106,7 +109,7 @@ func errorUnlessAllWeak(workloads []exposedWorkload) Level {
 
 // routed says that some gateway route leads to the workload.
 func (w exposedWorkload) routed() bool {
-	return slices.ContainsFunc(w.Ports, func(port *mesh.ExposedPort) bool { return port.Routed })
+	return slices.ContainsFunc(w.Ports, func(port *exposure.ExposedPort) bool { return port.Routed })
 }
 
 // evidence is why the workload counts as exposed: its first port and the strongest thing that says gRPC.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 )
 
 var injectionLabelsConflict = &Check{
@@ -45,9 +46,9 @@ func runInjectionLabelsConflict(p *Pass) {
 
 func reportBothLabels(p *Pass, namespace exposedNamespace) {
 	w := firstOrInjected(p, namespace.Workloads)
-	injection := p.InjectionOf(w.Workload)
+	injection := proxy.InjectionOf(p.Snapshot, w.Workload)
 	both := fmt.Sprintf("Namespace %s has both %s=%s and %s=%s", namespace.Name,
-		mesh.LabelInjection, namespace.Labels[mesh.LabelInjection], mesh.LabelRevision, namespace.Labels[mesh.LabelRevision])
+		proxy.LabelInjection, namespace.Labels[proxy.LabelInjection], proxy.LabelRevision, namespace.Labels[proxy.LabelRevision])
 	finding := Finding{Object: namespaceObject(p, namespace.Name), Evidence: servingEvidence(namespace.Workloads)}
 	if injection.Injected {
 		loser := voidLabel(p, namespace, w, injection)
@@ -59,11 +60,11 @@ func reportBothLabels(p *Pass, namespace exposedNamespace) {
 		finding.Fix = dropNamespaceLabel(p, namespace, loser, "no webhook heeds it")
 	} else {
 		finding.Level = errorUnlessAllWeak(namespace.Workloads)
-		finding.Path = namespaceLabelPath(mesh.LabelInjection)
+		finding.Path = namespaceLabelPath(proxy.LabelInjection)
 		finding.Symptom = symptomOfNewPods(p, namespace.Workloads...)
 		cause := "no webhook selects a namespace with both"
 		if injectionDisabled(namespace.Labels) {
-			cause = fmt.Sprintf("%s=disabled switches injection off, whatever %s says", mesh.LabelInjection, mesh.LabelRevision)
+			cause = fmt.Sprintf("%s=disabled switches injection off, whatever %s says", proxy.LabelInjection, proxy.LabelRevision)
 		}
 		finding.Message = fmt.Sprintf("%s: %s, so %s.", both, cause, newPodsWithoutProxy(p, "nothing in it is injected", namespace.Workloads...))
 		finding.Fix = fixBothLabels(p, namespace, w)
@@ -73,7 +74,7 @@ func reportBothLabels(p *Pass, namespace exposedNamespace) {
 
 // injectionDisabled says that the namespace's label istio-injection is not in the way by being there, but by what it says.
 func injectionDisabled(namespaceLabels map[string]string) bool {
-	return namespaceLabels[mesh.LabelInjection] == "disabled"
+	return namespaceLabels[proxy.LabelInjection] == "disabled"
 }
 
 // firstOrInjected is the workload by which a namespace is judged: the first that is injected, else the first that does not
@@ -81,7 +82,7 @@ func injectionDisabled(namespaceLabels map[string]string) bool {
 func firstOrInjected(p *Pass, workloads []exposedWorkload) exposedWorkload {
 	chosen := workloads[0]
 	for _, workload := range workloads {
-		if p.InjectionOf(workload.Workload).Injected {
+		if proxy.InjectionOf(p.Snapshot, workload.Workload).Injected {
 			return workload
 		}
 		if choice, _ := injectChoice(chosen); choice == "false" || chosen.Template.Spec.HostNetwork {
@@ -92,22 +93,22 @@ func firstOrInjected(p *Pass, workloads []exposedWorkload) exposedWorkload {
 }
 
 // voidLabel is the label of the two without which nothing changes.
-func voidLabel(p *Pass, namespace exposedNamespace, w exposedWorkload, injection mesh.Injection) string {
-	without := p.InjectionIn(namespace.Name, withoutLabels(namespace.Labels, mesh.LabelRevision), w.Template)
+func voidLabel(p *Pass, namespace exposedNamespace, w exposedWorkload, injection proxy.Injection) string {
+	without := proxy.InjectionIn(p.Snapshot, namespace.Name, withoutLabels(namespace.Labels, proxy.LabelRevision), w.Template)
 	if without.Injected && without.By == injection.By {
-		return mesh.LabelRevision
+		return proxy.LabelRevision
 	}
-	return mesh.LabelInjection
+	return proxy.LabelInjection
 }
 
 // fixBothLabels drops the label that keeps the other from working; where neither would work alone, it sets one that does.
 func fixBothLabels(p *Pass, namespace exposedNamespace, w exposedWorkload) Fix {
-	for _, key := range []string{mesh.LabelInjection, mesh.LabelRevision} {
-		if p.InjectionIn(namespace.Name, withoutLabels(namespace.Labels, key), w.Template).Injected {
+	for _, key := range []string{proxy.LabelInjection, proxy.LabelRevision} {
+		if proxy.InjectionIn(p.Snapshot, namespace.Name, withoutLabels(namespace.Labels, key), w.Template).Injected {
 			return dropNamespaceLabel(p, namespace, key, "no webhook selects a namespace that has it beside the other injection label")
 		}
 	}
-	if label, _, ok := chooseLabel(p, p.NamespaceInjectionLabels(w.Workload), mesh.LabelRevision); ok {
+	if label, _, ok := chooseLabel(p, proxy.NamespaceInjectionLabels(p.Snapshot, w.Workload), proxy.LabelRevision); ok {
 		return labelNamespace(p, namespace, label, Ask)
 	}
 	return Fix{Text: fmt.Sprintf("Keep the one label on namespace %s that an injector webhook selects.", namespace.Name)}
@@ -117,9 +118,9 @@ func reportOverriddenRevision(p *Pass, namespace exposedNamespace, w exposedWork
 	if !overriddenRevision(p, w) {
 		return
 	}
-	path := templateLabelPath(mesh.LabelRevision)
-	wanted := fmt.Sprintf("The pod template of %s asks for revision %s, but the label of its namespace decides", w.Key, w.Template.Labels[mesh.LabelRevision])
-	injection := p.InjectionOf(w.Workload)
+	path := templateLabelPath(proxy.LabelRevision)
+	wanted := fmt.Sprintf("The pod template of %s asks for revision %s, but the label of its namespace decides", w.Key, w.Template.Labels[proxy.LabelRevision])
+	injection := proxy.InjectionOf(p.Snapshot, w.Workload)
 	finding := Finding{
 		Object: w.Object, Path: path.String(), Level: Warning,
 		Evidence: []string{namespaceLabelsText(namespace), w.evidence()},
@@ -127,19 +128,19 @@ func reportOverriddenRevision(p *Pass, namespace exposedNamespace, w exposedWork
 	if injection.Injected {
 		finding.Message = fmt.Sprintf("%s: new pods get the proxy of revision %s.", wanted, injection.Revision)
 		finding.Symptom = "none today; new pods are not on the revision that their template says"
-		finding.Fix = removeFromTemplate(p, w, injection, fmt.Sprintf("Remove the label %s from the pod template of %s.", mesh.LabelRevision, w.Key),
+		finding.Fix = removeFromTemplate(p, w, injection, fmt.Sprintf("Remove the label %s from the pod template of %s.", proxy.LabelRevision, w.Key),
 			"the label of the namespace overrides it", path)
 	} else {
 		finding.Level = errorUnlessWeak(w.Ports...)
 		if injectionDisabled(namespace.Labels) {
 			wanted = fmt.Sprintf("The pod template of %s asks for revision %s, but %s=disabled on its namespace switches injection off",
-				w.Key, w.Template.Labels[mesh.LabelRevision], mesh.LabelInjection)
+				w.Key, w.Template.Labels[proxy.LabelRevision], proxy.LabelInjection)
 		}
 		finding.Message = fmt.Sprintf("%s: %s.", wanted, newPodsWithoutProxy(p, "the pods get no proxy", w))
 		finding.Symptom = symptomOfNewPods(p, w)
-		key := mesh.LabelInjection
+		key := proxy.LabelInjection
 		if _, had := namespace.Labels[key]; !had {
-			key = mesh.LabelRevision
+			key = proxy.LabelRevision
 		}
 		finding.Fix = dropNamespaceLabel(p, namespace, key, "it keeps the webhook from pods that ask for a revision themselves")
 	}

@@ -9,28 +9,29 @@ import (
 	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
 // chooseLabel takes one of the labels that would make pods injected: one with the preferred key if there is one, else the
 // first. The level is Safe where all lead to one revision, else Ask. ok is false where there is none whose injector can be
 // called.
-func chooseLabel(p *Pass, candidates []mesh.InjectionLabel, preferredKey string) (label mesh.InjectionLabel, level FixLevel, ok bool) {
-	var usable []mesh.InjectionLabel
+func chooseLabel(p *Pass, candidates []proxy.InjectionLabel, preferredKey string) (label proxy.InjectionLabel, level FixLevel, ok bool) {
+	var usable []proxy.InjectionLabel
 	revisions := map[string]bool{}
 	for _, candidate := range candidates {
-		if _, unavailable := p.InjectorUnavailable(candidate.By); unavailable && candidate.By.FailsClosed() {
+		if _, unavailable := proxy.InjectorUnavailable(p.Snapshot, candidate.By); unavailable && candidate.By.FailsClosed() {
 			continue
 		}
 		usable = append(usable, candidate)
 		revisions[candidate.Revision] = true
 	}
 	if len(usable) == 0 {
-		return mesh.InjectionLabel{}, Words, false
+		return proxy.InjectionLabel{}, Words, false
 	}
 	label, level = usable[0], Safe
-	if i := slices.IndexFunc(usable, func(l mesh.InjectionLabel) bool { return l.Key == preferredKey }); i >= 0 {
+	if i := slices.IndexFunc(usable, func(l proxy.InjectionLabel) bool { return l.Key == preferredKey }); i >= 0 {
 		label = usable[i]
 	}
 	if len(revisions) > 1 {
@@ -41,13 +42,13 @@ func chooseLabel(p *Pass, candidates []mesh.InjectionLabel, preferredKey string)
 
 // labelNamespace is the fix that sets an injection label on a namespace in place of those that it has, and makes the pods of
 // its exposed workloads anew that are not as they would be then.
-func labelNamespace(p *Pass, namespace exposedNamespace, label mesh.InjectionLabel, level FixLevel) Fix {
-	changed := mesh.WithInjectionLabel(namespace.Labels, label)
-	edits := []mesh.InjectionLabel{label}
+func labelNamespace(p *Pass, namespace exposedNamespace, label proxy.InjectionLabel, level FixLevel) Fix {
+	changed := proxy.WithInjectionLabel(namespace.Labels, label)
+	edits := []proxy.InjectionLabel{label}
 	text := fmt.Sprintf("Set the label %s on namespace %s", label, namespace.Name)
-	for _, key := range []string{mesh.LabelInjection, mesh.LabelRevision} {
+	for _, key := range []string{proxy.LabelInjection, proxy.LabelRevision} {
 		if _, had := namespace.Labels[key]; had && key != label.Key {
-			edits = append(edits, mesh.InjectionLabel{Key: key})
+			edits = append(edits, proxy.InjectionLabel{Key: key})
 			text += " and remove " + key
 		}
 	}
@@ -58,7 +59,7 @@ func labelNamespace(p *Pass, namespace exposedNamespace, label mesh.InjectionLab
 // dropNamespaceLabel is the fix that removes a label from a namespace, with the same care for its pods.
 func dropNamespaceLabel(p *Pass, namespace exposedNamespace, key, reason string) Fix {
 	text := fmt.Sprintf("Remove the label %s from namespace %s", key, namespace.Name)
-	changes := namespaceLabels(p, namespace.Name, reason, mesh.InjectionLabel{Key: key})
+	changes := namespaceLabels(p, namespace.Name, reason, proxy.InjectionLabel{Key: key})
 	return relabel(p, namespace, withoutLabels(namespace.Labels, key), text, Ask, changes)
 }
 
@@ -67,11 +68,11 @@ func relabel(p *Pass, namespace exposedNamespace, changed map[string]string, tex
 	possible := len(changes) > 0
 	var restarts []plan.Change
 	for _, workload := range namespace.Workloads {
-		injection := p.InjectionIn(namespace.Name, changed, workload.Template)
+		injection := proxy.InjectionIn(p.Snapshot, namespace.Name, changed, workload.Template)
 		if !injection.Injected || len(podsOtherThan(p, workload, injection)) == 0 {
 			continue
 		}
-		possible = possible && workload.RenewsAllPods() && p.BlockedBy(injection) == nil
+		possible = possible && workload.RenewsAllPods() && proxy.BlockedBy(p.Snapshot, injection) == nil
 		restarts = append(restarts, restart(p, workload.Workload, "its pods are to be injected anew")...)
 	}
 	if len(restarts) > 0 {
@@ -85,15 +86,15 @@ func relabel(p *Pass, namespace exposedNamespace, changed map[string]string, tex
 
 // labelTemplate is the fix that sets an injection label on a pod template in place of those that it has, which makes the pods
 // anew by itself. An annotation that says something else about injection goes.
-func labelTemplate(p *Pass, w exposedWorkload, label mesh.InjectionLabel, level FixLevel) Fix {
+func labelTemplate(p *Pass, w exposedWorkload, label proxy.InjectionLabel, level FixLevel) Fix {
 	text := fmt.Sprintf("Set the label %s on the pod template of %s", label, w.Key)
-	for _, key := range []string{mesh.LabelInject, mesh.LabelRevision} {
+	for _, key := range []string{proxy.LabelInject, proxy.LabelRevision} {
 		if _, had := w.Template.Labels[key]; had && key != label.Key {
 			text += " and remove the label " + key
 		}
 	}
 	if dropsAnnotation(w) {
-		text += " and remove the annotation " + mesh.LabelInject
+		text += " and remove the annotation " + proxy.LabelInject
 	}
 	fix := Fix{Text: text + ".", Level: level}
 	if w.weak() && level == Safe {
@@ -106,13 +107,13 @@ func labelTemplate(p *Pass, w exposedWorkload, label mesh.InjectionLabel, level 
 	reason := fmt.Sprintf("the injector webhook of revision %s selects this label of pods", label.Revision)
 	fix.Changes = updateOf(p, w.Object, reason, func(form *unstructured.Unstructured) []plan.Edit {
 		edits := []plan.Edit{plan.Set(form, label.Value, templateLabelPath(label.Key)...)}
-		for _, key := range []string{mesh.LabelInject, mesh.LabelRevision} {
+		for _, key := range []string{proxy.LabelInject, proxy.LabelRevision} {
 			if _, had := w.Template.Labels[key]; had && key != label.Key {
 				edits = append(edits, plan.Set(form, nil, templateLabelPath(key)...))
 			}
 		}
 		if dropsAnnotation(w) {
-			edits = append(edits, plan.Set(form, nil, templateAnnotationPath(mesh.LabelInject)...))
+			edits = append(edits, plan.Set(form, nil, templateAnnotationPath(proxy.LabelInject)...))
 		}
 		return edits
 	})
@@ -121,15 +122,15 @@ func labelTemplate(p *Pass, w exposedWorkload, label mesh.InjectionLabel, level 
 
 // dropsAnnotation says that the template has an annotation that says something else about injection than that it is wanted.
 func dropsAnnotation(w exposedWorkload) bool {
-	value, had := w.Template.Annotations[mesh.LabelInject]
+	value, had := w.Template.Annotations[proxy.LabelInject]
 	return had && value != "true"
 }
 
 // removeFromTemplate is the fix that removes fields from a pod template, which makes the pods anew by itself; injection is what
 // happens to them then.
-func removeFromTemplate(p *Pass, w exposedWorkload, injection mesh.Injection, text, reason string, fields ...plan.Path) Fix {
+func removeFromTemplate(p *Pass, w exposedWorkload, injection proxy.Injection, text, reason string, fields ...plan.Path) Fix {
 	fix := Fix{Text: text, Level: Words}
-	if by := p.BlockedBy(injection); by != nil {
+	if by := proxy.BlockedBy(p.Snapshot, injection); by != nil {
 		fix.Text = fmt.Sprintf("Bring the injector of revision %s back first: until then no pod of %s with a proxy can be made. Then %s%s",
 			by.Revision, w.Key, strings.ToLower(text[:1]), text[1:])
 		return fix
@@ -152,7 +153,7 @@ func removeFromTemplate(p *Pass, w exposedWorkload, injection mesh.Injection, te
 
 // restartWorkload is the fix that makes a workload's pods anew, where they can be.
 func restartWorkload(p *Pass, w exposedWorkload) Fix {
-	by := p.BlockedBy(p.InjectionOf(w.Workload))
+	by := proxy.BlockedBy(p.Snapshot, proxy.InjectionOf(p.Snapshot, w.Workload))
 	switch {
 	case by != nil:
 		return Fix{Text: fmt.Sprintf("Bring the injector of revision %s back first, then restart %s: until then no new pod of it can be made.", by.Revision, w.Key)}
@@ -169,7 +170,7 @@ func restartWorkload(p *Pass, w exposedWorkload) Fix {
 }
 
 // podsOtherThan are the running pods of a workload that have no proxy, or one of another revision, than new ones would get.
-func podsOtherThan(p *Pass, w exposedWorkload, injection mesh.Injection) []*core.Pod {
+func podsOtherThan(p *Pass, w exposedWorkload, injection proxy.Injection) []*core.Pod {
 	return append(podsWithoutProxy(p, w), slices.Concat(slices.Collect(maps.Values(podsOfOtherRevision(p, w, injection.Revision)))...)...)
 }
 
@@ -177,8 +178,8 @@ func podsOtherThan(p *Pass, w exposedWorkload, injection mesh.Injection) []*core
 // being deleted do not count.
 func podsWithoutProxy(p *Pass, w exposedWorkload) []*core.Pod {
 	var without []*core.Pod
-	for _, pod := range p.PodsOf(w.Workload) {
-		if _, has := p.ProxyOf(pod); !has && !mesh.PassedInjector(pod) && pod.DeletionTimestamp == nil {
+	for _, pod := range workload.PodsOf(p.Snapshot, w.Workload) {
+		if _, has := proxy.OfWorkload(p.Snapshot, pod); !has && !proxy.PassedInjector(pod) && pod.DeletionTimestamp == nil {
 			without = append(without, pod)
 		}
 	}
@@ -188,8 +189,8 @@ func podsWithoutProxy(p *Pass, w exposedWorkload) []*core.Pod {
 // podsOfOtherRevision are the running pods of a workload whose proxy was injected by another revision, by that revision.
 func podsOfOtherRevision(p *Pass, w exposedWorkload, revision string) map[string][]*core.Pod {
 	others := map[string][]*core.Pod{}
-	for _, pod := range p.PodsOf(w.Workload) {
-		proxy, has := p.ProxyOf(pod)
+	for _, pod := range workload.PodsOf(p.Snapshot, w.Workload) {
+		proxy, has := proxy.OfWorkload(p.Snapshot, pod)
 		if has && pod.DeletionTimestamp == nil && proxy.Revision != "" && proxy.Revision != revision {
 			others[proxy.Revision] = append(others[proxy.Revision], pod)
 		}

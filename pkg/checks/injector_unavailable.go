@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 )
 
 var injectorUnavailable = &Check{
@@ -48,7 +49,7 @@ endpoints:
 // deadInjector is the webhooks of a configuration that cannot be called, the first of them for all, and the exposed workloads that
 // cannot be made without them.
 type deadInjector struct {
-	*mesh.Injector
+	*proxy.Injector
 	reason    string
 	webhooks  []string
 	workloads []exposedWorkload
@@ -57,8 +58,8 @@ type deadInjector struct {
 func runInjectorUnavailable(p *Pass) {
 	var dead []*deadInjector
 	for _, workload := range exposedWorkloads(p) {
-		for _, injector := range p.InjectionOf(workload.Workload).Called {
-			reason, unavailable := p.InjectorUnavailable(injector)
+		for _, injector := range proxy.InjectionOf(p.Snapshot, workload.Workload).Called {
+			reason, unavailable := proxy.InjectorUnavailable(p.Snapshot, injector)
 			if !unavailable || !injector.FailsClosed() || !knowsNamespace(p, workload.Namespace()) {
 				continue
 			}
@@ -126,8 +127,8 @@ func heldUpText(workloads []exposedWorkload) string {
 // reviveText is the fix in words. Only where another control plane is there can this one be given up.
 func reviveText(p *Pass, dead *deadInjector) string {
 	text := "Bring the control plane behind the webhook back"
-	lives := slices.ContainsFunc(activeInjectors(p), func(other *mesh.Injector) bool {
-		_, unavailable := p.InjectorUnavailable(other)
+	lives := slices.ContainsFunc(activeInjectors(p), func(other *proxy.Injector) bool {
+		_, unavailable := proxy.InjectorUnavailable(p.Snapshot, other)
 		return other.Revision != dead.Revision && !unavailable
 	})
 	if lives {

@@ -9,6 +9,9 @@ import (
 	core "k8s.io/api/core/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/policy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
 var listensOnLocalhost = &Check{
@@ -60,8 +63,8 @@ spec:
 	Consults: append([]mesh.Kind{mesh.KindSidecar}, exposureConsults...),
 	Since:    "v0.1.0",
 	Run: func(p *Pass) {
-		exposed := p.ExposedWorkloads()
-		for _, workload := range p.Workloads() {
+		exposed := exposure.ExposedWorkloads(p.Snapshot)
+		for _, workload := range workload.Workloads(p.Snapshot) {
 			for _, port := range exposed[workload] {
 				if reportListensOnLocalhost(p, workload, port) {
 					break
@@ -71,9 +74,9 @@ spec:
 	},
 }
 
-func reportListensOnLocalhost(p *Pass, w *mesh.Workload, port *mesh.ExposedPort) bool {
+func reportListensOnLocalhost(p *Pass, w *workload.Workload, port *exposure.ExposedPort) bool {
 	container, number := servingContainer(port.Port, w)
-	if container == nil || !mentionsLoopback(container) || p.ForwardsToLoopback(w, number) {
+	if container == nil || !mentionsLoopback(container) || policy.ForwardsToLoopback(p.Snapshot, w, number) {
 		return false
 	}
 	settings := settingsOf(container)

@@ -5,7 +5,7 @@ import (
 
 	core "k8s.io/api/core/v1"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 )
 
 var loadBalancerNotHTTP2 = &Check{
@@ -45,7 +45,7 @@ func runLoadBalancerNotHTTP2(p *Pass) {
 					Fix:      Fix{Text: "Let the load balancer pass TCP on: take the annotation away, or give it the value for TCP."},
 				})
 			}
-			if annotation := mesh.SyncSwitchedOff(service); annotation != "" {
+			if annotation := proxy.SyncSwitchedOff(service); annotation != "" {
 				p.Report(Finding{
 					Object: service, Path: annotationPath(skipAnnotation),
 					Message:  fmt.Sprintf("The load balancer of Service %s does not follow the Service's ports.", service.Name),

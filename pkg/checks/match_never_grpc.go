@@ -9,7 +9,10 @@ import (
 	networkingapi "istio.io/api/networking/v1alpha3"
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
 var matchNeverGRPC = &Check{
@@ -34,7 +37,7 @@ var matchNeverGRPC = &Check{
 	Since:    "v0.1.0",
 	Run: func(p *Pass) {
 		for _, vs := range p.VirtualServices().All() {
-			if !mesh.IsDelegate(vs) {
+			if !host.IsDelegate(vs) {
 				judgeMatches(p, vs)
 			}
 		}
@@ -43,7 +46,7 @@ var matchNeverGRPC = &Check{
 
 // judgedMatch is a match of a rule to an exposed port, and why no gRPC call meets it; matches without a reason can be met.
 type judgedMatch struct {
-	rule    *mesh.HTTPRule
+	rule    *host.HTTPRule
 	place   int
 	targets []string
 	field   string
@@ -53,13 +56,13 @@ type judgedMatch struct {
 func judgeMatches(p *Pass, vs *networking.VirtualService) {
 	listening := whereListening(p, vs)
 	var judged []judgedMatch
-	for _, rule := range p.HTTPRules(vs) {
+	for _, rule := range host.HTTPRules(p.Snapshot, vs) {
 		ports, ok := p.gRPCRoute(rule)
 		if !ok || len(rule.Spec.Route) == 0 {
 			continue
 		}
 		// A browser's gRPC-Web calls are preceded by OPTIONS.
-		web := slices.ContainsFunc(ports, func(port *mesh.ExposedPort) bool { return port.Protocol() == mesh.ProtocolGRPCWeb })
+		web := slices.ContainsFunc(ports, func(port *exposure.ExposedPort) bool { return port.Protocol() == workload.ProtocolGRPCWeb })
 		targets := ruleTargets(p, rule)
 		if len(rule.Spec.Match) == 0 {
 			judged = append(judged, judgedMatch{rule: rule, place: -1, targets: targets})
@@ -77,9 +80,9 @@ func judgeMatches(p *Pass, vs *networking.VirtualService) {
 	}
 }
 
-func ruleTargets(p *Pass, rule *mesh.HTTPRule) []string {
+func ruleTargets(p *Pass, rule *host.HTTPRule) []string {
 	var targets []string
-	for _, destination := range p.Destinations(rule.Spec, rule.Holder.Namespace) {
+	for _, destination := range host.Destinations(p.Snapshot, rule.Spec, rule.Holder.Namespace) {
 		targets = append(targets, fmt.Sprint(destination.Host, " ", destination.Port, " ", destination.Spec.GetSubset()))
 	}
 	slices.Sort(targets)
@@ -133,7 +136,7 @@ func (m judgedMatch) path() string {
 // meantMethod says that a path names a gRPC service, with or without its slashes, or with a star for its methods.
 func meantMethod(path string) bool {
 	bare := strings.Trim(path, "/*")
-	return mesh.IsMethodPath("/"+bare+"/") || mesh.IsMethodPath("/"+bare)
+	return host.IsMethodPath("/"+bare+"/") || host.IsMethodPath("/"+bare)
 }
 
 // literalOf is the only text that a regular expression matches; ok is false where there are more, or none is asked for.
@@ -195,14 +198,14 @@ func (l listener) meets(match *networkingapi.HTTPMatchRequest) bool {
 }
 
 func whereListening(p *Pass, vs *networking.VirtualService) listening {
-	_, missing := p.GatewaysOf(vs)
-	found := listening{mesh: mesh.BoundToMesh(vs), known: len(missing) == 0}
+	_, missing := host.GatewaysOf(p.Snapshot, vs)
+	found := listening{mesh: host.BoundToMesh(vs), known: len(missing) == 0}
 	for _, bound := range boundServers(p.Snapshot, vs) {
-		if !mesh.ServerIsHTTP(bound.Server) || bound.Server.GetTls().GetHttpsRedirect() {
+		if !gateway.ServerIsHTTP(bound.Server) || bound.Server.GetTls().GetHttpsRedirect() {
 			continue
 		}
 		on := listener{bound.Gateway.Namespace + "/" + bound.Gateway.Name, "http", bound.Server.GetPort().GetNumber()}
-		if mesh.ServerIsTLS(bound.Server) {
+		if gateway.ServerIsTLS(bound.Server) {
 			on.scheme = "https"
 		}
 		found.servers = append(found.servers, on)
@@ -212,9 +215,9 @@ func whereListening(p *Pass, vs *networking.VirtualService) listening {
 
 // forMatch is where the calls come from that reach a match in an object of that namespace: it may name some of the gateways.
 func (l listening) forMatch(match *networkingapi.HTTPMatchRequest, namespace string) listening {
-	narrowed := listening{mesh: l.mesh && mesh.MatchIsFor(match, namespace, mesh.MeshGateway), known: l.known}
+	narrowed := listening{mesh: l.mesh && gateway.MatchIsFor(match, namespace, host.MeshGateway), known: l.known}
 	for _, on := range l.servers {
-		if mesh.MatchIsFor(match, namespace, on.gateway) {
+		if gateway.MatchIsFor(match, namespace, on.gateway) {
 			narrowed.servers = append(narrowed.servers, on)
 		}
 	}
@@ -222,7 +225,7 @@ func (l listening) forMatch(match *networkingapi.HTTPMatchRequest, namespace str
 }
 
 // forRule are the servers whose calls can come to a rule, by their scheme and number and the gateways that its matches name.
-func (l listening) forRule(rule *mesh.HTTPRule) []listener {
+func (l listening) forRule(rule *host.HTTPRule) []listener {
 	matches := rule.Spec.Match
 	if len(matches) == 0 {
 		matches = []*networkingapi.HTTPMatchRequest{nil}

@@ -7,6 +7,8 @@ import (
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
 )
 
 var meshNotBound = &Check{
@@ -38,10 +40,10 @@ spec:
 	Run: func(p *Pass) {
 		shaped := hostsOfMesh(p)
 		for _, vs := range p.VirtualServices().All() {
-			if mesh.IsDelegate(vs) || mesh.BoundToMesh(vs) {
+			if host.IsDelegate(vs) || host.BoundToMesh(vs) {
 				continue
 			}
-			for _, rule := range p.HTTPRules(vs) {
+			for _, rule := range host.HTTPRules(p.Snapshot, vs) {
 				if reportUnshaped(p, rule, shaped) {
 					break
 				}
@@ -54,19 +56,19 @@ spec:
 func hostsOfMesh(p *Pass) map[string]bool {
 	hosts := map[string]bool{}
 	for _, vs := range p.VirtualServices().All() {
-		if mesh.BoundToMesh(vs) {
-			for _, host := range vs.Spec.Hosts {
-				hosts[mesh.ResolveHost(host, vs.Namespace)] = true
+		if host.BoundToMesh(vs) {
+			for _, name := range vs.Spec.Hosts {
+				hosts[host.ResolveHost(name, vs.Namespace)] = true
 			}
 		}
 	}
 	return hosts
 }
 
-func reportUnshaped(p *Pass, rule *mesh.HTTPRule, shaped map[string]bool) bool {
+func reportUnshaped(p *Pass, rule *host.HTTPRule, shaped map[string]bool) bool {
 	ports, ok := p.gRPCRoute(rule)
 	how := shapingOf(p, rule)
-	covered := func(port *mesh.ExposedPort) bool { return shaped[mesh.ServiceHost(port.Service)] }
+	covered := func(port *exposure.ExposedPort) bool { return shaped[host.ServiceHost(port.Service)] }
 	if !ok || how == "" || slices.ContainsFunc(ports, covered) {
 		return false
 	}
@@ -84,9 +86,9 @@ func reportUnshaped(p *Pass, rule *mesh.HTTPRule, shaped map[string]bool) bool {
 }
 
 // shapingOf says what a rule does to the traffic beside routing it.
-func shapingOf(p *Pass, rule *mesh.HTTPRule) string {
-	destinations := p.Destinations(rule.Spec, rule.Holder.Namespace)
-	hasSubset := func(destination mesh.Destination) bool { return destination.Spec.Subset != "" }
+func shapingOf(p *Pass, rule *host.HTTPRule) string {
+	destinations := host.Destinations(p.Snapshot, rule.Spec, rule.Holder.Namespace)
+	hasSubset := func(destination host.Destination) bool { return destination.Spec.Subset != "" }
 	switch {
 	case len(destinations) > 1:
 		return "weights"

@@ -3,7 +3,7 @@ package checks
 import (
 	"fmt"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 )
 
 var mixedDataplaneModes = &Check{
@@ -30,16 +30,16 @@ func runMixedDataplaneModes(p *Pass) {
 	for _, namespace := range exposedNamespaces(p) {
 		namespaceReported := false
 		for _, workload := range namespace.Workloads {
-			if !p.AsksForAmbient(namespace.Name, workload.Template) || !p.InjectionOf(workload.Workload).Injected {
+			if !proxy.AsksForAmbient(p.Snapshot, namespace.Name, workload.Template) || !proxy.InjectionOf(p.Snapshot, workload.Workload).Injected {
 				continue
 			}
 			finding := Finding{
 				Object:   workload.Object,
-				Path:     firstTemplateLabel(workload, mesh.LabelDataplaneMode, mesh.LabelInject, mesh.LabelRevision),
+				Path:     firstTemplateLabel(workload, proxy.LabelDataplaneMode, proxy.LabelInject, proxy.LabelRevision),
 				Message:  fmt.Sprintf("The pods of %s are put into ambient mode and injected: they get a sidecar, and the ambient label has no effect on them.", workload.Key),
 				Evidence: []string{ambientText(namespace, workload), injectedByText(p, workload), servingEvidence([]exposedWorkload{workload})[0]},
 				Symptom:  "none by itself; policies and routes of a waypoint do not hold for these pods",
-				Fix:      Fix{Text: "Decide for one: remove the label " + mesh.LabelDataplaneMode + ", or the injection label, and restart the workloads."},
+				Fix:      Fix{Text: "Decide for one: remove the label " + proxy.LabelDataplaneMode + ", or the injection label, and restart the workloads."},
 			}
 			if namespaceInjects(p, workload) {
 				if namespaceReported {
@@ -49,11 +49,11 @@ func runMixedDataplaneModes(p *Pass) {
 				finding.Object = namespaceObject(p, namespace.Name)
 				finding.Message = fmt.Sprintf("Namespace %s is in ambient mode and injected: its pods get a sidecar, and the ambient label has no effect on them.", namespace.Name)
 				finding.Path = ""
-				if _, onTemplate := workload.Template.Labels[mesh.LabelDataplaneMode]; onTemplate {
+				if _, onTemplate := workload.Template.Labels[proxy.LabelDataplaneMode]; onTemplate {
 					finding.Message = fmt.Sprintf("Namespace %s is injected, and the pod template of %s asks for ambient mode: its pods get a sidecar, and the ambient label has no effect on them.",
 						namespace.Name, workload.Key)
 				}
-				for _, key := range []string{mesh.LabelRevision, mesh.LabelInjection, mesh.LabelDataplaneMode} {
+				for _, key := range []string{proxy.LabelRevision, proxy.LabelInjection, proxy.LabelDataplaneMode} {
 					if _, there := namespace.Labels[key]; there {
 						finding.Path = namespaceLabelPath(key)
 					}
@@ -77,13 +77,13 @@ func firstTemplateLabel(w exposedWorkload, keys ...string) string {
 // namespaceInjects says that the pods would be injected without any label of their own.
 func namespaceInjects(p *Pass, w exposedWorkload) bool {
 	template := withoutChoice(w)
-	template.Labels = withoutLabels(template.Labels, mesh.LabelRevision)
-	return p.InjectionOfPod(w.Namespace(), template).Injected
+	template.Labels = withoutLabels(template.Labels, proxy.LabelRevision)
+	return proxy.InjectionOfPod(p.Snapshot, w.Namespace(), template).Injected
 }
 
 func ambientText(namespace exposedNamespace, w exposedWorkload) string {
-	if mode, ok := w.Template.Labels[mesh.LabelDataplaneMode]; ok {
-		return fmt.Sprintf("the pod template of %s has the label %s=%s", w.Key, mesh.LabelDataplaneMode, mode)
+	if mode, ok := w.Template.Labels[proxy.LabelDataplaneMode]; ok {
+		return fmt.Sprintf("the pod template of %s has the label %s=%s", w.Key, proxy.LabelDataplaneMode, mode)
 	}
-	return labelText(namespace.Name, mesh.LabelDataplaneMode, namespace.Labels[mesh.LabelDataplaneMode])
+	return labelText(namespace.Name, proxy.LabelDataplaneMode, namespace.Labels[proxy.LabelDataplaneMode])
 }

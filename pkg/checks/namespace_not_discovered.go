@@ -7,6 +7,11 @@ import (
 	"strings"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gatewayapi"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
 var namespaceNotDiscovered = &Check{
@@ -45,13 +50,13 @@ data:
 // undiscovered is a namespace that no control plane looks at, and the exposed ports that need it.
 type undiscovered struct {
 	role  string
-	ports []*mesh.ExposedPort
+	ports []*exposure.ExposedPort
 }
 
 func runNamespaceNotDiscovered(p *Pass) {
 	found := map[string]*undiscovered{}
-	add := func(namespace, role string, port *mesh.ExposedPort) {
-		if len(p.Undiscovered(namespace)) == 0 {
+	add := func(namespace, role string, port *exposure.ExposedPort) {
+		if len(proxy.Undiscovered(p.Snapshot, namespace)) == 0 {
 			return
 		}
 		if found[namespace] == nil {
@@ -59,12 +64,12 @@ func runNamespaceNotDiscovered(p *Pass) {
 		}
 		found[namespace].ports = append(found[namespace].ports, port)
 	}
-	for _, port := range p.ExposedPorts() {
-		if port.Routed || slices.ContainsFunc(port.Workloads, func(w *mesh.Workload) bool { return isInMesh(p, w) }) {
+	for _, port := range exposure.ExposedPorts(p.Snapshot) {
+		if port.Routed || slices.ContainsFunc(port.Workloads, func(w *workload.Workload) bool { return isInMesh(p, w) }) {
 			add(port.Service.Namespace, "serves gRPC", port)
 		}
 		to := mesh.KeyOf(port.Service).String()
-		for _, gateway := range p.GatewaysTo(port) {
+		for _, gateway := range exposure.GatewaysTo(p.Snapshot, port) {
 			add(gateway.Namespace, "has the gateway that leads to "+to, port)
 		}
 		for _, object := range routeObjectsTo(p, port) {
@@ -80,20 +85,20 @@ func runNamespaceNotDiscovered(p *Pass) {
 }
 
 // isInMesh says that somebody wants the workload to be part of the mesh: its pods have a proxy, or are in ambient mode.
-func isInMesh(p *Pass, w *mesh.Workload) bool {
-	return getsProxy(p, w) || p.AsksForAmbient(w.Namespace(), w.Template)
+func isInMesh(p *Pass, w *workload.Workload) bool {
+	return getsProxy(p, w) || proxy.AsksForAmbient(p.Snapshot, w.Namespace(), w.Template)
 }
 
 // routeObjectsTo are the Gateways and routes that lead to a port: where istiod does not look at one, it leads nowhere.
-func routeObjectsTo(p *Pass, port *mesh.ExposedPort) []mesh.Object {
+func routeObjectsTo(p *Pass, port *exposure.ExposedPort) []mesh.Object {
 	var objects []mesh.Object
-	for _, route := range p.RoutesTo(port.Service, port.Port.Port) {
+	for _, route := range gateway.RoutesTo(p.Snapshot, port.Service, port.Port.Port) {
 		if route.Server != nil {
 			objects = append(objects, route.Server.Gateway)
 		}
 		objects = append(objects, route.VirtualService, route.Holder)
 	}
-	for _, backend := range p.RouteBackendsTo(port.Service, port.Port.Port) {
+	for _, backend := range gatewayapi.RouteBackendsTo(p.Snapshot, port.Service, port.Port.Port) {
 		for _, gateway := range backend.Gateways {
 			objects = append(objects, gateway)
 		}
@@ -103,7 +108,7 @@ func routeObjectsTo(p *Pass, port *mesh.ExposedPort) []mesh.Object {
 }
 
 func reportUndiscovered(p *Pass, name string, namespace *undiscovered) {
-	config := p.Undiscovered(name)[0]
+	config := proxy.Undiscovered(p.Snapshot, name)[0]
 	port := namespace.ports[0]
 	selectors := fmt.Sprintf("none of the %d discoverySelectors of %s matches", len(config.GetDiscoverySelectors()), mesh.KeyOf(config.ConfigMap))
 	if len(config.GetDiscoverySelectors()) == 1 {
@@ -125,14 +130,14 @@ func reportUndiscovered(p *Pass, name string, namespace *undiscovered) {
 
 // fixUndiscovered sets the labels that a selector asks for. Where one of them is there with another value, somebody else may go by
 // that, and it is left to the user.
-func fixUndiscovered(p *Pass, name string, config *mesh.MeshConfig) Fix {
+func fixUndiscovered(p *Pass, name string, config *proxy.MeshConfig) Fix {
 	widen := Fix{Text: fmt.Sprintf("Give namespace %s the labels that the discoverySelectors of the mesh config ask for, or widen them.", name)}
-	present := p.NamespaceLabels(name)
+	present := proxy.NamespaceLabels(p.Snapshot, name)
 	labels, ok := config.DiscoveryLabels(present)
 	if !ok {
 		return widen
 	}
-	var edits []mesh.InjectionLabel
+	var edits []proxy.InjectionLabel
 	var texts []string
 	for _, key := range slices.Sorted(maps.Keys(labels)) {
 		value, there := present[key]
@@ -143,7 +148,7 @@ func fixUndiscovered(p *Pass, name string, config *mesh.MeshConfig) Fix {
 			return Fix{Text: fmt.Sprintf("Widen the discoverySelectors of the mesh config, or set the label %s=%s on namespace %s, if nothing goes by its present value %s.",
 				key, labels[key], name, value)}
 		}
-		edits = append(edits, mesh.InjectionLabel{Key: key, Value: labels[key]})
+		edits = append(edits, proxy.InjectionLabel{Key: key, Value: labels[key]})
 		texts = append(texts, edits[len(edits)-1].String())
 	}
 	changes := namespaceLabels(p, name, "the control plane looks only at namespaces with this label", edits...)

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 )
 
 var namespaceNotInjected = &Check{
@@ -50,18 +51,18 @@ func runNamespaceNotInjected(p *Pass) {
 // leads: nobody means Istio's own namespace to be injected.
 // Source: Istio pkg/config/analysis/analyzers/injection/injection.go, which leaves the namespace out too.
 func addsToIstio(p *Pass, w exposedWorkload) bool {
-	return w.Namespace() == p.RootNamespace() && !w.routed()
+	return w.Namespace() == proxy.RootNamespace(p.Snapshot) && !w.routed()
 }
 
 // namespaceLabelsText says what the webhooks have to go by.
 func namespaceLabelsText(namespace exposedNamespace) string {
-	if value, ok := namespace.Labels[mesh.LabelInjection]; ok {
-		return labelText(namespace.Name, mesh.LabelInjection, value)
+	if value, ok := namespace.Labels[proxy.LabelInjection]; ok {
+		return labelText(namespace.Name, proxy.LabelInjection, value)
 	}
-	if value, ok := namespace.Labels[mesh.LabelRevision]; ok {
-		return labelText(namespace.Name, mesh.LabelRevision, value)
+	if value, ok := namespace.Labels[proxy.LabelRevision]; ok {
+		return labelText(namespace.Name, proxy.LabelRevision, value)
 	}
-	return fmt.Sprintf("namespace %s has neither the label %s nor %s", namespace.Name, mesh.LabelInjection, mesh.LabelRevision)
+	return fmt.Sprintf("namespace %s has neither the label %s nor %s", namespace.Name, proxy.LabelInjection, proxy.LabelRevision)
 }
 
 // voidLabels are the labels of the workload that speak of its proxies and that no webhook heeds, a clause each.
@@ -70,14 +71,14 @@ func voidLabels(p *Pass, w exposedWorkload) []string {
 	switch value, at := injectChoice(w); {
 	case at == nil:
 	case value == "false":
-		void = append(void, fmt.Sprintf("its pod template says %s=%q as well", mesh.LabelInject, value))
+		void = append(void, fmt.Sprintf("its pod template says %s=%q as well", proxy.LabelInject, value))
 	default:
-		void = append(void, fmt.Sprintf("no webhook heeds %s=%q on its pod template", mesh.LabelInject, value))
+		void = append(void, fmt.Sprintf("no webhook heeds %s=%q on its pod template", proxy.LabelInject, value))
 	}
-	if p.NamespaceLabels(w.Namespace())[mesh.LabelDataplaneMode] == "ambient" && w.Template.Labels[mesh.LabelDataplaneMode] == "none" {
-		void = append(void, fmt.Sprintf("%s=none on its pod template keeps the pods out of the ambient mode of their namespace", mesh.LabelDataplaneMode))
+	if proxy.NamespaceLabels(p.Snapshot, w.Namespace())[proxy.LabelDataplaneMode] == "ambient" && w.Template.Labels[proxy.LabelDataplaneMode] == "none" {
+		void = append(void, fmt.Sprintf("%s=none on its pod template keeps the pods out of the ambient mode of their namespace", proxy.LabelDataplaneMode))
 	}
-	for _, key := range []string{mesh.LabelInject, mesh.LabelRevision} {
+	for _, key := range []string{proxy.LabelInject, proxy.LabelRevision} {
 		value, onWorkload := w.Object.GetLabels()[key]
 		if _, onTemplate := w.Template.Labels[key]; onWorkload && !onTemplate {
 			void = append(void, fmt.Sprintf("the label %s=%s is on the %s itself, where no webhook sees it, and not on its pod template", key, value, w.Key.Kind))
@@ -94,18 +95,18 @@ const restartTogether = 50
 // and where only the pods' own opt-out is in the way, it is left to the user. The workloads of a namespace share their fixes.
 // In an ambient namespace, which a label would take out of ambient mode, only the pods that left it are labelled.
 func fixNamespaceNotInjected(p *Pass, namespace exposedNamespace, w exposedWorkload, shared map[string]Fix) Fix {
-	if namespace.Labels[mesh.LabelDataplaneMode] == "ambient" {
-		if label, _, ok := chooseLabel(p, p.TemplateInjectionLabels(w.Workload), mesh.LabelInject); ok {
+	if namespace.Labels[proxy.LabelDataplaneMode] == "ambient" {
+		if label, _, ok := chooseLabel(p, proxy.TemplateInjectionLabels(p.Snapshot, w.Workload), proxy.LabelInject); ok {
 			return labelTemplate(p, w, label, Ask)
 		}
-		return Fix{Text: fmt.Sprintf("Let the pods into ambient mode again: remove the label %s=none from the pod template of %s.", mesh.LabelDataplaneMode, w.Key)}
+		return Fix{Text: fmt.Sprintf("Let the pods into ambient mode again: remove the label %s=none from the pod template of %s.", proxy.LabelDataplaneMode, w.Key)}
 	}
-	label, level, ok := chooseLabel(p, p.NamespaceInjectionLabels(w.Workload), mesh.LabelInjection)
+	label, level, ok := chooseLabel(p, proxy.NamespaceInjectionLabels(p.Snapshot, w.Workload), proxy.LabelInjection)
 	if !ok {
 		return Fix{Text: fmt.Sprintf("Label namespace %s with what an injector webhook selects (istio-injection=enabled or istio.io/rev=<revision>); "+
-			"pods that opt out with %s, or whose injector cannot be called, have to be seen to first.", namespace.Name, mesh.LabelInject)}
+			"pods that opt out with %s, or whose injector cannot be called, have to be seen to first.", namespace.Name, proxy.LabelInject)}
 	}
-	if _, stated := namespace.Labels[mesh.LabelInjection]; stated || w.weak() {
+	if _, stated := namespace.Labels[proxy.LabelInjection]; stated || w.weak() {
 		level = Ask
 	}
 	if len(namespace.Workloads) > restartTogether {

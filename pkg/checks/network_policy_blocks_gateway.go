@@ -7,6 +7,9 @@ import (
 	k8snetworking "k8s.io/api/networking/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/policy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 )
 
 var networkPolicyBlocksGateway = &Check{
@@ -47,12 +50,12 @@ spec:
 func runNetworkPolicyBlocksGateway(p *Pass) {
 	reported := map[*k8snetworking.NetworkPolicy]bool{}
 	for _, port := range judgedPorts(p) {
-		gateways := p.GatewaysTo(port)
+		gateways := exposure.GatewaysTo(p.Snapshot, port)
 		if len(gateways) == 0 {
 			continue
 		}
 		for _, backend := range backendsOf(p, port) {
-			policies := p.IngressPoliciesFor(backend.namespace, backend.labels)
+			policies := policy.IngressPoliciesFor(p.Snapshot, backend.namespace, backend.labels)
 			if len(policies) == 0 || backend.ambient && !backend.isZtunnels(p, port.Service) || backend.template.Spec.HostNetwork {
 				continue
 			}
@@ -72,10 +75,10 @@ func runNetworkPolicyBlocksGateway(p *Pass) {
 }
 
 // admits says that one of the policies lets the gateway's pods connect to the port, as far as is known.
-func admits(p *Pass, policies []*k8snetworking.NetworkPolicy, gateway *mesh.GatewayWorkload, b backend) bool {
-	return slices.ContainsFunc(policies, func(policy *k8snetworking.NetworkPolicy) bool {
+func admits(p *Pass, policies []*k8snetworking.NetworkPolicy, gateway *proxy.GatewayWorkload, b backend) bool {
+	return slices.ContainsFunc(policies, func(rule *k8snetworking.NetworkPolicy) bool {
 		return slices.ContainsFunc(portsOpened(p, gateway, b), func(port int32) bool {
-			return p.AllowsIngress(policy, gateway.Peer(), port, b.template) > mesh.Never
+			return policy.AllowsIngress(p.Snapshot, rule, policy.PeerOf(gateway), port, b.template) > policy.Never
 		})
 	})
 }
@@ -83,29 +86,29 @@ func admits(p *Pass, policies []*k8snetworking.NetworkPolicy, gateway *mesh.Gate
 // portsOpened are the ports of the pods one of which the gateway connects to: in ambient mode that of the tunnel, where the gateway
 // is known to go through it.
 // Source: Istio's documentation, "Ambient and Kubernetes NetworkPolicy".
-func portsOpened(p *Pass, gateway *mesh.GatewayWorkload, b backend) []int32 {
+func portsOpened(p *Pass, gateway *proxy.GatewayWorkload, b backend) []int32 {
 	switch {
 	case !b.ambient:
 		return []int32{b.port}
-	case p.SendsHBONE(gateway):
-		return []int32{mesh.HBONEPort}
+	case proxy.SendsHBONE(p.Snapshot, gateway):
+		return []int32{proxy.HBONEPort}
 	}
-	return []int32{mesh.HBONEPort, b.port}
+	return []int32{proxy.HBONEPort, b.port}
 }
 
-func reportBlocked(p *Pass, port *mesh.ExposedPort, b backend, gateway *mesh.GatewayWorkload, policy *k8snetworking.NetworkPolicy) {
+func reportBlocked(p *Pass, port *exposure.ExposedPort, b backend, gateway *proxy.GatewayWorkload, rule *k8snetworking.NetworkPolicy) {
 	evidence := []string{fmt.Sprintf("%s leads to %s of Service %s/%s, which is port %d of the pods",
 		gatewayText(gateway), portText(port), port.Service.Namespace, port.Service.Name, b.port)}
 	opened := portsOpened(p, gateway, b)
 	if b.ambient {
-		evidence = append(evidence, fmt.Sprintf("the pods are in ambient mode: what comes through the mesh arrives at their port %d", mesh.HBONEPort))
+		evidence = append(evidence, fmt.Sprintf("the pods are in ambient mode: what comes through the mesh arrives at their port %d", proxy.HBONEPort))
 	}
-	if !b.ambient && port.Port.Port != b.port && p.AllowsIngress(policy, gateway.Peer(), port.Port.Port, b.template) > mesh.Never {
+	if !b.ambient && port.Port.Port != b.port && policy.AllowsIngress(p.Snapshot, rule, policy.PeerOf(gateway), port.Port.Port, b.template) > policy.Never {
 		evidence = append(evidence, fmt.Sprintf("the policy allows port %d, the Service's, which the pods do not see", port.Port.Port))
 	}
 	p.Report(Finding{
 		Level:    errorUnlessWeak(port),
-		Object:   policy,
+		Object:   rule,
 		Path:     ".spec.ingress",
 		Message:  fmt.Sprintf("No NetworkPolicy lets %s connect to port %d of %s, and this one selects its pods.", gatewayText(gateway), opened[0], b),
 		Evidence: evidence,

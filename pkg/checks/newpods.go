@@ -1,6 +1,11 @@
 package checks
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
+)
 
 // newPodsWithoutProxy says that the new pods of the workloads get no proxy, as a clause, where some of those that run have one.
 // Where none has, or none is known, it is otherwise.
@@ -30,10 +35,10 @@ func symptomOfNewPods(p *Pass, workloads ...exposedWorkload) string {
 
 // podsByProxy counts the running pods of the workloads that have a proxy, and those that have none and that no injector has seen.
 func podsByProxy(p *Pass, workloads []exposedWorkload) (with, without int) {
-	for _, workload := range workloads {
-		without += len(podsWithoutProxy(p, workload))
-		for _, pod := range p.PodsOf(workload.Workload) {
-			if _, has := p.ProxyOf(pod); has && pod.DeletionTimestamp == nil {
+	for _, w := range workloads {
+		without += len(podsWithoutProxy(p, w))
+		for _, pod := range workload.PodsOf(p.Snapshot, w.Workload) {
+			if _, has := proxy.OfWorkload(p.Snapshot, pod); has && pod.DeletionTimestamp == nil {
 				with++
 			}
 		}

@@ -7,7 +7,7 @@ import (
 	core "k8s.io/api/core/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 )
 
 var noExternalAddress = &Check{
@@ -61,11 +61,11 @@ func runNoExternalAddress(p *Pass) {
 }
 
 func reachedFromOutside(service *core.Service) bool {
-	return service.Spec.Type == core.ServiceTypeNodePort || len(mesh.ServiceAddresses(service)) > 0
+	return service.Spec.Type == core.ServiceTypeNodePort || len(proxy.ServiceAddresses(service)) > 0
 }
 
 // throughNodes says that the gateway's pods take calls at the addresses of their nodes.
-func throughNodes(workload *mesh.GatewayWorkload) bool {
+func throughNodes(workload *proxy.GatewayWorkload) bool {
 	return workload.Template.Spec.HostNetwork ||
 		slices.ContainsFunc(workload.Template.Spec.Containers, func(container core.Container) bool {
 			return slices.ContainsFunc(container.Ports, func(port core.ContainerPort) bool { return port.HostPort != 0 })

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 )
 
 var noInjector = &Check{
@@ -61,7 +62,7 @@ func runNoInjector(p *Pass) {
 		switch {
 		case evidence != "":
 			asking = append(asking, wanting)
-		case namespace.Labels[mesh.LabelInjection] != "": // switched off, or a value without meaning
+		case namespace.Labels[proxy.LabelInjection] != "": // switched off, or a value without meaning
 		case slices.ContainsFunc(namespace.Workloads, exposedWorkload.routed):
 			routed = append(routed, wanting)
 		default:
@@ -123,26 +124,26 @@ func withoutInjectorText(p *Pass, namespace wantingProxies) string {
 
 // asksForInjection is the label that asks for injection, as a clause and, where the namespace has it, with its path.
 func asksForInjection(namespace exposedNamespace, workloads []exposedWorkload) (evidence, path string) {
-	for _, key := range []string{mesh.LabelInjection, mesh.LabelRevision} {
+	for _, key := range []string{proxy.LabelInjection, proxy.LabelRevision} {
 		value := namespace.Labels[key]
-		if key == mesh.LabelInjection && value != "enabled" || value == "" {
+		if key == proxy.LabelInjection && value != "enabled" || value == "" {
 			continue
 		}
 		return labelText(namespace.Name, key, value), namespaceLabelPath(key)
 	}
 	for _, workload := range workloads {
-		if revision := workload.Template.Labels[mesh.LabelRevision]; revision != "" {
-			return fmt.Sprintf("the pod template of %s has the label %s=%s", workload.Key, mesh.LabelRevision, revision), ""
+		if revision := workload.Template.Labels[proxy.LabelRevision]; revision != "" {
+			return fmt.Sprintf("the pod template of %s has the label %s=%s", workload.Key, proxy.LabelRevision, revision), ""
 		}
 		if choice, _ := injectChoice(workload); choice == "true" {
-			return fmt.Sprintf("the pod template of %s asks for a proxy with %s", workload.Key, mesh.LabelInject), ""
+			return fmt.Sprintf("the pod template of %s asks for a proxy with %s", workload.Key, proxy.LabelInject), ""
 		}
 	}
 	return "", ""
 }
 
 func switchedOffText(p *Pass) string {
-	if injectors := p.Injectors(); len(injectors) > 0 {
+	if injectors := proxy.Injectors(p.Snapshot); len(injectors) > 0 {
 		return fmt.Sprintf("the webhooks of %s are switched off (istio.io/deactivated)", mesh.KeyOf(injectors[0].Configuration))
 	}
 	return "no webhook that is called for new pods leads to an injector (path /inject, or label app=sidecar-injector)"

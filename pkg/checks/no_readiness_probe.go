@@ -3,7 +3,8 @@ package checks
 import (
 	"fmt"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
 var noReadinessProbe = &Check{
@@ -35,8 +36,8 @@ spec:
 	Consults: exposureConsults,
 	Since:    "v0.1.0",
 	Run: func(p *Pass) {
-		exposed := p.ExposedWorkloads()
-		for _, workload := range p.Workloads() {
+		exposed := exposure.ExposedWorkloads(p.Snapshot)
+		for _, workload := range workload.Workloads(p.Snapshot) {
 			for _, port := range exposed[workload] {
 				if reportNoReadinessProbe(p, workload, port) {
 					break
@@ -46,7 +47,7 @@ spec:
 	},
 }
 
-func reportNoReadinessProbe(p *Pass, w *mesh.Workload, port *mesh.ExposedPort) bool {
+func reportNoReadinessProbe(p *Pass, w *workload.Workload, port *exposure.ExposedPort) bool {
 	container, number := servingContainer(port.Port, w)
 	if container == nil || container.ReadinessProbe != nil {
 		return false
@@ -54,7 +55,7 @@ func reportNoReadinessProbe(p *Pass, w *mesh.Workload, port *mesh.ExposedPort) b
 	p.Report(Finding{
 		Object:   w.Object,
 		Path:     containerField(w, container, ""),
-		Message:  fmt.Sprintf("Container %s of %s serves %s and has no readiness probe.", container.Name, w.Key, portsText([]*mesh.ExposedPort{port})),
+		Message:  fmt.Sprintf("Container %s of %s serves %s and has no readiness probe.", container.Name, w.Key, portsText([]*exposure.ExposedPort{port})),
 		Evidence: evidenceOf(port),
 		Symptom:  "UNAVAILABLE for calls to pods that have just started",
 		Fix: Fix{Text: fmt.Sprintf("Add a readinessProbe to container %s: \"grpc: {port: %d}\" where the server has the gRPC health service, "+

@@ -8,6 +8,10 @@ import (
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gatewayapi"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
 var noReadyPods = &Check{
@@ -40,8 +44,8 @@ spec:
 	Consults: exposureConsults,
 	Since:    "v0.1.0",
 	Run: func(p *Pass) {
-		exposed := p.ExposedWorkloads()
-		for _, workload := range p.Workloads() {
+		exposed := exposure.ExposedWorkloads(p.Snapshot)
+		for _, workload := range workload.Workloads(p.Snapshot) {
 			if ports := exposed[workload]; len(ports) > 0 {
 				reportNoReadyPods(p, workload, ports)
 			}
@@ -49,13 +53,13 @@ spec:
 	},
 }
 
-func reportNoReadyPods(p *Pass, w *mesh.Workload, ports []*mesh.ExposedPort) {
+func reportNoReadyPods(p *Pass, w *workload.Workload, ports []*exposure.ExposedPort) {
 	why, path := notServing(p, w)
 	if why == "" {
 		return
 	}
 	// The idle side of a blue-green deployment, and a canary between two releases, are scaled to zero on purpose.
-	if !slices.ContainsFunc(ports, func(port *mesh.ExposedPort) bool {
+	if !slices.ContainsFunc(ports, func(port *exposure.ExposedPort) bool {
 		return !servedByAnother(p, port, w) && !servedByPods(p, port, w) && !standsBy(p, port)
 	}) {
 		return
@@ -72,7 +76,7 @@ func reportNoReadyPods(p *Pass, w *mesh.Workload, ports []*mesh.ExposedPort) {
 }
 
 // readyFix is the next step, by the field that keeps the workload from having pods, if one does.
-func readyFix(w *mesh.Workload, path string) string {
+func readyFix(w *workload.Workload, path string) string {
 	switch {
 	case path == "":
 		return fmt.Sprintf("Find out why the pods of %s are not ready: kubectl describe pod -n %s.", w.Key, inert.Word(w.Namespace()))
@@ -85,7 +89,7 @@ func readyFix(w *mesh.Workload, path string) string {
 
 // notServing says why no pod of the workload takes calls, as a clause, with the field that says so, if one does. It is empty
 // where some pod does, or where that cannot be known, as of a manifest without status.
-func notServing(p *Pass, w *mesh.Workload) (why, path string) {
+func notServing(p *Pass, w *workload.Workload) (why, path string) {
 	switch {
 	case w.Replicas == 0 && w.Key.Kind != mesh.KindDaemonSet:
 		return "it is scaled to 0 replicas", ".spec.replicas"
@@ -93,15 +97,15 @@ func notServing(p *Pass, w *mesh.Workload) (why, path string) {
 		return "there is no node that it is to run on", ".spec.template.spec"
 	case w.HasStatus && w.ReadyReplicas == 0:
 		return fmt.Sprintf("0 of its %d replicas are ready", w.Replicas), ""
-	case !w.HasStatus && allUnready(p.PodsOf(w)):
+	case !w.HasStatus && allUnready(workload.PodsOf(p.Snapshot, w)):
 		return "none of its pods is ready", ""
 	default:
 		return "", ""
 	}
 }
 
-func servedByAnother(p *Pass, port *mesh.ExposedPort, w *mesh.Workload) bool {
-	return slices.ContainsFunc(port.Workloads, func(other *mesh.Workload) bool {
+func servedByAnother(p *Pass, port *exposure.ExposedPort, w *workload.Workload) bool {
+	return slices.ContainsFunc(port.Workloads, func(other *workload.Workload) bool {
 		why, _ := notServing(p, other)
 		return other != w && why == "" && !targetIn(port.Port, other).lacks()
 	})
@@ -109,9 +113,9 @@ func servedByAnother(p *Pass, port *mesh.ExposedPort, w *mesh.Workload) bool {
 
 // servedByPods says that pods of another controller, of a kind that is not read, take the port's calls: an Argo Rollout scales
 // the Deployment down from which it takes the template.
-func servedByPods(p *Pass, port *mesh.ExposedPort, w *mesh.Workload) bool {
-	return slices.ContainsFunc(p.PodsSelected(port.Service.Namespace, port.Service.Spec.Selector), func(pod *core.Pod) bool {
-		controller, known := mesh.ControllerOf(pod)
+func servedByPods(p *Pass, port *exposure.ExposedPort, w *workload.Workload) bool {
+	return slices.ContainsFunc(workload.PodsSelected(p.Snapshot, port.Service.Namespace, port.Service.Spec.Selector), func(pod *core.Pod) bool {
+		controller, known := workload.ControllerOf(pod)
 		return known && controller != w.Key && !saysUnready(pod)
 	})
 }
@@ -124,12 +128,12 @@ func saysUnready(pod *core.Pod) bool {
 }
 
 // standsBy says that routes lead to the port's Service with weight 0 only, as to a canary between two releases.
-func standsBy(p *Pass, port *mesh.ExposedPort) bool {
+func standsBy(p *Pass, port *exposure.ExposedPort) bool {
 	waits := false
 	for _, virtualService := range p.VirtualServices().All() {
 		for _, rule := range virtualService.Spec.GetHttp() {
 			for _, route := range rule.GetRoute() {
-				if mesh.ResolveHost(route.GetDestination().GetHost(), virtualService.Namespace) != mesh.ServiceHost(port.Service) {
+				if host.ResolveHost(route.GetDestination().GetHost(), virtualService.Namespace) != host.ServiceHost(port.Service) {
 					continue
 				}
 				if route.Weight != 0 || len(rule.Route) == 1 {
@@ -139,13 +143,13 @@ func standsBy(p *Pass, port *mesh.ExposedPort) bool {
 			}
 		}
 	}
-	leadsThere := func(route *mesh.APIRoute) func(mesh.APIBackend) bool {
-		return func(backend mesh.APIBackend) bool {
-			service, _, _ := p.BackendService(route, backend)
+	leadsThere := func(route *gatewayapi.APIRoute) func(gatewayapi.APIBackend) bool {
+		return func(backend gatewayapi.APIBackend) bool {
+			service, _, _ := gatewayapi.BackendService(p.Snapshot, route, backend)
 			return service == port.Service
 		}
 	}
-	for _, route := range p.APIRoutes() {
+	for _, route := range gatewayapi.APIRoutes(p.Snapshot) {
 		if slices.ContainsFunc(route.Backends, leadsThere(route)) {
 			return false
 		}

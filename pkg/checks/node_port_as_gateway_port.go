@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 )
 
 var nodePortAsGatewayPort = &Check{
@@ -43,8 +45,8 @@ func runNodePortAsGatewayPort(p *Pass) {
 }
 
 // nodePortFix gives the server the number of the node port's port, where it can be there.
-func (p *Pass) nodePortFix(server gatewayServer, open *mesh.OpenPort) Fix {
-	fits := open.Port.Port != mesh.StatusPort && slices.ContainsFunc(p.onWorkloads(server), func(on *mesh.Server) bool {
+func (p *Pass) nodePortFix(server gatewayServer, open *gateway.OpenPort) Fix {
+	fits := open.Port.Port != gateway.StatusPort && slices.ContainsFunc(p.onWorkloads(server), func(on *gateway.Server) bool {
 		return p.fitsOn(on.Workload, server, uint32(open.Port.Port))
 	})
 	if !fits {
@@ -58,9 +60,9 @@ func (p *Pass) nodePortFix(server gatewayServer, open *mesh.OpenPort) Fix {
 }
 
 // nodePortOf is the port of a gateway's Service whose node port is the server's number, nil if there is none.
-func (p *Pass) nodePortOf(server gatewayServer, workloads []*mesh.GatewayWorkload) *mesh.OpenPort {
+func (p *Pass) nodePortOf(server gatewayServer, workloads []*proxy.GatewayWorkload) *gateway.OpenPort {
 	for _, workload := range workloads {
-		for _, port := range p.OpenPorts(workload) {
+		for _, port := range gateway.OpenPorts(p.Snapshot, workload) {
 			if port.Port.NodePort != 0 && int64(port.Port.NodePort) == int64(server.spec.GetPort().GetNumber()) {
 				return &port
 			}

@@ -7,7 +7,8 @@ import (
 	networkingapi "istio.io/api/networking/v1alpha3"
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
 )
 
 var nonGRPCAction = &Check{
@@ -35,7 +36,7 @@ var nonGRPCAction = &Check{
 	Since:    "v0.1.0",
 	Run: func(p *Pass) {
 		for _, vs := range p.VirtualServices().All() {
-			if !mesh.IsDelegate(vs) {
+			if !host.IsDelegate(vs) {
 				judgeActions(p, vs)
 			}
 		}
@@ -82,7 +83,7 @@ func abortsWithHTTP(rule *networkingapi.HTTPRoute) bool {
 
 // takesGRPC says that a rule without destinations takes gRPC calls: one of its matches is for a gRPC service, or, where all
 // lets it, for everything.
-func takesGRPC(rule *mesh.HTTPRule, on listening, all bool) bool {
+func takesGRPC(rule *host.HTTPRule, on listening, all bool) bool {
 	if len(rule.Spec.Match) == 0 {
 		return all
 	}
@@ -92,7 +93,7 @@ func takesGRPC(rule *mesh.HTTPRule, on listening, all bool) bool {
 		}
 		path := match.GetUri().GetExact() + match.GetUri().GetPrefix() + match.GetUri().GetRegex()
 		everything := (path == "" || path == "/") && len(match.Headers) == 0 && len(match.WithoutHeaders) == 0
-		if mesh.IsMethodPath(path) || all && everything {
+		if host.IsMethodPath(path) || all && everything {
 			return true
 		}
 	}
@@ -101,7 +102,7 @@ func takesGRPC(rule *mesh.HTTPRule, on listening, all bool) bool {
 
 // sendsToTLS says that a match is for plaintext calls only, and the rule sends them to the server that takes the host with TLS:
 // the same as httpsRedirect, of which GX409 speaks where there is no such server.
-func sendsToTLS(rule *mesh.HTTPRule, match *networkingapi.HTTPMatchRequest, on listening) bool {
+func sendsToTLS(rule *host.HTTPRule, match *networkingapi.HTTPMatchRequest, on listening) bool {
 	secure := func(l listener) bool { return l.scheme == "https" }
 	if rule.Spec.GetRedirect().GetScheme() != "https" || !slices.ContainsFunc(on.servers, secure) {
 		return false
@@ -112,7 +113,7 @@ func sendsToTLS(rule *mesh.HTTPRule, match *networkingapi.HTTPMatchRequest, on l
 	})
 }
 
-func reportAction(p *Pass, rule *mesh.HTTPRule, action, field string) {
+func reportAction(p *Pass, rule *host.HTTPRule, action, field string) {
 	vs, index := writtenIn(rule, func(r *networkingapi.HTTPRoute) bool {
 		own, _ := answerOf(r)
 		return own != ""
@@ -130,7 +131,7 @@ func reportAction(p *Pass, rule *mesh.HTTPRule, action, field string) {
 	p.Report(finding)
 }
 
-func reportAbort(p *Pass, rule *mesh.HTTPRule, ports []*mesh.ExposedPort) {
+func reportAbort(p *Pass, rule *host.HTTPRule, ports []*exposure.ExposedPort) {
 	vs, index := writtenIn(rule, func(r *networkingapi.HTTPRoute) bool { return r.GetFault() != nil })
 	status := rule.Spec.Fault.Abort.GetHttpStatus()
 	p.Report(Finding{

@@ -10,6 +10,9 @@ import (
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/policy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
@@ -47,7 +50,7 @@ spec:
 }
 
 func runNotBalancedPerRequest(p *Pass) {
-	eachPolicy(p, func(port *mesh.ExposedPort, c caller, policy mesh.TrafficPolicy) (string, func()) {
+	eachPolicy(p, func(port *exposure.ExposedPort, c caller, policy policy.TrafficPolicy) (string, func()) {
 		place := policy.LoadBalancerAt
 		finding := Finding{Level: Warning, Symptom: "All calls of a client are served by one pod"}
 		var field string
@@ -56,15 +59,15 @@ func runNotBalancedPerRequest(p *Pass) {
 			return "", nil
 		case policy.LoadBalancer.GetSimple() == networkingapi.LoadBalancerSettings_PASSTHROUGH:
 			field = "simple"
-			finding.Message = fmt.Sprintf("PASSTHROUGH keeps calls to %s on the address that a connection was made for.", mesh.ServiceHost(port.Service))
+			finding.Message = fmt.Sprintf("PASSTHROUGH keeps calls to %s on the address that a connection was made for.", host.ServiceHost(port.Service))
 			if c.gateway != nil {
 				finding.Level = errorUnlessWeak(port)
-				finding.Message = fmt.Sprintf("PASSTHROUGH leaves %s without an address to send calls for %s to.", c, mesh.ServiceHost(port.Service))
+				finding.Message = fmt.Sprintf("PASSTHROUGH leaves %s without an address to send calls for %s to.", c, host.ServiceHost(port.Service))
 				finding.Symptom = "UNAVAILABLE: no healthy upstream"
 			}
 		case policy.LoadBalancer.GetConsistentHash().GetUseSourceIp():
 			field = "consistentHash"
-			finding.Message = fmt.Sprintf("A hash of the source IP sends all calls of one client to %s to one pod.", mesh.ServiceHost(port.Service))
+			finding.Message = fmt.Sprintf("A hash of the source IP sends all calls of one client to %s to one pod.", host.ServiceHost(port.Service))
 		default:
 			return "", nil
 		}
@@ -78,7 +81,7 @@ func runNotBalancedPerRequest(p *Pass) {
 }
 
 // balanceFix removes the setting, or puts another in its place where what then counts is no better.
-func balanceFix(p *Pass, port *mesh.ExposedPort, c caller, place mesh.PolicyPlace, field string) Fix {
+func balanceFix(p *Pass, port *exposure.ExposedPort, c caller, place policy.PolicyPlace, field string) Fix {
 	removal := removeFields(p, place.Rule, "what counts then balances each request", append(slices.Clone(place.Steps), field))
 	then := balancerAfter(p, port, c, place, removal)
 	fix := Fix{Level: Ask, Changes: removal, OnWordOf: onWordOf(port)}
@@ -97,8 +100,8 @@ func balanceFix(p *Pass, port *mesh.ExposedPort, c caller, place mesh.PolicyPlac
 }
 
 // balancerAfter is the load balancer that counts in the place of one that is removed, nil for Istio's default.
-func balancerAfter(p *Pass, port *mesh.ExposedPort, c caller, place mesh.PolicyPlace, removal []plan.Change) *networkingapi.LoadBalancerSettings {
-	used := *p.DestinationRuleFor(c.Client, mesh.ServiceHost(port.Service), port.Service.Namespace)
+func balancerAfter(p *Pass, port *exposure.ExposedPort, c caller, place policy.PolicyPlace, removal []plan.Change) *networkingapi.LoadBalancerSettings {
+	used := *policy.DestinationRuleFor(p.Snapshot, c.Client, host.ServiceHost(port.Service), port.Service.Namespace)
 	rule := ruleAfter(place.Rule, removal)
 	if rule == nil {
 		return nil
@@ -106,7 +109,7 @@ func balancerAfter(p *Pass, port *mesh.ExposedPort, c caller, place mesh.PolicyP
 	if used.PolicyFrom == place.Rule {
 		used.PolicyFrom = rule
 	}
-	var subsets []mesh.HostSubset
+	var subsets []policy.HostSubset
 	for _, subset := range used.Subsets {
 		isPlace := subset.From == place.Rule && place.Steps[1] == "subsets" && place.Steps[2] == strconv.Itoa(subset.Index)
 		if isPlace {
@@ -118,7 +121,7 @@ func balancerAfter(p *Pass, port *mesh.ExposedPort, c caller, place mesh.PolicyP
 	if used.Subsets = subsets; len(subsets) > 0 {
 		name = subsets[0].Spec.GetName()
 	}
-	return p.TrafficPolicyFor(&used, port.Port.Port, name).LoadBalancer
+	return policy.TrafficPolicyFor(p.Snapshot, &used, port.Port.Port, name).LoadBalancer
 }
 
 // ruleAfter is the DestinationRule without the fields that the changes remove, nil where they are none.

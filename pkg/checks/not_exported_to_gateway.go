@@ -9,6 +9,10 @@ import (
 	core "k8s.io/api/core/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/policy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 )
 
 var notExportedToGateway = &Check{
@@ -34,16 +38,16 @@ var notExportedToGateway = &Check{
 		subsets := indexSubsets(p)
 		for _, vs := range p.VirtualServices().All() {
 			of := p.virtualServiceRelevance(vs)
-			if mesh.IsDelegate(vs) || !p.speaks(of) && !delegates(vs) {
+			if host.IsDelegate(vs) || !p.speaks(of) && !delegates(vs) {
 				continue
 			}
 			reportHiddenDelegates(p, vs)
 			gateways := p.gatewaysServing(vs)
-			if bound, _ := p.GatewaysOf(vs); len(bound) > 0 && len(gateways) == 0 && isRestricted(vs.Spec.ExportTo) {
+			if bound, _ := host.GatewaysOf(p.Snapshot, vs); len(bound) > 0 && len(gateways) == 0 && isRestricted(vs.Spec.ExportTo) {
 				p.Missing(mesh.KindDeployment, "", "") // whether it hides depends on where the gateway's pods are
 			}
 			for _, gateway := range gateways {
-				if p.VirtualServiceVisibleTo(vs, gateway.Namespace) {
+				if host.VirtualServiceVisibleTo(p.Snapshot, vs, gateway.Namespace) {
 					reportHiddenDestinations(p, vs, gateway, subsets)
 				} else if of := p.relevanceForAny(gatewaysSelecting(p, vs, gateway), vs); p.speaks(of) {
 					reportHiddenVirtualService(p, vs, gateway, of)
@@ -54,10 +58,10 @@ var notExportedToGateway = &Check{
 }
 
 // gatewaysSelecting are the VirtualService's Gateways that select the proxies.
-func gatewaysSelecting(p *Pass, vs *networking.VirtualService, proxies *mesh.GatewayWorkload) []*networking.Gateway {
-	gateways, _ := p.GatewaysOf(vs)
+func gatewaysSelecting(p *Pass, vs *networking.VirtualService, proxies *proxy.GatewayWorkload) []*networking.Gateway {
+	gateways, _ := host.GatewaysOf(p.Snapshot, vs)
 	return slices.DeleteFunc(slices.Clone(gateways), func(gateway *networking.Gateway) bool {
-		return !slices.Contains(p.GatewayWorkloadsSelected(gateway), proxies)
+		return !slices.Contains(proxy.GatewayWorkloadsSelected(p.Snapshot, gateway), proxies)
 	})
 }
 
@@ -109,7 +113,7 @@ func exportPath(stated []string) string {
 	return ".spec.exportTo"
 }
 
-func reportHiddenVirtualService(p *Pass, vs *networking.VirtualService, gateway *mesh.GatewayWorkload, of relevance) {
+func reportHiddenVirtualService(p *Pass, vs *networking.VirtualService, gateway *proxy.GatewayWorkload, of relevance) {
 	p.Report(Finding{
 		Level:    p.levelFor(of, Error),
 		Object:   vs,
@@ -132,7 +136,7 @@ func reportHiddenDelegates(p *Pass, root *networking.VirtualService) {
 			namespace = root.Namespace
 		}
 		delegate, ok := p.VirtualServices().Get(namespace, rule.Delegate.Name)
-		if !ok || !mesh.IsDelegate(delegate) || p.VirtualServiceVisibleTo(delegate, root.Namespace) {
+		if !ok || !host.IsDelegate(delegate) || host.VirtualServiceVisibleTo(p.Snapshot, delegate, root.Namespace) {
 			continue
 		}
 		of := p.virtualServiceRelevance(delegate)
@@ -152,25 +156,25 @@ func reportHiddenDelegates(p *Pass, root *networking.VirtualService) {
 	}
 }
 
-func reportHiddenDestinations(p *Pass, vs *networking.VirtualService, gateway *mesh.GatewayWorkload, subsets *subsetIndex) {
-	for _, rule := range p.HTTPRules(vs) {
+func reportHiddenDestinations(p *Pass, vs *networking.VirtualService, gw *proxy.GatewayWorkload, subsets *subsetIndex) {
+	for _, rule := range host.HTTPRules(p.Snapshot, vs) {
 		of := p.ruleRelevance(rule)
-		if !p.speaks(of) || !p.ServedBy(rule, gateway) {
+		if !p.speaks(of) || !gateway.ServedBy(p.Snapshot, rule, gw) {
 			continue
 		}
-		for _, destination := range p.Destinations(rule.Spec, rule.Holder.Namespace) {
-			service := p.ServiceByHost(destination.Host)
+		for _, destination := range host.Destinations(p.Snapshot, rule.Spec, rule.Holder.Namespace) {
+			service := host.ServiceByHost(p.Snapshot, destination.Host)
 			switch {
-			case service != nil && !p.ServiceVisibleTo(service, gateway.Namespace):
-				reportHiddenService(p, service, gateway, of, rule)
+			case service != nil && !host.ServiceVisibleTo(p.Snapshot, service, gw.Namespace):
+				reportHiddenService(p, service, gw, of, rule)
 			case destination.Spec.Subset != "":
-				reportHiddenSubset(p, destination, gateway, of, rule, subsets)
+				reportHiddenSubset(p, destination, gw, of, rule, subsets)
 			}
 		}
 	}
 }
 
-func reportHiddenService(p *Pass, service *core.Service, gateway *mesh.GatewayWorkload, of relevance, rule *mesh.HTTPRule) {
+func reportHiddenService(p *Pass, service *core.Service, gateway *proxy.GatewayWorkload, of relevance, rule *host.HTTPRule) {
 	var stated []string
 	if annotation := service.Annotations["networking.istio.io/exportTo"]; annotation != "" {
 		stated = strings.Split(annotation, ",")
@@ -195,10 +199,10 @@ func reportHiddenService(p *Pass, service *core.Service, gateway *mesh.GatewayWo
 }
 
 func reportHiddenSubset(
-	p *Pass, destination mesh.Destination, gateway *mesh.GatewayWorkload, of relevance, rule *mesh.HTTPRule, subsets *subsetIndex,
+	p *Pass, destination host.Destination, gateway *proxy.GatewayWorkload, of relevance, rule *host.HTTPRule, subsets *subsetIndex,
 ) {
 	namespace, subset := serviceNamespaceOf(p, destination), destination.Spec.Subset
-	if _, known := p.DestinationRuleFor(gateway.Client(), destination.Host, namespace).Subset(subset); known {
+	if _, known := policy.DestinationRuleFor(p.Snapshot, gateway.Client(), destination.Host, namespace).Subset(subset); known {
 		return
 	}
 	for _, hidden := range hiddenFrom(p, gateway.Namespace, namespace, subsets.defining(destination.Host, subset)) {

@@ -7,6 +7,12 @@ import (
 	core "k8s.io/api/core/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gatewayapi"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
 // Paths says which workloads an object matters to.
@@ -29,20 +35,20 @@ func PathsTo(snapshot *mesh.Snapshot, workloads func() []mesh.Key) *Paths {
 func indexPaths(snapshot *mesh.Snapshot, workloads []mesh.Key) *pathIndex {
 	paths := &pathIndex{byKey: map[mesh.Key][]mesh.Key{}, byNamespace: map[string][]mesh.Key{}, byHost: map[string][]mesh.Key{}}
 	leadingTo := virtualServicesByDestination(snapshot)
-	for _, workload := range workloads {
+	for _, w := range workloads {
 		path := &path{
 			snapshot:   snapshot,
 			leadingTo:  leadingTo,
-			keys:       map[mesh.Key]bool{workload: true, {Kind: mesh.KindNamespace, Name: workload.Namespace}: true},
-			namespaces: map[string]bool{workload.Namespace: true, snapshot.RootNamespace(): true},
+			keys:       map[mesh.Key]bool{w: true, {Kind: mesh.KindNamespace, Name: w.Namespace}: true},
+			namespaces: map[string]bool{w.Namespace: true, proxy.RootNamespace(snapshot): true},
 			hosts:      map[string]bool{},
 		}
-		if found := snapshot.Workload(workload); found != nil {
+		if found := workload.Get(snapshot, w); found != nil {
 			path.addWorkload(found)
 		}
-		enter(paths.byKey, path.keys, workload)
-		enter(paths.byNamespace, path.namespaces, workload)
-		enter(paths.byHost, path.hosts, workload)
+		enter(paths.byKey, path.keys, w)
+		enter(paths.byNamespace, path.namespaces, w)
+		enter(paths.byHost, path.hosts, w)
 	}
 	return paths
 }
@@ -61,7 +67,7 @@ func (p *pathIndex) of(object mesh.Object) []mesh.Key {
 	switch key.Kind {
 	case mesh.KindDestinationRule:
 		rule := object.(*networking.DestinationRule)
-		return p.byHost[mesh.ResolveHost(rule.Spec.GetHost(), rule.Namespace)]
+		return p.byHost[host.ResolveHost(rule.Spec.GetHost(), rule.Namespace)]
 	case mesh.KindServiceEntry:
 		for _, host := range object.(*networking.ServiceEntry).Spec.GetHosts() {
 			if workloads := p.byHost[host]; len(workloads) > 0 {
@@ -95,7 +101,7 @@ func virtualServicesByDestination(snapshot *mesh.Snapshot) map[string][]*network
 		}
 		named := map[string]bool{}
 		for _, destination := range destinations {
-			host := mesh.ResolveHost(destination.GetHost(), virtualService.Namespace)
+			host := host.ResolveHost(destination.GetHost(), virtualService.Namespace)
 			if !named[host] {
 				named[host] = true
 				leadingTo[host] = append(leadingTo[host], virtualService)
@@ -116,11 +122,11 @@ type path struct {
 
 func (p *path) add(object mesh.Object) { p.keys[mesh.KeyOf(object)] = true }
 
-func (p *path) addWorkload(workload *mesh.Workload) {
-	if by := p.snapshot.InjectionOf(workload).By; by != nil {
+func (p *path) addWorkload(w *workload.Workload) {
+	if by := proxy.InjectionOf(p.snapshot, w).By; by != nil {
 		p.add(by.Configuration)
 	}
-	for _, service := range p.snapshot.ServicesSelecting(workload) {
+	for _, service := range workload.ServicesSelecting(p.snapshot, w) {
 		p.addService(service)
 	}
 	for host := range p.hosts {
@@ -133,14 +139,14 @@ func (p *path) addWorkload(workload *mesh.Workload) {
 // addService adds a Service with the gateways and routes that lead to its exposed ports.
 func (p *path) addService(service *core.Service) {
 	p.add(service)
-	p.hosts[mesh.ServiceHost(service)] = true
-	for _, exposed := range p.snapshot.ExposedPortsOf(service) {
-		for _, route := range p.snapshot.RoutesTo(service, exposed.Port.Port) {
+	p.hosts[host.ServiceHost(service)] = true
+	for _, exposed := range exposure.ExposedPortsOf(p.snapshot, service) {
+		for _, route := range gateway.RoutesTo(p.snapshot, service, exposed.Port.Port) {
 			p.add(route.VirtualService)
 			p.add(route.Holder)
 			p.addGateway(route.Server.Gateway)
 		}
-		for _, backend := range p.snapshot.RouteBackendsTo(service, exposed.Port.Port) {
+		for _, backend := range gatewayapi.RouteBackendsTo(p.snapshot, service, exposed.Port.Port) {
 			p.add(backend.Route)
 			for _, gateway := range backend.Gateways {
 				p.add(gateway)
@@ -151,7 +157,7 @@ func (p *path) addService(service *core.Service) {
 
 func (p *path) addVirtualService(virtualService *networking.VirtualService) {
 	p.add(virtualService)
-	gateways, _ := p.snapshot.GatewaysOf(virtualService)
+	gateways, _ := host.GatewaysOf(p.snapshot, virtualService)
 	for _, gateway := range gateways {
 		p.addGateway(gateway)
 	}
@@ -163,7 +169,7 @@ func (p *path) addGateway(gateway *networking.Gateway) {
 		return
 	}
 	p.add(gateway)
-	for _, proxies := range p.snapshot.GatewayWorkloadsSelected(gateway) {
+	for _, proxies := range proxy.GatewayWorkloadsSelected(p.snapshot, gateway) {
 		p.namespaces[proxies.Namespace] = true
 		p.keys[mesh.Key{Kind: mesh.KindNamespace, Name: proxies.Namespace}] = true
 		if proxies.Workload != nil {

@@ -4,9 +4,10 @@ import (
 	"fmt"
 	"strings"
 
-	gatewayapi "sigs.k8s.io/gateway-api/apis/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gatewayapi"
 )
 
 var parentNotFound = &Check{
@@ -41,12 +42,12 @@ spec:
 }
 
 func runParentNotFound(p *Pass) {
-	for _, route := range p.APIRoutes() {
+	for _, route := range gatewayapi.APIRoutes(p.Snapshot) {
 		of := p.apiRouteRelevance(route)
 		if !p.speaksOfLost(of) {
 			continue
 		}
-		for _, parent := range p.GatewayParents(route) {
+		for _, parent := range gatewayapi.GatewayParents(p.Snapshot, route) {
 			finding := Finding{Object: route.Object, Level: p.levelFor(of, Error), Symptom: routeNotServed}
 			switch {
 			case parent.Gateway == nil && p.Missing(mesh.KindKubernetesGateway, parent.Namespace, parent.Name):
@@ -65,7 +66,7 @@ func runParentNotFound(p *Pass) {
 			p.Report(finding)
 		}
 		for i, reference := range route.Parents {
-			if mesh.IsIstioGatewayParent(reference) {
+			if gatewayapi.IsIstioGatewayParent(reference) {
 				p.Report(gatewayOfIstio(p, route, i, p.levelFor(of, Error)))
 			}
 		}
@@ -73,9 +74,9 @@ func runParentNotFound(p *Pass) {
 }
 
 // besideOtherParents says which calls fail where other parents take the route.
-func besideOtherParents(p *Pass, route *mesh.APIRoute, lost gatewayapi.ParentReference) string {
-	for _, parent := range p.GatewayParents(route) {
-		if parent.Attached() && !mesh.SameParent(parent.Reference, lost, route.Key.Namespace) {
+func besideOtherParents(p *Pass, route *gatewayapi.APIRoute, lost gatewayv1.ParentReference) string {
+	for _, parent := range gatewayapi.GatewayParents(p.Snapshot, route) {
+		if parent.Attached() && !gatewayapi.SameParent(parent.Reference, lost, route.Key.Namespace) {
 			return fmt.Sprintf("; calls through %s are served", takerText(parent))
 		}
 	}
@@ -84,10 +85,10 @@ func besideOtherParents(p *Pass, route *mesh.APIRoute, lost gatewayapi.ParentRef
 
 // takerText names what of a parent takes the route: the Gateway, or where the reference is to some of its listeners or not all take the
 // route, the first that does.
-func takerText(parent mesh.RouteParent) string {
-	var takers []*gatewayapi.Listener
+func takerText(parent gatewayapi.RouteParent) string {
+	var takers []*gatewayv1.Listener
 	for _, match := range parent.Listeners {
-		if match.Attachment == mesh.Attached {
+		if match.Attachment == gatewayapi.Attached {
 			takers = append(takers, match.Listener)
 		}
 	}
@@ -98,9 +99,9 @@ func takerText(parent mesh.RouteParent) string {
 }
 
 // gatewayOfIstio is the finding for a reference to a Gateway of Istio's own API.
-func gatewayOfIstio(p *Pass, route *mesh.APIRoute, index int, level Level) Finding {
+func gatewayOfIstio(p *Pass, route *gatewayapi.APIRoute, index int, level Level) Finding {
 	reference := route.Parents[index]
-	named := mesh.RouteParent{Name: string(reference.Name)}
+	named := gatewayapi.RouteParent{Name: string(reference.Name)}
 	return Finding{
 		Object: route.Object, Level: level, Path: fieldPath("spec", "parentRefs", index, "group"),
 		Message: fmt.Sprintf("The parent %s is a Gateway of group networking.istio.io: a %s attaches to Gateways of gateway.networking.k8s.io only.",
@@ -113,7 +114,7 @@ func gatewayOfIstio(p *Pass, route *mesh.APIRoute, index int, level Level) Findi
 }
 
 // gatewaysNamed hints at Gateways with the name in other namespaces.
-func gatewaysNamed(p *Pass, parent mesh.RouteParent) []string {
+func gatewaysNamed(p *Pass, parent gatewayapi.RouteParent) []string {
 	var hints []string
 	for _, gateway := range p.KubernetesGateways().All() {
 		if gateway.Name == parent.Name {
@@ -123,7 +124,7 @@ func gatewaysNamed(p *Pass, parent mesh.RouteParent) []string {
 	return hints
 }
 
-func listenerNotFound(parent mesh.RouteParent) (path, message string) {
+func listenerNotFound(parent gatewayapi.RouteParent) (path, message string) {
 	gateway := fmt.Sprintf("Gateway %s/%s", parent.Namespace, parent.Name)
 	section, port := parent.Reference.SectionName, parent.Reference.Port
 	switch {
@@ -137,7 +138,7 @@ func listenerNotFound(parent mesh.RouteParent) (path, message string) {
 	return parentField(parent, "name"), gateway + " has no listeners."
 }
 
-func listenerNames(parent mesh.RouteParent) []string {
+func listenerNames(parent gatewayapi.RouteParent) []string {
 	names := []string{}
 	for _, listener := range parent.Gateway.Spec.Listeners {
 		names = append(names, fmt.Sprintf("%s (port %d)", listener.Name, listener.Port))

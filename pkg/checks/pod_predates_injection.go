@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
 var podPredatesInjection = &Check{
@@ -25,21 +27,21 @@ var podPredatesInjection = &Check{
 }
 
 func runPodPredatesInjection(p *Pass) {
-	for _, workload := range exposedWorkloads(p) {
-		if !p.InjectionOf(workload.Workload).Injected {
+	for _, w := range exposedWorkloads(p) {
+		if !proxy.InjectionOf(p.Snapshot, w.Workload).Injected {
 			continue
 		}
-		without := podsWithoutProxy(p, workload)
-		if len(without) == 0 || !knowsNamespace(p, workload.Namespace()) {
+		without := podsWithoutProxy(p, w)
+		if len(without) == 0 || !knowsNamespace(p, w.Namespace()) {
 			continue
 		}
 		p.Report(Finding{
-			Object: workload.Object,
+			Object: w.Object,
 			Message: fmt.Sprintf("%d of %d pods of %s run without a proxy, although new ones would get one.",
-				len(without), len(p.PodsOf(workload.Workload)), workload.Key),
-			Evidence: []string{injectedByText(p, workload), "without a proxy: " + podNames(without), workload.evidence()},
+				len(without), len(workload.PodsOf(p.Snapshot, w.Workload)), w.Key),
+			Evidence: []string{injectedByText(p, w), "without a proxy: " + podNames(without), w.evidence()},
 			Symptom:  inMeshSymptom,
-			Fix:      restartWorkload(p, workload),
+			Fix:      restartWorkload(p, w),
 		})
 	}
 }

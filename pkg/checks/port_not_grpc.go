@@ -7,6 +7,10 @@ import (
 	networkingapi "istio.io/api/networking/v1alpha3"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/policy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
 var portNotGRPC = &Check{
@@ -34,7 +38,7 @@ spec:
 	Consults: portProtocolConsults,
 	Since:    "v0.1.0",
 	Run: func(p *Pass) {
-		for _, port := range p.ExposedPorts() {
+		for _, port := range exposure.ExposedPorts(p.Snapshot) {
 			if notHTTP2(p, port) && !overridesName(port) {
 				p.Report(Finding{
 					Level:  routedLevel(port),
@@ -54,13 +58,13 @@ spec:
 // portNotGRPCFix leaves a port alone to whose pods a DestinationRule has TLS spoken that is their own: the proxies of pods let that
 // through only to ports that are not declared to be HTTP.
 // Source: Istio's pilot/pkg/networking/core/filterchain_options.go (inboundPermissiveHTTPFilterChainMatchWithMxcOptions).
-func portNotGRPCFix(p *Pass, port *mesh.ExposedPort) Fix {
+func portNotGRPCFix(p *Pass, port *exposure.ExposedPort) Fix {
 	if port.Protocol().IsHTTP() {
 		return declareGRPC(p, port)
 	}
 	for _, way := range waysTo(p, port) {
-		rule := p.DestinationRuleFor(way.client, mesh.ServiceHost(port.Service), port.Service.Namespace)
-		policy := p.TrafficPolicyFor(rule, port.Port.Port, way.subset)
+		rule := policy.DestinationRuleFor(p.Snapshot, way.client, host.ServiceHost(port.Service), port.Service.Namespace)
+		policy := policy.TrafficPolicyFor(p.Snapshot, rule, port.Port.Port, way.subset)
 		mode := policy.TLS.GetMode()
 		if mode == networkingapi.ClientTLSSettings_SIMPLE || mode == networkingapi.ClientTLSSettings_MUTUAL {
 			return Fix{Text: fmt.Sprintf("Leave the port as it is and set connectionPool.http.h2UpgradePolicy: UPGRADE beside tls (mode %s) in %s: "+
@@ -71,7 +75,7 @@ func portNotGRPCFix(p *Pass, port *mesh.ExposedPort) Fix {
 }
 
 // leadsText is "leads", less sure where the evidence is weak.
-func leadsText(port *mesh.ExposedPort) string {
+func leadsText(port *exposure.ExposedPort) string {
 	if port.Weak() {
 		return "seems to lead"
 	}
@@ -79,7 +83,7 @@ func leadsText(port *mesh.ExposedPort) string {
 }
 
 // declaringField is the field that decides the port's protocol.
-func declaringField(port *mesh.ExposedPort) string {
+func declaringField(port *exposure.ExposedPort) string {
 	switch {
 	case port.Port.AppProtocol != nil:
 		return portField(port, "appProtocol")
@@ -91,15 +95,15 @@ func declaringField(port *mesh.ExposedPort) string {
 }
 
 // whyProtocol says how Istio comes to the protocol, as a clause.
-func whyProtocol(port *mesh.ExposedPort) string {
+func whyProtocol(port *exposure.ExposedPort) string {
 	switch {
 	case port.Port.AppProtocol != nil:
 		return fmt.Sprintf("its appProtocol is %q", *port.Port.AppProtocol)
 	case port.Port.Name == "":
 		return "it has neither name nor appProtocol"
-	case port.Protocol() == mesh.ProtocolUnsupported && !strings.Contains(port.Port.Name, "-"):
+	case port.Protocol() == workload.ProtocolUnsupported && !strings.Contains(port.Port.Name, "-"):
 		return fmt.Sprintf("its name, %q, is no protocol's", port.Port.Name)
-	case port.Protocol() == mesh.ProtocolUnsupported:
+	case port.Protocol() == workload.ProtocolUnsupported:
 		return fmt.Sprintf("what stands before the first dash of %q is no protocol's name", port.Port.Name)
 	default:
 		return fmt.Sprintf("its name is %q", port.Port.Name)

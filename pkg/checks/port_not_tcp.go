@@ -10,7 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
@@ -37,7 +38,7 @@ spec:
 	Consults: append(slices.Clone(portFixConsults), exposureConsults...),
 	Since:    "v0.1.0",
 	Run: func(p *Pass) {
-		for _, port := range p.ExposedPorts() {
+		for _, port := range exposure.ExposedPorts(p.Snapshot) {
 			if port.Port.Protocol != core.ProtocolTCP {
 				p.Report(Finding{
 					Level:    errorUnlessWeak(port),
@@ -57,12 +58,12 @@ spec:
 // say; the endpoints of an SCTP port are the pods that have it, and its proxies call them over TCP.
 // Source: Istio pkg/config/kube/conversion.go (ConvertProtocol), pilot/pkg/networking/core/cluster.go (buildOutboundClusters) and
 // pilot/pkg/serviceregistry/kube/controller/endpointslice.go (updateEndpointCacheForSlice).
-func transportSymptom(port *mesh.ExposedPort) string {
+func transportSymptom(port *exposure.ExposedPort) string {
 	switch {
 	case port.Port.Protocol == core.ProtocolUDP:
 		return "UNAVAILABLE: Istio has no such port"
-	case port.Port.TargetPort.Type == intstr.String && len(port.Workloads) > 0 && !slices.ContainsFunc(port.Workloads, func(w *mesh.Workload) bool {
-		_, _, ok := mesh.TargetPort(port.Port, w.Template)
+	case port.Port.TargetPort.Type == intstr.String && len(port.Workloads) > 0 && !slices.ContainsFunc(port.Workloads, func(w *workload.Workload) bool {
+		_, _, ok := workload.TargetPort(port.Port, w.Template)
 		return ok
 	}):
 		return fmt.Sprintf("UNAVAILABLE: the Service has no endpoints, because no container has an SCTP port named %s", port.Port.TargetPort.StrVal)
@@ -73,12 +74,12 @@ func transportSymptom(port *mesh.ExposedPort) string {
 
 // toTCP changes the transport, and what else keeps Istio from taking the port for gRPC. The API server tells the ports of a Service
 // apart by the transport, so the port is named by its place.
-func toTCP(p *Pass, port *mesh.ExposedPort) Fix {
+func toTCP(p *Pass, port *exposure.ExposedPort) Fix {
 	text, fields := "Set protocol: TCP", map[string]any{"protocol": "TCP"}
 	overTCP := *port.Port
 	overTCP.Protocol = core.ProtocolTCP
-	if !mesh.ServicePortProtocol(&overTCP).IsHTTP2() {
-		named := p.GRPCPortFix(port.Service, port.Port)
+	if !workload.ServicePortProtocol(&overTCP).IsHTTP2() {
+		named := workload.GRPCPortFix(p.Snapshot, port.Service, port.Port)
 		text, fields[named.Field] = fmt.Sprintf("%s and %s: %s", text, named.Field, named.Value), named.Value
 	}
 	fix := Fix{Text: fmt.Sprintf("%s on %s of Service %s.", text, portText(port), port.Service.Name), Level: Safe}
@@ -96,14 +97,14 @@ func toTCP(p *Pass, port *mesh.ExposedPort) Fix {
 
 // transportInUse says that the port's own transport is in use: a container declares the target with it, or the Service has a TCP
 // port of the same number already.
-func transportInUse(port *mesh.ExposedPort) bool {
+func transportInUse(port *exposure.ExposedPort) bool {
 	for _, other := range port.Service.Spec.Ports {
 		if other.Port == port.Port.Port && other.Protocol == core.ProtocolTCP {
 			return true
 		}
 	}
-	for _, workload := range port.Workloads {
-		if _, container, _ := mesh.TargetPort(port.Port, workload.Template); container != nil {
+	for _, w := range port.Workloads {
+		if _, container, _ := workload.TargetPort(port.Port, w.Template); container != nil {
 			return true
 		}
 	}

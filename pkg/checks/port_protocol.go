@@ -7,6 +7,13 @@ import (
 	core "k8s.io/api/core/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gatewayapi"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/policy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
 // portFixConsults are the kinds that decide how a port may be declared to be gRPC, and portProtocolConsults those that decide
@@ -18,56 +25,56 @@ var (
 
 // notHTTP2 says that Istio takes an exposed port for something that is not HTTP/2, and that no policy makes up for it. Ports of
 // other transports than TCP, and those of ExternalName Services, which no proxy calls, are not judged.
-func notHTTP2(p *Pass, port *mesh.ExposedPort) bool {
+func notHTTP2(p *Pass, port *exposure.ExposedPort) bool {
 	if port.Port.Protocol != core.ProtocolTCP || port.Service.Spec.Type == core.ServiceTypeExternalName || port.Protocol().IsHTTP2() {
 		return false
 	}
 	return slices.ContainsFunc(waysTo(p, port), func(way wayTo) bool {
-		return !p.UpgradesToHTTP2(port.Service, port.Port, way.client, way.subset)
+		return !policy.UpgradesToHTTP2(p.Snapshot, port.Service, port.Port, way.client, way.subset)
 	})
 }
 
 // wayTo is how a port is called: by whom, and by way of which subset.
 type wayTo struct {
-	client mesh.Client
+	client proxy.Client
 	subset string
 }
 
 // waysTo are those of gateways. Where no gateway leads to the port, or nobody knows which, callers in its own namespace stand for
 // them.
-func waysTo(p *Pass, port *mesh.ExposedPort) []wayTo {
+func waysTo(p *Pass, port *exposure.ExposedPort) []wayTo {
 	var ways []wayTo
-	for _, route := range p.RoutesTo(port.Service, port.Port.Port) {
-		client := mesh.Client{Namespace: port.Service.Namespace}
+	for _, route := range gateway.RoutesTo(p.Snapshot, port.Service, port.Port.Port) {
+		client := proxy.Client{Namespace: port.Service.Namespace}
 		if route.Server != nil && route.Server.Workload != nil {
 			client = route.Server.Workload.Client()
 		}
-		for _, destination := range p.Destinations(route.Spec, route.Holder.Namespace) {
+		for _, destination := range host.Destinations(p.Snapshot, route.Spec, route.Holder.Namespace) {
 			if destination.Service == port.Service && route.PortOf(destination) == port.Port.Port {
 				ways = append(ways, wayTo{client, destination.Spec.GetSubset()})
 			}
 		}
 	}
-	for _, backend := range p.RouteBackendsTo(port.Service, port.Port.Port) {
+	for _, backend := range gatewayapi.RouteBackendsTo(p.Snapshot, port.Service, port.Port.Port) {
 		for _, gateway := range backend.Gateways {
-			for _, workload := range p.KubernetesGatewayWorkloads(gateway) {
+			for _, workload := range gatewayapi.KubernetesGatewayWorkloads(p.Snapshot, gateway) {
 				ways = append(ways, wayTo{client: workload.Client()})
 			}
 		}
 	}
 	if len(ways) == 0 {
-		ways = append(ways, wayTo{client: mesh.Client{Namespace: port.Service.Namespace}})
+		ways = append(ways, wayTo{client: proxy.Client{Namespace: port.Service.Namespace}})
 	}
 	return ways
 }
 
 // overridesName says that the name of the port speaks of gRPC, and appProtocol replaces it.
-func overridesName(port *mesh.ExposedPort) bool {
-	return port.Port.AppProtocol != nil && mesh.SaysGRPC(port.Port.Name)
+func overridesName(port *exposure.ExposedPort) bool {
+	return port.Port.AppProtocol != nil && exposure.SaysGRPC(port.Port.Name)
 }
 
 // routedLevel is Error for a port that a gateway leads to, Warning for one that only the mesh calls.
-func routedLevel(port *mesh.ExposedPort) Level {
+func routedLevel(port *exposure.ExposedPort) Level {
 	if port.Routed {
 		return errorUnlessWeak(port)
 	}
@@ -75,13 +82,13 @@ func routedLevel(port *mesh.ExposedPort) Level {
 }
 
 // wrongProtocolSymptom is what a client sees of a port that Istio does not know to be gRPC.
-func wrongProtocolSymptom(port *mesh.ExposedPort) string {
+func wrongProtocolSymptom(port *exposure.ExposedPort) string {
 	switch protocol := port.Protocol(); {
 	case port.Routed:
 		return "UNAVAILABLE or INTERNAL: the gateway speaks HTTP/1.1 to the pods"
 	case protocol.IsHTTP():
 		return "UNAVAILABLE or INTERNAL for callers with a sidecar, which speaks HTTP/1.1 to the pods"
-	case protocol == mesh.ProtocolUnsupported:
+	case protocol == workload.ProtocolUnsupported:
 		return "none inside the mesh, where sidecars find the protocol out; UNAVAILABLE as soon as a gateway leads here"
 	default:
 		return "calls are balanced per connection: all calls of a client stay on one pod"
@@ -89,16 +96,16 @@ func wrongProtocolSymptom(port *mesh.ExposedPort) string {
 }
 
 // protocolText says what Istio takes a port for.
-func protocolText(port *mesh.ExposedPort) string {
-	if protocol := port.Protocol(); protocol != mesh.ProtocolUnsupported {
+func protocolText(port *exposure.ExposedPort) string {
+	if protocol := port.Protocol(); protocol != workload.ProtocolUnsupported {
 		return fmt.Sprintf("Istio takes it for %s", protocol)
 	}
 	return "Istio does not know its protocol"
 }
 
 // protocolName is a protocol in a message.
-func protocolName(protocol mesh.Protocol) string {
-	if protocol == mesh.ProtocolUnsupported {
+func protocolName(protocol workload.Protocol) string {
+	if protocol == workload.ProtocolUnsupported {
 		return "of no protocol that Istio knows"
 	}
 	return string(protocol)

@@ -12,6 +12,8 @@ import (
 	gatewayapi "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
 // sameGateway: a route that is bound to no server, and a Gateway without routes that it may be meant for. That is a Gateway of the
@@ -69,15 +71,15 @@ type destinationsMemory mesh.Key
 func sameDestination(snapshot *mesh.Snapshot, finding Finding) keys {
 	switch object := finding.Object.(type) {
 	case *networking.DestinationRule:
-		return under("host " + mesh.ResolveHost(object.Spec.GetHost(), object.Namespace))
+		return under("host " + host.ResolveHost(object.Spec.GetHost(), object.Namespace))
 	case *core.Service:
-		return under("host " + mesh.ServiceHost(object))
+		return under("host " + host.ServiceHost(object))
 	case *networking.VirtualService:
 		return mesh.Remember(snapshot, destinationsMemory(mesh.KeyOf(object)), func() keys {
 			hosts := map[string]bool{}
 			for _, rule := range object.Spec.GetHttp() {
 				for _, route := range rule.GetRoute() {
-					hosts["host "+mesh.ResolveHost(route.GetDestination().GetHost(), object.Namespace)] = true
+					hosts["host "+host.ResolveHost(route.GetDestination().GetHost(), object.Namespace)] = true
 				}
 			}
 			return under(slices.Sorted(maps.Keys(hosts))...)
@@ -107,7 +109,7 @@ func sameWorkload(snapshot *mesh.Snapshot, finding Finding) keys {
 		return keys{explains: []string{wide, narrow, object}, explained: explained(wide)}
 	}
 	var workloads []string
-	for _, workload := range snapshot.WorkloadsSelected(policy.Namespace, selector) {
+	for _, workload := range workload.WorkloadsSelected(snapshot, policy.Namespace, selector) {
 		workloads = append(workloads, workload.Key.String())
 	}
 	return keys{explains: append(slices.Clone(workloads), wide, object), explained: explained(append(workloads, narrow)...)}

@@ -3,7 +3,7 @@ package checks
 import (
 	"fmt"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
 )
 
 var privilegedGatewayPort = &Check{
@@ -29,7 +29,7 @@ func runPrivilegedGatewayPort(p *Pass) {
 	for _, server := range p.gatewayServers() {
 		for _, on := range p.onWorkloads(server) {
 			finding, doubt := privilegedPortOn(on)
-			_, open := p.ListenerPorts(on.Workload, server.spec.GetPort().GetNumber())
+			_, open := gateway.ListenerPorts(p.Snapshot, on.Workload, server.spec.GetPort().GetNumber())
 			if !doubt || !open || on.DroppedBy != nil {
 				continue
 			}
@@ -47,7 +47,7 @@ func runPrivilegedGatewayPort(p *Pass) {
 	}
 }
 
-func privilegedPortOn(on *mesh.Server) (finding Finding, doubt bool) {
+func privilegedPortOn(on *gateway.Server) (finding Finding, doubt bool) {
 	if on.LeftOut != "" {
 		return Finding{Level: Error, Evidence: []string{on.LeftOut}}, true
 	}

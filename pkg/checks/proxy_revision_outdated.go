@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 )
 
 var proxyRevisionOutdated = &Check{
@@ -29,7 +30,7 @@ var proxyRevisionOutdated = &Check{
 
 func runProxyRevisionOutdated(p *Pass) {
 	for _, workload := range exposedWorkloads(p) {
-		injection := p.InjectionOf(workload.Workload)
+		injection := proxy.InjectionOf(p.Snapshot, workload.Workload)
 		if !injection.Injected {
 			continue
 		}

@@ -5,11 +5,13 @@ import (
 	"slices"
 	"strings"
 
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	gatewayapi "sigs.k8s.io/gateway-api/apis/v1"
 	gatewayapibeta "sigs.k8s.io/gateway-api/apis/v1beta1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gatewayapi"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
@@ -51,7 +53,7 @@ spec:
 `
 
 func runReferenceNotGranted(p *Pass) {
-	for _, route := range p.APIRoutes() {
+	for _, route := range gatewayapi.APIRoutes(p.Snapshot) {
 		of := p.apiRouteRelevance(route)
 		if !route.ForGateways() || !p.speaksOfLost(of) {
 			continue
@@ -61,7 +63,7 @@ func runReferenceNotGranted(p *Pass) {
 			if backend.Mirror {
 				symptom = routeNotServed
 			}
-			reference := mesh.BackendReference(route, backend)
+			reference := gatewayapi.BackendReference(route, backend)
 			if backend.IsService() && isRefused(p, reference) {
 				reportRefused(p, reference, Finding{
 					Object: route.Object, Path: backendField(backend, "namespace"), Level: p.levelFor(of, Error), Symptom: symptom,
@@ -77,15 +79,15 @@ func runReferenceNotGranted(p *Pass) {
 	}
 }
 
-func judgeCertificateReferences(p *Pass, gateway *gatewayapi.Gateway, gatewayOf gatewayRelevance) {
+func judgeCertificateReferences(p *Pass, gateway *gatewayv1.Gateway, gatewayOf gatewayRelevance) {
 	for i := range gateway.Spec.Listeners {
 		listener := &gateway.Spec.Listeners[i]
 		of := gatewayOf.ofListener(listener.Name)
-		if !mesh.ServesCertificateRefs(listener) || !p.speaksOfLost(of) {
+		if !gatewayapi.ServesCertificateRefs(listener) || !p.speaksOfLost(of) {
 			continue
 		}
 		for j := range listener.TLS.CertificateRefs {
-			reference, ok := mesh.CertificateReference(gateway, listener.TLS.CertificateRefs[j])
+			reference, ok := gatewayapi.CertificateReference(gateway, listener.TLS.CertificateRefs[j])
 			if ok && isRefused(p, reference) {
 				reportRefused(p, reference, Finding{
 					Object: gateway, Path: fieldPath("spec", "listeners", i, "tls", "certificateRefs", j, "namespace"),
@@ -101,12 +103,12 @@ func judgeCertificateReferences(p *Pass, gateway *gatewayapi.Gateway, gatewayOf 
 // then takes the first of the certificateRefs, whichever it is.
 // Source: Istio's pilot/pkg/config/kube/gateway/conversion.go (buildTLS); for a server without credentialName
 // pilot/pkg/networking/core/listener.go (BuildListenerTLSContext).
-func symptomOfRefused(p *Pass, gateway *gatewayapi.Gateway, certificates []gatewayapi.SecretObjectReference, refused int) string {
+func symptomOfRefused(p *Pass, gateway *gatewayv1.Gateway, certificates []gatewayv1.SecretObjectReference, refused int) string {
 	const notProgrammed = "UNAVAILABLE: the listener is not programmed"
 	if len(certificates) != 2 {
 		return notProgrammed
 	}
-	other, isSecret := mesh.CertificateReference(gateway, certificates[1-refused])
+	other, isSecret := gatewayapi.CertificateReference(gateway, certificates[1-refused])
 	switch {
 	case !isSecret || isRefused(p, other):
 		return notProgrammed
@@ -118,11 +120,11 @@ func symptomOfRefused(p *Pass, gateway *gatewayapi.Gateway, certificates []gatew
 	}
 }
 
-func isRefused(p *Pass, reference mesh.Reference) bool {
-	return !p.Granted(reference) && p.Missing(mesh.KindReferenceGrant, reference.ToNamespace, "")
+func isRefused(p *Pass, reference gatewayapi.Reference) bool {
+	return !gatewayapi.Granted(p.Snapshot, reference) && p.Missing(mesh.KindReferenceGrant, reference.ToNamespace, "")
 }
 
-func reportRefused(p *Pass, reference mesh.Reference, finding Finding) {
+func reportRefused(p *Pass, reference gatewayapi.Reference, finding Finding) {
 	from, to := reference.FromKind.Info(), reference.ToKind.Info()
 	finding.Message = fmt.Sprintf("No ReferenceGrant in namespace %s lets a %s of namespace %s refer to %s %s.",
 		reference.ToNamespace, from.Kind, reference.FromNamespace, to.Kind, reference.ToName)
@@ -135,7 +137,7 @@ func reportRefused(p *Pass, reference mesh.Reference, finding Finding) {
 
 // grantFix is the ReferenceGrant. It is the consent of the namespace that is referred to, which nobody else can give: it is asked for
 // where that namespace lets the other one refer to something already, and else left to whoever owns it.
-func grantFix(p *Pass, reference mesh.Reference) Fix {
+func grantFix(p *Pass, reference gatewayapi.Reference) Fix {
 	from, to := reference.FromKind.Info(), reference.ToKind.Info()
 	isKnown := slices.ContainsFunc(p.ReferenceGrants().In(reference.ToNamespace), func(grant *gatewayapibeta.ReferenceGrant) bool {
 		return slices.ContainsFunc(grant.Spec.From, func(from gatewayapibeta.ReferenceGrantFrom) bool {
@@ -157,7 +159,7 @@ func grantFix(p *Pass, reference mesh.Reference) Fix {
 }
 
 // grantFor is the ReferenceGrant that allows just this reference, under a name that no other has.
-func grantFor(p *Pass, reference mesh.Reference) *unstructured.Unstructured {
+func grantFor(p *Pass, reference gatewayapi.Reference) *unstructured.Unstructured {
 	from, to := reference.FromKind.Info(), reference.ToKind.Info()
 	name := strings.ToLower(fmt.Sprintf("%s-%s-to-%s", reference.FromNamespace, from.Kind, reference.ToName))
 	for taken := 2; ; taken++ {

@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/policy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
@@ -61,7 +62,7 @@ func isEntryOf(path []string, list string) bool {
 }
 
 // placePath is where a part of a traffic policy stands, as findings name fields.
-func placePath(place mesh.PolicyPlace, fields ...string) string {
+func placePath(place policy.PolicyPlace, fields ...string) string {
 	return plan.Path(append(slices.Clone(place.Steps), fields...)).String()
 }
 

@@ -6,6 +6,8 @@ import (
 	core "k8s.io/api/core/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
 // proxyUID is the user of the proxy, whose traffic the redirection leaves alone.
@@ -43,8 +45,8 @@ spec:
 	Consults: exposureConsults,
 	Since:    "v0.1.0",
 	Run: func(p *Pass) {
-		exposed := p.ExposedWorkloads()
-		for _, workload := range p.Workloads() {
+		exposed := exposure.ExposedWorkloads(p.Snapshot)
+		for _, workload := range workload.Workloads(p.Snapshot) {
 			if ports := exposed[workload]; len(ports) > 0 {
 				reportReservedUID(p, workload, ports)
 			}
@@ -52,7 +54,7 @@ spec:
 	},
 }
 
-func reportReservedUID(p *Pass, w *mesh.Workload, ports []*mesh.ExposedPort) {
+func reportReservedUID(p *Pass, w *workload.Workload, ports []*exposure.ExposedPort) {
 	container, path := containerOfUID(w, proxyUID)
 	if container == nil || !getsProxy(p, w) {
 		return
@@ -69,8 +71,8 @@ func reportReservedUID(p *Pass, w *mesh.Workload, ports []*mesh.ExposedPort) {
 
 // containerOfUID is the first container of the application that runs as that user, with the field that says so. Containers
 // that end before the pod serves may have reasons to go past the sidecar.
-func containerOfUID(w *mesh.Workload, uid int64) (container *core.Container, path string) {
-	for _, container := range mesh.AppContainers(w.Template) {
+func containerOfUID(w *workload.Workload, uid int64) (container *core.Container, path string) {
+	for _, container := range workload.AppContainers(w.Template) {
 		if own := container.SecurityContext; own != nil && own.RunAsUser != nil {
 			if *own.RunAsUser == uid {
 				return container, containerField(w, container, "securityContext.runAsUser")

@@ -7,7 +7,7 @@ import (
 
 	networkingapi "istio.io/api/networking/v1alpha3"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
 )
 
 var retryNotGRPC = &Check{
@@ -30,7 +30,7 @@ var retryNotGRPC = &Check{
 	Consults: routeConsults,
 	Since:    "v0.1.0",
 	Run: func(p *Pass) {
-		p.eachRoute(func(rule *mesh.HTTPRule) {
+		p.eachRoute(func(rule *host.HTTPRule) {
 			retries := rule.Spec.GetRetries()
 			ports, ok := p.carriesGRPC(rule)
 			if !ok || retries.GetAttempts() == 0 || !onlyHTTPConditions(retries.GetRetryOn()) {

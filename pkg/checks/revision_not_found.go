@@ -8,6 +8,7 @@ import (
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 )
 
 var revisionNotFound = &Check{
@@ -48,13 +49,13 @@ func runRevisionNotFound(p *Pass) {
 }
 
 func reportNamespaceRevision(p *Pass, namespace exposedNamespace, lost []exposedWorkload) {
-	key := mesh.LabelRevision
+	key := proxy.LabelRevision
 	if _, ok := namespace.Labels[key]; !ok {
-		key = mesh.LabelInjection
+		key = proxy.LabelInjection
 	}
 	fix := fixRevisionNotFound(p, fmt.Sprintf("Label namespace %s with a revision or tag that there is.", namespace.Name),
-		namespace.Labels[mesh.LabelRevision])
-	if label, level, ok := chooseLabel(p, p.NamespaceInjectionLabels(lost[0].Workload), key); ok {
+		namespace.Labels[proxy.LabelRevision])
+	if label, level, ok := chooseLabel(p, proxy.NamespaceInjectionLabels(p.Snapshot, lost[0].Workload), key); ok {
 		if errorUnlessAllWeak(lost) != Error {
 			level = Ask
 		}
@@ -74,16 +75,16 @@ func reportNamespaceRevision(p *Pass, namespace exposedNamespace, lost []exposed
 
 func reportTemplateRevision(p *Pass, w exposedWorkload) {
 	fix := fixRevisionNotFound(p, fmt.Sprintf("Name a revision or tag that there is on the pod template of %s.", w.Key),
-		w.Template.Labels[mesh.LabelRevision])
-	if label, level, ok := chooseLabel(p, p.TemplateInjectionLabels(w.Workload), mesh.LabelRevision); ok {
+		w.Template.Labels[proxy.LabelRevision])
+	if label, level, ok := chooseLabel(p, proxy.TemplateInjectionLabels(p.Snapshot, w.Workload), proxy.LabelRevision); ok {
 		fix = labelTemplate(p, w, label, level)
 	}
 	p.Report(Finding{
 		Object: w.Object,
 		Level:  errorUnlessWeak(w.Ports...),
-		Path:   templateLabelPath(mesh.LabelRevision).String(),
+		Path:   templateLabelPath(proxy.LabelRevision).String(),
 		Message: fmt.Sprintf("The pod template of %s has the label %s=%s, which no injector webhook selects, so new pods get no proxy.",
-			w.Key, mesh.LabelRevision, w.Template.Labels[mesh.LabelRevision]),
+			w.Key, proxy.LabelRevision, w.Template.Labels[proxy.LabelRevision]),
 		Evidence: []string{webhooksText(p), w.evidence()},
 		Symptom:  symptomOfNewPods(p, w),
 		Fix:      fix,
@@ -97,7 +98,7 @@ func fixRevisionNotFound(p *Pass, text, wanted string) Fix {
 		return Fix{Text: text}
 	}
 	return Fix{Text: fmt.Sprintf("Make the tag that stands in for the webhooks, istioctl tag set %s --revision %s, then restart the workloads.",
-		inert.Argument(cmp.Or(wanted, mesh.DefaultRevision)), inert.Word(p.Injectors()[0].Revision))}
+		inert.Argument(cmp.Or(wanted, proxy.DefaultRevision)), inert.Word(proxy.Injectors(p.Snapshot)[0].Revision))}
 }
 
 // webhooksText lists the revisions and tags that the mesh has.

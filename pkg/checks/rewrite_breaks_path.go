@@ -7,7 +7,7 @@ import (
 
 	networkingapi "istio.io/api/networking/v1alpha3"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
 )
 
 var rewriteBreaksPath = &Check{
@@ -32,7 +32,7 @@ var rewriteBreaksPath = &Check{
 	Consults: routeConsults,
 	Since:    "v0.1.0",
 	Run: func(p *Pass) {
-		p.eachRoute(func(rule *mesh.HTTPRule) {
+		p.eachRoute(func(rule *host.HTTPRule) {
 			ports, ok := p.carriesGRPC(rule)
 			field := rewrittenField(rule.Spec)
 			if !ok || field == "" {

@@ -9,6 +9,10 @@ import (
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
@@ -26,9 +30,9 @@ const (
 )
 
 // eachRoute calls visit with every http rule of every VirtualService with hosts, those of delegates too, that some proxy may get.
-func (p *Pass) eachRoute(visit func(*mesh.HTTPRule)) {
+func (p *Pass) eachRoute(visit func(*host.HTTPRule)) {
 	for _, vs := range p.VirtualServices().All() {
-		if mesh.IsDelegate(vs) {
+		if host.IsDelegate(vs) {
 			continue
 		}
 		for _, rule := range p.rulesServed(vs) {
@@ -39,31 +43,31 @@ func (p *Pass) eachRoute(visit func(*mesh.HTTPRule)) {
 
 // rulesServed are the VirtualService's rules without those that no proxy gets: all their matches are for other gateways or callers.
 // Of gateways that are not known a match that asks for something of their pods is taken for unmet.
-func (p *Pass) rulesServed(vs *networking.VirtualService) []*mesh.HTTPRule {
-	if mesh.BoundToMesh(vs) {
-		return p.HTTPRules(vs)
+func (p *Pass) rulesServed(vs *networking.VirtualService) []*host.HTTPRule {
+	if host.BoundToMesh(vs) {
+		return host.HTTPRules(p.Snapshot, vs)
 	}
 	gateways := p.gatewaysServing(vs)
 	asksNothing := func(match *networkingapi.HTTPMatchRequest) bool {
 		return len(match.GetSourceLabels()) == 0 && match.GetSourceNamespace() == ""
 	}
-	return slices.DeleteFunc(slices.Clone(p.HTTPRules(vs)), func(rule *mesh.HTTPRule) bool {
+	return slices.DeleteFunc(slices.Clone(host.HTTPRules(p.Snapshot, vs)), func(rule *host.HTTPRule) bool {
 		if len(gateways) == 0 {
 			return len(rule.Spec.Match) > 0 && !slices.ContainsFunc(rule.Spec.Match, asksNothing)
 		}
-		return !slices.ContainsFunc(gateways, func(gateway *mesh.GatewayWorkload) bool { return p.ServedBy(rule, gateway) })
+		return !slices.ContainsFunc(gateways, func(gw *proxy.GatewayWorkload) bool { return gateway.ServedBy(p.Snapshot, rule, gw) })
 	})
 }
 
 // exposedBehind are the exposed ports that a rule leads to, each once; of a destination whose port only the Gateway server
 // decides, all of its Service's.
-func (p *Pass) exposedBehind(rule *mesh.HTTPRule) []*mesh.ExposedPort {
-	var ports []*mesh.ExposedPort
-	for _, destination := range p.Destinations(rule.Spec, rule.Holder.Namespace) {
+func (p *Pass) exposedBehind(rule *host.HTTPRule) []*exposure.ExposedPort {
+	var ports []*exposure.ExposedPort
+	for _, destination := range host.Destinations(p.Snapshot, rule.Spec, rule.Holder.Namespace) {
 		if destination.Service == nil {
 			continue
 		}
-		for _, exposed := range p.ExposedPortsOf(destination.Service) {
+		for _, exposed := range exposure.ExposedPortsOf(p.Snapshot, destination.Service) {
 			if (destination.Port == 0 || destination.Port == exposed.Port.Port) && !slices.Contains(ports, exposed) {
 				ports = append(ports, exposed)
 			}
@@ -73,20 +77,20 @@ func (p *Pass) exposedBehind(rule *mesh.HTTPRule) []*mesh.ExposedPort {
 }
 
 // gRPCRoute is a rule that leads to exposed ports; ok is false for any other, unless every scope is judged.
-func (p *Pass) gRPCRoute(rule *mesh.HTTPRule) (ports []*mesh.ExposedPort, ok bool) {
+func (p *Pass) gRPCRoute(rule *host.HTTPRule) (ports []*exposure.ExposedPort, ok bool) {
 	ports = p.exposedBehind(rule)
 	return ports, len(ports) > 0 || p.AllScopes
 }
 
 // carriesGRPC is gRPCRoute without the rules that are for other methods than that of gRPC calls, as for a health check by GET.
-func (p *Pass) carriesGRPC(rule *mesh.HTTPRule) (ports []*mesh.ExposedPort, ok bool) {
+func (p *Pass) carriesGRPC(rule *host.HTTPRule) (ports []*exposure.ExposedPort, ok bool) {
 	ports, ok = p.gRPCRoute(rule)
 	mayPost := func(match *networkingapi.HTTPMatchRequest) bool { return canBe(match.GetMethod(), "POST") }
 	return ports, ok && (len(rule.Spec.Match) == 0 || slices.ContainsFunc(rule.Spec.Match, mayPost))
 }
 
 // behindText names the exposed ports that a rule leads to: "port 8000 (grpc) of Service shop/orders".
-func behindText(ports []*mesh.ExposedPort) string {
+func behindText(ports []*exposure.ExposedPort) string {
 	if len(ports) == 0 {
 		return "its destinations"
 	}
@@ -98,7 +102,7 @@ func behindText(ports []*mesh.ExposedPort) string {
 }
 
 // behindEvidence says why the ports that a rule leads to are taken to be gRPC.
-func behindEvidence(ports []*mesh.ExposedPort) []string {
+func behindEvidence(ports []*exposure.ExposedPort) []string {
 	var clauses []string
 	for _, port := range ports {
 		clauses = append(clauses, evidenceOf(port)...)
@@ -108,7 +112,7 @@ func behindEvidence(ports []*mesh.ExposedPort) []string {
 
 // writtenIn is the VirtualService and the place of the rule in which a field of a merged rule stands: the holder's rule if it
 // has the field, else the root's rule that delegates to it.
-func writtenIn(rule *mesh.HTTPRule, has func(*networkingapi.HTTPRoute) bool) (vs *networking.VirtualService, index int) {
+func writtenIn(rule *host.HTTPRule, has func(*networkingapi.HTTPRoute) bool) (vs *networking.VirtualService, index int) {
 	if has(rule.Holder.Spec.Http[rule.Index]) {
 		return rule.Holder, rule.Index
 	}

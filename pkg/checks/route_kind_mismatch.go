@@ -9,6 +9,9 @@ import (
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
 var routeKindMismatch = &Check{
@@ -66,7 +69,7 @@ func (p *Pass) kindsOfGRPC(vs *networking.VirtualService) []string {
 	kinds := routeKinds(vs)
 	leading := slices.DeleteFunc(slices.Clone(kinds), func(kind string) bool {
 		if kind == "http" {
-			return !slices.ContainsFunc(p.HTTPRules(vs), p.SpeaksOfRule)
+			return !slices.ContainsFunc(host.HTTPRules(p.Snapshot, vs), p.SpeaksOfRule)
 		}
 		return !p.speaks(p.mostRelevant(vs, destinationsOf(kind, vs)))
 	})
@@ -116,9 +119,9 @@ func fits(kinds []string, bound boundServer) bool {
 // Source: Istio's pilot/pkg/networking/core/gateway.go (buildGatewayTCPBasedFilterChains, createGatewayTCPFilterChainOpts).
 func kindOf(server *networkingapi.Server) string {
 	switch {
-	case mesh.ServerIsHTTP(server):
+	case gateway.ServerIsHTTP(server):
 		return "http"
-	case mesh.ServerIsPassthrough(server):
+	case gateway.ServerIsPassthrough(server):
 		return "tls"
 	default:
 		return "tcp"
@@ -148,14 +151,14 @@ func isWithoutMode(server *networkingapi.Server) bool {
 // httpServerBeside is a plaintext HTTP server beside plaintext TCP ones, for http routes to be on, had it their hosts; ok is false
 // for none.
 func httpServerBeside(kinds []string, servers []boundServer) (beside boundServer, ok bool) {
-	withTLS := func(bound boundServer) bool { return mesh.ServerIsTLS(bound.Server) }
+	withTLS := func(bound boundServer) bool { return gateway.ServerIsTLS(bound.Server) }
 	if !slices.Contains(kinds, "http") || slices.ContainsFunc(servers, withTLS) {
 		return boundServer{}, false
 	}
-	for _, gateway := range gatewaysWith(servers) {
-		for i, server := range gateway.Spec.Servers {
-			if mesh.ServerIsHTTP(server) && !mesh.ServerIsTLS(server) && !server.GetTls().GetHttpsRedirect() {
-				return boundServer{gateway, i, server}, true
+	for _, gw := range gatewaysWith(servers) {
+		for i, server := range gw.Spec.Servers {
+			if gateway.ServerIsHTTP(server) && !gateway.ServerIsTLS(server) && !server.GetTls().GetHttpsRedirect() {
+				return boundServer{gw, i, server}, true
 			}
 		}
 	}
@@ -166,7 +169,7 @@ func httpServerBeside(kinds []string, servers []boundServer) (beside boundServer
 func othersOn(p *Pass, servers []boundServer) []string {
 	var others []string
 	for _, bound := range servers {
-		for _, vs := range p.VirtualServicesBoundTo(bound.Gateway) {
+		for _, vs := range host.VirtualServicesBoundTo(p.Snapshot, bound.Gateway) {
 			name := mesh.KeyOf(vs).String()
 			if fits(routeKinds(vs), bound) && takesAHost(bound.Gateway, bound.Server, vs) && !slices.Contains(others, name) {
 				others = append(others, name)
@@ -179,7 +182,7 @@ func othersOn(p *Pass, servers []boundServer) []string {
 // kindFix leads to http routes on an HTTP server; one of the two may be there already.
 func kindFix(p *Pass, vs *networking.VirtualService, kinds []string, servers []boundServer) string {
 	for _, bound := range servers {
-		if isWithoutMode(bound.Server) && slices.Contains(kinds, "http") && mesh.ParseProtocol(bound.Server.GetPort().GetProtocol()) == mesh.ProtocolHTTPS {
+		if isWithoutMode(bound.Server) && slices.Contains(kinds, "http") && workload.ParseProtocol(bound.Server.GetPort().GetProtocol()) == workload.ProtocolHTTPS {
 			return fmt.Sprintf("Set mode: SIMPLE in the tls of server %d of %s: it then ends TLS with its certificate.", bound.Index+1, mesh.KeyOf(bound.Gateway))
 		}
 	}

@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"slices"
 
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	gatewayapi "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gatewayapi"
 )
 
 var routeNotAccepted = &Check{
@@ -41,7 +43,7 @@ var routeNotAccepted = &Check{
 }
 
 func runRouteNotAccepted(p *Pass) {
-	for _, route := range p.APIRoutes() {
+	for _, route := range gatewayapi.APIRoutes(p.Snapshot) {
 		if of := p.apiRouteRelevance(route); p.speaksOfLost(of) {
 			judgeRouteStatus(p, route, p.levelFor(of, Error))
 		}
@@ -54,9 +56,9 @@ func runRouteNotAccepted(p *Pass) {
 	}
 }
 
-func judgeRouteStatus(p *Pass, route *mesh.APIRoute, level Level) {
+func judgeRouteStatus(p *Pass, route *gatewayapi.APIRoute, level Level) {
 	for i, parent := range route.Status {
-		if !p.ServesRoute(route, parent) {
+		if !gatewayapi.ServesRoute(p.Snapshot, route, parent) {
 			continue
 		}
 		for j, condition := range parent.Conditions {
@@ -64,7 +66,7 @@ func judgeRouteStatus(p *Pass, route *mesh.APIRoute, level Level) {
 				continue
 			}
 			symptom := routeNotServed
-			if condition.Type == string(gatewayapi.RouteConditionResolvedRefs) {
+			if condition.Type == string(gatewayv1.RouteConditionResolvedRefs) {
 				symptom = "UNKNOWN: the gateway answers 500"
 			}
 			p.Report(statusFinding(route.Object, level, fieldPath("status", "parents", i, "conditions", j),
@@ -78,7 +80,7 @@ func judgeRouteStatus(p *Pass, route *mesh.APIRoute, level Level) {
 // about it.
 func saysNo(condition metav1.Condition, object mesh.Object) bool {
 	deciding := []string{
-		string(gatewayapi.RouteConditionAccepted), string(gatewayapi.RouteConditionResolvedRefs), string(gatewayapi.GatewayConditionProgrammed),
+		string(gatewayv1.RouteConditionAccepted), string(gatewayv1.RouteConditionResolvedRefs), string(gatewayv1.GatewayConditionProgrammed),
 	}
 	stale := condition.ObservedGeneration > 0 && condition.ObservedGeneration < object.GetGeneration()
 	return slices.Contains(deciding, condition.Type) && condition.Status == metav1.ConditionFalse && !stale
@@ -86,26 +88,26 @@ func saysNo(condition metav1.Condition, object mesh.Object) bool {
 
 // explainsRoute says that the condition is about what other checks judge by the objects themselves: whether the parent takes the
 // route (GX801 to GX803), and whether its backends are there and granted (GX804, GX805).
-func explainsRoute(p *Pass, route *mesh.APIRoute, status gatewayapi.RouteParentStatus, condition metav1.Condition) bool {
+func explainsRoute(p *Pass, route *gatewayapi.APIRoute, status gatewayv1.RouteParentStatus, condition metav1.Condition) bool {
 	references := slices.Concat(route.Backends, route.Mirrors)
-	switch gatewayapi.RouteConditionReason(condition.Reason) {
-	case gatewayapi.RouteReasonRefNotPermitted:
+	switch gatewayv1.RouteConditionReason(condition.Reason) {
+	case gatewayv1.RouteReasonRefNotPermitted:
 		// One that is granted by now counts as well: the controller has not yet looked again.
-		return slices.ContainsFunc(references, func(backend mesh.APIBackend) bool {
+		return slices.ContainsFunc(references, func(backend gatewayapi.APIBackend) bool {
 			return backend.IsService() && backend.Namespace(route) != route.Key.Namespace
 		})
-	case gatewayapi.RouteReasonBackendNotFound:
-		return slices.ContainsFunc(references, func(backend mesh.APIBackend) bool { return isLostBackend(p, route, backend) })
+	case gatewayv1.RouteReasonBackendNotFound:
+		return slices.ContainsFunc(references, func(backend gatewayapi.APIBackend) bool { return isLostBackend(p, route, backend) })
 	}
-	return condition.Type == string(gatewayapi.RouteConditionAccepted) &&
-		slices.ContainsFunc(p.GatewayParents(route), func(parent mesh.RouteParent) bool {
-			return mesh.SameParent(parent.Reference, status.ParentRef, route.Key.Namespace) && !parent.Attached()
+	return condition.Type == string(gatewayv1.RouteConditionAccepted) &&
+		slices.ContainsFunc(gatewayapi.GatewayParents(p.Snapshot, route), func(parent gatewayapi.RouteParent) bool {
+			return gatewayapi.SameParent(parent.Reference, status.ParentRef, route.Key.Namespace) && !parent.Attached()
 		})
 }
 
-func judgeGatewayStatus(p *Pass, gateway *gatewayapi.Gateway, gatewayOf gatewayRelevance) {
+func judgeGatewayStatus(p *Pass, gateway *gatewayv1.Gateway, gatewayOf gatewayRelevance) {
 	name := string(gateway.Spec.GatewayClassName)
-	_, served := p.GatewayClassController(name)
+	_, served := gatewayapi.GatewayClassController(p.Snapshot, name)
 	if class, found := p.GatewayClasses().Get("", name); !served || found && isRefusedClass(class) {
 		return // GX807
 	}
@@ -139,39 +141,39 @@ func judgeGatewayStatus(p *Pass, gateway *gatewayapi.Gateway, gatewayOf gatewayR
 }
 
 // notProgrammed is what clients see of a Gateway that is not programmed: callers in the mesh go past a waypoint that has no address.
-func notProgrammed(gateway *gatewayapi.Gateway, otherwise string) string {
-	if isWaypoint(gateway) && mesh.WaypointPending(gateway) {
+func notProgrammed(gateway *gatewayv1.Gateway, otherwise string) string {
+	if isWaypoint(gateway) && gatewayapi.WaypointPending(gateway) {
 		return "callers in the mesh go past the waypoint: a client keeps all its calls on one pod"
 	}
 	return otherwise
 }
 
 // isNotGranted says that the listener's references are refused for want of a ReferenceGrant.
-func isNotGranted(listener gatewayapi.ListenerStatus) bool {
+func isNotGranted(listener gatewayv1.ListenerStatus) bool {
 	return slices.ContainsFunc(listener.Conditions, func(condition metav1.Condition) bool {
-		return condition.Reason == string(gatewayapi.ListenerReasonRefNotPermitted) && condition.Status == metav1.ConditionFalse
+		return condition.Reason == string(gatewayv1.ListenerReasonRefNotPermitted) && condition.Status == metav1.ConditionFalse
 	})
 }
 
 // isShutOutByProtocol says that the listener's protocol is one that there is not, and that GX802 says so of a route.
-func isShutOutByProtocol(p *Pass, gateway *gatewayapi.Gateway, listener gatewayapi.ListenerStatus) bool {
+func isShutOutByProtocol(p *Pass, gateway *gatewayv1.Gateway, listener gatewayv1.ListenerStatus) bool {
 	unsupported := slices.ContainsFunc(listener.Conditions, func(condition metav1.Condition) bool {
-		return condition.Reason == string(gatewayapi.ListenerReasonUnsupportedProtocol) && condition.Status == metav1.ConditionFalse
+		return condition.Reason == string(gatewayv1.ListenerReasonUnsupportedProtocol) && condition.Status == metav1.ConditionFalse
 	})
-	return unsupported && slices.ContainsFunc(p.APIRoutes(), func(route *mesh.APIRoute) bool {
-		return p.speaksOfLost(p.apiRouteRelevance(route)) && slices.ContainsFunc(p.GatewayParents(route), func(parent mesh.RouteParent) bool {
+	return unsupported && slices.ContainsFunc(gatewayapi.APIRoutes(p.Snapshot), func(route *gatewayapi.APIRoute) bool {
+		return p.speaksOfLost(p.apiRouteRelevance(route)) && slices.ContainsFunc(gatewayapi.GatewayParents(p.Snapshot, route), func(parent gatewayapi.RouteParent) bool {
 			return parent.Gateway == gateway && refusesByProtocol(parent, listener.Name)
 		})
 	})
 }
 
 // refusesByProtocol says that GX802 speaks of a listener's protocol, and that this listener of the parent has such a one as well.
-func refusesByProtocol(parent mesh.RouteParent, name gatewayapi.SectionName) bool {
-	isProtocol := func(match mesh.ListenerMatch) bool {
-		return match.Attachment == mesh.KindShutOut && !speaksHTTP(match.Listener)
+func refusesByProtocol(parent gatewayapi.RouteParent, name gatewayv1.SectionName) bool {
+	isProtocol := func(match gatewayapi.ListenerMatch) bool {
+		return match.Attachment == gatewayapi.KindShutOut && !speaksHTTP(match.Listener)
 	}
 	first, ok := shutOut(parent)
-	return ok && isProtocol(first) && slices.ContainsFunc(parent.Listeners, func(match mesh.ListenerMatch) bool {
+	return ok && isProtocol(first) && slices.ContainsFunc(parent.Listeners, func(match gatewayapi.ListenerMatch) bool {
 		return match.Listener.Name == name && isProtocol(match)
 	})
 }

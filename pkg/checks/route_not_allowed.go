@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"slices"
 
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	gatewayapi "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gatewayapi"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
@@ -61,12 +63,12 @@ spec:
 `
 
 func runRouteNotAllowed(p *Pass) {
-	for _, route := range p.APIRoutes() {
+	for _, route := range gatewayapi.APIRoutes(p.Snapshot) {
 		of := p.apiRouteRelevance(route)
 		if !p.speaksOfLost(of) {
 			continue
 		}
-		for _, parent := range p.GatewayParents(route) {
+		for _, parent := range gatewayapi.GatewayParents(p.Snapshot, route) {
 			if match, ok := shutOut(parent); ok && namespaceKnown(p, route, match) {
 				reportShutOut(p, route, parent, match, p.levelFor(of, Error))
 			}
@@ -76,46 +78,46 @@ func runRouteNotAllowed(p *Pass) {
 
 // shutOut is the first listener that would take the route if its allowedRoutes did; ok is false where one takes it, and where
 // the hostnames keep it from all.
-func shutOut(parent mesh.RouteParent) (first mesh.ListenerMatch, ok bool) {
+func shutOut(parent gatewayapi.RouteParent) (first gatewayapi.ListenerMatch, ok bool) {
 	if parent.Attached() {
-		return mesh.ListenerMatch{}, false
+		return gatewayapi.ListenerMatch{}, false
 	}
-	place := slices.IndexFunc(parent.Listeners, func(match mesh.ListenerMatch) bool {
-		return match.Attachment == mesh.NamespaceShutOut || match.Attachment == mesh.KindShutOut
+	place := slices.IndexFunc(parent.Listeners, func(match gatewayapi.ListenerMatch) bool {
+		return match.Attachment == gatewayapi.NamespaceShutOut || match.Attachment == gatewayapi.KindShutOut
 	})
 	if place < 0 {
-		return mesh.ListenerMatch{}, false
+		return gatewayapi.ListenerMatch{}, false
 	}
 	return parent.Listeners[place], true
 }
 
 // namespaceKnown says that a listener's selector was held against the namespace as it is.
-func namespaceKnown(p *Pass, route *mesh.APIRoute, match mesh.ListenerMatch) bool {
-	if match.Attachment != mesh.NamespaceShutOut || selectorOfListener(match.Listener) == nil {
+func namespaceKnown(p *Pass, route *gatewayapi.APIRoute, match gatewayapi.ListenerMatch) bool {
+	if match.Attachment != gatewayapi.NamespaceShutOut || selectorOfListener(match.Listener) == nil {
 		return true
 	}
 	_, there := p.Namespaces().Get("", route.Key.Namespace)
 	return there || p.Missing(mesh.KindNamespace, "", route.Key.Namespace)
 }
 
-func selectorOfListener(listener *gatewayapi.Listener) *metav1.LabelSelector {
+func selectorOfListener(listener *gatewayv1.Listener) *metav1.LabelSelector {
 	if listener.AllowedRoutes == nil || listener.AllowedRoutes.Namespaces == nil || listener.AllowedRoutes.Namespaces.From == nil ||
-		*listener.AllowedRoutes.Namespaces.From != gatewayapi.NamespacesFromSelector {
+		*listener.AllowedRoutes.Namespaces.From != gatewayv1.NamespacesFromSelector {
 		return nil
 	}
 	return listener.AllowedRoutes.Namespaces.Selector
 }
 
-func reportShutOut(p *Pass, route *mesh.APIRoute, parent mesh.RouteParent, match mesh.ListenerMatch, level Level) {
+func reportShutOut(p *Pass, route *gatewayapi.APIRoute, parent gatewayapi.RouteParent, match gatewayapi.ListenerMatch, level Level) {
 	listener := listenerText(parent.Gateway, match.Listener)
 	finding := Finding{Level: level, Object: route.Object, Path: fieldPath("spec", "parentRefs", parent.Index)}
 	finding.Symptom = routeNotServed + besideOtherParents(p, route, parent.Reference)
 	selector := selectorOfListener(match.Listener)
 	switch {
-	case match.Attachment == mesh.KindShutOut && !speaksHTTP(match.Listener):
+	case match.Attachment == gatewayapi.KindShutOut && !speaksHTTP(match.Listener):
 		finding.Message = fmt.Sprintf("Routes of kind %s are not taken by %s, whose protocol is %s.", route.Key.Kind, listener, match.Listener.Protocol)
 		finding.Fix = speakHTTP(p, route, parent, match.Listener)
-	case match.Attachment == mesh.KindShutOut:
+	case match.Attachment == gatewayapi.KindShutOut:
 		finding.Message = fmt.Sprintf("Routes of kind %s are not taken by %s.", route.Key.Kind, listener)
 		finding.Evidence = kindsEvidence(match.Listener)
 		finding.Fix = allowKind(p, route, parent.Gateway, match.Listener)
@@ -133,7 +135,7 @@ func reportShutOut(p *Pass, route *mesh.APIRoute, parent mesh.RouteParent, match
 }
 
 // speakHTTP is the fix in words for a listener of a protocol that takes no such routes: another that does, or another protocol.
-func speakHTTP(p *Pass, route *mesh.APIRoute, parent mesh.RouteParent, listener *gatewayapi.Listener) Fix {
+func speakHTTP(p *Pass, route *gatewayapi.APIRoute, parent gatewayapi.RouteParent, listener *gatewayv1.Listener) Fix {
 	if beside := listenerBeside(p, route, parent); beside != "" {
 		return Fix{Text: fmt.Sprintf("Name %s in the parentRef, which takes the route.", beside)}
 	}
@@ -141,10 +143,10 @@ func speakHTTP(p *Pass, route *mesh.APIRoute, parent mesh.RouteParent, listener 
 		listenerText(parent.Gateway, listener))}
 }
 
-func kindsEvidence(listener *gatewayapi.Listener) []string {
+func kindsEvidence(listener *gatewayv1.Listener) []string {
 	evidence := []string{fmt.Sprintf("its protocol is %s", listener.Protocol)}
 	for _, kind := range listener.AllowedRoutes.Kinds {
-		group := gatewayapi.Group(gatewayapi.GroupName)
+		group := gatewayv1.Group(gatewayv1.GroupName)
 		if kind.Group != nil {
 			group = *kind.Group
 		}
@@ -154,7 +156,7 @@ func kindsEvidence(listener *gatewayapi.Listener) []string {
 }
 
 // allowKind adds the route's kind to those that the listener takes.
-func allowKind(p *Pass, route *mesh.APIRoute, gateway *gatewayapi.Gateway, listener *gatewayapi.Listener) Fix {
+func allowKind(p *Pass, route *gatewayapi.APIRoute, gateway *gatewayv1.Gateway, listener *gatewayv1.Listener) Fix {
 	kinds := []any{}
 	for _, kind := range listener.AllowedRoutes.Kinds {
 		allowed := map[string]any{"kind": string(kind.Kind)}
@@ -165,7 +167,7 @@ func allowKind(p *Pass, route *mesh.APIRoute, gateway *gatewayapi.Gateway, liste
 	}
 	kinds = append(kinds, map[string]any{"kind": route.Key.Kind.Info().Kind})
 	return Fix{
-		Text:  fmt.Sprintf("Add kind %s of group %s to the allowedRoutes of %s.", route.Key.Kind, gatewayapi.GroupName, listenerText(gateway, listener)),
+		Text:  fmt.Sprintf("Add kind %s of group %s to the allowedRoutes of %s.", route.Key.Kind, gatewayv1.GroupName, listenerText(gateway, listener)),
 		Level: Ask,
 		Changes: setField(p, gateway, fmt.Sprintf("the listener is to take %s %s/%s", route.Key.Kind, route.Key.Namespace, route.Key.Name),
 			kinds, "spec", "listeners", "name="+string(listener.Name), "allowedRoutes", "kinds"),
@@ -173,9 +175,9 @@ func allowKind(p *Pass, route *mesh.APIRoute, gateway *gatewayapi.Gateway, liste
 }
 
 // allowNamespace lets the route's namespace in beside the Gateway's own.
-func allowNamespace(p *Pass, route *mesh.APIRoute, gateway *gatewayapi.Gateway, listener *gatewayapi.Listener) Fix {
+func allowNamespace(p *Pass, route *gatewayapi.APIRoute, gateway *gatewayv1.Gateway, listener *gatewayv1.Listener) Fix {
 	namespaces := map[string]any{
-		"from": string(gatewayapi.NamespacesFromSelector),
+		"from": string(gatewayv1.NamespacesFromSelector),
 		"selector": map[string]any{"matchExpressions": []any{map[string]any{
 			"key": "kubernetes.io/metadata.name", "operator": "In", "values": []any{gateway.Namespace, route.Key.Namespace},
 		}}},

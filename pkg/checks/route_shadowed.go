@@ -8,6 +8,8 @@ import (
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
 )
 
 var routeShadowed = &Check{
@@ -40,7 +42,7 @@ var routeShadowed = &Check{
 type shadowTally struct {
 	vs *networking.VirtualService
 	// lost are the routes that another VirtualService keeps calls from, of total.
-	lost  []*mesh.GatewayRoute
+	lost  []*gateway.GatewayRoute
 	total int
 	// reached are the matches of rules that some calls come to, on another host or listener.
 	reached map[ruleMatch]bool
@@ -51,7 +53,7 @@ type shadowTally struct {
 
 // ruleMatch is one match of one rule, which may be the route of several hosts and listeners.
 type ruleMatch struct {
-	rule  *mesh.HTTPRule
+	rule  *host.HTTPRule
 	match int
 }
 
@@ -60,7 +62,7 @@ type ruleMatch struct {
 func tallyShadows(p *Pass) []*shadowTally {
 	tallies := map[*networking.VirtualService]*shadowTally{}
 	var ordered []*shadowTally
-	for _, host := range p.AllVirtualHosts() {
+	for _, host := range gateway.AllVirtualHosts(p.Snapshot) {
 		if host.RedirectsToHTTPS {
 			continue
 		}
@@ -80,7 +82,7 @@ func tallyShadows(p *Pass) []*shadowTally {
 	return ordered
 }
 
-func (t *shadowTally) count(p *Pass, route *mesh.GatewayRoute) {
+func (t *shadowTally) count(p *Pass, route *gateway.GatewayRoute) {
 	t.total++
 	if route.Shadowed == nil || leadsToTheSame(p, route, route.Shadowed) {
 		t.reached[ruleMatch{route.HTTPRule(), route.Match}] = true
@@ -93,13 +95,13 @@ func (t *shadowTally) count(p *Pass, route *mesh.GatewayRoute) {
 }
 
 // leadsToTheSame says that two routes have the same destinations: the calls arrive all the same.
-func leadsToTheSame(p *Pass, a, b *mesh.GatewayRoute) bool {
+func leadsToTheSame(p *Pass, a, b *gateway.GatewayRoute) bool {
 	return len(a.Spec.Route) > 0 && slices.Equal(routeTargets(p, a), routeTargets(p, b))
 }
 
-func routeTargets(p *Pass, route *mesh.GatewayRoute) []string {
+func routeTargets(p *Pass, route *gateway.GatewayRoute) []string {
 	var targets []string
-	for _, destination := range p.Destinations(route.Spec, route.Holder.Namespace) {
+	for _, destination := range host.Destinations(p.Snapshot, route.Spec, route.Holder.Namespace) {
 		targets = append(targets, fmt.Sprint(destination.Host, " ", route.PortOf(destination), " ", destination.Spec.Subset))
 	}
 	slices.Sort(targets)
@@ -171,12 +173,12 @@ func (t *shadowTally) lostText() string {
 
 // orderEvidence says why the other VirtualService comes first: Gateways of one listener have an order too, and each brings its
 // VirtualServices.
-func orderEvidence(p *Pass, route *mesh.GatewayRoute) string {
+func orderEvidence(p *Pass, route *gateway.GatewayRoute) string {
 	var mine, other mesh.Object = route.VirtualService, route.Shadowed.VirtualService
 	if route.Server.Gateway != route.Shadowed.Server.Gateway {
 		mine, other = route.Server.Gateway, route.Shadowed.Server.Gateway
 	}
-	if vs := route.Shadowed.VirtualService; other == vs && p.IsPublic(route.VirtualService) && !p.IsPublic(vs) {
+	if vs := route.Shadowed.VirtualService; other == vs && host.IsPublic(p.Snapshot, route.VirtualService) && !host.IsPublic(p.Snapshot, vs) {
 		return fmt.Sprintf("%s is exported to some namespaces only, and comes before those that are exported to all, whatever their age", mesh.KeyOf(vs))
 	}
 	own, others := mine.GetCreationTimestamp(), other.GetCreationTimestamp()

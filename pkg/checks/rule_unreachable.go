@@ -7,7 +7,8 @@ import (
 	"google.golang.org/protobuf/proto"
 	networkingapi "istio.io/api/networking/v1alpha3"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
 )
 
 var ruleUnreachable = &Check{
@@ -33,10 +34,10 @@ var ruleUnreachable = &Check{
 	Since:    "v0.1.0",
 	Run: func(p *Pass) {
 		for _, vs := range p.VirtualServices().All() {
-			if mesh.IsDelegate(vs) {
+			if host.IsDelegate(vs) {
 				continue
 			}
-			for _, unreachable := range p.UnreachableRules(vs) {
+			for _, unreachable := range gateway.UnreachableRules(p.Snapshot, vs) {
 				rule, by := unreachable.Rule, unreachable.By
 				if !p.SpeaksOfRule(rule) {
 					continue
@@ -60,7 +61,7 @@ var ruleUnreachable = &Check{
 
 // unreachableSymptom tells rules whose calls go to a server that may not know the method from those that only treat some calls
 // in another way.
-func unreachableSymptom(p *Pass, unreachable mesh.UnreachableRule) string {
+func unreachableSymptom(p *Pass, unreachable gateway.UnreachableRule) string {
 	rule, by := unreachable.Rule, unreachable.By
 	if shareAHost(p, rule, by) || areOfOneMethod(unreachable.Match, unreachable.ByMatch) {
 		return fmt.Sprintf("no error: the calls go by %s, and what this rule says of them has no effect", ruleText(by.Holder, by.Index))
@@ -72,18 +73,18 @@ func unreachableSymptom(p *Pass, unreachable mesh.UnreachableRule) string {
 // calls apart, as those for a canary.
 func areOfOneMethod(match, other *networkingapi.HTTPMatchRequest) bool {
 	path := match.GetUri().GetExact() + match.GetUri().GetPrefix()
-	return proto.Equal(match.GetUri(), other.GetUri()) && (mesh.IsMethodPath(path) || len(match.GetHeaders()) > 0)
+	return proto.Equal(match.GetUri(), other.GetUri()) && (host.IsMethodPath(path) || len(match.GetHeaders()) > 0)
 }
 
 // shareAHost says that two rules lead to the same Service, if by different subsets.
-func shareAHost(p *Pass, a, b *mesh.HTTPRule) bool {
-	others := p.Destinations(b.Spec, b.Holder.Namespace)
-	return slices.ContainsFunc(p.Destinations(a.Spec, a.Holder.Namespace), func(one mesh.Destination) bool {
-		return slices.ContainsFunc(others, func(other mesh.Destination) bool { return one.Host == other.Host })
+func shareAHost(p *Pass, a, b *host.HTTPRule) bool {
+	others := host.Destinations(p.Snapshot, b.Spec, b.Holder.Namespace)
+	return slices.ContainsFunc(host.Destinations(p.Snapshot, a.Spec, a.Holder.Namespace), func(one host.Destination) bool {
+		return slices.ContainsFunc(others, func(other host.Destination) bool { return one.Host == other.Host })
 	})
 }
 
-func unreachableFix(unreachable mesh.UnreachableRule) string {
+func unreachableFix(unreachable gateway.UnreachableRule) string {
 	if slices.Equal(conditionTexts(unreachable.Match), conditionTexts(unreachable.ByMatch)) {
 		return "Remove one of the two rules, or give them different matches: both are for the same calls."
 	}

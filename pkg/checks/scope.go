@@ -9,6 +9,9 @@ import (
 	core "k8s.io/api/core/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
 // relevance is what a Gateway server, route or policy has to do with gRPC; the greater of two counts.
@@ -26,7 +29,7 @@ const (
 )
 
 // relevanceOf is that of what leads to an exposed port.
-func relevanceOf(port *mesh.ExposedPort) relevance {
+func relevanceOf(port *exposure.ExposedPort) relevance {
 	if port.Weak() {
 		return weak
 	}
@@ -72,31 +75,31 @@ func (p *Pass) SpeaksOfVirtualService(vs *networking.VirtualService) bool {
 }
 
 // SpeaksOfRule says the same of one rule.
-func (p *Pass) SpeaksOfRule(rule *mesh.HTTPRule) bool { return p.speaks(p.ruleRelevance(rule)) }
+func (p *Pass) SpeaksOfRule(rule *host.HTTPRule) bool { return p.speaks(p.ruleRelevance(rule)) }
 
 // SpeaksOfService says whether the Service has an exposed port.
 func (p *Pass) SpeaksOfService(service *core.Service) bool {
-	return p.AllScopes || service != nil && len(p.ExposedPortsOf(service)) > 0
+	return p.AllScopes || service != nil && len(exposure.ExposedPortsOf(p.Snapshot, service)) > 0
 }
 
 // SpeaksOfWorkload says whether an exposed port leads to the workload.
-func (p *Pass) SpeaksOfWorkload(workload *mesh.Workload) bool {
-	return p.AllScopes || len(p.ExposedWorkloads()[workload]) > 0
+func (p *Pass) SpeaksOfWorkload(workload *workload.Workload) bool {
+	return p.AllScopes || len(exposure.ExposedWorkloads(p.Snapshot)[workload]) > 0
 }
 
 // SpeaksOfHost says whether the host of a DestinationRule in that namespace, a name or a wildcard, is that of a Service with
 // an exposed port.
-func (p *Pass) SpeaksOfHost(host, namespace string) bool {
+func (p *Pass) SpeaksOfHost(name, namespace string) bool {
 	if p.AllScopes {
 		return true
 	}
-	host = mesh.ResolveHost(host, namespace)
-	if !strings.HasPrefix(host, "*") {
-		service := p.ServiceByHost(host)
+	name = host.ResolveHost(name, namespace)
+	if !strings.HasPrefix(name, "*") {
+		service := host.ServiceByHost(p.Snapshot, name)
 		return service != nil && p.SpeaksOfService(service)
 	}
-	for _, port := range p.ExposedPorts() {
-		if mesh.HostSubsetOf(mesh.ServiceHost(port.Service), host) {
+	for _, port := range exposure.ExposedPorts(p.Snapshot) {
+		if host.HostSubsetOf(host.ServiceHost(port.Service), name) {
 			return true
 		}
 	}
@@ -109,7 +112,7 @@ type relevanceMemory struct{ of any }
 func (p *Pass) virtualServiceRelevance(vs *networking.VirtualService) relevance {
 	return mesh.Remember(p.Snapshot, relevanceMemory{vs}, func() relevance {
 		most := plain
-		for _, rule := range p.HTTPRules(vs) {
+		for _, rule := range host.HTTPRules(p.Snapshot, vs) {
 			most = max(most, p.ruleRelevance(rule))
 		}
 		return max(most, p.mostRelevant(vs, streamDestinations(vs)))
@@ -119,7 +122,7 @@ func (p *Pass) virtualServiceRelevance(vs *networking.VirtualService) relevance 
 func (p *Pass) mostRelevant(vs *networking.VirtualService, destinations []*networkingapi.Destination) relevance {
 	most := plain
 	for _, destination := range destinations {
-		most = max(most, p.destinationRelevance(p.Destination(destination, vs.Namespace)))
+		most = max(most, p.destinationRelevance(host.ResolveDestination(p.Snapshot, destination, vs.Namespace)))
 	}
 	return most
 }
@@ -155,17 +158,17 @@ func tlsDestinations(vs *networking.VirtualService) (destinations []*networkinga
 	return destinations
 }
 
-func (p *Pass) ruleRelevance(rule *mesh.HTTPRule) relevance {
+func (p *Pass) ruleRelevance(rule *host.HTTPRule) relevance {
 	return mesh.Remember(p.Snapshot, relevanceMemory{rule}, func() relevance {
 		if _, ok := rule.MatchesMethod(); ok {
 			return certain
 		}
 		most := plain
-		for _, destination := range p.Destinations(rule.Spec, rule.Holder.Namespace) {
+		for _, destination := range host.Destinations(p.Snapshot, rule.Spec, rule.Holder.Namespace) {
 			most = max(most, p.destinationRelevance(destination))
 		}
 		switch {
-		case most == unclear && mesh.MatchesPlainHTTP(rule.Spec):
+		case most == unclear && exposure.MatchesPlainHTTP(rule.Spec):
 			return plain
 		case most == unclear:
 			if meant := p.meantRelevance(rule); meant > unclear {
@@ -183,11 +186,11 @@ func (p *Pass) ruleRelevance(rule *mesh.HTTPRule) relevance {
 
 // besidesPlainHTTP says that other destinations of the rule, or the Services whose callers in the mesh it is for, are known to
 // be plain HTTP, while none is known to be gRPC.
-func (p *Pass) besidesPlainHTTP(rule *mesh.HTTPRule) bool {
-	destinations := p.Destinations(rule.Spec, rule.Holder.Namespace)
-	if mesh.BoundToMesh(rule.Root) {
-		for _, host := range rule.Root.Spec.Hosts {
-			destinations = append(destinations, mesh.Destination{Service: p.ServiceByHost(mesh.ResolveHost(host, rule.Root.Namespace))})
+func (p *Pass) besidesPlainHTTP(rule *host.HTTPRule) bool {
+	destinations := host.Destinations(p.Snapshot, rule.Spec, rule.Holder.Namespace)
+	if host.BoundToMesh(rule.Root) {
+		for _, name := range rule.Root.Spec.Hosts {
+			destinations = append(destinations, host.Destination{Service: host.ServiceByHost(p.Snapshot, host.ResolveHost(name, rule.Root.Namespace))})
 		}
 	}
 	found := false
@@ -195,14 +198,14 @@ func (p *Pass) besidesPlainHTTP(rule *mesh.HTTPRule) bool {
 		if destination.Service == nil || destination.Service.Spec.Type == core.ServiceTypeExternalName {
 			continue
 		}
-		if len(p.ExposedPortsOf(destination.Service)) > 0 {
+		if len(exposure.ExposedPortsOf(p.Snapshot, destination.Service)) > 0 {
 			return false
 		}
 		for _, port := range destination.Service.Spec.Ports {
 			if destination.Port != 0 && destination.Port != port.Port {
 				continue
 			}
-			if mesh.ServicePortProtocol(&port) != mesh.ProtocolHTTP {
+			if workload.ServicePortProtocol(&port) != workload.ProtocolHTTP {
 				return false
 			}
 			found = true
@@ -213,9 +216,9 @@ func (p *Pass) besidesPlainHTTP(rule *mesh.HTTPRule) bool {
 
 // meantRelevance judges the destinations that are not found by the Services that their names may mean: gRPC, where that is the
 // only one.
-func (p *Pass) meantRelevance(rule *mesh.HTTPRule) relevance {
+func (p *Pass) meantRelevance(rule *host.HTTPRule) relevance {
 	most := plain
-	for _, destination := range p.Destinations(rule.Spec, rule.Holder.Namespace) {
+	for _, destination := range host.Destinations(p.Snapshot, rule.Spec, rule.Holder.Namespace) {
 		if !isLost(p, destination) {
 			continue
 		}
@@ -229,13 +232,13 @@ func (p *Pass) meantRelevance(rule *mesh.HTTPRule) relevance {
 
 // missesPort says that a destination has a number that is not one of its Service's ports, one of which may be gRPC: none says
 // that it is something else.
-func (p *Pass) missesPort(rule *mesh.HTTPRule) bool {
-	return slices.ContainsFunc(p.Destinations(rule.Spec, rule.Holder.Namespace), func(destination mesh.Destination) bool {
+func (p *Pass) missesPort(rule *host.HTTPRule) bool {
+	return slices.ContainsFunc(host.Destinations(p.Snapshot, rule.Spec, rule.Holder.Namespace), func(destination host.Destination) bool {
 		service, number := destination.Service, destination.Port
 		return service != nil && number != 0 && !hasPort(service, number) &&
 			slices.ContainsFunc(service.Spec.Ports, func(port core.ServicePort) bool {
-				protocol := mesh.ServicePortProtocol(&port)
-				return protocol == mesh.ProtocolUnsupported || protocol.IsHTTP2()
+				protocol := workload.ServicePortProtocol(&port)
+				return protocol == workload.ProtocolUnsupported || protocol.IsHTTP2()
 			})
 	})
 }
@@ -243,13 +246,13 @@ func (p *Pass) missesPort(rule *mesh.HTTPRule) bool {
 // onGRPCServer says that one of the servers that take the VirtualService's hosts has protocol GRPC.
 func (p *Pass) onGRPCServer(vs *networking.VirtualService) bool {
 	return slices.ContainsFunc(boundServers(p.Snapshot, vs), func(bound boundServer) bool {
-		return mesh.ParseProtocol(bound.Server.GetPort().GetProtocol()) == mesh.ProtocolGRPC
+		return workload.ParseProtocol(bound.Server.GetPort().GetProtocol()) == workload.ProtocolGRPC
 	})
 }
 
 // destinationRelevance judges where a route leads. A port that the Service does not have, or none where it has several, is
 // taken for any of the Service's.
-func (p *Pass) destinationRelevance(destination mesh.Destination) relevance {
+func (p *Pass) destinationRelevance(destination host.Destination) relevance {
 	service := destination.Service
 	if service == nil {
 		return p.entryRelevance(destination)
@@ -257,13 +260,13 @@ func (p *Pass) destinationRelevance(destination mesh.Destination) relevance {
 	most := plain
 	known := hasPort(service, destination.Port)
 	if service.Spec.Type == core.ServiceTypeExternalName {
-		target := mesh.Destination{Host: service.Spec.ExternalName, Port: destination.Port}
+		target := host.Destination{Host: service.Spec.ExternalName, Port: destination.Port}
 		// Another port of the target says nothing about one that the Service itself declares.
-		if !known || len(p.ServiceEntriesByHost(target.Host)) == 0 || slices.Contains(destinationPorts(p, target), target.Port) {
+		if !known || len(host.ServiceEntriesByHost(p.Snapshot, target.Host)) == 0 || slices.Contains(destinationPorts(p, target), target.Port) {
 			most = p.entryRelevance(target)
 		}
 	}
-	for _, exposed := range p.ExposedPortsOf(service) {
+	for _, exposed := range exposure.ExposedPortsOf(p.Snapshot, service) {
 		switch {
 		case known && exposed.Port.Port != destination.Port:
 		case exposed.Weak():
@@ -276,15 +279,15 @@ func (p *Pass) destinationRelevance(destination mesh.Destination) relevance {
 }
 
 // entryRelevance judges a destination that is no Service, in the same way.
-func (p *Pass) entryRelevance(destination mesh.Destination) relevance {
-	entries := p.ServiceEntriesByHost(destination.Host)
+func (p *Pass) entryRelevance(destination host.Destination) relevance {
+	entries := host.ServiceEntriesByHost(p.Snapshot, destination.Host)
 	if len(entries) == 0 {
 		return unclear
 	}
 	known := slices.Contains(destinationPorts(p, destination), destination.Port)
 	for _, entry := range entries {
 		for _, port := range entry.Spec.Ports {
-			if (!known || destination.Port == int32(port.GetNumber())) && mesh.ParseProtocol(port.GetProtocol()).IsGRPC() {
+			if (!known || destination.Port == int32(port.GetNumber())) && workload.ParseProtocol(port.GetProtocol()).IsGRPC() {
 				return certain
 			}
 		}
@@ -305,7 +308,7 @@ func hasPort(service *core.Service, number int32) bool {
 func (p *Pass) onlyPlainServers(vs *networking.VirtualService) bool {
 	found := false
 	for _, bound := range boundServers(p.Snapshot, vs) {
-		if protocol := mesh.ParseProtocol(bound.Server.GetPort().GetProtocol()); protocol != mesh.ProtocolHTTP || isForGRPC(bound.Server) {
+		if protocol := workload.ParseProtocol(bound.Server.GetPort().GetProtocol()); protocol != workload.ProtocolHTTP || isForGRPC(bound.Server) {
 			return false
 		}
 		found = true
@@ -315,5 +318,5 @@ func (p *Pass) onlyPlainServers(vs *networking.VirtualService) bool {
 
 // isForGRPC says that a server is for gRPC by its protocol or the name of its port.
 func isForGRPC(server *networkingapi.Server) bool {
-	return mesh.ParseProtocol(server.GetPort().GetProtocol()).IsGRPC() || mesh.HasGRPCToken(server.GetPort().GetName())
+	return workload.ParseProtocol(server.GetPort().GetProtocol()).IsGRPC() || exposure.HasGRPCToken(server.GetPort().GetName())
 }

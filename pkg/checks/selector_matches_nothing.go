@@ -8,6 +8,9 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
 var selectorMatchesNothing = &Check{
@@ -33,8 +36,8 @@ spec:
 	Since:    "v0.1.0",
 	Run: func(p *Pass) {
 		for _, service := range p.Services().All() {
-			ports := p.ExposedPortsOf(service)
-			if len(ports) > 0 && mesh.HasEndpoints(service) && p.wants(service) && selectsNothing(p, service) {
+			ports := exposure.ExposedPortsOf(p.Snapshot, service)
+			if len(ports) > 0 && workload.HasEndpoints(service) && p.wants(service) && selectsNothing(p, service) {
 				reportSelectorMatchesNothing(p, service, ports)
 			}
 		}
@@ -43,8 +46,8 @@ spec:
 
 func selectsNothing(p *Pass, service *core.Service) bool {
 	namespace, selector := service.Namespace, service.Spec.Selector
-	if len(p.WorkloadsOf(service)) > 0 || len(p.PodsSelected(namespace, selector)) > 0 || p.SelectsUnread(namespace, selector) ||
-		p.SelectsWorkloadEntry(namespace, selector) {
+	if len(workload.WorkloadsOf(p.Snapshot, service)) > 0 || len(workload.PodsSelected(p.Snapshot, namespace, selector)) > 0 || p.SelectsUnread(namespace, selector) ||
+		workload.SelectsWorkloadEntry(p.Snapshot, namespace, selector) {
 		return false
 	}
 	for _, kind := range []mesh.Kind{mesh.KindDeployment, mesh.KindStatefulSet, mesh.KindDaemonSet, mesh.KindPod} {
@@ -55,7 +58,7 @@ func selectsNothing(p *Pass, service *core.Service) bool {
 	return true
 }
 
-func reportSelectorMatchesNothing(p *Pass, service *core.Service, ports []*mesh.ExposedPort) {
+func reportSelectorMatchesNothing(p *Pass, service *core.Service, ports []*exposure.ExposedPort) {
 	finding := Finding{
 		Level:  errorUnlessWeak(ports...),
 		Object: service,
@@ -84,7 +87,7 @@ func reportSelectorMatchesNothing(p *Pass, service *core.Service, ports []*mesh.
 // selectedElsewhere is the first namespace, by name, in which the selector would match; empty if there is none.
 func selectedElsewhere(p *Pass, service *core.Service) string {
 	found := ""
-	for _, workload := range p.Workloads() {
+	for _, workload := range workload.Workloads(p.Snapshot) {
 		if namespace := workload.Namespace(); (found == "" || namespace < found) && mesh.HasLabels(workload.Template.Labels, service.Spec.Selector) {
 			found = namespace
 		}
@@ -94,10 +97,10 @@ func selectedElsewhere(p *Pass, service *core.Service) string {
 
 // onlyNearMiss is the one workload with the exposed ports whose pods would be selected if one label had another value, and that
 // label's key.
-func onlyNearMiss(p *Pass, service *core.Service, ports []*mesh.ExposedPort) (near *mesh.Workload, key string) {
-	for _, workload := range p.WorkloadsIn(service.Namespace) {
+func onlyNearMiss(p *Pass, service *core.Service, ports []*exposure.ExposedPort) (near *workload.Workload, key string) {
+	for _, workload := range workload.WorkloadsIn(p.Snapshot, service.Namespace) {
 		differing, differs := onlyDifference(service.Spec.Selector, workload.Template.Labels)
-		if !differs || p.IsInfrastructure(workload) || lacksAny(ports, workload) {
+		if !differs || gateway.IsInfrastructure(p.Snapshot, workload) || lacksAny(ports, workload) {
 			continue
 		}
 		if near != nil {
@@ -122,9 +125,9 @@ func onlyDifference(selector, labels map[string]string) (key string, only bool) 
 	return key, key != ""
 }
 
-func lacksAny(ports []*mesh.ExposedPort, workloads ...*mesh.Workload) bool {
+func lacksAny(ports []*exposure.ExposedPort, workloads ...*workload.Workload) bool {
 	for _, port := range ports {
-		if slices.ContainsFunc(workloads, func(w *mesh.Workload) bool { return targetIn(port.Port, w).lacks() }) {
+		if slices.ContainsFunc(workloads, func(w *workload.Workload) bool { return targetIn(port.Port, w).lacks() }) {
 			return true
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
 var selectorSpansWorkloads = &Check{
@@ -26,7 +28,7 @@ var selectorSpansWorkloads = &Check{
 	Consults: exposureConsults,
 	Since:    "v0.1.0",
 	Run: func(p *Pass) {
-		for _, port := range p.ExposedPorts() {
+		for _, port := range exposure.ExposedPorts(p.Snapshot) {
 			reportSpansWorkloads(p, port)
 		}
 	},
@@ -49,8 +51,8 @@ spec:
         readinessProbe: {tcpSocket: {port: 9090}}
 `
 
-func reportSpansWorkloads(p *Pass, port *mesh.ExposedPort) {
-	var serving, lacking []*mesh.Workload
+func reportSpansWorkloads(p *Pass, port *exposure.ExposedPort) {
+	var serving, lacking []*workload.Workload
 	for _, workload := range port.Workloads {
 		if targetIn(port.Port, workload).lacks() {
 			lacking = append(lacking, workload)
@@ -73,9 +75,11 @@ func reportSpansWorkloads(p *Pass, port *mesh.ExposedPort) {
 	})
 }
 
-func spansSymptom(port *mesh.ExposedPort, lacking []*mesh.Workload) string {
+func spansSymptom(port *exposure.ExposedPort, lacking []*workload.Workload) string {
 	// How many pods a DaemonSet has is only in its status.
-	hasPods := func(w *mesh.Workload) bool { return w.Replicas > 0 || w.Key.Kind == mesh.KindDaemonSet && !w.HasStatus }
+	hasPods := func(w *workload.Workload) bool {
+		return w.Replicas > 0 || w.Key.Kind == mesh.KindDaemonSet && !w.HasStatus
+	}
 	switch {
 	case port.Port.TargetPort.Type == intstr.String:
 		return "none as long as these pods do not declare the name; from then on they get a share of the calls"
@@ -87,8 +91,8 @@ func spansSymptom(port *mesh.ExposedPort, lacking []*mesh.Workload) string {
 }
 
 // spansFix narrows the selector, unless the pods that it would leave out serve another port of the Service.
-func spansFix(p *Pass, port *mesh.ExposedPort, lacking []*mesh.Workload, servers string) string {
-	for _, other := range p.ExposedPortsOf(port.Service) {
+func spansFix(p *Pass, port *exposure.ExposedPort, lacking []*workload.Workload, servers string) string {
+	for _, other := range exposure.ExposedPortsOf(p.Snapshot, port.Service) {
 		for _, workload := range other.Workloads {
 			if slices.Contains(lacking, workload) && !targetIn(other.Port, workload).lacks() {
 				return fmt.Sprintf("Give %s a Service of its own, whose selector only the pods of %s match: those of %s serve %s of Service %s.",
@@ -99,7 +103,7 @@ func spansFix(p *Pass, port *mesh.ExposedPort, lacking []*mesh.Workload, servers
 	return fmt.Sprintf("Add a label to the selector of Service %s that only the pods of %s have.", port.Service.Name, servers)
 }
 
-func workloadNames(workloads []*mesh.Workload) []string {
+func workloadNames(workloads []*workload.Workload) []string {
 	names := make([]string, 0, len(workloads))
 	for _, workload := range workloads {
 		names = append(names, workload.Key.String())

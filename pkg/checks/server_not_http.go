@@ -9,6 +9,9 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
@@ -33,7 +36,7 @@ var serverNotHTTP = &Check{
 
 func runServerNotHTTP(p *Pass) {
 	for _, server := range p.gatewayServers() {
-		if mesh.ServerIsHTTP(server.spec) || server.spec.GetTls().GetMode() == networkingapi.ServerTLSSettings_AUTO_PASSTHROUGH {
+		if gateway.ServerIsHTTP(server.spec) || server.spec.GetTls().GetMode() == networkingapi.ServerTLSSettings_AUTO_PASSTHROUGH {
 			continue
 		}
 		bound := p.connectionRoutes(server)
@@ -56,7 +59,7 @@ func runServerNotHTTP(p *Pass) {
 // Source: Istio pilot/pkg/networking/core/gateway.go (createGatewayTCPFilterChainOpts).
 func (p *Pass) connectionRoutes(server gatewayServer) []*networking.VirtualService {
 	var bound []*networking.VirtualService
-	for _, virtualService := range p.VirtualServicesBoundTo(server.gateway) {
+	for _, virtualService := range host.VirtualServicesBoundTo(p.Snapshot, server.gateway) {
 		destinations := destinationsOf(kindOf(server.spec), virtualService)
 		if takesAHost(server.gateway, server.spec, virtualService) && p.mostRelevant(virtualService, destinations) >= weak {
 			bound = append(bound, virtualService)
@@ -69,11 +72,11 @@ func connectionEvidence(p *Pass, bound []*networking.VirtualService) []string {
 	var evidence []string
 	for _, virtualService := range bound {
 		for _, spec := range streamDestinations(virtualService) {
-			destination := p.Destination(spec, virtualService.Namespace)
+			destination := host.ResolveDestination(p.Snapshot, spec, virtualService.Namespace)
 			if destination.Service == nil {
 				continue
 			}
-			for _, exposed := range p.ExposedPortsOf(destination.Service) {
+			for _, exposed := range exposure.ExposedPortsOf(p.Snapshot, destination.Service) {
 				if destination.Port == 0 || destination.Port == exposed.Port.Port {
 					evidence = append(evidence, fmt.Sprintf("VirtualService %s/%s leads to %s of Service %s/%s: %s",
 						virtualService.Namespace, virtualService.Name, portText(exposed), exposed.Service.Namespace, exposed.Service.Name,
@@ -88,9 +91,9 @@ func connectionEvidence(p *Pass, bound []*networking.VirtualService) []string {
 func httpServerFix(p *Pass, server gatewayServer, bound []*networking.VirtualService) Fix {
 	protocol := "GRPC"
 	switch {
-	case mesh.ServerIsPassthrough(server.spec):
+	case gateway.ServerIsPassthrough(server.spec):
 		return Fix{Text: "End TLS at the gateway: protocol HTTPS with tls mode SIMPLE and a certificate, and http routes."}
-	case mesh.ServerIsTLS(server.spec):
+	case gateway.ServerIsTLS(server.spec):
 		protocol = "HTTPS"
 	}
 	text := fmt.Sprintf("Give the server protocol %s, and the VirtualService http routes instead of tcp ones.", protocol)

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
 )
 
 var serverPortConflict = &Check{
@@ -27,15 +27,15 @@ var serverPortConflict = &Check{
 	Consults: gatewayConsults(gatewayReads),
 	Since:    "v0.1.0",
 	Run: func(p *Pass) {
-		p.reportDropped([]mesh.Drop{mesh.DropProtocol, mesh.DropMatchAll, mesh.DropName}, "port", "protocol")
+		p.reportDropped([]gateway.Drop{gateway.DropProtocol, gateway.DropMatchAll, gateway.DropName}, "port", "protocol")
 	},
 }
 
 // reportDropped finds the servers that do not live by one of the rules, once for each, on the first workload where it shows.
-func (p *Pass) reportDropped(rules []mesh.Drop, field ...string) {
+func (p *Pass) reportDropped(rules []gateway.Drop, field ...string) {
 	for _, server := range p.gatewayServers() {
 		for _, on := range p.onWorkloads(server) {
-			if on.DroppedBy == nil || !slices.Contains(rules, on.Drop) || on.Drop == mesh.DropHost && !on.IsTLS() {
+			if on.DroppedBy == nil || !slices.Contains(rules, on.Drop) || on.Drop == gateway.DropHost && !on.IsTLS() {
 				continue
 			}
 			this, other := apart(server, gatewayServer{on.DroppedBy.Gateway, on.DroppedBy.Index, on.DroppedBy.Spec})
@@ -46,7 +46,7 @@ func (p *Pass) reportDropped(rules []mesh.Drop, field ...string) {
 				Symptom:  symptomDropped,
 				Fix:      Fix{Text: dropFix(on)},
 			}
-			if on.Drop == mesh.DropSNI || on.Drop == mesh.DropMatchAll {
+			if on.Drop == gateway.DropSNI || on.Drop == gateway.DropMatchAll {
 				finding.Message = fmt.Sprintf("Gateway %s: %s and %s are both lost: Envoy refuses a listener with the two.",
 					server.gateway.Name, this, other)
 				finding.Evidence = append(finding.Evidence, evidenceRefused)
@@ -60,17 +60,17 @@ func (p *Pass) reportDropped(rules []mesh.Drop, field ...string) {
 }
 
 // dropFix is what lets a server live that an older one shuts out.
-func dropFix(on *mesh.Server) string {
+func dropFix(on *gateway.Server) string {
 	switch {
-	case on.Drop == mesh.DropProtocol:
+	case on.Drop == gateway.DropProtocol:
 		return "Use another port for one of the two, or another bind; another host does not help."
-	case on.Drop == mesh.DropMatchAll && on.DroppedBy.IsTLS() != on.IsTLS():
+	case on.Drop == gateway.DropMatchAll && on.DroppedBy.IsTLS() != on.IsTLS():
 		return "Use another port for one of the two, or name the hosts of the TLS server instead of *."
-	case on.Drop == mesh.DropMatchAll && mesh.ServerIsPlaintextHTTP(on.Spec) && mesh.ServerIsPlaintextHTTP(on.DroppedBy.Spec):
+	case on.Drop == gateway.DropMatchAll && gateway.ServerIsPlaintextHTTP(on.Spec) && gateway.ServerIsPlaintextHTTP(on.DroppedBy.Spec):
 		return "Use another port for one of the two, or give all servers of the port the same bind; another host does not help."
-	case on.Drop == mesh.DropMatchAll:
+	case on.Drop == gateway.DropMatchAll:
 		return "Use another port for one of the two; another host does not help."
-	case on.Drop == mesh.DropName:
+	case on.Drop == gateway.DropName:
 		return "Give the port of one of the two another name."
 	default:
 		return "Use another port or host, or bring both into one Gateway server."
@@ -99,7 +99,7 @@ const (
 
 // reportRefused finds a server whose listener Envoy refuses for a younger one that is no matter of gRPC. Where the younger one
 // is, the finding is about that; where the server that it clashes with is, about that alone.
-func (p *Pass) reportRefused(server gatewayServer, rules []mesh.Drop) {
+func (p *Pass) reportRefused(server gatewayServer, rules []gateway.Drop) {
 	for _, on := range p.onWorkloads(server) {
 		younger := on.RefusedFor
 		if younger == nil || !slices.Contains(rules, younger.Drop) || p.SpeaksOfServer(younger.Gateway, younger.Spec) {

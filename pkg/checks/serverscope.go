@@ -7,6 +7,9 @@ import (
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
 // serverRelevance judges a server by itself, then by the VirtualServices whose hosts it takes; where it takes none's, by those
@@ -22,7 +25,7 @@ type serversMemory struct{ of *networking.Gateway }
 func (p *Pass) serverRelevances(gateway *networking.Gateway) map[*networkingapi.Server]relevance {
 	most := map[*networkingapi.Server]relevance{}
 	lost := plain
-	for _, vs := range p.VirtualServicesBoundTo(gateway) {
+	for _, vs := range host.VirtualServicesBoundTo(p.Snapshot, gateway) {
 		taken := false
 		for _, server := range gateway.Spec.Servers {
 			if takesAHost(gateway, server, vs) {
@@ -39,7 +42,7 @@ func (p *Pass) serverRelevances(gateway *networking.Gateway) map[*networkingapi.
 		case isForGRPC(server):
 			most[server] = certain
 		case taken:
-		case lost == plain && mesh.ParseProtocol(server.GetPort().GetProtocol()) != mesh.ProtocolHTTP:
+		case lost == plain && workload.ParseProtocol(server.GetPort().GetProtocol()) != workload.ProtocolHTTP:
 			most[server] = unclear
 		default:
 			most[server] = lost
@@ -49,9 +52,9 @@ func (p *Pass) serverRelevances(gateway *networking.Gateway) map[*networkingapi.
 }
 
 func takesAHost(gateway *networking.Gateway, server *networkingapi.Server, vs *networking.VirtualService) bool {
-	for _, offered := range mesh.ServerHosts(gateway, server, vs.Namespace) {
-		for _, host := range vs.Spec.Hosts {
-			if mesh.HostMatches(offered, mesh.ResolveHost(host, vs.Namespace)) {
+	for _, offered := range host.ServerHosts(gateway, server, vs.Namespace) {
+		for _, name := range vs.Spec.Hosts {
+			if host.HostMatches(offered, host.ResolveHost(name, vs.Namespace)) {
 				return true
 			}
 		}
@@ -90,7 +93,7 @@ func (p *Pass) relevanceForAny(gateways []*networking.Gateway, vs *networking.Vi
 // mostRelevantRule judges the http rules that are for a Gateway, and for one of its ports unless that is 0.
 func (p *Pass) mostRelevantRule(vs *networking.VirtualService, gateway string, port uint32) relevance {
 	most := plain
-	for _, rule := range p.HTTPRules(vs) {
+	for _, rule := range host.HTTPRules(p.Snapshot, vs) {
 		if isRuleFor(rule, gateway, port) {
 			most = max(most, p.ruleRelevance(rule))
 		}
@@ -100,8 +103,8 @@ func (p *Pass) mostRelevantRule(vs *networking.VirtualService, gateway string, p
 
 // isRuleFor says that a rule has a match for a Gateway, and for one of its ports unless that is 0, or none at all.
 // Source: Istio's pilot/pkg/networking/core/route/route.go (TranslateRoute).
-func isRuleFor(rule *mesh.HTTPRule, gateway string, port uint32) bool {
+func isRuleFor(rule *host.HTTPRule, gw string, port uint32) bool {
 	return len(rule.Spec.Match) == 0 || slices.ContainsFunc(rule.Spec.Match, func(match *networkingapi.HTTPMatchRequest) bool {
-		return mesh.MatchIsFor(match, rule.Holder.Namespace, gateway) && (port == 0 || match.GetPort() == 0 || match.GetPort() == port)
+		return gateway.MatchIsFor(match, rule.Holder.Namespace, gw) && (port == 0 || match.GetPort() == 0 || match.GetPort() == port)
 	})
 }

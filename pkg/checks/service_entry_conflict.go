@@ -6,6 +6,9 @@ import (
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
 var serviceEntryConflict = &Check{
@@ -50,14 +53,14 @@ spec:
 }
 
 func reportServiceEntryConflict(p *Pass, entry *networking.ServiceEntry) {
-	for _, host := range entry.Spec.GetHosts() {
-		service := p.ServiceByHost(host)
+	for _, name := range entry.Spec.GetHosts() {
+		service := host.ServiceByHost(p.Snapshot, name)
 		if service == nil {
 			continue
 		}
-		for _, port := range p.ExposedPortsOf(service) {
+		for _, port := range exposure.ExposedPortsOf(p.Snapshot, service) {
 			for i, claimed := range entry.Spec.GetPorts() {
-				protocol := mesh.ParseProtocol(claimed.GetProtocol())
+				protocol := workload.ParseProtocol(claimed.GetProtocol())
 				if int32(claimed.GetNumber()) != port.Port.Port || sameListener(protocol, port.Protocol()) {
 					continue
 				}
@@ -65,10 +68,10 @@ func reportServiceEntryConflict(p *Pass, entry *networking.ServiceEntry) {
 					Object: entry,
 					Path:   fmt.Sprintf(".spec.ports[%d].protocol", i),
 					Message: fmt.Sprintf("ServiceEntry %s/%s says that port %d of %s is %s, and %s, which wins at a gateway, says %s.",
-						entry.Namespace, entry.Name, port.Port.Port, host, protocolName(protocol), mesh.KeyOf(service), protocolName(port.Protocol())),
+						entry.Namespace, entry.Name, port.Port.Port, name, protocolName(protocol), mesh.KeyOf(service), protocolName(port.Protocol())),
 					Evidence: evidenceOf(port),
 					Symptom:  "none at a gateway, where the Service wins",
-					Fix:      Fix{Text: fmt.Sprintf("Take %s out of ServiceEntry %s/%s, or delete it.", host, entry.Namespace, entry.Name)},
+					Fix:      Fix{Text: fmt.Sprintf("Take %s out of ServiceEntry %s/%s, or delete it.", name, entry.Namespace, entry.Name)},
 				})
 			}
 		}

@@ -8,7 +8,8 @@ import (
 
 	core "k8s.io/api/core/v1"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
 var serviceProtocolConflict = &Check{
@@ -41,7 +42,7 @@ spec:
 	Since:    "v0.1.0",
 	Run: func(p *Pass) {
 		told := map[*core.ServicePort]bool{}
-		for _, workload := range p.Workloads() {
+		for _, workload := range workload.Workloads(p.Snapshot) {
 			byTarget := claimsByTarget(p, workload)
 			for _, number := range slices.Sorted(maps.Keys(byTarget)) {
 				reportProtocolConflict(p, workload, byTarget[number], told)
@@ -55,7 +56,7 @@ type claim struct {
 	service *core.Service
 	index   int
 	number  int32
-	exposed *mesh.ExposedPort
+	exposed *exposure.ExposedPort
 }
 
 func (c claim) port() *core.ServicePort { return &c.service.Spec.Ports[c.index] }
@@ -63,8 +64,8 @@ func (c claim) port() *core.ServicePort { return &c.service.Spec.Ports[c.index] 
 // claimsByTarget are the TCP ports of Services that lead to each port of a workload, the oldest Service first, as istiod orders
 // them.
 // Source: Istio pilot/pkg/model/push_context.go, SortServicesByCreationTime.
-func claimsByTarget(p *Pass, w *mesh.Workload) map[int32][]claim {
-	services := slices.Clone(p.ServicesSelecting(w))
+func claimsByTarget(p *Pass, w *workload.Workload) map[int32][]claim {
+	services := slices.Clone(workload.ServicesSelecting(p.Snapshot, w))
 	if len(services) < 2 {
 		return nil
 	}
@@ -73,13 +74,13 @@ func claimsByTarget(p *Pass, w *mesh.Workload) map[int32][]claim {
 	})
 	claims := map[int32][]claim{}
 	for _, service := range services {
-		exposed := p.ExposedPortsOf(service)
+		exposed := exposure.ExposedPortsOf(p.Snapshot, service)
 		for i := range service.Spec.Ports {
-			number, _, ok := mesh.TargetPort(&service.Spec.Ports[i], w.Template)
+			number, _, ok := workload.TargetPort(&service.Spec.Ports[i], w.Template)
 			if !ok || service.Spec.Ports[i].Protocol != core.ProtocolTCP {
 				continue
 			}
-			at := slices.IndexFunc(exposed, func(port *mesh.ExposedPort) bool { return port.Index == i })
+			at := slices.IndexFunc(exposed, func(port *exposure.ExposedPort) bool { return port.Index == i })
 			made := claim{service: service, index: i, number: number}
 			if at >= 0 {
 				made.exposed = exposed[at]
@@ -91,7 +92,7 @@ func claimsByTarget(p *Pass, w *mesh.Workload) map[int32][]claim {
 }
 
 // reportProtocolConflict tells of each younger Service port once, whatever the number of workloads behind it.
-func reportProtocolConflict(p *Pass, w *mesh.Workload, claims []claim, told map[*core.ServicePort]bool) {
+func reportProtocolConflict(p *Pass, w *workload.Workload, claims []claim, told map[*core.ServicePort]bool) {
 	oldest := claims[0]
 	isExposed := func(c claim) bool { return c.exposed != nil }
 	if !slices.ContainsFunc(claims, isExposed) {
@@ -99,7 +100,7 @@ func reportProtocolConflict(p *Pass, w *mesh.Workload, claims []claim, told map[
 	}
 	evidence := evidenceOf(claims[slices.IndexFunc(claims, isExposed)].exposed)
 	for _, younger := range claims[1:] {
-		first, second := mesh.ServicePortProtocol(oldest.port()), mesh.ServicePortProtocol(younger.port())
+		first, second := workload.ServicePortProtocol(oldest.port()), workload.ServicePortProtocol(younger.port())
 		if younger.service == oldest.service || sameListener(first, second) || told[younger.port()] {
 			continue
 		}
@@ -132,7 +133,7 @@ func whoDecides(oldest, younger *core.Service) (which, symptom string) {
 }
 
 // sameListener says that a sidecar serves both protocols alike: gRPC is HTTP/2 to it.
-func sameListener(a, b mesh.Protocol) bool {
-	plainHTTP2 := func(p mesh.Protocol) bool { return p == mesh.ProtocolGRPC || p == mesh.ProtocolHTTP2 }
+func sameListener(a, b workload.Protocol) bool {
+	plainHTTP2 := func(p workload.Protocol) bool { return p == workload.ProtocolGRPC || p == workload.ProtocolHTTP2 }
 	return a == b || plainHTTP2(a) && plainHTTP2(b)
 }

@@ -12,6 +12,12 @@ import (
 	core "k8s.io/api/core/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/policy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
 var sidecarEgressHidesService = &Check{
@@ -73,14 +79,14 @@ func runSidecarEgressHidesService(p *Pass) {
 	}
 	byKey := map[string]*hiding{}
 	var found []*hiding
-	for _, workload := range p.Workloads() {
-		sidecar := p.SidecarFor(workload.Namespace(), workload.Template.Labels)
-		if sidecar == nil || p.IsInfrastructure(workload) || !hasSidecars(p, workload) {
+	for _, workload := range workload.Workloads(p.Snapshot) {
+		sidecar := policy.SidecarFor(p.Snapshot, workload.Namespace(), workload.Template.Labels)
+		if sidecar == nil || gateway.IsInfrastructure(p.Snapshot, workload) || !hasSidecars(p, workload) {
 			continue
 		}
 		for _, named := range servicesNamed(p, workload) {
-			key := mesh.KeyOf(sidecar).String() + " " + mesh.ServiceHost(named.port.Service)
-			if p.EgressIncludes(sidecar, workload.Namespace(), named.port.Service, named.port.Port.Port) {
+			key := mesh.KeyOf(sidecar).String() + " " + host.ServiceHost(named.port.Service)
+			if policy.EgressIncludes(p.Snapshot, sidecar, workload.Namespace(), named.port.Service, named.port.Port.Port) {
 				continue
 			}
 			if byKey[key] == nil {
@@ -98,14 +104,14 @@ func runSidecarEgressHidesService(p *Pass) {
 // hiding is a Service that a Sidecar resource hides, and who calls it.
 type hiding struct {
 	sidecar *networking.Sidecar
-	port    *mesh.ExposedPort
-	callers []*mesh.Workload
+	port    *exposure.ExposedPort
+	callers []*workload.Workload
 	// texts are the words in which the callers name the Service.
 	texts []string
 }
 
 // add notes a caller, once.
-func (h *hiding) add(caller *mesh.Workload, text string) {
+func (h *hiding) add(caller *workload.Workload, text string) {
 	if !slices.Contains(h.callers, caller) {
 		h.callers, h.texts = append(h.callers, caller), append(h.texts, text)
 	}
@@ -133,27 +139,27 @@ func (h *hiding) evidence() []string {
 }
 
 // hasSidecars says that pods of the workload have a sidecar, or where no pods are known would get one.
-func hasSidecars(p *Pass, workload *mesh.Workload) bool {
-	pods := p.PodsOf(workload)
+func hasSidecars(p *Pass, w *workload.Workload) bool {
+	pods := workload.PodsOf(p.Snapshot, w)
 	for _, pod := range pods {
-		if _, proxied := p.ProxyOf(pod); proxied {
+		if _, proxied := proxy.OfWorkload(p.Snapshot, pod); proxied {
 			return true
 		}
 	}
-	proxied, _ := proxiesToBe(p, workload)
+	proxied, _ := proxiesToBe(p, w)
 	return len(pods) == 0 && proxied
 }
 
 // naming is an exposed port that a workload's configuration names, and the words in which it does.
 type naming struct {
-	port *mesh.ExposedPort
+	port *exposure.ExposedPort
 	text string
 }
 
 // address is a host name in a text, perhaps with a port.
 var address = regexp.MustCompile(`[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]+)?`)
 
-func servicesNamed(p *Pass, workload *mesh.Workload) []naming {
+func servicesNamed(p *Pass, workload *workload.Workload) []naming {
 	var named []naming
 	for _, text := range configurationTexts(workload.Template) {
 		setting, value, _ := strings.Cut(text, "=")
@@ -162,7 +168,7 @@ func servicesNamed(p *Pass, workload *mesh.Workload) []naming {
 			port, _ := strconv.ParseInt(number, 10, 32)
 			isAddress := port != 0 || word == value && namesAddress(setting)
 			if service := p.serviceCalled(host, workload.Namespace(), isAddress); service != nil {
-				for _, exposed := range p.ExposedPortsOf(service) {
+				for _, exposed := range exposure.ExposedPortsOf(p.Snapshot, service) {
 					if port == 0 || int32(port) == exposed.Port.Port {
 						named = append(named, naming{exposed, word})
 						break
@@ -213,7 +219,7 @@ func configurationTexts(template *core.PodTemplateSpec) []string {
 
 func reportHidden(p *Pass, hidden *hiding) {
 	service := hidden.port.Service
-	host := service.Namespace + "/" + mesh.ServiceHost(service)
+	host := service.Namespace + "/" + host.ServiceHost(service)
 	finding := Finding{
 		Object:   hidden.sidecar,
 		Path:     ".spec.egress",
@@ -225,7 +231,7 @@ func reportHidden(p *Pass, hidden *hiding) {
 	if p.outboundRestricted(hidden.sidecar) {
 		finding.Symptom = "UNAVAILABLE: the caller's sidecar refuses connections to what it does not know"
 	}
-	exclusions := mesh.EgressExclusions(hidden.sidecar, hidden.callers[0].Namespace(), service, hidden.port.Port.Port)
+	exclusions := policy.EgressExclusions(hidden.sidecar, hidden.callers[0].Namespace(), service, hidden.port.Port.Port)
 	if len(exclusions) > 0 {
 		excluding := `"` + strings.Join(exclusions, `" and "`) + `"`
 		finding.Evidence = append(finding.Evidence, fmt.Sprintf("%s among the egress hosts shuts the Service out, whatever else is there", excluding))
@@ -240,5 +246,5 @@ func (p *Pass) outboundRestricted(sidecar *networking.Sidecar) bool {
 	if policy := sidecar.Spec.GetOutboundTrafficPolicy(); policy != nil {
 		return policy.GetMode() == networkingapi.OutboundTrafficPolicy_REGISTRY_ONLY
 	}
-	return p.MeshConfig().GetOutboundTrafficPolicy().GetMode().String() == "REGISTRY_ONLY"
+	return proxy.DefaultMeshConfig(p.Snapshot).GetOutboundTrafficPolicy().GetMode().String() == "REGISTRY_ONLY"
 }

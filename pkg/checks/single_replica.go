@@ -4,7 +4,8 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
 var singleReplica = &Check{
@@ -37,8 +38,8 @@ spec:
 	Consults: exposureConsults,
 	Since:    "v0.1.0",
 	Run: func(p *Pass) {
-		exposed := p.ExposedWorkloads()
-		for _, workload := range p.Workloads() {
+		exposed := exposure.ExposedWorkloads(p.Snapshot)
+		for _, workload := range workload.Workloads(p.Snapshot) {
 			ports := exposed[workload]
 			if len(ports) == 0 || workload.Replicas != 1 || slices.ContainsFunc(ports, hasSeveralReplicas) {
 				continue
@@ -55,7 +56,7 @@ spec:
 	},
 }
 
-func hasSeveralReplicas(port *mesh.ExposedPort) bool {
+func hasSeveralReplicas(port *exposure.ExposedPort) bool {
 	var replicas int32
 	for _, workload := range port.Workloads {
 		replicas += workload.Replicas

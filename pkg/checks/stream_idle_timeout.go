@@ -9,6 +9,10 @@ import (
 	networkingapi "istio.io/api/networking/v1alpha3"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/policy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
@@ -69,7 +73,7 @@ spec:
 func runStreamIdleTimeout(p *Pass) {
 	setters := indexPatches(p, setsIdleTimeout)
 	judgeConnectionSettings(p, setters)
-	eachPatch(p, func(patch mesh.EnvoyPatch, hop hop) (done bool) {
+	eachPatch(p, func(patch policy.EnvoyPatch, hop hop) (done bool) {
 		field, timeout, short := shortIdleTimeout(patch)
 		if !short {
 			return true
@@ -81,7 +85,7 @@ func runStreamIdleTimeout(p *Pass) {
 			Object: patch.Filter,
 			Path:   fieldPath("spec", "configPatches", patch.Index, "patch", "value") + field,
 			Message: fmt.Sprintf("The filter ends streams through %s to %s that are without a message for %s.",
-				hop.name, mesh.ServiceHost(hop.port.Service), timeout),
+				hop.name, host.ServiceHost(hop.port.Service), timeout),
 			Evidence: evidenceOf(hop.port),
 			Symptom:  "UNAVAILABLE or DEADLINE_EXCEEDED in the middle of a quiet stream",
 			Fix:      Fix{Text: "Set the timeout to 0s (off), or well above the longest silence of your streams."},
@@ -91,13 +95,13 @@ func runStreamIdleTimeout(p *Pass) {
 }
 
 // setsIdleTimeout says that a patch sets a timeout for quiet streams, be it long or off.
-func setsIdleTimeout(patch mesh.EnvoyPatch) bool {
+func setsIdleTimeout(patch policy.EnvoyPatch) bool {
 	sets := false
 	walkValues(patch.Value, nil, func(path []string, _ any) { sets = sets || endsQuietStreams(path) })
 	return sets && patch.Spec.GetApplyTo() != networkingapi.EnvoyFilter_CLUSTER
 }
 
-func isOfRoutes(patch mesh.EnvoyPatch) bool {
+func isOfRoutes(patch policy.EnvoyPatch) bool {
 	return patch.Spec.GetApplyTo() == networkingapi.EnvoyFilter_HTTP_ROUTE
 }
 
@@ -107,12 +111,12 @@ func isOfRoutes(patch mesh.EnvoyPatch) bool {
 func isOverridden(p *Pass, of hop, setters patchIndex, rank int, ofRoutes bool) bool {
 	return setters.any(of, func(other rankedPatch) bool {
 		counts := isOfRoutes(other.EnvoyPatch) && !ofRoutes || isOfRoutes(other.EnvoyPatch) == ofRoutes && other.rank > rank
-		return counts && p.AppliesTo(other.EnvoyPatch, of.ProxyHop) == mesh.Always
+		return counts && policy.AppliesTo(p.Snapshot, other.EnvoyPatch, of.ProxyHop) == policy.Always
 	})
 }
 
 // shortIdleTimeout finds the shortest timeout for quiet streams that a patch sets; short is false for none that is short.
-func shortIdleTimeout(patch mesh.EnvoyPatch) (field string, timeout time.Duration, short bool) {
+func shortIdleTimeout(patch policy.EnvoyPatch) (field string, timeout time.Duration, short bool) {
 	if patch.Spec.GetApplyTo() == networkingapi.EnvoyFilter_CLUSTER {
 		return "", 0, false // there idle timeouts are those of connections
 	}
@@ -146,8 +150,8 @@ func endsQuietStreams(path []string) bool {
 func judgeConnectionSettings(p *Pass, setters patchIndex) {
 	seen := map[mesh.Key]bool{}
 	for _, port := range judgedPorts(p) {
-		for _, gateway := range p.GatewaysTo(port) {
-			settings, from := p.ConnectionSettingsOf(gateway)
+		for _, gateway := range exposure.GatewaysTo(p.Snapshot, port) {
+			settings, from := proxy.ConnectionSettingsOf(p.Snapshot, gateway)
 			timeout, why := streamIdleOf(settings)
 			if from == nil || timeout == 0 || timeout > shortIdle || seen[mesh.KeyOf(from)] || isReplaced(p, port, gateway, setters) {
 				continue
@@ -161,7 +165,7 @@ func judgeConnectionSettings(p *Pass, setters patchIndex) {
 			}
 			path := ".data.mesh"
 			if mesh.KeyOf(from).Kind != mesh.KindConfigMap {
-				path = ".spec.template.metadata.annotations['" + mesh.AnnotationProxyConfig + "']"
+				path = ".spec.template.metadata.annotations['" + proxy.AnnotationProxyConfig + "']"
 			}
 			p.Report(Finding{
 				Object: from,
@@ -177,7 +181,7 @@ func judgeConnectionSettings(p *Pass, setters patchIndex) {
 }
 
 // isReplaced says that patches set the timeout of quiet streams on all the gateway's routes to the port.
-func isReplaced(p *Pass, port *mesh.ExposedPort, gateway *mesh.GatewayWorkload, setters patchIndex) bool {
+func isReplaced(p *Pass, port *exposure.ExposedPort, gateway *proxy.GatewayWorkload, setters patchIndex) bool {
 	return len(setters.ranks) > 0 && !slices.ContainsFunc(hopsTo(p, port), func(hop hop) bool {
 		return hop.gateway == gateway && !isOverridden(p, hop, setters, -1, false)
 	})

@@ -8,6 +8,9 @@ import (
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/policy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 )
 
 var subsetNotFound = &Check{
@@ -37,12 +40,12 @@ spec:
 	Since:    "v0.1.0",
 	Run: func(p *Pass) {
 		subsets := indexSubsets(p)
-		p.eachRoute(func(rule *mesh.HTTPRule) {
+		p.eachRoute(func(rule *host.HTTPRule) {
 			of := p.ruleRelevance(rule)
 			if !p.speaks(of) {
 				return
 			}
-			for _, destination := range p.Destinations(rule.Spec, rule.Holder.Namespace) {
+			for _, destination := range host.Destinations(p.Snapshot, rule.Spec, rule.Holder.Namespace) {
 				if destination.Spec.Subset != "" && !isLost(p, destination) {
 					reportSubset(p, rule, destination, of, subsets.defining(destination.Host, destination.Spec.Subset))
 				}
@@ -51,7 +54,7 @@ spec:
 	},
 }
 
-func reportSubset(p *Pass, rule *mesh.HTTPRule, destination mesh.Destination, of relevance, defining []*networking.DestinationRule) {
+func reportSubset(p *Pass, rule *host.HTTPRule, destination host.Destination, of relevance, defining []*networking.DestinationRule) {
 	gateway, found := subsetUnseenBy(p, rule, destination, defining)
 	if found || !p.Missing(mesh.KindDestinationRule, "", "") {
 		return
@@ -79,14 +82,14 @@ func reportSubset(p *Pass, rule *mesh.HTTPRule, destination mesh.Destination, of
 }
 
 // addSubsetHints says why the gateway does not use the rules that define the subset, and where it would find the subset.
-func addSubsetHints(p *Pass, gateway *mesh.GatewayWorkload, destination mesh.Destination, defining []*networking.DestinationRule, finding *Finding) {
+func addSubsetHints(p *Pass, gateway *proxy.GatewayWorkload, destination host.Destination, defining []*networking.DestinationRule, finding *Finding) {
 	client, namespace := gateway.Client(), serviceNamespaceOf(p, destination)
 	for _, defined := range defining {
 		if why, unused := whyUnused(p, defined, client, destination.Host, namespace); unused {
 			finding.Evidence = append(finding.Evidence, fmt.Sprintf("%s defines it, but %s", mesh.KeyOf(defined), why))
 		}
 	}
-	used := p.DestinationRuleFor(client, destination.Host, namespace)
+	used := policy.DestinationRuleFor(p.Snapshot, client, destination.Host, namespace)
 	if used == nil {
 		return
 	}
@@ -106,7 +109,7 @@ func addSubsetHints(p *Pass, gateway *mesh.GatewayWorkload, destination mesh.Des
 }
 
 // definedSubsets says which subsets each of the rules defines that were merged.
-func definedSubsets(used *mesh.HostRule) []string {
+func definedSubsets(used *policy.HostRule) []string {
 	var clauses []string
 	for _, rule := range used.Rules {
 		var names []string
@@ -128,11 +131,11 @@ func definedSubsets(used *mesh.HostRule) []string {
 
 // subsetUnseenBy looks for a gateway that serves the rule and does not know the subset. Where no gateway is known, a
 // DestinationRule anywhere will do. A subset that only an exportTo hides counts as found: GX513 speaks of it.
-func subsetUnseenBy(p *Pass, rule *mesh.HTTPRule, destination mesh.Destination, defining []*networking.DestinationRule) (by *mesh.GatewayWorkload, found bool) {
+func subsetUnseenBy(p *Pass, rule *host.HTTPRule, destination host.Destination, defining []*networking.DestinationRule) (by *proxy.GatewayWorkload, found bool) {
 	namespace := serviceNamespaceOf(p, destination)
 	gateways := p.gatewaysServingRule(rule)
 	for _, gateway := range gateways {
-		_, known := p.DestinationRuleFor(gateway.Client(), destination.Host, namespace).Subset(destination.Spec.Subset)
+		_, known := policy.DestinationRuleFor(p.Snapshot, gateway.Client(), destination.Host, namespace).Subset(destination.Spec.Subset)
 		if !known && len(hiddenFrom(p, gateway.Namespace, namespace, defining)) == 0 {
 			return gateway, false
 		}

@@ -10,6 +10,10 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/policy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
 var subsetSelectsNothing = &Check{
@@ -68,7 +72,7 @@ spec:
 func runSubsetSelectsNothing(p *Pass) {
 	for _, holder := range p.VirtualServices().All() {
 		for _, rule := range holder.Spec.GetHttp() {
-			for _, destination := range p.ServiceDestinations(rule, holder.Namespace) {
+			for _, destination := range host.ServiceDestinations(p.Snapshot, rule, holder.Namespace) {
 				if destination.Service == nil || destination.Spec.GetSubset() == "" {
 					continue
 				}
@@ -81,17 +85,17 @@ func runSubsetSelectsNothing(p *Pass) {
 }
 
 // judgeSubset judges the subset as the gateways of the Service find it, and as a sidecar beside it does.
-func judgeSubset(p *Pass, holder *networking.VirtualService, destination mesh.Destination, level Level) {
+func judgeSubset(p *Pass, holder *networking.VirtualService, destination host.Destination, level Level) {
 	service := destination.Service
-	clients := []mesh.Client{}
+	clients := []proxy.Client{}
 	for _, gateway := range gatewaysOfService(p, service) {
 		clients = append(clients, gateway.Client())
 	}
 	if len(clients) == 0 {
-		clients = append(clients, mesh.Client{Namespace: service.Namespace})
+		clients = append(clients, proxy.Client{Namespace: service.Namespace})
 	}
 	for _, client := range clients {
-		rule := p.DestinationRuleFor(client, mesh.ServiceHost(service), service.Namespace)
+		rule := policy.DestinationRuleFor(p.Snapshot, client, host.ServiceHost(service), service.Namespace)
 		subset, ok := rule.Subset(destination.Spec.GetSubset())
 		if !ok || selectsPods(p, service, subset.Spec.GetLabels()) || !selectsPods(p, service, nil) {
 			continue
@@ -105,23 +109,23 @@ func judgeSubset(p *Pass, holder *networking.VirtualService, destination mesh.De
 // selectsPods says that a pod that the Service selects has these labels too, or the template of a workload without pods. Labels
 // that istiod gives to endpoints itself may have any value.
 func selectsPods(p *Pass, service *core.Service, wanted map[string]string) bool {
-	if !mesh.HasEndpoints(service) {
+	if !workload.HasEndpoints(service) {
 		return true // its endpoints are made by other hands
 	}
-	wanted = mesh.LabelsOfPodsOnly(wanted)
+	wanted = workload.LabelsOfPodsOnly(wanted)
 	all := maps.Clone(service.Spec.Selector)
 	maps.Copy(all, wanted)
-	if p.SelectsUnread(service.Namespace, all) || p.SelectsWorkloadEntry(service.Namespace, all) {
+	if p.SelectsUnread(service.Namespace, all) || workload.SelectsWorkloadEntry(p.Snapshot, service.Namespace, all) {
 		return true
 	}
-	return slices.ContainsFunc(p.WorkloadsOf(service), func(workload *mesh.Workload) bool {
-		return len(p.PodsOf(workload)) == 0 && mesh.HasLabels(workload.Template.Labels, wanted)
-	}) || slices.ContainsFunc(p.PodsSelected(service.Namespace, service.Spec.Selector), func(pod *core.Pod) bool {
+	return slices.ContainsFunc(workload.WorkloadsOf(p.Snapshot, service), func(w *workload.Workload) bool {
+		return len(workload.PodsOf(p.Snapshot, w)) == 0 && mesh.HasLabels(w.Template.Labels, wanted)
+	}) || slices.ContainsFunc(workload.PodsSelected(p.Snapshot, service.Namespace, service.Spec.Selector), func(pod *core.Pod) bool {
 		return mesh.HasLabels(pod.Labels, wanted)
 	})
 }
 
-func reportEmptySubset(p *Pass, holder *networking.VirtualService, service *core.Service, subset mesh.HostSubset, level Level) {
+func reportEmptySubset(p *Pass, holder *networking.VirtualService, service *core.Service, subset policy.HostSubset, level Level) {
 	p.Report(Finding{
 		Level:  level,
 		Object: subset.From,

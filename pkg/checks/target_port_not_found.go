@@ -8,7 +8,8 @@ import (
 	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
 var targetPortNotFound = &Check{
@@ -35,14 +36,14 @@ spec:
 	Consults: exposureConsults,
 	Since:    "v0.1.0",
 	Run: func(p *Pass) {
-		for _, port := range p.ExposedPorts() {
+		for _, port := range exposure.ExposedPorts(p.Snapshot) {
 			reportTargetNotFound(p, port)
 		}
 	},
 }
 
-func reportTargetNotFound(p *Pass, port *mesh.ExposedPort) {
-	if len(port.Workloads) == 0 || slices.ContainsFunc(port.Workloads, func(w *mesh.Workload) bool { return !targetIn(port.Port, w).lacks() }) {
+func reportTargetNotFound(p *Pass, port *exposure.ExposedPort) {
+	if len(port.Workloads) == 0 || slices.ContainsFunc(port.Workloads, func(w *workload.Workload) bool { return !targetIn(port.Port, w).lacks() }) {
 		return
 	}
 	workload, names := port.Workloads[0], workloadNames(port.Workloads)
@@ -69,8 +70,8 @@ func reportTargetNotFound(p *Pass, port *mesh.ExposedPort) {
 }
 
 // otherTransport says that a container declares the target, but of another transport protocol; empty where none does.
-func otherTransport(port *core.ServicePort, w *mesh.Workload) string {
-	for _, container := range mesh.AppContainers(w.Template) {
+func otherTransport(port *core.ServicePort, w *workload.Workload) string {
+	for _, container := range workload.AppContainers(w.Template) {
 		for _, declared := range container.Ports {
 			if declared.Name != "" && declared.Name == port.TargetPort.StrVal || declared.ContainerPort == port.TargetPort.IntVal {
 				return fmt.Sprintf("container %s declares port %d with protocol %s, which is another than %s",
@@ -82,9 +83,9 @@ func otherTransport(port *core.ServicePort, w *mesh.Workload) string {
 }
 
 // retarget leads the Service port to the one port of the workload that serves gRPC.
-func retarget(p *Pass, port *mesh.ExposedPort, w *mesh.Workload) Fix {
+func retarget(p *Pass, port *exposure.ExposedPort, w *workload.Workload) Fix {
 	undeclared := targetIn(port.Port, w) == targetUndeclared
-	candidates := slices.DeleteFunc(p.GRPCCandidates(w), func(candidate mesh.CandidatePort) bool {
+	candidates := slices.DeleteFunc(exposure.GRPCCandidates(p.Snapshot, w), func(candidate exposure.CandidatePort) bool {
 		return undeclared && candidate.Number == port.Port.TargetPort.IntVal
 	})
 	if len(port.Workloads) != 1 || len(candidates) != 1 {

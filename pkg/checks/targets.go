@@ -7,7 +7,7 @@ import (
 	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
 // target is what a Service port finds in the pods of a workload.
@@ -28,7 +28,7 @@ const (
 func (t target) lacks() bool { return t == targetUndeclared || t == targetMissing }
 
 // targetIn judges a port of another transport as if it were TCP as well: that it is not is what port-not-tcp says.
-func targetIn(port *core.ServicePort, w *mesh.Workload) target {
+func targetIn(port *core.ServicePort, w *workload.Workload) target {
 	found := targetByTransport(port, w)
 	if found.lacks() && port.Protocol != core.ProtocolTCP {
 		overTCP := *port
@@ -38,9 +38,9 @@ func targetIn(port *core.ServicePort, w *mesh.Workload) target {
 	return found
 }
 
-func targetByTransport(port *core.ServicePort, w *mesh.Workload) target {
-	number, container, ok := mesh.TargetPort(port, w.Template)
-	containers := mesh.AppContainers(w.Template)
+func targetByTransport(port *core.ServicePort, w *workload.Workload) target {
+	number, container, ok := workload.TargetPort(port, w.Template)
+	containers := workload.AppContainers(w.Template)
 	switch {
 	case !ok:
 		return targetMissing
@@ -69,15 +69,15 @@ func isProbed(container *core.Container, number int32) bool {
 
 // servingContainer is the container that serves a Service port: the one that declares the target, or whose probe calls it, or the
 // only one there is. nil where it cannot be told.
-func servingContainer(port *core.ServicePort, w *mesh.Workload) (container *core.Container, number int32) {
-	number, container, ok := mesh.TargetPort(port, w.Template)
+func servingContainer(port *core.ServicePort, w *workload.Workload) (container *core.Container, number int32) {
+	number, container, ok := workload.TargetPort(port, w.Template)
 	if !ok {
 		return nil, 0
 	}
 	if container != nil {
 		return container, number
 	}
-	containers := mesh.AppContainers(w.Template)
+	containers := workload.AppContainers(w.Template)
 	if at := slices.IndexFunc(containers, func(c *core.Container) bool { return isProbed(c, number) }); at >= 0 {
 		return containers[at], number
 	}
@@ -88,7 +88,7 @@ func servingContainer(port *core.ServicePort, w *mesh.Workload) (container *core
 }
 
 // containerField is the path of a field of one of the workload's containers; without a field, of the container itself.
-func containerField(w *mesh.Workload, container *core.Container, field string) string {
+func containerField(w *workload.Workload, container *core.Container, field string) string {
 	if field != "" {
 		field = "." + field
 	}

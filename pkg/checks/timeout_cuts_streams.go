@@ -6,7 +6,8 @@ import (
 
 	networkingapi "istio.io/api/networking/v1alpha3"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
 )
 
 var timeoutCutsStreams = &Check{
@@ -29,7 +30,7 @@ var timeoutCutsStreams = &Check{
 	Consults: routeConsults,
 	Since:    "v0.1.0",
 	Run: func(p *Pass) {
-		p.eachRoute(func(rule *mesh.HTTPRule) {
+		p.eachRoute(func(rule *host.HTTPRule) {
 			ports, ok := p.carriesGRPC(rule)
 			if !ok {
 				return
@@ -67,7 +68,7 @@ var (
 )
 
 func reportTimeout(
-	p *Pass, rule *mesh.HTTPRule, ports []*mesh.ExposedPort, has func(*networkingapi.HTTPRoute) bool, timeout boundTimeout, limit time.Duration,
+	p *Pass, rule *host.HTTPRule, ports []*exposure.ExposedPort, has func(*networkingapi.HTTPRoute) bool, timeout boundTimeout, limit time.Duration,
 	field ...string,
 ) {
 	vs, index := writtenIn(rule, has)

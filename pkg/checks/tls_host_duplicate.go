@@ -1,6 +1,6 @@
 package checks
 
-import "github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+import "github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
 
 var tlsHostDuplicate = &Check{
 	ID:     "GX407",
@@ -20,5 +20,5 @@ var tlsHostDuplicate = &Check{
 	Reads:    gatewayReads,
 	Consults: gatewayConsults(gatewayReads),
 	Since:    "v0.1.0",
-	Run:      func(p *Pass) { p.reportDropped([]mesh.Drop{mesh.DropHost, mesh.DropSNI}, "hosts") },
+	Run:      func(p *Pass) { p.reportDropped([]gateway.Drop{gateway.DropHost, gateway.DropSNI}, "hosts") },
 }

@@ -6,6 +6,9 @@ import (
 	networkingapi "istio.io/api/networking/v1alpha3"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/policy"
 )
 
 var tlsModeConflict = &Check{
@@ -73,25 +76,25 @@ func runTLSModeConflict(p *Pass) {
 }
 
 // isOfSubset says that the pods are among those that the subset selects.
-func isOfSubset(p *Pass, c caller, port *mesh.ExposedPort, name string, b backend) bool {
-	rule := p.DestinationRuleFor(c.Client, mesh.ServiceHost(port.Service), port.Service.Namespace)
+func isOfSubset(p *Pass, c caller, port *exposure.ExposedPort, name string, b backend) bool {
+	rule := policy.DestinationRuleFor(p.Snapshot, c.Client, host.ServiceHost(port.Service), port.Service.Namespace)
 	subset, ok := rule.Subset(name)
 	return !ok || mesh.HasLabels(b.labels, subset.Spec.GetLabels())
 }
 
-func reportTLSConflict(p *Pass, c caller, port *mesh.ExposedPort, b backend, policy mesh.TrafficPolicy) (reported bool) {
-	sent := policy.TLS.GetMode()
-	wanted, from := p.PeerAuthenticationFor(b.namespace, b.labels, b.port)
+func reportTLSConflict(p *Pass, c caller, port *exposure.ExposedPort, b backend, rule policy.TrafficPolicy) (reported bool) {
+	sent := rule.TLS.GetMode()
+	wanted, from := policy.PeerAuthenticationFor(p.Snapshot, b.namespace, b.labels, b.port)
 	var wrong string
 	switch {
 	case b.ambient:
 		return false
 	case sent == networkingapi.ClientTLSSettings_ISTIO_MUTUAL && b.bare:
 		wrong = fmt.Sprintf("pods of %s have no proxy to take it", b)
-	case sent == networkingapi.ClientTLSSettings_ISTIO_MUTUAL && b.enforces() && wanted == mesh.MutualTLSDisable:
+	case sent == networkingapi.ClientTLSSettings_ISTIO_MUTUAL && b.enforces() && wanted == policy.MutualTLSDisable:
 		wrong = fmt.Sprintf("the proxies of %s take plaintext only", b)
 	case (sent == networkingapi.ClientTLSSettings_DISABLE || sent == networkingapi.ClientTLSSettings_SIMPLE) &&
-		b.enforces() && wanted == mesh.MutualTLSStrict:
+		b.enforces() && wanted == policy.MutualTLSStrict:
 		wrong = fmt.Sprintf("the proxies of %s take Istio's mutual TLS only", b)
 	default:
 		return false
@@ -102,16 +105,16 @@ func reportTLSConflict(p *Pass, c caller, port *mesh.ExposedPort, b backend, pol
 	}
 	p.Report(Finding{
 		Level:    errorUnlessWeak(port),
-		Object:   policy.TLSAt.Rule,
-		Path:     placePath(policy.TLSAt, "mode"),
-		Message:  fmt.Sprintf("The rule sends TLS mode %s to %s, but %s.", sent, mesh.ServiceHost(port.Service), wrong),
+		Object:   rule.TLSAt.Rule,
+		Path:     placePath(rule.TLSAt, "mode"),
+		Message:  fmt.Sprintf("The rule sends TLS mode %s to %s, but %s.", sent, host.ServiceHost(port.Service), wrong),
 		Evidence: append(evidence, evidenceOf(port)...),
 		Symptom:  "UNAVAILABLE: upstream connect error or disconnect/reset before headers",
 		Fix: Fix{
 			Text:     "Remove the tls block: istiod then chooses for each pod what it takes.",
 			Level:    Ask,
 			OnWordOf: onWordOf(port),
-			Changes:  removeFields(p, policy.TLSAt.Rule, "without tls, auto mTLS sends what each pod takes", policy.TLSAt.Steps),
+			Changes:  removeFields(p, rule.TLSAt.Rule, "without tls, auto mTLS sends what each pod takes", rule.TLSAt.Steps),
 		},
 	})
 	return true

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
@@ -34,7 +35,7 @@ var tlsOnPlaintextServer = &Check{
 
 func runTLSOnPlaintextServer(p *Pass) {
 	for _, server := range p.gatewayServers() {
-		if !mesh.ServerIsPlaintextHTTP(server.spec) {
+		if !gateway.ServerIsPlaintextHTTP(server.spec) {
 			continue
 		}
 		evidence := strayTLS(server.spec.GetTls())
@@ -79,7 +80,7 @@ func (p *Pass) httpsFix(server gatewayServer) Fix {
 	terminating := server
 	terminating.spec = server.spec.DeepCopy()
 	terminating.spec.Port.Protocol = "HTTPS"
-	if mesh.ServerIsPassthrough(server.spec) {
+	if gateway.ServerIsPassthrough(server.spec) {
 		terminating.spec.Tls.Mode = networkingapi.ServerTLSSettings_SIMPLE
 	}
 	const text = "Give the server protocol HTTPS."
@@ -87,7 +88,7 @@ func (p *Pass) httpsFix(server gatewayServer) Fix {
 		return Fix{Text: text + " It needs a certificate: tls mode SIMPLE with a credentialName."}
 	}
 	for _, on := range p.onWorkloads(server) {
-		credentials := mesh.Credentials(terminating.spec, on.Workload.Namespace)
+		credentials := gateway.Credentials(terminating.spec, on.Workload.Namespace)
 		trial := &Pass{Snapshot: p.Snapshot, AllScopes: p.AllScopes, check: p.check}
 		trial.findCredentials(tlsServer{terminating, on.Workload, credentials})
 		trial.judgeCredentials(tlsServer{terminating, on.Workload, credentials})
@@ -99,7 +100,7 @@ func (p *Pass) httpsFix(server gatewayServer) Fix {
 	reason := "HTTPS is the protocol of a server that ends TLS"
 	return fixOf(Ask, text, updateOf(p, server.gateway, reason, func(form *unstructured.Unstructured) []plan.Edit {
 		edits := []plan.Edit{plan.Set(form, "HTTPS", server.steps("port", "protocol")...)}
-		if mesh.ServerIsPassthrough(server.spec) {
+		if gateway.ServerIsPassthrough(server.spec) {
 			edits = append(edits, plan.Set(form, "SIMPLE", server.steps("tls", "mode")...))
 		}
 		return edits

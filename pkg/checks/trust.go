@@ -7,6 +7,11 @@ import (
 	"strings"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gatewayapi"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
@@ -44,7 +49,7 @@ const manyVoices = 8
 var cautious = []mesh.Kind{mesh.KindServiceMonitor, mesh.KindPodMonitor}
 
 func newTrust(snapshot *mesh.Snapshot, options Options) *trust {
-	platform := snapshot.Within(nil, []mesh.Kind{mesh.KindConfigMap}).PlatformNamespaces()
+	platform := proxy.PlatformNamespaces(snapshot.Within(nil, []mesh.Kind{mesh.KindConfigMap}))
 	return &trust{snapshot: snapshot, options: options, platform: platform, worlds: map[world]*mesh.Snapshot{}, ran: map[ranKey]*safeFixes{}, callers: map[mesh.Key]*callers{}}
 }
 
@@ -213,12 +218,12 @@ func (t *trust) callersOf(changed mesh.Key) *callers {
 	}
 	spoke := map[mesh.Key]bool{}
 	for _, port := range t.portsBehind(changed) {
-		for _, route := range t.snapshot.RoutesTo(port.Service, port.Port.Port) {
+		for _, route := range gateway.RoutesTo(t.snapshot, port.Service, port.Port.Port) {
 			add(route.Holder)
 			add(route.VirtualService)
 			add(route.Server.Gateway)
 		}
-		for _, backend := range t.snapshot.RouteBackendsTo(port.Service, port.Port.Port) {
+		for _, backend := range gatewayapi.RouteBackendsTo(t.snapshot, port.Service, port.Port.Port) {
 			add(backend.Route)
 		}
 		for _, key := range port.Others {
@@ -232,19 +237,19 @@ func (t *trust) callersOf(changed mesh.Key) *callers {
 }
 
 // portsBehind are the exposed ports of a Service, a workload or a namespace that is changed.
-func (t *trust) portsBehind(key mesh.Key) (ports []*mesh.ExposedPort) {
+func (t *trust) portsBehind(key mesh.Key) (ports []*exposure.ExposedPort) {
 	switch key.Kind {
 	case mesh.KindService:
 		if service, ok := t.snapshot.Services().Get(key.Namespace, key.Name); ok {
-			ports = t.snapshot.ExposedPortsOf(service)
+			ports = exposure.ExposedPortsOf(t.snapshot, service)
 		}
 	case mesh.KindDeployment, mesh.KindStatefulSet, mesh.KindDaemonSet:
-		if workload := t.snapshot.Workload(key); workload != nil {
-			ports = t.snapshot.ExposedWorkloads()[workload]
+		if workload := workload.Get(t.snapshot, key); workload != nil {
+			ports = exposure.ExposedWorkloads(t.snapshot)[workload]
 		}
 	case mesh.KindNamespace:
-		for _, workload := range t.snapshot.WorkloadsIn(key.Name) {
-			ports = append(ports, t.snapshot.ExposedWorkloads()[workload]...)
+		for _, workload := range workload.WorkloadsIn(t.snapshot, key.Name) {
+			ports = append(ports, exposure.ExposedWorkloads(t.snapshot)[workload]...)
 		}
 	}
 	return ports
@@ -300,7 +305,7 @@ func keysText(keys []mesh.Key) string {
 }
 
 // injectionKeys are the labels by which pods are injected.
-var injectionKeys = []string{mesh.LabelInjection, mesh.LabelRevision, mesh.LabelInject}
+var injectionKeys = []string{proxy.LabelInjection, proxy.LabelRevision, proxy.LabelInject}
 
 // overridesOptOut reports whether a change sets or removes a label of injection on a namespace with istio-injection=disabled, or on
 // a pod template in one: somebody chose that, and no fix overrides it.
@@ -310,6 +315,6 @@ func overridesOptOut(snapshot *mesh.Snapshot, changes []plan.Change) bool {
 			on := edit.Path[:max(0, len(edit.Path)-1)]
 			return slices.Contains(injectionKeys, edit.Path[len(edit.Path)-1]) && len(on) > 0 && slices.Contains([]string{"labels", "annotations"}, on[len(on)-1])
 		})
-		return touches && injectionDisabled(snapshot.NamespaceLabels(NamespaceOf(change)))
+		return touches && injectionDisabled(proxy.NamespaceLabels(snapshot, NamespaceOf(change)))
 	})
 }

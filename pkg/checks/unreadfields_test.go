@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
 // TestChecksDoNotReadWhatListsLeaveOut holds that volumes and resources of pod templates, which are not read from a cluster (see
@@ -23,7 +24,7 @@ func TestChecksDoNotReadWhatListsLeaveOut(t *testing.T) {
 		for i := range objects {
 			objects[i].Object = objects[i].Object.DeepCopyObject().(mesh.Object)
 		}
-		for _, workload := range mesh.New(objects, mesh.Options{}).Workloads() {
+		for _, workload := range workload.Workloads(mesh.New(objects, mesh.Options{})) {
 			fill(&workload.Template.Spec)
 			for i, sourced := range objects {
 				if mesh.KeyOf(sourced.Object) == workload.Key {

@@ -9,13 +9,18 @@ import (
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/policy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
 // whyUnused says why a client does not use a DestinationRule for a host of a Service in that namespace, as a clause; ok is false
 // where it does.
 // Source: Istio's pilot/pkg/model/push_context.go (destinationRule, setDestinationRules).
-func whyUnused(p *Pass, rule *networking.DestinationRule, client mesh.Client, host, serviceNamespace string) (why string, ok bool) {
-	used := p.DestinationRuleFor(client, host, serviceNamespace)
+func whyUnused(p *Pass, rule *networking.DestinationRule, client proxy.Client, name, serviceNamespace string) (why string, ok bool) {
+	used := policy.DestinationRuleFor(p.Snapshot, client, name, serviceNamespace)
 	selector := rule.Spec.GetWorkloadSelector()
 	switch {
 	case used != nil && slices.Contains(used.Rules, rule):
@@ -24,25 +29,25 @@ func whyUnused(p *Pass, rule *networking.DestinationRule, client mesh.Client, ho
 		return fmt.Sprintf("its workloadSelector makes it one for pods of namespace %s only", rule.Namespace), true
 	case selector != nil && !mesh.HasLabels(client.Labels, selector.GetMatchLabels()):
 		return "its workloadSelector is for other pods", true
-	case !slices.Contains([]string{client.Namespace, serviceNamespace, p.RootNamespace()}, rule.Namespace):
+	case !slices.Contains([]string{client.Namespace, serviceNamespace, proxy.RootNamespace(p.Snapshot)}, rule.Namespace):
 		return fmt.Sprintf("proxies of namespace %s do not look in namespace %s", client.Namespace, rule.Namespace), true
-	case !p.DestinationRuleVisibleTo(rule, client.Namespace):
+	case !host.DestinationRuleVisibleTo(p.Snapshot, rule, client.Namespace):
 		return fmt.Sprintf("it is not exported to namespace %s", client.Namespace), true
 	case used != nil:
 		return fmt.Sprintf("%s, for host %s, counts instead of it", mesh.KeyOf(used.Rules[0]), used.Host), true
 	default:
-		return hiddenBehind(p, rule, client, host, serviceNamespace), true
+		return hiddenBehind(p, rule, client, name, serviceNamespace), true
 	}
 }
 
 // hiddenBehind says which rule keeps a client from one that it could use and leaves it with none: istiod takes the most specific
 // host of a namespace first, and only then looks at whom its rules are for.
 // Source: Istio's pilot/pkg/model/push_context.go (getExportedDestinationRuleFromNamespace).
-func hiddenBehind(p *Pass, rule *networking.DestinationRule, client mesh.Client, host, serviceNamespace string) string {
-	for _, ahead := range p.DestinationRulesFor(client.Namespace, host, serviceNamespace) {
+func hiddenBehind(p *Pass, rule *networking.DestinationRule, client proxy.Client, host, serviceNamespace string) string {
+	for _, ahead := range policy.DestinationRulesFor(p.Snapshot, client.Namespace, host, serviceNamespace) {
 		return fmt.Sprintf("%s, for host %s, comes before it, and its workloadSelector is for other pods", mesh.KeyOf(ahead.Rules[0]), ahead.Host)
 	}
-	for _, ahead := range p.ExportedDestinationRules(rule.Namespace, host) {
+	for _, ahead := range policy.ExportedDestinationRules(p.Snapshot, rule.Namespace, host) {
 		return fmt.Sprintf("%s, for host %s, comes before it, and is not exported to namespace %s", mesh.KeyOf(ahead.Rules[0]), ahead.Host, client.Namespace)
 	}
 	return "proxies do not use it"
@@ -81,24 +86,26 @@ func upgradesIn(policy *networkingapi.TrafficPolicy, subset string) []upgrade {
 }
 
 // idleUpgrades says, for each DestinationRule and the mesh config that could make up for the protocol of a port, why it does not.
-func idleUpgrades(p *Pass, port *mesh.ExposedPort) []string {
+func idleUpgrades(p *Pass, port *exposure.ExposedPort) []string {
 	ways := waysTo(p, port)
-	at := slices.IndexFunc(ways, func(way wayTo) bool { return !p.UpgradesToHTTP2(port.Service, port.Port, way.client, way.subset) })
+	at := slices.IndexFunc(ways, func(way wayTo) bool {
+		return !policy.UpgradesToHTTP2(p.Snapshot, port.Service, port.Port, way.client, way.subset)
+	})
 	if at < 0 {
 		return nil
 	}
-	way, host := ways[at], mesh.ServiceHost(port.Service)
+	way, name := ways[at], host.ServiceHost(port.Service)
 	var clauses []string
 	for _, rule := range p.DestinationRules().All() {
 		upgrades := upgradesOf(rule)
-		if len(upgrades) > 0 && mesh.HostSubsetOf(host, mesh.ResolveHost(rule.Spec.GetHost(), rule.Namespace)) {
+		if len(upgrades) > 0 && host.HostSubsetOf(name, host.ResolveHost(rule.Spec.GetHost(), rule.Namespace)) {
 			clauses = append(clauses, fmt.Sprintf("%s has %s, but %s",
 				mesh.KeyOf(rule), upgrades[0].field, whyIdle(p, rule, upgrades[0], way, port)))
 		}
 	}
-	if p.MeshConfig().GetH2UpgradePolicy() == meshapi.MeshConfig_UPGRADE {
+	if proxy.DefaultMeshConfig(p.Snapshot).GetH2UpgradePolicy() == meshapi.MeshConfig_UPGRADE {
 		why := "that is for ports whose name says http"
-		if port.Protocol() == mesh.ProtocolHTTP {
+		if port.Protocol() == workload.ProtocolHTTP {
 			why = "DO_NOT_UPGRADE in " + poolText(p, way, port) + " counts instead"
 		}
 		clauses = append(clauses, "the mesh config has h2UpgradePolicy UPGRADE, but "+why)
@@ -106,8 +113,8 @@ func idleUpgrades(p *Pass, port *mesh.ExposedPort) []string {
 	return clauses
 }
 
-func whyIdle(p *Pass, rule *networking.DestinationRule, upgrade upgrade, way wayTo, port *mesh.ExposedPort) string {
-	why, unused := whyUnused(p, rule, way.client, mesh.ServiceHost(port.Service), port.Service.Namespace)
+func whyIdle(p *Pass, rule *networking.DestinationRule, upgrade upgrade, way wayTo, port *exposure.ExposedPort) string {
+	why, unused := whyUnused(p, rule, way.client, host.ServiceHost(port.Service), port.Service.Namespace)
 	switch {
 	case unused:
 		return why
@@ -121,9 +128,9 @@ func whyIdle(p *Pass, rule *networking.DestinationRule, upgrade upgrade, way way
 }
 
 // poolText names the connection pool that counts for the port.
-func poolText(p *Pass, way wayTo, port *mesh.ExposedPort) string {
-	rule := p.DestinationRuleFor(way.client, mesh.ServiceHost(port.Service), port.Service.Namespace)
-	at := p.TrafficPolicyFor(rule, port.Port.Port, way.subset).ConnectionPoolAt
+func poolText(p *Pass, way wayTo, port *exposure.ExposedPort) string {
+	rule := policy.DestinationRuleFor(p.Snapshot, way.client, host.ServiceHost(port.Service), port.Service.Namespace)
+	at := policy.TrafficPolicyFor(p.Snapshot, rule, port.Port.Port, way.subset).ConnectionPoolAt
 	if at.Rule == nil {
 		return "the mesh config's connectionPool"
 	}

@@ -8,6 +8,9 @@ import (
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 )
 
 // boundServer is a server of a Gateway that a VirtualService is bound to.
@@ -19,7 +22,7 @@ type boundServer struct {
 
 // boundServers are the servers that take a host of the VirtualService, whether or not a gateway runs them.
 func boundServers(snapshot *mesh.Snapshot, vs *networking.VirtualService) []boundServer {
-	gateways, _ := snapshot.GatewaysOf(vs)
+	gateways, _ := host.GatewaysOf(snapshot, vs)
 	var servers []boundServer
 	for _, gateway := range gateways {
 		for i, server := range gateway.Spec.Servers {
@@ -32,12 +35,12 @@ func boundServers(snapshot *mesh.Snapshot, vs *networking.VirtualService) []boun
 }
 
 // gatewaysServing are the gateway workloads that the VirtualService's Gateways select, each once.
-func (p *Pass) gatewaysServing(vs *networking.VirtualService) []*mesh.GatewayWorkload {
-	gateways, _ := p.GatewaysOf(vs)
-	var workloads []*mesh.GatewayWorkload
+func (p *Pass) gatewaysServing(vs *networking.VirtualService) []*proxy.GatewayWorkload {
+	gateways, _ := host.GatewaysOf(p.Snapshot, vs)
+	var workloads []*proxy.GatewayWorkload
 	for _, gateway := range gateways {
-		for _, workload := range p.GatewayWorkloadsSelected(gateway) {
-			if p.GatewayInScope(gateway, workload) && !slices.Contains(workloads, workload) {
+		for _, workload := range proxy.GatewayWorkloadsSelected(p.Snapshot, gateway) {
+			if proxy.GatewayInScope(p.Snapshot, gateway, workload) && !slices.Contains(workloads, workload) {
 				workloads = append(workloads, workload)
 			}
 		}
@@ -46,8 +49,8 @@ func (p *Pass) gatewaysServing(vs *networking.VirtualService) []*mesh.GatewayWor
 }
 
 // gatewaysServingRule are those of its VirtualService that the rule is for at all.
-func (p *Pass) gatewaysServingRule(rule *mesh.HTTPRule) []*mesh.GatewayWorkload {
-	return slices.DeleteFunc(p.gatewaysServing(rule.Root), func(gateway *mesh.GatewayWorkload) bool { return !p.ServedBy(rule, gateway) })
+func (p *Pass) gatewaysServingRule(rule *host.HTTPRule) []*proxy.GatewayWorkload {
+	return slices.DeleteFunc(p.gatewaysServing(rule.Root), func(gw *proxy.GatewayWorkload) bool { return !gateway.ServedBy(p.Snapshot, rule, gw) })
 }
 
 // subsetIndex finds the DestinationRules that define a subset of a host.
@@ -59,7 +62,7 @@ type subsetIndex struct {
 func indexSubsets(p *Pass) *subsetIndex {
 	index := &subsetIndex{byHost: map[string][]*networking.DestinationRule{}}
 	for _, rule := range p.DestinationRules().All() {
-		host := mesh.ResolveHost(rule.Spec.Host, rule.Namespace)
+		host := host.ResolveHost(rule.Spec.Host, rule.Namespace)
 		if strings.HasPrefix(host, "*") {
 			index.wildcards = append(index.wildcards, rule)
 		} else {
@@ -70,11 +73,11 @@ func indexSubsets(p *Pass) *subsetIndex {
 }
 
 // defining are the DestinationRules anywhere that define the subset for the host, visible or not.
-func (x *subsetIndex) defining(host, subset string) []*networking.DestinationRule {
+func (x *subsetIndex) defining(name, subset string) []*networking.DestinationRule {
 	var defining []*networking.DestinationRule
-	for _, rule := range slices.Concat(x.byHost[host], x.wildcards) {
+	for _, rule := range slices.Concat(x.byHost[name], x.wildcards) {
 		isThis := func(s *networkingapi.Subset) bool { return s.GetName() == subset }
-		if mesh.HostSubsetOf(host, mesh.ResolveHost(rule.Spec.Host, rule.Namespace)) && slices.ContainsFunc(rule.Spec.Subsets, isThis) {
+		if host.HostSubsetOf(name, host.ResolveHost(rule.Spec.Host, rule.Namespace)) && slices.ContainsFunc(rule.Spec.Subsets, isThis) {
 			defining = append(defining, rule)
 		}
 	}
@@ -86,8 +89,8 @@ func (x *subsetIndex) defining(host, subset string) []*networking.DestinationRul
 func hiddenFrom(p *Pass, gatewayNamespace, serviceNamespace string, rules []*networking.DestinationRule) []*networking.DestinationRule {
 	var hidden []*networking.DestinationRule
 	for _, rule := range rules {
-		looked := rule.Namespace == serviceNamespace || rule.Namespace == p.RootNamespace()
-		if looked && rule.Spec.GetWorkloadSelector() == nil && !p.DestinationRuleVisibleTo(rule, gatewayNamespace) {
+		looked := rule.Namespace == serviceNamespace || rule.Namespace == proxy.RootNamespace(p.Snapshot)
+		if looked && rule.Spec.GetWorkloadSelector() == nil && !host.DestinationRuleVisibleTo(p.Snapshot, rule, gatewayNamespace) {
 			hidden = append(hidden, rule)
 		}
 	}
@@ -95,24 +98,24 @@ func hiddenFrom(p *Pass, gatewayNamespace, serviceNamespace string, rules []*net
 }
 
 // serviceNamespaceOf is the namespace in which proxies look for rules of the destination's host.
-func serviceNamespaceOf(p *Pass, destination mesh.Destination) string {
-	if _, namespace, ok := mesh.SplitServiceHost(destination.Host); ok {
+func serviceNamespaceOf(p *Pass, destination host.Destination) string {
+	if _, namespace, ok := host.SplitServiceHost(destination.Host); ok {
 		return namespace
 	}
-	if entries := p.ServiceEntriesByHost(destination.Host); len(entries) > 0 {
+	if entries := host.ServiceEntriesByHost(p.Snapshot, destination.Host); len(entries) > 0 {
 		return entries[0].Namespace
 	}
 	return ""
 }
 
 // isLost says that nothing has the destination's host; GX503 speaks of that.
-func isLost(p *Pass, destination mesh.Destination) bool {
-	return p.ServiceByHost(destination.Host) == nil && len(p.ServiceEntriesByHost(destination.Host)) == 0
+func isLost(p *Pass, destination host.Destination) bool {
+	return host.ServiceByHost(p.Snapshot, destination.Host) == nil && len(host.ServiceEntriesByHost(p.Snapshot, destination.Host)) == 0
 }
 
 // isRuleForMeshOnly says that no gateway gets the rule, only callers' proxies: its VirtualService is bound to mesh alone, or its
 // matches name nothing else.
-func isRuleForMeshOnly(rule *mesh.HTTPRule) bool {
+func isRuleForMeshOnly(rule *host.HTTPRule) bool {
 	if isBoundToMeshOnly(rule.Root) {
 		return true
 	}
@@ -125,10 +128,10 @@ func isBoundToMeshOnly(vs *networking.VirtualService) bool {
 	return !slices.ContainsFunc(vs.Spec.Gateways, isNotMesh)
 }
 
-func isNotMesh(gateway string) bool { return gateway != mesh.MeshGateway }
+func isNotMesh(gateway string) bool { return gateway != host.MeshGateway }
 
 // noClusterSymptom is what callers see of a rule whose cluster does not exist, by the proxies that have the rule.
-func noClusterSymptom(rule *mesh.HTTPRule) string {
+func noClusterSymptom(rule *host.HTTPRule) string {
 	if isRuleForMeshOnly(rule) {
 		return "UNAVAILABLE: the route leads to a cluster that the callers' proxies do not have, and they answer 503"
 	}

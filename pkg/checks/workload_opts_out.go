@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 )
 
 var workloadOptsOut = &Check{
@@ -39,13 +40,13 @@ func runWorkloadOptsOut(p *Pass) {
 			Object: workload.Object,
 			Path:   at.String(),
 			Message: fmt.Sprintf("%s serves gRPC, but the %s %s=\"false\" on its pod template keeps the proxy out: %s.",
-				workload.Key, kind, mesh.LabelInject, newPodsWithoutProxy(p, "its pods get none", workload)),
+				workload.Key, kind, proxy.LabelInject, newPodsWithoutProxy(p, "its pods get none", workload)),
 			Evidence: []string{
 				fmt.Sprintf("without it, pods in namespace %s are injected", workload.Namespace()), workload.evidence(),
 			},
 			Symptom: symptomOfNewPods(p, workload),
-			Fix: removeFromTemplate(p, workload, p.InjectionOfPod(workload.Namespace(), withoutChoice(workload)), fmt.Sprintf("Remove %s from the pod template of %s.", mesh.LabelInject, workload.Key),
-				"it keeps the proxy out", templateLabelPath(mesh.LabelInject), templateAnnotationPath(mesh.LabelInject)),
+			Fix: removeFromTemplate(p, workload, proxy.InjectionOfPod(p.Snapshot, workload.Namespace(), withoutChoice(workload)), fmt.Sprintf("Remove %s from the pod template of %s.", proxy.LabelInject, workload.Key),
+				"it keeps the proxy out", templateLabelPath(proxy.LabelInject), templateAnnotationPath(proxy.LabelInject)),
 		})
 	}
 }

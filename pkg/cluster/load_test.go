@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 )
 
 // names are the objects of a kind, as namespace/name.
@@ -175,7 +176,7 @@ func TestLoadFollows(t *testing.T) {
 		},
 	})
 	require.NoError(t, err)
-	assert.Equal(t, "mesh", loaded.Snapshot.RootNamespace())
+	assert.Equal(t, "mesh", proxy.RootNamespace(loaded.Snapshot))
 	assert.Equal(t, []string{"mesh/istiod"}, names(loaded.Snapshot, mesh.KindService))
 }
 

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
 // RolloutFailed says that a workload's new pods do not come up, or not as they should.
@@ -105,20 +106,20 @@ func (c *Client) acceptPods(ctx context.Context, workload mesh.Object, accept fu
 
 // newPods are the workload's pods that are neither ended nor about to, and of the newest revision where the workload says
 // which that is: a StatefulSet with a partition keeps old ones.
-func (c *Client) newPods(ctx context.Context, workload mesh.Object) ([]*core.Pod, error) {
-	alone := mesh.New([]mesh.Sourced{{Object: workload}}, mesh.Options{}).Workload(mesh.KeyOf(workload))
+func (c *Client) newPods(ctx context.Context, w mesh.Object) ([]*core.Pod, error) {
+	alone := workload.Get(mesh.New([]mesh.Sourced{{Object: w}}, mesh.Options{}), mesh.KeyOf(w))
 	pods, err := c.PodsOf(ctx, alone.Namespace(), alone.Selector)
 	if err != nil {
 		return nil, err
 	}
-	objects := []mesh.Sourced{{Object: workload}}
+	objects := []mesh.Sourced{{Object: w}}
 	for _, pod := range pods {
-		if pod.DeletionTimestamp == nil && ofNewestRevision(workload, pod) {
+		if pod.DeletionTimestamp == nil && ofNewestRevision(w, pod) {
 			objects = append(objects, mesh.Sourced{Object: pod})
 		}
 	}
 	snapshot := mesh.New(objects, mesh.Options{})
-	own := snapshot.PodsOf(snapshot.Workload(mesh.KeyOf(workload)))
+	own := workload.PodsOf(snapshot, workload.Get(snapshot, mesh.KeyOf(w)))
 	slices.SortStableFunc(own, func(a, b *core.Pod) int { return b.CreationTimestamp.Compare(a.CreationTimestamp.Time) })
 	return own, nil
 }

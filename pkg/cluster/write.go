@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
@@ -192,7 +193,7 @@ func sameMaker(live, wanted *unstructured.Unstructured) bool {
 // the object as it is.
 func changedSince(change plan.Change, live *unstructured.Unstructured) (path string, changed bool) {
 	for _, edit := range change.Edits {
-		if last := edit.Path[len(edit.Path)-1]; last == mesh.RestartedAtAnnotation || last == plan.UndoAnnotation {
+		if last := edit.Path[len(edit.Path)-1]; last == workload.RestartedAtAnnotation || last == plan.UndoAnnotation {
 			continue
 		}
 		value, _ := edit.Path.Get(live.Object)

@@ -5,6 +5,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/projection"
 )
 
@@ -16,7 +17,7 @@ func After(snapshot *mesh.Snapshot, result *Result) (*mesh.Snapshot, error) {
 		return nil, err
 	}
 	// Some rollouts are under way already, and no change of the plan's begins them.
-	after = after.Restart(result.Rollouts)
+	after = proxy.Restart(after, result.Rollouts)
 	if result.AwaitPort == nil {
 		return after, nil
 	}

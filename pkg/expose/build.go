@@ -9,20 +9,22 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
 // Result is what Build decided.
 type Result struct {
 	Plan     plan.Plan
-	Workload *mesh.Workload
+	Workload *workload.Workload
 	// TargetPort is the container port of the gRPC server.
 	TargetPort int32
 	// Service and ServicePort are what routes lead to.
 	Service     string
 	ServicePort int32
 	// Gateway is the gateway's proxies, GatewayObject the Gateway ("namespace/name") whose server takes the calls.
-	Gateway       *mesh.GatewayWorkload
+	Gateway       *proxy.GatewayWorkload
 	GatewayObject string
 	// VirtualService is the one ("namespace/name") whose route leads to the Service.
 	VirtualService string
@@ -73,7 +75,7 @@ type builder struct {
 	notes    []string
 	result   Result
 
-	workload *mesh.Workload
+	workload *workload.Workload
 	user     string
 	// beforeGateway is the snapshot as it is before the Gateway and the route are seen to.
 	beforeGateway *mesh.Snapshot

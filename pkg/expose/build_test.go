@@ -16,6 +16,8 @@ import (
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/projection"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
@@ -218,15 +220,15 @@ func TestDeleteGivesBack(t *testing.T) {
 }
 
 func injectionIsNews(before, after *mesh.Snapshot, key mesh.Key) bool {
-	return after.InjectionOf(after.Workload(key)).Injected && !before.InjectionOf(before.Workload(key)).Injected
+	return proxy.InjectionOf(after, workload.Get(after, key)).Injected && !proxy.InjectionOf(before, workload.Get(before, key)).Injected
 }
 
 func withoutRestart(t *testing.T, snapshot *mesh.Snapshot, key mesh.Key) *mesh.Snapshot {
 	t.Helper()
-	object, err := mesh.ToUnstructured(snapshot.Workload(key).Object)
+	object, err := mesh.ToUnstructured(workload.Get(snapshot, key).Object)
 	require.NoError(t, err)
 	change := plan.Change{Action: plan.Update, Object: object, Edits: []plan.Edit{
-		plan.Set(object, nil, "spec", "template", "metadata", "annotations", mesh.RestartedAtAnnotation),
+		plan.Set(object, nil, "spec", "template", "metadata", "annotations", workload.RestartedAtAnnotation),
 	}}
 	changed, err := projection.Of(snapshot, []plan.Change{change})
 	require.NoError(t, err)

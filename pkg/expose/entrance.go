@@ -9,11 +9,14 @@ import (
 	core "k8s.io/api/core/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
 // Entrance is where calls from outside enter on their way to a workload: one for each route of a gateway that leads there.
 type Entrance struct {
-	Route *mesh.GatewayRoute
+	Route *gateway.GatewayRoute
 	// Addresses are host:port outside, the best first; none where the gateway has no address.
 	Addresses []string
 	// ListenerPort is the port in the gateway's pods.
@@ -34,16 +37,16 @@ type Entrance struct {
 }
 
 // Gateway are the proxies that the calls go through.
-func (e *Entrance) Gateway() *mesh.GatewayWorkload { return e.Route.Server.Workload }
+func (e *Entrance) Gateway() *proxy.GatewayWorkload { return e.Route.Server.Workload }
 
 // Entrances are the ways into a workload through Gateways and VirtualServices: those that are whole first, then those that
 // take every call, then as routes are ordered.
-func Entrances(snapshot *mesh.Snapshot, workload *mesh.Workload) []*Entrance {
+func Entrances(snapshot *mesh.Snapshot, w *workload.Workload) []*Entrance {
 	var entrances []*Entrance
-	for _, service := range snapshot.ServicesSelecting(workload) {
+	for _, service := range workload.ServicesSelecting(snapshot, w) {
 		for i := range service.Spec.Ports {
 			port := service.Spec.Ports[i].Port
-			for _, route := range snapshot.RoutesTo(service, port) {
+			for _, route := range gateway.RoutesTo(snapshot, service, port) {
 				if route.Server.Workload != nil {
 					entrances = append(entrances, entranceOf(snapshot, route, service, port))
 				}
@@ -67,7 +70,7 @@ func (e *Entrance) rank() int {
 	}
 }
 
-func entranceOf(snapshot *mesh.Snapshot, route *mesh.GatewayRoute, service *core.Service, port int32) *Entrance {
+func entranceOf(snapshot *mesh.Snapshot, route *gateway.GatewayRoute, service *core.Service, port int32) *Entrance {
 	server := route.Server
 	mode := server.Spec.GetTls().GetMode()
 	entrance := &Entrance{
@@ -84,7 +87,7 @@ func entranceOf(snapshot *mesh.Snapshot, route *mesh.GatewayRoute, service *core
 
 // addressesOutside are the addresses of the Services that open a way to a server's listener, with the port that does. Where
 // none does they are those at which clients will try, with the server's own number.
-func addressesOutside(snapshot *mesh.Snapshot, server *mesh.Server) (addresses []string, open bool) {
+func addressesOutside(snapshot *mesh.Snapshot, server *gateway.Server) (addresses []string, open bool) {
 	number := int32(server.Spec.GetPort().GetNumber())
 	add := func(hosts []string, port int32) {
 		for _, host := range hosts {
@@ -94,18 +97,18 @@ func addressesOutside(snapshot *mesh.Snapshot, server *mesh.Server) (addresses [
 		}
 	}
 	ways := map[*core.Service]int32{}
-	for _, way := range snapshot.OpenPorts(server.Workload) {
+	for _, way := range gateway.OpenPorts(snapshot, server.Workload) {
 		if _, found := ways[way.Service]; way.TargetPort == server.ListenerPort && (!found || way.Port.Port == number) {
 			ways[way.Service] = way.Port.Port
 		}
 	}
 	for _, service := range server.Workload.Services {
 		if port, found := ways[service]; found {
-			add(mesh.ServiceAddresses(service), port)
+			add(proxy.ServiceAddresses(service), port)
 		}
 	}
 	if len(ways) == 0 {
-		add(snapshot.Addresses(server.Workload), number)
+		add(proxy.Addresses(snapshot, server.Workload), number)
 	}
 	return addresses, len(ways) > 0
 }

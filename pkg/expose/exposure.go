@@ -10,6 +10,7 @@ import (
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 )
 
 // Exposure is how a client reaches the workload.
@@ -47,7 +48,7 @@ func ExposureOf(result *Result, snapshot *mesh.Snapshot) Exposure {
 }
 
 // forwardTo is what leads to the gateway's pods: a Service, or where there is none their workload.
-func forwardTo(gateway *mesh.GatewayWorkload, services []*core.Service) string {
+func forwardTo(gateway *proxy.GatewayWorkload, services []*core.Service) string {
 	switch {
 	case len(services) > 0:
 		return "service/" + mainService(services).Name
@@ -59,7 +60,7 @@ func forwardTo(gateway *mesh.GatewayWorkload, services []*core.Service) string {
 }
 
 // servicesWithPort are those of the gateway's Services that open the port; all of them where none does yet.
-func servicesWithPort(gateway *mesh.GatewayWorkload, port int32) []*core.Service {
+func servicesWithPort(gateway *proxy.GatewayWorkload, port int32) []*core.Service {
 	var open []*core.Service
 	for _, service := range gateway.Services {
 		if hasTCPPort(service, port) {
@@ -75,7 +76,7 @@ func servicesWithPort(gateway *mesh.GatewayWorkload, port int32) []*core.Service
 func addressesOf(services []*core.Service) []string {
 	var addresses []string
 	for _, service := range services {
-		for _, address := range mesh.ServiceAddresses(service) {
+		for _, address := range proxy.ServiceAddresses(service) {
 			if !slices.Contains(addresses, address) {
 				addresses = append(addresses, address)
 			}

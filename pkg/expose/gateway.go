@@ -13,6 +13,9 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
@@ -32,7 +35,7 @@ func (b *builder) findGateway() error {
 	}
 	if len(b.intent.GatewaySelector) > 0 {
 		match := labels.SelectorFromSet(b.intent.GatewaySelector)
-		candidates = slices.DeleteFunc(slices.Clone(candidates), func(w *mesh.GatewayWorkload) bool {
+		candidates = slices.DeleteFunc(slices.Clone(candidates), func(w *proxy.GatewayWorkload) bool {
 			return !match.Matches(labels.Set(w.Labels))
 		})
 	}
@@ -62,10 +65,10 @@ func (b *builder) findGateway() error {
 }
 
 // takeGateway takes the proxies, and names those elsewhere that get the same configuration because their labels are the same.
-func (b *builder) takeGateway(gateway *mesh.GatewayWorkload) error {
+func (b *builder) takeGateway(gateway *proxy.GatewayWorkload) error {
 	b.result.Gateway = gateway
 	selector := labels.SelectorFromSet(b.gatewaySelector())
-	for _, other := range b.snapshot.GatewayWorkloads() {
+	for _, other := range proxy.GatewayWorkloads(b.snapshot) {
 		if other != gateway && selector.Matches(labels.Set(other.Labels)) {
 			b.note("%s has the labels of %s too (%s): istiod sends it the same Gateways and routes. This exposure does not use it; check who runs it", other, gateway, selector)
 		}
@@ -75,14 +78,14 @@ func (b *builder) takeGateway(gateway *mesh.GatewayWorkload) error {
 
 // gatewayInUse are those of several proxies on which a route and a Gateway of the workload's own namespace have it exposed already;
 // nil where none is, or there is a doubt.
-func (b *builder) gatewayInUse(candidates []*mesh.GatewayWorkload) *mesh.GatewayWorkload {
-	var inUse []*mesh.GatewayWorkload
+func (b *builder) gatewayInUse(candidates []*proxy.GatewayWorkload) *proxy.GatewayWorkload {
+	var inUse []*proxy.GatewayWorkload
 	for _, entrance := range Entrances(b.snapshot, b.workload) {
 		gateway := entrance.Route.Server.Gateway
 		if gateway.Namespace != b.workload.Namespace() || entrance.Route.VirtualService.Namespace != b.workload.Namespace() {
 			continue
 		}
-		serving, trusted := servingGateway(b.snapshot, gateway, b.snapshot.GatewayWorkloadsSelected(gateway))
+		serving, trusted := servingGateway(b.snapshot, gateway, proxy.GatewayWorkloadsSelected(b.snapshot, gateway))
 		switch {
 		case !trusted || !slices.Contains(candidates, serving):
 			return nil
@@ -124,7 +127,7 @@ func (b *builder) assumeGateway() error {
 		},
 	}
 	b.snapshot = b.snapshot.With(mesh.Change{Put: []mesh.Object{proxies}})
-	for _, gateway := range b.snapshot.GatewayWorkloads() {
+	for _, gateway := range proxy.GatewayWorkloads(b.snapshot) {
 		if gateway.Workload != nil && gateway.Workload.Key == mesh.KeyOf(proxies) {
 			b.result.Gateway = gateway
 		}
@@ -148,15 +151,15 @@ func (b *builder) gatewayInFiles() *networking.Gateway {
 }
 
 // gatewayCandidates are the proxies that the Gateway of --gateway selects, else all ingress gateways.
-func (b *builder) gatewayCandidates() ([]*mesh.GatewayWorkload, error) {
+func (b *builder) gatewayCandidates() ([]*proxy.GatewayWorkload, error) {
 	if b.intent.Gateway == "" {
-		return b.snapshot.GatewayWorkloads(), nil
+		return proxy.GatewayWorkloads(b.snapshot), nil
 	}
 	gateway, err := b.namedGateway()
 	if err != nil {
 		return nil, err
 	}
-	selected := b.snapshot.GatewayWorkloadsSelected(gateway)
+	selected := proxy.GatewayWorkloadsSelected(b.snapshot, gateway)
 	if len(selected) == 0 && !b.intent.Offline {
 		return nil, refuse("Correct its selector (kubectl grpcexpose lint explains), or choose another Gateway",
 			"Gateway %s selects no pods: %s", b.intent.Gateway, labels.Set(gateway.Spec.GetSelector()))
@@ -183,12 +186,12 @@ func (b *builder) namedGateway() (*networking.Gateway, error) {
 // GatewaySelector is what chooses one of several gateways.
 type GatewaySelector struct {
 	Labels   labels.Set
-	Workload *mesh.GatewayWorkload
+	Workload *proxy.GatewayWorkload
 }
 
 // GatewaySelectors are labels that tell the ingress gateways of the mesh apart, by namespace and name of the gateway.
 func GatewaySelectors(snapshot *mesh.Snapshot) []GatewaySelector {
-	gateways := snapshot.GatewayWorkloads()
+	gateways := proxy.GatewayWorkloads(snapshot)
 	var selectors []GatewaySelector
 	for _, gateway := range gateways {
 		selectors = append(selectors, GatewaySelector{Labels: selectorFor(gateway, gateways), Workload: gateway})
@@ -198,19 +201,19 @@ func GatewaySelectors(snapshot *mesh.Snapshot) []GatewaySelector {
 
 // selectorFor are labels that select these proxies and no other gateway's: the label "istio" alone where that does it,
 // which is what people know it by, else "app", else all labels that its own workload selects by.
-func selectorFor(gateway *mesh.GatewayWorkload, all []*mesh.GatewayWorkload) map[string]string {
+func selectorFor(gateway *proxy.GatewayWorkload, all []*proxy.GatewayWorkload) map[string]string {
 	for _, key := range []string{"istio", "app"} {
 		value, ok := gateway.Labels[key]
 		if !ok {
 			continue
 		}
-		others := slices.ContainsFunc(all, func(w *mesh.GatewayWorkload) bool { return w != gateway && w.Labels[key] == value })
+		others := slices.ContainsFunc(all, func(w *proxy.GatewayWorkload) bool { return w != gateway && w.Labels[key] == value })
 		if !others {
 			return map[string]string{key: value}
 		}
 	}
 	if gateway.Workload != nil {
-		if selector := mesh.MatchLabels(gateway.Workload.Object); len(selector) > 0 {
+		if selector := workload.MatchLabels(gateway.Workload.Object); len(selector) > 0 {
 			return selector
 		}
 	}
@@ -234,7 +237,7 @@ func (b *builder) openPort() error {
 		return refuse("Make a Service for it, with a port "+fmt.Sprint(b.result.Port), "no Service selects the pods of the gateway %s", gateway)
 	}
 	service := mainService(gateway.Services)
-	if why, synced := b.snapshot.PortsAreSynced(gateway); synced {
+	if why, synced := proxy.PortsAreSynced(b.snapshot, gateway); synced {
 		key := mesh.KeyOf(service)
 		b.result.AwaitPort = &key
 		b.note("Port %d is not open on %s yet, and will be waited for: %s", b.result.Port, key, why)
@@ -248,17 +251,17 @@ func (b *builder) openPort() error {
 
 // isOpen says that calls from outside reach the listener under the port's own number. A Gateway server may also name what a
 // Service port leads to: its listener is then reached, but under the number of that Service port.
-func (b *builder) isOpen(gateway *mesh.GatewayWorkload) bool {
-	listeners, reached := b.snapshot.ListenerPorts(gateway, uint32(b.result.Port))
-	ways := b.waysTo(gateway, listeners)
-	return reached && (len(ways) == 0 || gateway.Template.Spec.HostNetwork || slices.ContainsFunc(ways, func(way mesh.OpenPort) bool {
+func (b *builder) isOpen(gw *proxy.GatewayWorkload) bool {
+	listeners, reached := gateway.ListenerPorts(b.snapshot, gw, uint32(b.result.Port))
+	ways := b.waysTo(gw, listeners)
+	return reached && (len(ways) == 0 || gw.Template.Spec.HostNetwork || slices.ContainsFunc(ways, func(way gateway.OpenPort) bool {
 		return way.Port.Port == b.result.Port
 	}))
 }
 
 // waysTo are the Service ports that lead to one of the listeners.
-func (b *builder) waysTo(gateway *mesh.GatewayWorkload, listeners []int32) []mesh.OpenPort {
-	return slices.DeleteFunc(slices.Clone(b.snapshot.OpenPorts(gateway)), func(way mesh.OpenPort) bool {
+func (b *builder) waysTo(gw *proxy.GatewayWorkload, listeners []int32) []gateway.OpenPort {
+	return slices.DeleteFunc(slices.Clone(gateway.OpenPorts(b.snapshot, gw)), func(way gateway.OpenPort) bool {
 		return !slices.Contains(listeners, way.TargetPort)
 	})
 }
@@ -310,7 +313,7 @@ func (b *builder) portClosed(service *core.Service) error {
 		case port.NodePort == b.result.Port:
 			return refuse(fmt.Sprintf("Use --port %d; from outside it is reached through node port %d", port.Port, port.NodePort),
 				"%d is the node port of port %d of %s: a Gateway names the Service's port", b.result.Port, port.Port, mesh.KeyOf(service))
-		case port.Protocol == core.ProtocolTCP && port.Port != mesh.StatusPort:
+		case port.Protocol == core.ProtocolTCP && port.Port != gateway.StatusPort:
 			open = append(open, fmt.Sprintf("--port %d%s", port.Port, nameInBrackets(port.Name)))
 		}
 	}
@@ -320,4 +323,4 @@ func (b *builder) portClosed(service *core.Service) error {
 
 // gatewaysOwnPorts are those on which every proxy listens itself: administration, debugging, merged metrics, status, Envoy's
 // metrics. Source: Istio's documentation, "Ports used by Istio sidecar".
-var gatewaysOwnPorts = []int32{15000, 15004, 15020, mesh.StatusPort, 15090}
+var gatewaysOwnPorts = []int32{15000, 15004, 15020, gateway.StatusPort, 15090}

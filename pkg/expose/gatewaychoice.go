@@ -8,13 +8,15 @@ import (
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
 // GatewayWorkloadName is how --gateway-workload names the proxies: by namespace and name, and by kind too where another one of
 // them has both.
-func GatewayWorkloadName(gateway *mesh.GatewayWorkload, all []*mesh.GatewayWorkload) string {
+func GatewayWorkloadName(gateway *proxy.GatewayWorkload, all []*proxy.GatewayWorkload) string {
 	name := gateway.Namespace + "/" + gateway.Name()
-	if slices.ContainsFunc(all, func(other *mesh.GatewayWorkload) bool {
+	if slices.ContainsFunc(all, func(other *proxy.GatewayWorkload) bool {
 		return kindOfGateway(other) != kindOfGateway(gateway) && other.Namespace == gateway.Namespace && other.Name() == gateway.Name()
 	}) {
 		return kindOfGateway(gateway) + "/" + name
@@ -22,7 +24,7 @@ func GatewayWorkloadName(gateway *mesh.GatewayWorkload, all []*mesh.GatewayWorkl
 	return name
 }
 
-func kindOfGateway(gateway *mesh.GatewayWorkload) string {
+func kindOfGateway(gateway *proxy.GatewayWorkload) string {
 	if gateway.Workload == nil {
 		return "pod"
 	}
@@ -30,21 +32,21 @@ func kindOfGateway(gateway *mesh.GatewayWorkload) string {
 }
 
 // isNamed reports whether --gateway-workload means these proxies.
-func isNamed(gateway *mesh.GatewayWorkload, name string) bool {
+func isNamed(gateway *proxy.GatewayWorkload, name string) bool {
 	full := gateway.Namespace + "/" + gateway.Name()
 	return name == full || name == kindOfGateway(gateway)+"/"+full
 }
 
 // gatewaysNamed are those of the workloads that --gateway-workload means; all of them where it is empty.
-func gatewaysNamed(workloads []*mesh.GatewayWorkload, name string) []*mesh.GatewayWorkload {
+func gatewaysNamed(workloads []*proxy.GatewayWorkload, name string) []*proxy.GatewayWorkload {
 	if name == "" {
 		return workloads
 	}
-	return slices.DeleteFunc(slices.Clone(workloads), func(w *mesh.GatewayWorkload) bool { return !isNamed(w, name) })
+	return slices.DeleteFunc(slices.Clone(workloads), func(w *proxy.GatewayWorkload) bool { return !isNamed(w, name) })
 }
 
 // gatewayChoices are lines that can be typed as they are, each meaning other proxies.
-func gatewayChoices(workloads []*mesh.GatewayWorkload) []string {
+func gatewayChoices(workloads []*proxy.GatewayWorkload) []string {
 	var choices []string
 	for _, workload := range workloads {
 		choices = append(choices, fmt.Sprintf("--gateway-workload %s   %s", GatewayWorkloadName(workload, workloads), workload))
@@ -57,9 +59,9 @@ func gatewayChoices(workloads []*mesh.GatewayWorkload) []string {
 // namespace, or of the mesh's root namespace, are nobody else's. trusted is false for the only one there is, if it is elsewhere;
 // the workload is nil where nothing tells.
 // Source: Istio pilot/pkg/model/push_context.go (mergeGateways), pilot/pkg/features/pilot.go (PILOT_SCOPE_GATEWAY_TO_NAMESPACE).
-func servingGateway(snapshot *mesh.Snapshot, gateway *networking.Gateway, workloads []*mesh.GatewayWorkload) (serving *mesh.GatewayWorkload, trusted bool) {
-	for _, namespace := range []string{gateway.Namespace, snapshot.RootNamespace()} {
-		own := slices.DeleteFunc(slices.Clone(workloads), func(w *mesh.GatewayWorkload) bool { return w.Namespace != namespace })
+func servingGateway(snapshot *mesh.Snapshot, gateway *networking.Gateway, workloads []*proxy.GatewayWorkload) (serving *proxy.GatewayWorkload, trusted bool) {
+	for _, namespace := range []string{gateway.Namespace, proxy.RootNamespace(snapshot)} {
+		own := slices.DeleteFunc(slices.Clone(workloads), func(w *proxy.GatewayWorkload) bool { return w.Namespace != namespace })
 		switch len(own) {
 		case 0:
 			continue
@@ -78,7 +80,7 @@ func servingGateway(snapshot *mesh.Snapshot, gateway *networking.Gateway, worklo
 // ChooseEntrance is the entrance that calls from outside are meant to take: by the routes of the workload's own namespace before
 // those of the mesh's root namespace, and those before anybody else's; of the best one's Gateway, on the proxies that --gateway-workload names, else
 // on those that servingGateway finds. It is nil where there is none, and an *Error where the user has to say which proxies.
-func ChooseEntrance(snapshot *mesh.Snapshot, workload *mesh.Workload, gatewayWorkload string) (*Entrance, error) {
+func ChooseEntrance(snapshot *mesh.Snapshot, workload *workload.Workload, gatewayWorkload string) (*Entrance, error) {
 	entrances := Entrances(snapshot, workload)
 	if len(entrances) == 0 {
 		return nil, nil
@@ -108,11 +110,11 @@ func ChooseEntrance(snapshot *mesh.Snapshot, workload *mesh.Workload, gatewayWor
 
 // Lookalikes are gateway workloads, and their Services, that get the workload's routes by their labels alone, while the Gateway is on
 // proxies that are nobody else's: how those are is no matter of the workload's.
-func Lookalikes(snapshot *mesh.Snapshot, workload *mesh.Workload) map[mesh.Key]bool {
+func Lookalikes(snapshot *mesh.Snapshot, workload *workload.Workload) map[mesh.Key]bool {
 	lookalikes := map[mesh.Key]bool{}
 	for _, entrance := range Entrances(snapshot, workload) {
 		gateway := entrance.Gateway()
-		serving, trusted := servingGateway(snapshot, entrance.Route.Server.Gateway, snapshot.GatewayWorkloadsSelected(entrance.Route.Server.Gateway))
+		serving, trusted := servingGateway(snapshot, entrance.Route.Server.Gateway, proxy.GatewayWorkloadsSelected(snapshot, entrance.Route.Server.Gateway))
 		if !trusted || serving == gateway {
 			continue
 		}
@@ -134,11 +136,11 @@ const (
 )
 
 // ownership is whose word an entrance's route is.
-func ownership(snapshot *mesh.Snapshot, workload *mesh.Workload, entrance *Entrance) int {
+func ownership(snapshot *mesh.Snapshot, workload *workload.Workload, entrance *Entrance) int {
 	switch entrance.Route.VirtualService.Namespace {
 	case workload.Namespace():
 		return ownRoute
-	case snapshot.RootNamespace():
+	case proxy.RootNamespace(snapshot):
 		return meshRoute
 	default:
 		return foreignRoute
@@ -146,20 +148,20 @@ func ownership(snapshot *mesh.Snapshot, workload *mesh.Workload, entrance *Entra
 }
 
 // best is the first by owner, then in the order of Entrances.
-func best(snapshot *mesh.Snapshot, workload *mesh.Workload, entrances []*Entrance) *Entrance {
+func best(snapshot *mesh.Snapshot, workload *workload.Workload, entrances []*Entrance) *Entrance {
 	return slices.MinFunc(entrances, func(a, b *Entrance) int {
 		return ownership(snapshot, workload, a) - ownership(snapshot, workload, b)
 	})
 }
 
 // gatewaysOf are the proxies of entrances, each once, by namespace and name.
-func gatewaysOf(entrances []*Entrance) []*mesh.GatewayWorkload {
-	var gateways []*mesh.GatewayWorkload
+func gatewaysOf(entrances []*Entrance) []*proxy.GatewayWorkload {
+	var gateways []*proxy.GatewayWorkload
 	for _, entrance := range entrances {
 		if !slices.Contains(gateways, entrance.Gateway()) {
 			gateways = append(gateways, entrance.Gateway())
 		}
 	}
-	slices.SortFunc(gateways, func(a, b *mesh.GatewayWorkload) int { return strings.Compare(a.String(), b.String()) })
+	slices.SortFunc(gateways, func(a, b *proxy.GatewayWorkload) int { return strings.Compare(a.String(), b.String()) })
 	return gateways
 }

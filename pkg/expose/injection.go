@@ -9,6 +9,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
@@ -17,14 +19,14 @@ func (b *builder) prepareInjection() error {
 	if b.intent.Inject == InjectNone {
 		return nil
 	}
-	if b.intent.Offline && len(b.snapshot.Injectors()) == 0 {
+	if b.intent.Offline && len(proxy.Injectors(b.snapshot)) == 0 {
 		return b.labelOffline()
 	}
-	if b.snapshot.IsAmbient(b.workload.Namespace(), b.workload.Template) {
+	if proxy.IsAmbient(b.snapshot, b.workload.Namespace(), b.workload.Template) {
 		b.note("Namespace %s is in ambient mode: no sidecars are injected, and the gateway balances", b.workload.Namespace())
 		return nil
 	}
-	b.injected = b.snapshot.InjectionOf(b.workload).Injected && !b.wantsOtherRevision()
+	b.injected = proxy.InjectionOf(b.snapshot, b.workload).Injected && !b.wantsOtherRevision()
 	if !b.injected {
 		if err := b.labelForInjection(); err != nil {
 			return err
@@ -34,13 +36,13 @@ func (b *builder) prepareInjection() error {
 }
 
 func (b *builder) wantsOtherRevision() bool {
-	injection := b.snapshot.InjectionOf(b.workload)
+	injection := proxy.InjectionOf(b.snapshot, b.workload)
 	return b.intent.Revision != "" && injection.Injected && injection.Revision != b.intent.Revision && injection.By.Tag != b.intent.Revision
 }
 
 // labelForInjection plans the label, on the namespace or on the pod template, that an existing webhook selects.
 func (b *builder) labelForInjection() error {
-	if len(b.snapshot.Injectors()) == 0 {
+	if len(proxy.Injectors(b.snapshot)) == 0 {
 		reason, unknown := b.snapshot.Unknown(mesh.KindWebhook, "", "")
 		if unknown && b.allHaveProxies() {
 			b.note("Which pods this mesh's injector selects cannot be seen (%s); those of %s all have a proxy, and are taken to get one again",
@@ -64,7 +66,7 @@ func (b *builder) labelForInjection() error {
 func (b *builder) allHaveProxies() bool {
 	pods := livePods(b.snapshot, b.workload)
 	return len(pods) > 0 && !slices.ContainsFunc(pods, func(pod *core.Pod) bool {
-		proxy, has := mesh.ProxyOf(pod)
+		proxy, has := proxy.ProxyOf(pod)
 		return !has || b.intent.Revision != "" && proxy.Revision != b.intent.Revision
 	})
 }
@@ -73,9 +75,9 @@ func (b *builder) allHaveProxies() bool {
 // is where the right one goes. A namespace's label would leave them standing, without effect.
 func (b *builder) asksByTemplate() bool {
 	labels := b.workload.Template.Labels
-	_, revision := labels[mesh.LabelRevision]
-	inject, asks := labels[mesh.LabelInject]
-	return (revision || asks && inject != "false") && len(b.snapshot.TemplateInjectionLabels(b.workload)) > 0
+	_, revision := labels[proxy.LabelRevision]
+	inject, asks := labels[proxy.LabelInject]
+	return (revision || asks && inject != "false") && len(proxy.TemplateInjectionLabels(b.snapshot, b.workload)) > 0
 }
 
 func (b *builder) labelNamespace() error {
@@ -89,10 +91,10 @@ func (b *builder) labelNamespace() error {
 		return refuse("Ask for the permission to get namespaces, or leave injection as it is with --inject=none",
 			"namespace %s cannot be read, so nobody can tell whether its pods are injected", name)
 	}
-	if namespace.Labels[mesh.LabelInjection] == "disabled" {
+	if namespace.Labels[proxy.LabelInjection] == "disabled" {
 		return b.injectionDisabled()
 	}
-	label, err := b.chooseLabel(b.snapshot.NamespaceInjectionLabels(b.workload), false)
+	label, err := b.chooseLabel(proxy.NamespaceInjectionLabels(b.snapshot, b.workload), false)
 	if err != nil {
 		return err
 	}
@@ -100,7 +102,7 @@ func (b *builder) labelNamespace() error {
 	if err != nil {
 		return err
 	}
-	edits := onlyLabel(object, plan.Path{"metadata", "labels"}, namespace.Labels, label.Key, label.Value, mesh.LabelInjection, mesh.LabelRevision)
+	edits := onlyLabel(object, plan.Path{"metadata", "labels"}, namespace.Labels, label.Key, label.Value, proxy.LabelInjection, proxy.LabelRevision)
 	before := b.snapshot
 	if err := b.update(plan.Update, namespace, "the injector of "+label.Revision+" selects this label", edits...); err != nil {
 		return err
@@ -120,13 +122,13 @@ func (b *builder) injectionDisabled() error {
 // noteOthersReached says which other workloads' future pods the namespace's label reaches.
 func (b *builder) noteOthersReached(before *mesh.Snapshot) {
 	var others []string
-	for _, workload := range b.snapshot.WorkloadsIn(b.workload.Namespace()) {
-		was := before.Workload(workload.Key)
-		if workload.Key == b.workload.Key || was == nil {
+	for _, w := range workload.WorkloadsIn(b.snapshot, b.workload.Namespace()) {
+		was := workload.Get(before, w.Key)
+		if w.Key == b.workload.Key || was == nil {
 			continue
 		}
-		if b.snapshot.InjectionOf(workload).Injected && !before.InjectionOf(was).Injected {
-			others = append(others, argumentOf(workload))
+		if proxy.InjectionOf(b.snapshot, w).Injected && !proxy.InjectionOf(before, was).Injected {
+			others = append(others, argumentOf(w))
 		}
 	}
 	if len(others) == 0 {
@@ -151,7 +153,7 @@ func listOf(items []string, most int) string {
 }
 
 func (b *builder) labelTemplate() error {
-	label, err := b.chooseLabel(b.snapshot.TemplateInjectionLabels(b.workload), true)
+	label, err := b.chooseLabel(proxy.TemplateInjectionLabels(b.snapshot, b.workload), true)
 	if err != nil {
 		return err
 	}
@@ -159,7 +161,7 @@ func (b *builder) labelTemplate() error {
 	if err != nil {
 		return err
 	}
-	edits := onlyLabel(object, templateLabels, b.workload.Template.Labels, label.Key, label.Value, mesh.LabelInject, mesh.LabelRevision)
+	edits := onlyLabel(object, templateLabels, b.workload.Template.Labels, label.Key, label.Value, proxy.LabelInject, proxy.LabelRevision)
 	err = b.update(plan.Update, b.workload.Object, "the injector of "+label.Revision+" selects this label of the pods; the change makes them anew", edits...)
 	if err != nil {
 		return err
@@ -191,23 +193,23 @@ func (b *builder) rollOutTemplate() error {
 
 // labelOffline plans the namespace's label without a cluster that could tell which one its injector selects.
 func (b *builder) labelOffline() error {
-	if b.workload.Template.Annotations[mesh.LabelInject] == "false" ||
-		b.workload.Template.Labels[mesh.LabelInject] == "false" && b.intent.Inject != InjectWorkload {
-		return b.notInjectable(fmt.Sprintf("the annotation %s of its pod template is \"false\"", mesh.LabelInject))
+	if b.workload.Template.Annotations[proxy.LabelInject] == "false" ||
+		b.workload.Template.Labels[proxy.LabelInject] == "false" && b.intent.Inject != InjectWorkload {
+		return b.notInjectable(fmt.Sprintf("the annotation %s of its pod template is \"false\"", proxy.LabelInject))
 	}
 	name := b.workload.Namespace()
 	namespace, ok := b.snapshot.Namespaces().Get("", name)
 	if ok && b.intent.Inject != InjectWorkload {
-		if namespace.Labels[mesh.LabelInjection] == "disabled" {
+		if namespace.Labels[proxy.LabelInjection] == "disabled" {
 			return b.injectionDisabled()
 		}
-		if b.intent.Revision == "" && (namespace.Labels[mesh.LabelInjection] == "enabled" || namespace.Labels[mesh.LabelRevision] != "") {
+		if b.intent.Revision == "" && (namespace.Labels[proxy.LabelInjection] == "enabled" || namespace.Labels[proxy.LabelRevision] != "") {
 			return nil // its label is taken to be the right one
 		}
 	}
-	key, value := mesh.LabelInjection, "enabled"
+	key, value := proxy.LabelInjection, "enabled"
 	if b.intent.Revision != "" {
-		key, value = mesh.LabelRevision, b.intent.Revision
+		key, value = proxy.LabelRevision, b.intent.Revision
 	} else {
 		b.note("The files do not say which injector the cluster has: took Istio's default, label istio-injection=enabled; a mesh of revisions (Tencent Cloud Mesh) needs --revision")
 	}
@@ -227,7 +229,7 @@ func (b *builder) labelOffline() error {
 		return err
 	}
 	return b.update(plan.Update, namespace, reason, onlyLabel(object, plan.Path{"metadata", "labels"}, namespace.Labels,
-		key, value, mesh.LabelInjection, mesh.LabelRevision)...)
+		key, value, proxy.LabelInjection, proxy.LabelRevision)...)
 }
 
 // onlyLabel sets one injection label and removes the other ones.
@@ -242,16 +244,16 @@ func onlyLabel(object *unstructured.Unstructured, at plan.Path, now map[string]s
 }
 
 func (b *builder) labelTemplateOffline(revision string) error {
-	key, value := mesh.LabelInject, "true"
+	key, value := proxy.LabelInject, "true"
 	if b.intent.Revision != "" {
-		key, value = mesh.LabelRevision, revision
+		key, value = proxy.LabelRevision, revision
 	}
 	object, err := mesh.ToUnstructured(b.workload.Object)
 	if err != nil {
 		return err
 	}
 	return b.update(plan.Update, b.workload.Object, "the injector selects pods with this label",
-		onlyLabel(object, templateLabels, b.workload.Template.Labels, key, value, mesh.LabelInject, mesh.LabelRevision)...)
+		onlyLabel(object, templateLabels, b.workload.Template.Labels, key, value, proxy.LabelInject, proxy.LabelRevision)...)
 }
 
 var templateLabels = plan.Path{"spec", "template", "metadata", "labels"}

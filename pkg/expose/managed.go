@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
@@ -35,7 +36,7 @@ func Managed(snapshot *mesh.Snapshot, namespaces ...string) []mesh.Key {
 			}
 		}
 	}
-	for _, workload := range snapshot.Workloads() {
+	for _, workload := range workload.Workloads(snapshot) {
 		if workload.Object.GetAnnotations()[plan.UndoAnnotation] != "" {
 			add(workload.Key)
 		}

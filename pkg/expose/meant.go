@@ -7,6 +7,8 @@ import (
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
@@ -37,13 +39,13 @@ func isForGateways(route *networking.VirtualService) bool {
 // isOnOtherPort reports whether the route takes TLS calls on ports of its own, and another port for plaintext was asked for, or the
 // other way round: two paths are wanted then.
 func isOnOtherPort(intent Intent, route *networking.VirtualService, result *Result, before *mesh.Snapshot) bool {
-	gateways, _ := before.GatewaysOf(route)
+	gateways, _ := host.GatewaysOf(before, route)
 	if intent.Port == 0 || len(gateways) == 0 {
 		return false
 	}
-	for _, gateway := range gateways {
-		for _, server := range gateway.Spec.GetServers() {
-			if server.GetPort().GetNumber() == uint32(intent.Port) || mesh.ServerIsTLS(server) == result.TLS {
+	for _, gw := range gateways {
+		for _, server := range gw.Spec.GetServers() {
+			if server.GetPort().GetNumber() == uint32(intent.Port) || gateway.ServerIsTLS(server) == result.TLS {
 				return false
 			}
 		}
@@ -53,8 +55,8 @@ func isOnOtherPort(intent Intent, route *networking.VirtualService, result *Resu
 
 // sharesHost reports whether the route is for one of the hosts, or a part of one: a narrower host than the route's is a new path.
 func sharesHost(route *networking.VirtualService, hosts []string) bool {
-	for _, host := range route.Spec.GetHosts() {
-		if slices.ContainsFunc(hosts, func(asked string) bool { return mesh.HostSubsetOf(host, asked) }) {
+	for _, name := range route.Spec.GetHosts() {
+		if slices.ContainsFunc(hosts, func(asked string) bool { return host.HostSubsetOf(name, asked) }) {
 			return true
 		}
 	}
@@ -65,9 +67,9 @@ func sharesHost(route *networking.VirtualService, hosts []string) bool {
 func meansService(route *networking.VirtualService, result *Result, before *mesh.Snapshot) bool {
 	for _, rule := range route.Spec.GetHttp() {
 		for _, destination := range rule.GetRoute() {
-			host := mesh.ResolveHost(destination.GetDestination().GetHost(), route.Namespace)
-			name, _, _ := strings.Cut(host, ".")
-			switch service := before.ServiceByHost(host); {
+			hostname := host.ResolveHost(destination.GetDestination().GetHost(), route.Namespace)
+			name, _, _ := strings.Cut(hostname, ".")
+			switch service := host.ServiceByHost(before, hostname); {
 			case service != nil && service.Namespace == result.Workload.Namespace() && service.Name == result.Service:
 				return true
 			case service == nil && (isLike(name, result.Service) || isLike(name, result.Workload.Name())):

@@ -10,6 +10,9 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
@@ -65,7 +68,7 @@ func (b *builder) keepForOthers(own *networking.Gateway, server map[string]any) 
 		if existing.GetPort().GetNumber() != uint32(b.result.Port) {
 			continue
 		}
-		if mesh.ServerIsTLS(existing) != b.result.TLS || !b.sameTLS(existing) {
+		if gateway.ServerIsTLS(existing) != b.result.TLS || !b.sameTLS(existing) {
 			return refuse("Choose another port with --port", "port %d of Gateway %s has another kind of TLS, and %s needs it",
 				b.result.Port, b.result.GatewayObject, strings.Join(others, ", "))
 		}
@@ -84,7 +87,7 @@ func (b *builder) keepForOthers(own *networking.Gateway, server map[string]any) 
 func (b *builder) othersBoundTo(gateway *networking.Gateway) []string {
 	var others []string
 	for _, route := range b.snapshot.VirtualServices().All() {
-		bound, _ := b.snapshot.GatewaysOf(route)
+		bound, _ := host.GatewaysOf(b.snapshot, route)
 		if slices.Contains(bound, gateway) && !b.isOurs(route) && takesHostOf(gateway, route) {
 			others = append(others, mesh.KeyOf(route).String())
 		}
@@ -95,7 +98,7 @@ func (b *builder) othersBoundTo(gateway *networking.Gateway) []string {
 // gatewayNamespace is the workload's, unless the mesh takes Gateways only from the namespace of the gateway's pods.
 func (b *builder) gatewayNamespace() string {
 	beside := &networking.Gateway{ObjectMeta: metav1.ObjectMeta{Namespace: b.workload.Namespace()}}
-	if b.snapshot.GatewayInScope(beside, b.result.Gateway) {
+	if proxy.GatewayInScope(b.snapshot, beside, b.result.Gateway) {
 		return b.workload.Namespace()
 	}
 	return b.result.Gateway.Namespace
@@ -135,7 +138,7 @@ func (b *builder) gatewaySelector() map[string]string {
 	case len(b.intent.GatewaySelector) > 0:
 		return b.intent.GatewaySelector
 	default:
-		return selectorFor(b.result.Gateway, b.snapshot.GatewayWorkloads())
+		return selectorFor(b.result.Gateway, proxy.GatewayWorkloads(b.snapshot))
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
@@ -71,14 +72,14 @@ func (b *builder) noteOtherRoutes() {
 }
 
 // othersOnHosts are the routes on the exposure's port and hosts that lead elsewhere, by other VirtualServices, and get calls.
-func othersOnHosts(result *Result, snapshot *mesh.Snapshot) []*mesh.GatewayRoute {
+func othersOnHosts(result *Result, snapshot *mesh.Snapshot) []*gateway.GatewayRoute {
 	if result.Gateway == nil {
 		return nil
 	}
-	gateway := sameGateway(snapshot, result.Gateway)
-	listeners, _ := snapshot.ListenerPorts(gateway, uint32(result.Port))
-	var others []*mesh.GatewayRoute
-	for _, host := range snapshot.VirtualHosts(gateway) {
+	gw := sameGateway(snapshot, result.Gateway)
+	listeners, _ := gateway.ListenerPorts(snapshot, gw, uint32(result.Port))
+	var others []*gateway.GatewayRoute
+	for _, host := range gateway.VirtualHosts(snapshot, gw) {
 		if len(host.Servers) == 0 || !slices.Contains(listeners, host.Servers[0].ListenerPort) || host.Servers[0].IsTLS() != result.TLS {
 			continue
 		}
@@ -90,8 +91,8 @@ func othersOnHosts(result *Result, snapshot *mesh.Snapshot) []*mesh.GatewayRoute
 }
 
 // othersOnHost are the routes of a host that get calls and are not that VirtualService's.
-func othersOnHost(host *mesh.VirtualHost, own string) []*mesh.GatewayRoute {
-	return slices.DeleteFunc(slices.Clone(host.Routes), func(route *mesh.GatewayRoute) bool {
+func othersOnHost(host *gateway.VirtualHost, own string) []*gateway.GatewayRoute {
+	return slices.DeleteFunc(slices.Clone(host.Routes), func(route *gateway.GatewayRoute) bool {
 		return route.Shadowed != nil || route.VirtualService.Namespace+"/"+route.VirtualService.Name == own
 	})
 }
@@ -100,7 +101,7 @@ func othersOnHost(host *mesh.VirtualHost, own string) []*mesh.GatewayRoute {
 const mostTaken = 4
 
 // takenText names the calls that routes take, empty for none: "calls of /web for any host go to VirtualService shop/web".
-func takenText(routes []*mesh.GatewayRoute) string {
+func takenText(routes []*gateway.GatewayRoute) string {
 	var parts []string
 	for _, route := range routes {
 		part := fmt.Sprintf("%s go to VirtualService %s/%s", callsOf(route), route.VirtualService.Namespace, route.VirtualService.Name)
@@ -112,7 +113,7 @@ func takenText(routes []*mesh.GatewayRoute) string {
 }
 
 // callsOf are the calls that a route takes, in words.
-func callsOf(route *mesh.GatewayRoute) string {
+func callsOf(route *gateway.GatewayRoute) string {
 	calls := "some calls"
 	match := route.MatchSpec()
 	uri := match.GetUri()

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 )
 
 const (
@@ -32,7 +33,7 @@ func isOwnFor(object mesh.Object, user string) bool {
 
 // ownGatewayNamespaces are where create makes or takes a Gateway for a workload of that namespace unless it is told which one:
 // beside the workload, and beside the gateway's pods, which is the platform's.
-func ownGatewayNamespaces(workload string, gateway *mesh.GatewayWorkload) []string {
+func ownGatewayNamespaces(workload string, gateway *proxy.GatewayWorkload) []string {
 	if gateway == nil {
 		return []string{workload}
 	}

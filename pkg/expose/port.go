@@ -6,14 +6,15 @@ import (
 	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
 // findTargetPort takes --target-port, else the one container port that speaks gRPC by the evidence.
 func (b *builder) findTargetPort() error {
 	asked := b.intent.TargetPort
 	if asked != (intstr.IntOrString{}) {
-		number, _, ok := mesh.TargetPort(&core.ServicePort{TargetPort: asked}, b.workload.Template)
+		number, _, ok := workload.TargetPort(&core.ServicePort{TargetPort: asked}, b.workload.Template)
 		if !ok {
 			return refuse("Give the number, or a name that a container declares under ports",
 				"no container of %s has a port called %q", b.workload.Key, asked.StrVal)
@@ -21,7 +22,7 @@ func (b *builder) findTargetPort() error {
 		b.result.TargetPort = number
 		return nil
 	}
-	candidates := b.snapshot.GRPCCandidates(b.workload)
+	candidates := exposure.GRPCCandidates(b.snapshot, b.workload)
 	switch len(candidates) {
 	case 1:
 		b.result.TargetPort = candidates[0].Number
@@ -40,4 +41,4 @@ func (b *builder) findTargetPort() error {
 }
 
 // evidenceText is the strongest evidence, which says enough.
-func evidenceText(evidence []mesh.Evidence) string { return evidence[0].Text }
+func evidenceText(evidence []exposure.Evidence) string { return evidence[0].Text }

@@ -8,6 +8,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/projection"
 )
 
@@ -23,14 +25,14 @@ func ProbePod(before *mesh.Snapshot, result *Result) (*core.Pod, error) {
 	if err != nil {
 		return nil, err
 	}
-	after, now := projected.Workload(key), before.Workload(key)
+	after, now := workload.Get(projected, key), workload.Get(before, key)
 	template := after.Template.DeepCopy()
 	labels := maps.Clone(template.Labels)
-	revision := projected.InjectionOf(after).Revision
-	if !before.InjectionOfPod(key.Namespace, template).Injected {
-		for _, label := range before.TemplateInjectionLabels(now) {
+	revision := proxy.InjectionOf(projected, after).Revision
+	if !proxy.InjectionOfPod(before, key.Namespace, template).Injected {
+		for _, label := range proxy.TemplateInjectionLabels(before, now) {
 			if label.Revision == revision {
-				labels = mesh.WithInjectionLabel(labels, label)
+				labels = proxy.WithInjectionLabel(labels, label)
 				break
 			}
 		}

@@ -2,6 +2,8 @@ package expose
 
 import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/projection"
 )
 
@@ -12,7 +14,7 @@ func (b *builder) project() error {
 		return err
 	}
 	b.snapshot = projected
-	if workload := projected.Workload(b.workload.Key); workload != nil {
+	if workload := workload.Get(projected, b.workload.Key); workload != nil {
 		b.workload = workload
 	}
 	if b.result.Gateway != nil {
@@ -22,8 +24,8 @@ func (b *builder) project() error {
 }
 
 // sameGateway is the gateway workload as another snapshot has it.
-func sameGateway(s *mesh.Snapshot, gateway *mesh.GatewayWorkload) *mesh.GatewayWorkload {
-	for _, candidate := range s.GatewayWorkloads() {
+func sameGateway(s *mesh.Snapshot, gateway *proxy.GatewayWorkload) *proxy.GatewayWorkload {
+	for _, candidate := range proxy.GatewayWorkloads(s) {
 		if candidate.Namespace == gateway.Namespace && candidate.Name() == gateway.Name() {
 			return candidate
 		}

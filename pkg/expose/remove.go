@@ -10,6 +10,10 @@ import (
 	core "k8s.io/api/core/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gatewayapi"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
@@ -163,7 +167,7 @@ func (r *remover) removeRoutes() error {
 			if !r.isFor(route) {
 				continue
 			}
-			bound, _ := r.before.GatewaysOf(route)
+			bound, _ := host.GatewaysOf(r.before, route)
 			r.throughGateways(bound...)
 			if err := r.remove(route); err != nil {
 				return err
@@ -224,7 +228,7 @@ func (r *remover) besideGatewayPods() []*networking.Gateway {
 }
 
 func (r *remover) isBesideItsPods(gateway *networking.Gateway) bool {
-	return slices.ContainsFunc(platformGateways(r.before, gateway), func(pods *mesh.GatewayWorkload) bool {
+	return slices.ContainsFunc(platformGateways(r.before, gateway), func(pods *proxy.GatewayWorkload) bool {
 		return pods.Namespace == gateway.Namespace
 	})
 }
@@ -233,7 +237,7 @@ func (r *remover) isBesideItsPods(gateway *networking.Gateway) bool {
 func (r *remover) boundTo(gateway *networking.Gateway) []string {
 	var bound []string
 	for _, route := range r.after.VirtualServices().All() {
-		if gateways, _ := r.after.GatewaysOf(route); slices.Contains(gateways, gateway) && takesHostOf(gateway, route) {
+		if gateways, _ := host.GatewaysOf(r.after, route); slices.Contains(gateways, gateway) && takesHostOf(gateway, route) {
 			bound = append(bound, fmt.Sprintf("VirtualService %s/%s", route.Namespace, route.Name))
 		}
 	}
@@ -242,8 +246,8 @@ func (r *remover) boundTo(gateway *networking.Gateway) []string {
 
 func takesHostOf(gateway *networking.Gateway, route *networking.VirtualService) bool {
 	for _, server := range gateway.Spec.GetServers() {
-		for _, host := range route.Spec.GetHosts() {
-			if _, ok := mesh.ServerAccepts(gateway, server, host, route.Namespace); ok {
+		for _, name := range route.Spec.GetHosts() {
+			if _, ok := host.ServerAccepts(gateway, server, name, route.Namespace); ok {
 				return true
 			}
 		}
@@ -254,15 +258,15 @@ func takesHostOf(gateway *networking.Gateway, route *networking.VirtualService) 
 // platformGateways are the gateway's pods that a Gateway means: those of its own namespace and of the mesh's root namespace, else
 // those of the one namespace in which it selects any. Anybody can give pods of his own the labels of a gateway; where the
 // selector alone does not tell, nothing is undone on anybody's word.
-func platformGateways(s *mesh.Snapshot, gateway *networking.Gateway) []*mesh.GatewayWorkload {
-	selected := s.GatewayWorkloadsSelected(gateway)
-	trusted := slices.DeleteFunc(slices.Clone(selected), func(w *mesh.GatewayWorkload) bool {
-		return w.Namespace != s.RootNamespace() && w.Namespace != gateway.Namespace
+func platformGateways(s *mesh.Snapshot, gateway *networking.Gateway) []*proxy.GatewayWorkload {
+	selected := proxy.GatewayWorkloadsSelected(s, gateway)
+	trusted := slices.DeleteFunc(slices.Clone(selected), func(w *proxy.GatewayWorkload) bool {
+		return w.Namespace != proxy.RootNamespace(s) && w.Namespace != gateway.Namespace
 	})
 	if len(trusted) > 0 {
 		return trusted
 	}
-	if slices.ContainsFunc(selected, func(w *mesh.GatewayWorkload) bool { return w.Namespace != selected[0].Namespace }) {
+	if slices.ContainsFunc(selected, func(w *proxy.GatewayWorkload) bool { return w.Namespace != selected[0].Namespace }) {
 		return nil
 	}
 	return selected
@@ -289,8 +293,8 @@ func (r *remover) closePorts() error {
 }
 
 // gatewaysUsed are the gateways through which the workloads were exposed, and those of namespaces where everything is undone.
-func (r *remover) gatewaysUsed() []*mesh.GatewayWorkload {
-	var used []*mesh.GatewayWorkload
+func (r *remover) gatewaysUsed() []*proxy.GatewayWorkload {
+	var used []*proxy.GatewayWorkload
 	for _, gateway := range r.gateways {
 		pods := platformGateways(r.before, gateway)
 		if len(pods) == 0 {
@@ -302,8 +306,8 @@ func (r *remover) gatewaysUsed() []*mesh.GatewayWorkload {
 			}
 		}
 	}
-	root := r.before.RootNamespace()
-	for _, pods := range r.before.GatewayWorkloads() {
+	root := proxy.RootNamespace(r.before)
+	for _, pods := range proxy.GatewayWorkloads(r.before) {
 		// Where no Gateway is left to tell, it is the platform's in the root namespace.
 		if (r.undoesAllOf(pods.Namespace) || len(r.gateways) == 0 && pods.Namespace == root) && !slices.Contains(used, pods) {
 			used = append(used, pods)
@@ -313,7 +317,7 @@ func (r *remover) gatewaysUsed() []*mesh.GatewayWorkload {
 }
 
 // usersOfPort are the Gateways that are reached through a port of the gateway's Service.
-func (r *remover) usersOfPort(pods *mesh.GatewayWorkload, service *core.Service, path plan.Path) []string {
+func (r *remover) usersOfPort(pods *proxy.GatewayWorkload, service *core.Service, path plan.Path) []string {
 	if !r.know(mesh.KindGateway, "") {
 		return nil
 	}
@@ -322,7 +326,7 @@ func (r *remover) usersOfPort(pods *mesh.GatewayWorkload, service *core.Service,
 		return nil
 	}
 	users := r.unreadGateways()
-	for _, server := range r.after.Servers(sameGateway(r.after, pods)) {
+	for _, server := range gateway.Servers(r.after, sameGateway(r.after, pods)) {
 		target := port.TargetPort.IntVal
 		if server.Spec.GetPort().GetNumber() != uint32(port.Port) && server.ListenerPort != target {
 			continue
@@ -377,14 +381,14 @@ func (r *remover) routesTo(service *core.Service, port int32) []string {
 	var routes []string
 	add := func(route mesh.Object) {
 		name := mesh.KeyOf(route).String()
-		if (route.GetNamespace() == service.Namespace || route.GetNamespace() == r.after.RootNamespace()) && !slices.Contains(routes, name) {
+		if (route.GetNamespace() == service.Namespace || route.GetNamespace() == proxy.RootNamespace(r.after)) && !slices.Contains(routes, name) {
 			routes = append(routes, name)
 		}
 	}
-	for _, route := range r.after.RoutesTo(service, port) {
+	for _, route := range gateway.RoutesTo(r.after, service, port) {
 		add(route.VirtualService)
 	}
-	for _, backend := range r.after.RouteBackendsTo(service, port) {
+	for _, backend := range gatewayapi.RouteBackendsTo(r.after, service, port) {
 		add(backend.Route)
 	}
 	return routes

@@ -11,23 +11,26 @@ import (
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
 // RestartedAtAnnotation on a pod template is what kubectl rollout restart sets, too.
-const RestartedAtAnnotation = mesh.RestartedAtAnnotation
+const RestartedAtAnnotation = workload.RestartedAtAnnotation
 
 // planRestarts plans to make pods anew that have no proxy, or one of another revision, though new ones would get it.
 func (b *builder) planRestarts() error {
 	if b.intent.Restart == RestartNone {
 		return nil
 	}
-	workloads := []*mesh.Workload{b.snapshot.Workload(b.workload.Key)}
+	workloads := []*workload.Workload{workload.Get(b.snapshot, b.workload.Key)}
 	if b.intent.Restart == RestartNamespace {
-		workloads = b.snapshot.WorkloadsIn(b.workload.Namespace())
+		workloads = workload.WorkloadsIn(b.snapshot, b.workload.Namespace())
 	}
 	for _, workload := range workloads {
-		if slices.Contains(b.result.Rollouts, workload.Key) || b.snapshot.IsInfrastructure(workload) {
+		if slices.Contains(b.result.Rollouts, workload.Key) || gateway.IsInfrastructure(b.snapshot, workload) {
 			continue
 		}
 		reason, stale := b.stalePods(workload)
@@ -51,12 +54,12 @@ var restartedAtPath = plan.Path{"spec", "template", "metadata", "annotations", R
 // restarting reports whether a rollout is under way that replaces every pod which should be restarted, so that another restart
 // would only make it begin once more: all of them are from before the last restart, or of another template than the youngest
 // pod, which has the right proxy.
-func (b *builder) restarting(workload *mesh.Workload) bool {
+func (b *builder) restarting(workload *workload.Workload) bool {
 	if !b.injected || !rollingOut(workload.Object) || !workload.RollsOut() {
 		return false
 	}
 	var stale, fresh []*core.Pod
-	injection := b.snapshot.InjectionOf(workload)
+	injection := proxy.InjectionOf(b.snapshot, workload)
 	for _, pod := range livePods(b.snapshot, workload) {
 		if isWithoutProxy(pod) || isOutdated(pod, injection) {
 			stale = append(stale, pod)
@@ -93,8 +96,8 @@ func templateHash(pod *core.Pod) string {
 }
 
 // livePods are the workload's pods without those that are about to end.
-func livePods(s *mesh.Snapshot, workload *mesh.Workload) []*core.Pod {
-	return slices.DeleteFunc(slices.Clone(s.PodsOf(workload)), func(pod *core.Pod) bool { return pod.DeletionTimestamp != nil })
+func livePods(s *mesh.Snapshot, w *workload.Workload) []*core.Pod {
+	return slices.DeleteFunc(slices.Clone(workload.PodsOf(s, w)), func(pod *core.Pod) bool { return pod.DeletionTimestamp != nil })
 }
 
 func rollingOut(workload mesh.Object) bool {
@@ -111,18 +114,18 @@ func rollingOut(workload mesh.Object) bool {
 }
 
 func isWithoutProxy(pod *core.Pod) bool {
-	_, has := mesh.ProxyOf(pod)
+	_, has := proxy.ProxyOf(pod)
 	return !has
 }
 
-func isOutdated(pod *core.Pod, injection mesh.Injection) bool {
-	proxy, has := mesh.ProxyOf(pod)
+func isOutdated(pod *core.Pod, injection proxy.Injection) bool {
+	proxy, has := proxy.ProxyOf(pod)
 	return has && proxy.Revision != "" && proxy.Revision != injection.Revision
 }
 
 // stalePods says whether pods of the workload should be made anew, and why.
-func (b *builder) stalePods(workload *mesh.Workload) (reason string, stale bool) {
-	injection := b.snapshot.InjectionOf(workload)
+func (b *builder) stalePods(workload *workload.Workload) (reason string, stale bool) {
+	injection := proxy.InjectionOf(b.snapshot, workload)
 	if !injection.Injected {
 		return "", false
 	}
@@ -153,7 +156,7 @@ func countOf(pods []*core.Pod) string {
 	return fmt.Sprintf("%d pods have", len(pods))
 }
 
-func (b *builder) planRestart(workload *mesh.Workload, reason string) error {
+func (b *builder) planRestart(workload *workload.Workload, reason string) error {
 	if workload.Key == b.workload.Key {
 		if err := b.refuseRollout(); err != nil {
 			return err
@@ -174,12 +177,12 @@ func (b *builder) planRestart(workload *mesh.Workload, reason string) error {
 }
 
 // injectorUnavailable refuses to make pods anew that the injector would not let be made; otherwise is another way.
-func (b *builder) injectorUnavailable(workload *mesh.Workload, otherwise string) (bool, error) {
-	injection := b.snapshot.InjectionOf(workload)
+func (b *builder) injectorUnavailable(workload *workload.Workload, otherwise string) (bool, error) {
+	injection := proxy.InjectionOf(b.snapshot, workload)
 	if injection.By == nil {
 		return false, nil
 	}
-	reason, unavailable := b.snapshot.InjectorUnavailable(injection.By)
+	reason, unavailable := proxy.InjectorUnavailable(b.snapshot, injection.By)
 	if !unavailable {
 		return false, nil
 	}

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
@@ -93,9 +94,9 @@ func isCreates(kind mesh.Kind, note plan.Note) bool {
 	last := path[len(path)-1]
 	switch kind {
 	case mesh.KindNamespace:
-		return under("metadata", "labels") && (last == mesh.LabelInjection || last == mesh.LabelRevision) && areLabels(note.Old, note.New)
+		return under("metadata", "labels") && (last == proxy.LabelInjection || last == proxy.LabelRevision) && areLabels(note.Old, note.New)
 	case mesh.KindDeployment, mesh.KindStatefulSet, mesh.KindDaemonSet:
-		return under(templateLabels...) && (last == mesh.LabelInject || last == mesh.LabelRevision) && areLabels(note.Old, note.New) ||
+		return under(templateLabels...) && (last == proxy.LabelInject || last == proxy.LabelRevision) && areLabels(note.Old, note.New) ||
 			slices.Equal(path, restartedAtPath) && areLabels(note.Old) && isText(note.New)
 	case mesh.KindService:
 		return len(path) > 2 && path[0] == "spec" && path[1] == "ports" && portStep.MatchString(path[2]) && isPortNote(note)

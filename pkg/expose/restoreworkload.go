@@ -8,6 +8,9 @@ import (
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/projection"
 )
@@ -34,14 +37,14 @@ func (r *remover) restoreServices() error {
 }
 
 func (r *remover) isInFront(service *core.Service) bool {
-	behind := r.before.WorkloadsOf(service)
-	return r.undoesAllOf(service.Namespace) || len(behind) == 0 || slices.ContainsFunc(behind, func(workload *mesh.Workload) bool {
+	behind := workload.WorkloadsOf(r.before, service)
+	return r.undoesAllOf(service.Namespace) || len(behind) == 0 || slices.ContainsFunc(behind, func(workload *workload.Workload) bool {
 		return slices.Contains(r.workloads, workload.Key)
 	})
 }
 
 func (r *remover) isGatewayService(service *core.Service) bool {
-	return slices.ContainsFunc(r.before.GatewayWorkloads(), func(pods *mesh.GatewayWorkload) bool {
+	return slices.ContainsFunc(proxy.GatewayWorkloads(r.before), func(pods *proxy.GatewayWorkload) bool {
 		return slices.Contains(pods.Services, service)
 	})
 }
@@ -98,33 +101,33 @@ func (r *remover) restoreNamespace(namespace *core.Namespace) error {
 // that need it, because they serve gRPC, and the others. A workload that has its proxy from a restart of create's, and that
 // create does not expose any more, has no need of it: its own delete left the proxy only because of its neighbours.
 func (r *remover) injectedBy(namespace string, without *mesh.Snapshot) (needing, others []string) {
-	for _, workload := range r.after.WorkloadsIn(namespace) {
-		now := without.Workload(workload.Key)
+	for _, w := range workload.WorkloadsIn(r.after, namespace) {
+		now := workload.Get(without, w.Key)
 		switch {
-		case slices.Contains(r.workloads, workload.Key), now == nil, !hasProxy(r.before, workload), without.InjectionOf(now).Injected:
-		case r.servesGRPC(workload) && (!isRestartedByCreate(workload) || r.isExposed(workload)):
-			needing = append(needing, argumentOf(workload))
+		case slices.Contains(r.workloads, w.Key), now == nil, !hasProxy(r.before, w), proxy.InjectionOf(without, now).Injected:
+		case r.servesGRPC(w) && (!isRestartedByCreate(w) || r.isExposed(w)):
+			needing = append(needing, argumentOf(w))
 		default:
-			others = append(others, argumentOf(workload))
+			others = append(others, argumentOf(w))
 		}
 	}
 	return needing, others
 }
 
 // hasProxy reports whether a pod of the workload has a proxy.
-func hasProxy(s *mesh.Snapshot, workload *mesh.Workload) bool {
-	return slices.ContainsFunc(s.PodsOf(workload), func(pod *core.Pod) bool {
-		_, has := mesh.ProxyOf(pod)
+func hasProxy(s *mesh.Snapshot, w *workload.Workload) bool {
+	return slices.ContainsFunc(workload.PodsOf(s, w), func(pod *core.Pod) bool {
+		_, has := proxy.ProxyOf(pod)
 		return has && pod.DeletionTimestamp == nil
 	})
 }
 
-func isRestartedByCreate(workload *mesh.Workload) bool {
+func isRestartedByCreate(workload *workload.Workload) bool {
 	return strings.Contains(workload.Object.GetAnnotations()[plan.UndoAnnotation], RestartedAtAnnotation)
 }
 
 // isExposed reports whether something that create made for the workload stays.
-func (r *remover) isExposed(workload *mesh.Workload) bool {
+func (r *remover) isExposed(workload *workload.Workload) bool {
 	for _, kind := range []mesh.Kind{mesh.KindVirtualService, mesh.KindGateway, mesh.KindService} {
 		for _, object := range r.after.Objects(kind) {
 			if key, ok := workloadOf(object); ok && key == workload.Key {
@@ -135,12 +138,12 @@ func (r *remover) isExposed(workload *mesh.Workload) bool {
 	return false
 }
 
-func (r *remover) servesGRPC(workload *mesh.Workload) bool {
-	if len(r.after.GRPCCandidates(workload)) > 0 {
+func (r *remover) servesGRPC(w *workload.Workload) bool {
+	if len(exposure.GRPCCandidates(r.after, w)) > 0 {
 		return true
 	}
-	return slices.ContainsFunc(r.after.ServicesSelecting(workload), func(service *core.Service) bool {
-		return len(r.after.ExposedPortsOf(service)) > 0
+	return slices.ContainsFunc(workload.ServicesSelecting(r.after, w), func(service *core.Service) bool {
+		return len(exposure.ExposedPortsOf(r.after, service)) > 0
 	})
 }
 
@@ -150,7 +153,7 @@ func (r *remover) restoreWorkloads() error {
 		for _, kind := range WorkloadKinds {
 			r.know(kind, namespace)
 		}
-		for _, workload := range r.before.WorkloadsIn(namespace) {
+		for _, workload := range workload.WorkloadsIn(r.before, namespace) {
 			if err := r.restoreWorkload(workload); err != nil {
 				return err
 			}
@@ -159,7 +162,7 @@ func (r *remover) restoreWorkloads() error {
 	return nil
 }
 
-func (r *remover) restoreWorkload(workload *mesh.Workload) error {
+func (r *remover) restoreWorkload(workload *workload.Workload) error {
 	asked := slices.Contains(r.workloads, workload.Key)
 	if !asked && r.options.Restart != RestartNamespace {
 		return nil
@@ -207,18 +210,18 @@ func (r *remover) isLabelOurs(name string) bool {
 }
 
 // keepsProxy reports whether new pods of the workload get a proxy as the labels are after the removal.
-func (r *remover) keepsProxy(workload *mesh.Workload) bool {
-	after := r.after.Workload(workload.Key)
-	return after != nil && r.after.InjectionOf(after).Injected
+func (r *remover) keepsProxy(w *workload.Workload) bool {
+	after := workload.Get(r.after, w.Key)
+	return after != nil && proxy.InjectionOf(r.after, after).Injected
 }
 
 // losesProxy reports whether pods have a proxy that new ones would not have.
-func (r *remover) losesProxy(workload *mesh.Workload) bool {
-	return !r.keepsProxy(workload) && r.before.InjectionOf(workload).Injected && hasProxy(r.before, workload)
+func (r *remover) losesProxy(workload *workload.Workload) bool {
+	return !r.keepsProxy(workload) && proxy.InjectionOf(r.before, workload).Injected && hasProxy(r.before, workload)
 }
 
 // restoreRestart takes the annotation of create's restart away, which makes the template what it was and so restarts the pods.
-func (r *remover) restoreRestart(change *plan.Change, workload *mesh.Workload, note plan.Note) {
+func (r *remover) restoreRestart(change *plan.Change, workload *workload.Workload, note plan.Note) {
 	now, _ := note.Path.Get(change.Object.Object)
 	if stillOurs(now, note.New) {
 		r.restoreField(change, note)
@@ -230,7 +233,7 @@ func (r *remover) restoreRestart(change *plan.Change, workload *mesh.Workload, n
 }
 
 // restartAnew restarts a workload that create did not restart, and that --restart=namespace means.
-func (r *remover) restartAnew(workload *mesh.Workload) error {
+func (r *remover) restartAnew(workload *workload.Workload) error {
 	if !workload.RollsOut() {
 		return nil
 	}
@@ -247,7 +250,7 @@ func (r *remover) restartAnew(workload *mesh.Workload) error {
 }
 
 // rollOut has the workload's pods waited for, unless they are not replaced by themselves.
-func (r *remover) rollOut(workload *mesh.Workload) {
+func (r *remover) rollOut(workload *workload.Workload) {
 	name := inert.Command(argumentOf(workload), "-n", workload.Namespace())
 	switch {
 	case workload.Paused:

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
@@ -47,7 +49,7 @@ func (b *builder) prepareRoute() error {
 }
 
 func (b *builder) destinationHost() string {
-	return mesh.ResolveHost(b.result.Service, b.workload.Namespace())
+	return host.ResolveHost(b.result.Service, b.workload.Namespace())
 }
 
 // routeSpec is one rule for every call, or one for each gRPC service, whose calls have paths like /package.Service/Method.
@@ -75,14 +77,14 @@ func (b *builder) routeSpec() map[string]any {
 
 // routedBySomebody is a route, not of our own making, that leads every call asked for to the Service port, of each host.
 // Without --host any host that it serves will do.
-func (b *builder) routedBySomebody() *mesh.GatewayRoute {
-	service := b.snapshot.ServiceByHost(b.destinationHost())
+func (b *builder) routedBySomebody() *gateway.GatewayRoute {
+	service := host.ServiceByHost(b.snapshot, b.destinationHost())
 	if service == nil {
 		return nil
 	}
 	onPort := b.serversOnPort()
-	leading := map[string][]*mesh.GatewayRoute{}
-	for _, route := range b.snapshot.RoutesTo(service, b.result.ServicePort) {
+	leading := map[string][]*gateway.GatewayRoute{}
+	for _, route := range gateway.RoutesTo(b.snapshot, service, b.result.ServicePort) {
 		redirected := !route.Server.IsTLS() && b.isRedirected(route.Server.Gateway, route.Host)
 		if b.mayTakeRoute(route) && route.Shadowed == nil && slices.Contains(onPort, route.Server) && b.sameTLS(route.Server.Spec) && !redirected {
 			leading[route.Host] = append(leading[route.Host], route)
@@ -93,7 +95,7 @@ func (b *builder) routedBySomebody() *mesh.GatewayRoute {
 		hosts = slices.Sorted(maps.Keys(leading))
 		hosts = slices.DeleteFunc(hosts, func(host string) bool { return b.takingCalls(leading[host]) == nil })
 	}
-	var taking *mesh.GatewayRoute
+	var taking *gateway.GatewayRoute
 	for _, host := range hosts {
 		if taking = b.takingCalls(leading[host]); taking == nil {
 			return nil
@@ -107,14 +109,14 @@ func (b *builder) routedBySomebody() *mesh.GatewayRoute {
 
 // mayTakeRoute reports whether a route that leads to the Service may be relied on: who owns it, or its Gateway, could lead the
 // calls elsewhere at any time. A Gateway that --gateway names is the user's choice.
-func (b *builder) mayTakeRoute(route *mesh.GatewayRoute) bool {
+func (b *builder) mayTakeRoute(route *gateway.GatewayRoute) bool {
 	gateway := route.Server.Gateway
 	return b.mayTake(route.VirtualService) && (b.mayTake(gateway) || gateway.Namespace+"/"+gateway.Name == b.intent.Gateway)
 }
 
 // takingCalls is one of the routes if together they take all calls that are asked for: those of every --grpc-service, or all
 // there are.
-func (b *builder) takingCalls(routes []*mesh.GatewayRoute) (taking *mesh.GatewayRoute) {
+func (b *builder) takingCalls(routes []*gateway.GatewayRoute) (taking *gateway.GatewayRoute) {
 	prefixes := []string{"/"}
 	if len(b.intent.GRPCServices) > 0 {
 		prefixes = nil
@@ -123,7 +125,7 @@ func (b *builder) takingCalls(routes []*mesh.GatewayRoute) (taking *mesh.Gateway
 		}
 	}
 	for _, prefix := range prefixes {
-		at := slices.IndexFunc(routes, func(route *mesh.GatewayRoute) bool { return route.TakesPrefix(prefix) })
+		at := slices.IndexFunc(routes, func(route *gateway.GatewayRoute) bool { return route.TakesPrefix(prefix) })
 		if at < 0 {
 			return nil
 		}
@@ -146,14 +148,14 @@ func (b *builder) prove() error {
 		return err
 	}
 	lost := map[string]bool{}
-	for _, host := range before.VirtualHosts(sameGateway(before, b.result.Gateway)) {
+	for _, host := range gateway.VirtualHosts(before, sameGateway(before, b.result.Gateway)) {
 		for _, route := range host.Routes {
 			if route.Shadowed != nil {
 				lost[routeID(route)] = true
 			}
 		}
 	}
-	for _, host := range b.snapshot.VirtualHosts(b.result.Gateway) {
+	for _, host := range gateway.VirtualHosts(b.snapshot, b.result.Gateway) {
 		for _, route := range host.Routes {
 			if route.Shadowed == nil || lost[routeID(route)] {
 				continue
@@ -169,12 +171,12 @@ func (b *builder) prove() error {
 // refuseLoss refuses a plan after which a route of somebody else's is no longer there: a Gateway of our own has lost its host.
 func (b *builder) refuseLoss() error {
 	there := map[string]bool{}
-	for _, host := range b.snapshot.VirtualHosts(b.result.Gateway) {
+	for _, host := range gateway.VirtualHosts(b.snapshot, b.result.Gateway) {
 		for _, route := range host.Routes {
 			there[routeID(route)] = true
 		}
 	}
-	for _, host := range b.beforeGateway.VirtualHosts(sameGateway(b.beforeGateway, b.result.Gateway)) {
+	for _, host := range gateway.VirtualHosts(b.beforeGateway, sameGateway(b.beforeGateway, b.result.Gateway)) {
 		for _, route := range host.Routes {
 			if !there[routeID(route)] && !b.isOurRoute(route) {
 				return refuse("Choose another port with --port",
@@ -186,17 +188,17 @@ func (b *builder) refuseLoss() error {
 	return nil
 }
 
-func routeID(route *mesh.GatewayRoute) string {
+func routeID(route *gateway.GatewayRoute) string {
 	return fmt.Sprintf("%s/%s %d %d %s %d", route.VirtualService.Namespace, route.VirtualService.Name, route.Rule, route.Match, route.Host, route.Server.ListenerPort)
 }
 
 func (b *builder) proveServer() error {
 	namespace, name, _ := strings.Cut(b.result.GatewayObject, "/")
-	gateway, ok := b.snapshot.Gateways().Get(namespace, name)
+	gw, ok := b.snapshot.Gateways().Get(namespace, name)
 	if !ok {
 		return nil
 	}
-	for _, server := range b.snapshot.ServersOf(gateway) {
+	for _, server := range gateway.ServersOf(b.snapshot, gw) {
 		if server.Spec.GetPort().GetNumber() != uint32(b.result.Port) {
 			continue
 		}
@@ -213,7 +215,7 @@ func (b *builder) proveServer() error {
 	return nil
 }
 
-func (b *builder) refuseShadow(route *mesh.GatewayRoute) error {
+func (b *builder) refuseShadow(route *gateway.GatewayRoute) error {
 	ahead := route.Shadowed.VirtualService
 	proposal := fmt.Sprintf("Give it a host of its own (--host %s.%s.example.com), or only the calls of its gRPC services (--grpc-service package.Service)",
 		b.workload.Name(), b.workload.Namespace())
@@ -231,6 +233,6 @@ func (b *builder) refuseShadow(route *mesh.GatewayRoute) error {
 	return nil
 }
 
-func (b *builder) isOurRoute(route *mesh.GatewayRoute) bool {
+func (b *builder) isOurRoute(route *gateway.GatewayRoute) bool {
 	return route.VirtualService.Namespace+"/"+route.VirtualService.Name == b.result.VirtualService
 }

@@ -11,6 +11,8 @@ import (
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
 )
 
 // prepareServer takes a Gateway that has a server on the port for the hosts, or plans one.
@@ -62,10 +64,10 @@ func (b *builder) usesRouteOfSomebody() bool {
 }
 
 // serversOnPort are the servers of living listeners on the port.
-func (b *builder) serversOnPort() []*mesh.Server {
-	listeners, _ := b.snapshot.ListenerPorts(b.result.Gateway, uint32(b.result.Port))
-	var servers []*mesh.Server
-	for _, server := range b.snapshot.Servers(b.result.Gateway) {
+func (b *builder) serversOnPort() []*gateway.Server {
+	listeners, _ := gateway.ListenerPorts(b.snapshot, b.result.Gateway, uint32(b.result.Port))
+	var servers []*gateway.Server
+	for _, server := range gateway.Servers(b.snapshot, b.result.Gateway) {
 		if server.Lives() && listensEverywhere(server.Bind) && slices.Contains(listeners, server.ListenerPort) {
 			servers = append(servers, server)
 		}
@@ -83,16 +85,16 @@ func listensEverywhere(bind string) bool {
 // plaintext ones, then age. Who owns a Gateway can change it at any time, so those of other teams are none of them.
 func (b *builder) gatewaysOnPort() []*networking.Gateway {
 	var gateways []*networking.Gateway
-	add := func(wanted func(*mesh.Server) bool) {
+	add := func(wanted func(*gateway.Server) bool) {
 		for _, server := range b.serversOnPort() {
 			if b.mayTake(server.Gateway) && wanted(server) && !slices.Contains(gateways, server.Gateway) {
 				gateways = append(gateways, server.Gateway)
 			}
 		}
 	}
-	add(func(server *mesh.Server) bool { return b.isOurs(server.Gateway) })
-	add(func(server *mesh.Server) bool { return !server.IsTLS() })
-	add(func(*mesh.Server) bool { return true })
+	add(func(server *gateway.Server) bool { return b.isOurs(server.Gateway) })
+	add(func(server *gateway.Server) bool { return !server.IsTLS() })
+	add(func(*gateway.Server) bool { return true })
 	return gateways
 }
 
@@ -113,7 +115,7 @@ func (b *builder) accepts(gateway *networking.Gateway, hosts []string) bool {
 	return true
 }
 
-func (b *builder) serverFor(gateway *networking.Gateway, host string) *mesh.Server {
+func (b *builder) serverFor(gateway *networking.Gateway, host string) *gateway.Server {
 	for _, server := range b.serversOnPort() {
 		if server.Gateway != gateway || !server.IsHTTP() || !b.sameTLS(server.Spec) || !b.takes(server, host) {
 			continue
@@ -126,17 +128,17 @@ func (b *builder) serverFor(gateway *networking.Gateway, host string) *mesh.Serv
 }
 
 // takes says that the server takes all that the host means.
-func (b *builder) takes(server *mesh.Server, host string) bool {
-	common, ok := mesh.ServerAccepts(server.Gateway, server.Spec, host, b.workload.Namespace())
-	return ok && mesh.HostSubsetOf(host, common)
+func (b *builder) takes(server *gateway.Server, name string) bool {
+	common, ok := host.ServerAccepts(server.Gateway, server.Spec, name, b.workload.Namespace())
+	return ok && host.HostSubsetOf(name, common)
 }
 
 // isRedirected says that a server of the Gateway on the port redirects the host to https: istiod then does so for all of the
 // Gateway's plaintext servers there.
 // Source: Istio's pilot/pkg/networking/core/gateway.go (buildGatewayHTTPRouteConfig).
-func (b *builder) isRedirected(gateway *networking.Gateway, host string) bool {
-	return slices.ContainsFunc(b.serversOnPort(), func(server *mesh.Server) bool {
-		return server.Gateway == gateway && !server.IsTLS() && server.Spec.GetTls().GetHttpsRedirect() && b.takes(server, host)
+func (b *builder) isRedirected(gw *networking.Gateway, host string) bool {
+	return slices.ContainsFunc(b.serversOnPort(), func(server *gateway.Server) bool {
+		return server.Gateway == gw && !server.IsTLS() && server.Spec.GetTls().GetHttpsRedirect() && b.takes(server, host)
 	})
 }
 
@@ -153,21 +155,21 @@ func (b *builder) sameTLS(server *networkingapi.Server) bool {
 
 // useNamedGateway takes the Gateway of --gateway; without --host the hosts are those of its server.
 func (b *builder) useNamedGateway() error {
-	gateway, err := b.namedGateway()
+	gw, err := b.namedGateway()
 	if err != nil {
 		return err
 	}
 	hosts := b.result.Hosts
 	if len(hosts) == 0 {
-		hosts = b.hostsOf(gateway)
+		hosts = b.hostsOf(gw)
 	}
-	if len(hosts) > 0 && b.accepts(gateway, hosts) {
+	if len(hosts) > 0 && b.accepts(gw, hosts) {
 		b.result.Hosts = hosts
-		b.useGateway(gateway)
+		b.useGateway(gw)
 		return nil
 	}
 	var servers []string
-	for _, server := range b.snapshot.ServersOf(gateway) {
+	for _, server := range gateway.ServersOf(b.snapshot, gw) {
 		line := fmt.Sprintf("port %d, %s, hosts %s", server.Spec.GetPort().GetNumber(), server.Spec.GetPort().GetProtocol(), strings.Join(server.Spec.GetHosts(), " "))
 		if !server.Lives() {
 			line += ", not served: " + cmp.Or(server.DropReason, server.LeftOut)
@@ -175,7 +177,7 @@ func (b *builder) useNamedGateway() error {
 		servers = append(servers, line)
 	}
 	return refuse("Choose --port and --host to fit one of its servers, or leave --gateway out to get a Gateway of its own",
-		"Gateway %s/%s has no %s on port %d that takes %s from namespace %s; it has:", gateway.Namespace, gateway.Name,
+		"Gateway %s/%s has no %s on port %d that takes %s from namespace %s; it has:", gw.Namespace, gw.Name,
 		b.serverText(), b.result.Port, hostsText(b.result.Hosts), b.workload.Namespace()).choices(servers)
 }
 
@@ -205,12 +207,12 @@ func (b *builder) hostsOf(gateway *networking.Gateway) []string {
 		if server.Gateway != gateway || !server.IsHTTP() {
 			continue
 		}
-		for _, host := range server.Spec.GetHosts() {
-			_, name, qualified := strings.Cut(host, "/")
+		for _, hostname := range server.Spec.GetHosts() {
+			_, name, qualified := strings.Cut(hostname, "/")
 			if !qualified {
-				name = host
+				name = hostname
 			}
-			if _, ok := mesh.ServerAccepts(gateway, server.Spec, name, b.workload.Namespace()); ok && !slices.Contains(hosts, name) {
+			if _, ok := host.ServerAccepts(gateway, server.Spec, name, b.workload.Namespace()); ok && !slices.Contains(hosts, name) {
 				hosts = append(hosts, name)
 			}
 		}
@@ -227,7 +229,7 @@ func (b *builder) useGateway(gateway *networking.Gateway) {
 
 // setTLS notes what clients of a server that is there need.
 func (b *builder) setTLS(server *networkingapi.Server) {
-	b.result.TLS = mesh.ServerIsTLS(server)
+	b.result.TLS = gateway.ServerIsTLS(server)
 	b.result.TLSMutual = server.GetTls().GetMode() == networkingapi.ServerTLSSettings_MUTUAL
 }
 

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
@@ -60,9 +61,9 @@ func (b *builder) prepareService() error {
 // takes more than was meant.
 func (b *builder) noteOthersBehind(p servicePort) {
 	var others []string
-	for _, workload := range b.snapshot.WorkloadsOf(p.service) {
-		if _, _, serves := mesh.TargetPort(p.port(), workload.Template); serves && workload.Key != b.workload.Key {
-			others = append(others, argumentOf(workload))
+	for _, w := range workload.WorkloadsOf(b.snapshot, p.service) {
+		if _, _, serves := workload.TargetPort(p.port(), w.Template); serves && w.Key != b.workload.Key {
+			others = append(others, argumentOf(w))
 		}
 	}
 	if len(others) > 0 {
@@ -74,7 +75,7 @@ func (b *builder) noteOthersBehind(p servicePort) {
 // findServicePort is the one Service port that leads to the target port, or nil if there is none.
 func (b *builder) findServicePort() (*servicePort, error) {
 	var found []servicePort
-	for _, service := range b.snapshot.ServicesSelecting(b.workload) {
+	for _, service := range workload.ServicesSelecting(b.snapshot, b.workload) {
 		if b.intent.Service != "" && service.Name != b.intent.Service || service.Spec.Type == core.ServiceTypeExternalName {
 			continue
 		}
@@ -130,7 +131,7 @@ func (b *builder) bestPort(service *core.Service) (best servicePort, found bool)
 			return 0
 		case port.Port == b.intent.Port:
 			return 3
-		case mesh.ServicePortProtocol(port).IsHTTP2():
+		case workload.ServicePortProtocol(port).IsHTTP2():
 			return 2
 		default:
 			return 1
@@ -138,7 +139,7 @@ func (b *builder) bestPort(service *core.Service) (best servicePort, found bool)
 	}
 	for i := range service.Spec.Ports {
 		port := &service.Spec.Ports[i]
-		number, _, ok := mesh.TargetPort(port, b.workload.Template)
+		number, _, ok := workload.TargetPort(port, b.workload.Template)
 		if !ok || number != b.result.TargetPort || port.Protocol != core.ProtocolTCP && hasTCPPort(service, port.Port) {
 			continue // a UDP port beside a TCP one of its number cannot become TCP
 		}
@@ -163,24 +164,24 @@ func (b *builder) fixProtocol(p servicePort) error {
 		}
 		return b.update(plan.Update, p.service, fmt.Sprintf("port %d is %s, gRPC needs TCP", port.Port, port.Protocol), edits...)
 	}
-	if mesh.ServicePortProtocol(port).IsHTTP2() {
+	if workload.ServicePortProtocol(port).IsHTTP2() {
 		return nil
 	}
-	fix := b.snapshot.GRPCPortFix(p.service, port)
+	fix := workload.GRPCPortFix(b.snapshot, p.service, port)
 	switch {
 	case b.intent.PortFix == PortFixAppProtocol:
-		fix = mesh.PortFix{Field: "appProtocol", Value: "grpc", Reason: "asked for by --port-fix"}
+		fix = workload.PortFix{Field: "appProtocol", Value: "grpc", Reason: "asked for by --port-fix"}
 	case b.intent.PortFix == PortFixName && port.AppProtocol != nil:
 		return refuse("Use --port-fix=app-protocol, or remove appProtocol",
 			"renaming port %d of Service %s/%s does not help: its appProtocol %q wins over the name",
 			port.Port, p.service.Namespace, p.service.Name, *port.AppProtocol)
-	case b.intent.PortFix == PortFixName && mesh.GRPCPortName(p.service, port) == "":
+	case b.intent.PortFix == PortFixName && workload.GRPCPortName(p.service, port) == "":
 		return refuse("Use --port-fix=app-protocol, or rename one of those ports",
 			"port %d of Service %s/%s cannot be renamed: the names grpc and grpc-%s are those of other ports",
 			port.Port, p.service.Namespace, p.service.Name, port.Name)
 	case b.intent.PortFix == PortFixName && fix.Field != "name":
 		b.note("Service %s/%s: %s; --port-fix=name renames the port all the same", p.service.Namespace, p.service.Name, fix.Reason)
-		fix = mesh.PortFix{Field: "name", Value: mesh.GRPCPortName(p.service, port), Reason: "asked for by --port-fix"}
+		fix = workload.PortFix{Field: "name", Value: workload.GRPCPortName(p.service, port), Reason: "asked for by --port-fix"}
 	}
 	reason := fmt.Sprintf("port %d%s is %s to Istio, and a gateway speaks HTTP/1.1 to it; %s",
 		port.Port, nameInBrackets(port.Name), protocolText(port), fix.Reason)
@@ -188,8 +189,8 @@ func (b *builder) fixProtocol(p servicePort) error {
 }
 
 func protocolText(port *core.ServicePort) string {
-	protocol := mesh.ServicePortProtocol(port)
-	if protocol == mesh.ProtocolUnsupported {
+	protocol := workload.ServicePortProtocol(port)
+	if protocol == workload.ProtocolUnsupported {
 		return "of no declared protocol"
 	}
 	return string(protocol)
@@ -232,7 +233,7 @@ func (b *builder) serviceToMake() (name string, existing *core.Service, err erro
 	if b.intent.Service != "" {
 		names = []string{b.intent.Service}
 	}
-	selecting := b.snapshot.ServicesSelecting(b.workload)
+	selecting := workload.ServicesSelecting(b.snapshot, b.workload)
 	for _, name := range names {
 		service, taken := b.snapshot.Services().Get(b.workload.Namespace(), name)
 		if !taken {
@@ -271,7 +272,7 @@ func (b *builder) addServicePort(service *core.Service, port map[string]any) err
 			continue
 		}
 		broken := servicePort{service, i}
-		if _, _, ok := mesh.TargetPort(existing, b.workload.Template); ok {
+		if _, _, ok := workload.TargetPort(existing, b.workload.Template); ok {
 			return refuse("Choose another port outside with --port, or another Service with --service",
 				"port %d of Service %s/%s leads to %s, not to %d", existing.Port, service.Namespace, service.Name,
 				existing.TargetPort.String(), b.result.TargetPort)
@@ -329,7 +330,7 @@ func serviceNames(workload string) []string {
 
 // podSelector is what a new Service selects: the workload's own selector, which no other workload may share.
 func (b *builder) podSelector() map[string]string {
-	if selector := mesh.MatchLabels(b.workload.Object); len(selector) > 0 {
+	if selector := workload.MatchLabels(b.workload.Object); len(selector) > 0 {
 		return selector
 	}
 	return b.workload.Template.Labels

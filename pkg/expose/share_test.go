@@ -11,6 +11,8 @@ import (
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/projection"
 )
@@ -218,7 +220,7 @@ func TestRestartedSince(t *testing.T) {
 	s.create("server", nil)
 	deployment, _ := s.snapshot.Deployments().Get("test", "server")
 	deployment = deployment.DeepCopy()
-	deployment.Spec.Template.Annotations[mesh.RestartedAtAnnotation] = "2027-04-01T00:00:00Z"
+	deployment.Spec.Template.Annotations[workload.RestartedAtAnnotation] = "2027-04-01T00:00:00Z"
 	s.snapshot = s.snapshot.With(mesh.Change{Put: []mesh.Object{deployment}})
 	assert.Contains(t, strings.Join(s.delete("server").Plan.Notes, "\n"), "kubectl rollout restart deployment/server -n test")
 }
@@ -230,7 +232,7 @@ func TestGivenBackSince(t *testing.T) {
 	s.create("server", nil)
 	namespace, _ := s.snapshot.Namespaces().Get("", "test")
 	namespace = namespace.DeepCopy()
-	delete(namespace.Labels, mesh.LabelInjection)
+	delete(namespace.Labels, proxy.LabelInjection)
 	s.snapshot = s.snapshot.With(mesh.Change{Put: []mesh.Object{namespace}})
 	assert.Empty(t, s.delete("server").Plan.Notes)
 	assert.Equal(t, before, withoutPods(t, s.snapshot))

@@ -7,7 +7,7 @@ import (
 	apps "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
 // noteSurprises says what the user may not expect of what was asked for.
@@ -22,7 +22,7 @@ func (b *builder) noteSurprises() error {
 		b.note(`Host "*" is open to every authority: whatever name a client calls on port %d, the calls get to %s`, b.result.Port, argumentOf(b.workload))
 	}
 	for _, key := range b.result.Rollouts {
-		if workload := b.snapshot.Workload(key); workload != nil {
+		if workload := workload.Get(b.snapshot, key); workload != nil {
 			if why := outage(workload); why != "" {
 				b.note("The restart of %s is an outage: %s", argumentOf(workload), why)
 			}
@@ -35,7 +35,7 @@ func (b *builder) noteSurprises() error {
 var portsOfTLS = []int32{443, 8443}
 
 // outage says why nobody answers calls for a moment while the pods are replaced, empty where somebody does.
-func outage(workload *mesh.Workload) string {
+func outage(workload *workload.Workload) string {
 	switch object := workload.Object.(type) {
 	case *apps.Deployment:
 		return outageOfDeployment(object, workload.Replicas)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
 // notes are those of create's plan, one a line.
@@ -128,7 +129,7 @@ func TestRestartUnderWay(t *testing.T) {
 				deployment.Status.ObservedGeneration = 1
 			}
 			var gone []mesh.Key
-			for _, pod := range s.snapshot.PodsOf(s.snapshot.Workload(mesh.KeyOf(deployment))) {
+			for _, pod := range workload.PodsOf(s.snapshot, workload.Get(s.snapshot, mesh.KeyOf(deployment))) {
 				gone = append(gone, mesh.KeyOf(pod))
 			}
 			s.snapshot = s.snapshot.With(mesh.Change{Removed: gone})

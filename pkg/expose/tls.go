@@ -7,6 +7,7 @@ import (
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
 )
 
 // checkSecret looks at the Secret of --tls-secret where the gateway reads it: in the namespace of its own pods.
@@ -31,19 +32,19 @@ func (b *builder) checkSecret() error {
 	if !ok {
 		return b.secretNotFound(namespace)
 	}
-	pair, problem := mesh.SecretKeyPair(secret)
+	pair, problem := gateway.SecretKeyPair(secret)
 	if problem == "" {
-		problem = mesh.Validity(pair.Leaf(), b.snapshot.Now())
+		problem = gateway.Validity(pair.Leaf(), b.snapshot.Now())
 	}
 	if problem != "" {
 		return refuse("Put a valid certificate with its key into it (kubectl create secret tls)", "the gateway cannot use Secret %s/%s: %s", namespace, b.intent.TLSSecret, problem)
 	}
 	for _, host := range b.intent.Hosts {
-		if !mesh.CertificateCovers(pair.Leaf(), host) {
+		if !gateway.CertificateCovers(pair.Leaf(), host) {
 			b.note("The certificate in Secret %s/%s does not cover %s: clients that check names will refuse it", namespace, b.intent.TLSSecret, host)
 		}
 	}
-	if ca, wanted := mesh.ClientCA(server, namespace); wanted {
+	if ca, wanted := gateway.ClientCA(server, namespace); wanted {
 		return b.checkClientCA(ca)
 	}
 	return nil
@@ -63,9 +64,9 @@ func (b *builder) secretNotFound(namespace string) error {
 }
 
 // checkClientCA looks for the authority that --tls-mutual checks clients' certificates against.
-func (b *builder) checkClientCA(ca mesh.Credential) error {
+func (b *builder) checkClientCA(ca gateway.Credential) error {
 	for _, name := range []string{ca.Name, ca.CAFallback()} {
-		if secret, ok := b.snapshot.Secrets().Get(ca.Namespace, name); ok && mesh.SecretCAProblem(secret) == "" {
+		if secret, ok := b.snapshot.Secrets().Get(ca.Namespace, name); ok && gateway.SecretCAProblem(secret) == "" {
 			return nil
 		}
 	}

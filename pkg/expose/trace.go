@@ -9,6 +9,11 @@ import (
 	core "k8s.io/api/core/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gatewayapi"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
 // Hop is a place that calls go through on their way to a workload.
@@ -27,18 +32,18 @@ type Hop struct {
 
 // Trace is the way of calls to a workload, from each gateway's address to the pods: one tree for each gateway port that
 // leads there. Where no gateway leads there, the trees begin with the Services, or with the workload itself.
-func Trace(snapshot *mesh.Snapshot, workload *mesh.Workload) []*Hop {
-	t := &tracer{snapshot: snapshot, workload: workload}
+func Trace(snapshot *mesh.Snapshot, w *workload.Workload) []*Hop {
+	t := &tracer{snapshot: snapshot, workload: w}
 	var roots []*Hop
-	for _, service := range snapshot.ServicesSelecting(workload) {
-		for _, exposed := range snapshot.ExposedPortsOf(service) {
+	for _, service := range workload.ServicesSelecting(snapshot, w) {
+		for _, exposed := range exposure.ExposedPortsOf(snapshot, service) {
 			roots = append(roots, t.toPort(exposed)...)
 		}
 	}
 	if len(roots) == 0 {
 		reached := t.pods()
 		reached.Broken = "no Service port leads gRPC calls here"
-		if reason, unknown := snapshot.Unknown(mesh.KindService, workload.Namespace(), ""); unknown {
+		if reason, unknown := snapshot.Unknown(mesh.KindService, w.Namespace(), ""); unknown {
 			reached.Broken, reached.Unknown = "", "which Services lead here is not known: "+reason
 		}
 		return []*Hop{reached}
@@ -48,16 +53,16 @@ func Trace(snapshot *mesh.Snapshot, workload *mesh.Workload) []*Hop {
 
 type tracer struct {
 	snapshot *mesh.Snapshot
-	workload *mesh.Workload
+	workload *workload.Workload
 }
 
 // toPort are the ways to one Service port: a chain for each route, or the port alone.
-func (t *tracer) toPort(exposed *mesh.ExposedPort) []*Hop {
+func (t *tracer) toPort(exposed *exposure.ExposedPort) []*Hop {
 	var chains []*Hop
-	for _, route := range t.snapshot.RoutesTo(exposed.Service, exposed.Port.Port) {
+	for _, route := range gateway.RoutesTo(t.snapshot, exposed.Service, exposed.Port.Port) {
 		chains = append(chains, t.chain(route, exposed))
 	}
-	for _, backend := range t.snapshot.RouteBackendsTo(exposed.Service, exposed.Port.Port) {
+	for _, backend := range gatewayapi.RouteBackendsTo(t.snapshot, exposed.Service, exposed.Port.Port) {
 		for _, attached := range backend.Listeners {
 			chains = append(chains, t.apiChain(backend.Route, attached, exposed))
 		}
@@ -83,7 +88,7 @@ func (t *tracer) unreadRoutes() string {
 }
 
 // apiChain is the way of a route of the Gateway API: the Gateway's address and listener, the route, Service port, pods.
-func (t *tracer) apiChain(route mesh.Object, attached mesh.AttachedListener, exposed *mesh.ExposedPort) *Hop {
+func (t *tracer) apiChain(route mesh.Object, attached gatewayapi.AttachedListener, exposed *exposure.ExposedPort) *Hop {
 	listener := attached.Listener
 	text := fmt.Sprintf("listener %s, port %d, %s", listener.Name, listener.Port, listener.Protocol)
 	var addresses []string
@@ -99,7 +104,7 @@ func (t *tracer) apiChain(route mesh.Object, attached mesh.AttachedListener, exp
 }
 
 // chain is the way of one route: address, gateway Service port, Gateway server, rule, Service port, pods.
-func (t *tracer) chain(route *mesh.GatewayRoute, exposed *mesh.ExposedPort) *Hop {
+func (t *tracer) chain(route *gateway.GatewayRoute, exposed *exposure.ExposedPort) *Hop {
 	server := route.Server
 	rule := &Hop{Object: route.VirtualService, Text: ruleText(route), Next: []*Hop{t.servicePort(exposed)}}
 	if route.Shadowed != nil {
@@ -120,11 +125,11 @@ func (t *tracer) chain(route *mesh.GatewayRoute, exposed *mesh.ExposedPort) *Hop
 }
 
 // takenBeside names the calls of the route's host that other VirtualServices take.
-func (t *tracer) takenBeside(route *mesh.GatewayRoute) string {
+func (t *tracer) takenBeside(route *gateway.GatewayRoute) string {
 	if route.Server.Workload == nil {
 		return ""
 	}
-	for _, host := range t.snapshot.VirtualHosts(route.Server.Workload) {
+	for _, host := range gateway.VirtualHosts(t.snapshot, route.Server.Workload) {
 		if slices.Contains(host.Routes, route) {
 			return takenText(othersOnHost(host, route.VirtualService.Namespace+"/"+route.VirtualService.Name))
 		}
@@ -132,7 +137,7 @@ func (t *tracer) takenBeside(route *mesh.GatewayRoute) string {
 	return ""
 }
 
-func ruleText(route *mesh.GatewayRoute) string {
+func ruleText(route *gateway.GatewayRoute) string {
 	calls := "all calls"
 	if match := route.MatchSpec(); match != nil {
 		calls = "calls"
@@ -151,30 +156,30 @@ func hostText(host string) string {
 }
 
 // onWorkload names the proxies of a server whose Gateway is on several.
-func (t *tracer) onWorkload(server *mesh.Server) string {
-	if server.Workload == nil || len(t.snapshot.GatewayWorkloadsSelected(server.Gateway)) < 2 {
+func (t *tracer) onWorkload(server *gateway.Server) string {
+	if server.Workload == nil || len(proxy.GatewayWorkloadsSelected(t.snapshot, server.Gateway)) < 2 {
 		return ""
 	}
 	return ", on " + server.Workload.String()
 }
 
-func serverText(server *mesh.Server) string {
+func serverText(server *gateway.Server) string {
 	port := server.Spec.GetPort()
 	return fmt.Sprintf("server on port %d, %s, hosts %s", port.GetNumber(), port.GetProtocol(), strings.Join(server.Spec.GetHosts(), ", "))
 }
 
 // gatewayPort puts the gateway's Service, with its addresses, in front of a listener.
-func (t *tracer) gatewayPort(server *mesh.Server, listener *Hop) *Hop {
+func (t *tracer) gatewayPort(server *gateway.Server, listener *Hop) *Hop {
 	if server.Workload == nil {
 		// Its proxies were not read: nothing can be said of what is in front of them.
 		return listener
 	}
 	number := int32(server.Spec.GetPort().GetNumber())
-	for _, open := range t.snapshot.OpenPorts(server.Workload) {
+	for _, open := range gateway.OpenPorts(t.snapshot, server.Workload) {
 		if open.TargetPort != server.ListenerPort {
 			continue
 		}
-		addresses := mesh.ServiceAddresses(open.Service)
+		addresses := proxy.ServiceAddresses(open.Service)
 		text := fmt.Sprintf("port %d → %d", open.Port.Port, open.TargetPort)
 		if len(addresses) > 0 {
 			text = fmt.Sprintf("%s, %s", withPort(addresses, open.Port.Port), text)
@@ -198,12 +203,12 @@ func withPort(addresses []string, port int32) string {
 	return strings.Join(texts, ", ")
 }
 
-func (t *tracer) servicePort(exposed *mesh.ExposedPort) *Hop {
+func (t *tracer) servicePort(exposed *exposure.ExposedPort) *Hop {
 	target := exposed.Port.TargetPort.String()
-	if number, _, ok := mesh.TargetPort(exposed.Port, t.workload.Template); ok {
+	if number, _, ok := workload.TargetPort(exposed.Port, t.workload.Template); ok {
 		target = fmt.Sprint(number)
 	}
-	protocol := mesh.ServicePortProtocol(exposed.Port)
+	protocol := workload.ServicePortProtocol(exposed.Port)
 	text := fmt.Sprintf("port %d%s → %s, %s to Istio", exposed.Port.Port, nameInBrackets(exposed.Port.Name), target, protocol)
 	return &Hop{Object: exposed.Service, Text: text, Next: []*Hop{t.pods()}}
 }
@@ -212,7 +217,7 @@ func (t *tracer) servicePort(exposed *mesh.ExposedPort) *Hop {
 func (t *tracer) pods() *Hop {
 	hop := &Hop{Object: t.workload.Object}
 	ready, proxies := 0, 0
-	for _, pod := range t.snapshot.PodsOf(t.workload) {
+	for _, pod := range workload.PodsOf(t.snapshot, t.workload) {
 		if pod.DeletionTimestamp != nil {
 			continue
 		}
@@ -220,7 +225,7 @@ func (t *tracer) pods() *Hop {
 		if reached.Broken == "" {
 			ready++
 		}
-		if _, has := mesh.ProxyOf(pod); has {
+		if _, has := proxy.ProxyOf(pod); has {
 			proxies++
 		}
 		hop.Next = append(hop.Next, reached)
@@ -256,7 +261,7 @@ func (t *tracer) withoutEndpoints(hop *Hop, proxies int) *Hop {
 }
 
 // PodsText counts the pods of a workload, and those that are ready or have a proxy.
-func PodsText(snapshot *mesh.Snapshot, workload *mesh.Workload) string {
+func PodsText(snapshot *mesh.Snapshot, workload *workload.Workload) string {
 	return (&tracer{snapshot: snapshot, workload: workload}).pods().Text
 }
 
@@ -271,7 +276,7 @@ func WhyUnknown(hops []*Hop) string {
 }
 
 func podText(pod *core.Pod) string {
-	proxy, has := mesh.ProxyOf(pod)
+	proxy, has := proxy.ProxyOf(pod)
 	switch {
 	case !has:
 		return "no proxy"

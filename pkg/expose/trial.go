@@ -12,6 +12,7 @@ import (
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
 )
 
 // The services that every gRPC server may have beside its own: reflection, by either name, tells a client what can be called.
@@ -93,7 +94,7 @@ func certificateSecret(result *Result, snapshot *mesh.Snapshot) *core.Secret {
 	if server := serverOf(result, snapshot); server != nil {
 		name = server.GetTls().GetCredentialName()
 	}
-	credentials := mesh.Credentials(&networkingapi.Server{
+	credentials := gateway.Credentials(&networkingapi.Server{
 		Tls: &networkingapi.ServerTLSSettings{Mode: networkingapi.ServerTLSSettings_SIMPLE, CredentialName: name},
 	}, result.Gateway.Namespace)
 	for _, credential := range credentials {
@@ -107,12 +108,12 @@ func certificateSecret(result *Result, snapshot *mesh.Snapshot) *core.Secret {
 // serverOf is the Gateway server that takes the calls, nil where it is not there yet.
 func serverOf(result *Result, snapshot *mesh.Snapshot) *networkingapi.Server {
 	namespace, name, _ := strings.Cut(result.GatewayObject, "/")
-	gateway, ok := snapshot.Gateways().Get(namespace, name)
+	gw, ok := snapshot.Gateways().Get(namespace, name)
 	if !ok {
 		return nil
 	}
-	for _, server := range gateway.Spec.GetServers() {
-		if server.GetPort().GetNumber() == uint32(result.Port) && mesh.ServerIsTLS(server) {
+	for _, server := range gw.Spec.GetServers() {
+		if server.GetPort().GetNumber() == uint32(result.Port) && gateway.ServerIsTLS(server) {
 			return server
 		}
 	}
@@ -125,7 +126,7 @@ func authorityIn(secret *core.Secret) string {
 	if secret == nil {
 		return ""
 	}
-	pair, problem := mesh.SecretKeyPair(secret)
+	pair, problem := gateway.SecretKeyPair(secret)
 	if problem != "" {
 		return ""
 	}
@@ -135,7 +136,7 @@ func authorityIn(secret *core.Secret) string {
 		}
 	}
 	if slices.ContainsFunc(pair.Chain, isSelfSigned) {
-		return mesh.CertificateKey(secret)
+		return gateway.CertificateKey(secret)
 	}
 	return ""
 }
@@ -149,7 +150,7 @@ func certificateHost(secret *core.Secret) string {
 	if secret == nil {
 		return ""
 	}
-	pair, problem := mesh.SecretKeyPair(secret)
+	pair, problem := gateway.SecretKeyPair(secret)
 	if problem != "" || len(pair.Leaf().DNSNames) == 0 {
 		return ""
 	}

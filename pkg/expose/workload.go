@@ -6,6 +6,9 @@ import (
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
 // findWorkload finds the workload and refuses those that cannot be exposed through the mesh.
@@ -16,14 +19,14 @@ func (b *builder) findWorkload() error {
 	}
 	b.workload, b.user = workload, userOf(workload.Key)
 	b.result.Workload = workload
-	if b.snapshot.IsInfrastructure(workload) {
+	if gateway.IsInfrastructure(b.snapshot, workload) {
 		return refuse("Name the workload that serves the calls",
 			"%s is a part of the mesh itself (control plane, gateway, waypoint or ztunnel) and cannot be exposed by it", workload.Key)
 	}
 	if b.intent.Inject == InjectNone {
 		return nil
 	}
-	if mesh.InjectorIgnores(workload.Namespace()) {
+	if proxy.InjectorIgnores(workload.Namespace()) {
 		return refuse("Move the workload to a namespace of its own, or leave its pods without a proxy with --inject=none (the gateway balances all the same)",
 			"%s cannot get a proxy: the injector leaves namespace %s alone", workload.Key, workload.Namespace())
 	}
@@ -39,13 +42,13 @@ var WorkloadKinds = []mesh.Kind{mesh.KindDeployment, mesh.KindStatefulSet, mesh.
 
 // FindWorkload is the Deployment, StatefulSet or DaemonSet of that name; with an empty kind the one that has it. The error
 // proposes names like it.
-func FindWorkload(s *mesh.Snapshot, kind mesh.Kind, namespace, name string) (*mesh.Workload, error) {
-	var found []*mesh.Workload
+func FindWorkload(s *mesh.Snapshot, kind mesh.Kind, namespace, name string) (*workload.Workload, error) {
+	var found []*workload.Workload
 	for _, candidate := range WorkloadKinds {
 		if kind != "" && kind != candidate {
 			continue
 		}
-		if workload := s.Workload(mesh.Key{Kind: candidate, Namespace: namespace, Name: name}); workload != nil {
+		if workload := workload.Get(s, mesh.Key{Kind: candidate, Namespace: namespace, Name: name}); workload != nil {
 			found = append(found, workload)
 		}
 	}
@@ -63,7 +66,7 @@ func FindWorkload(s *mesh.Snapshot, kind mesh.Kind, namespace, name string) (*me
 	}
 }
 
-func argumentOf(w *mesh.Workload) string {
+func argumentOf(w *workload.Workload) string {
 	return strings.ToLower(string(w.Key.Kind)) + "/" + w.Name()
 }
 
@@ -101,10 +104,10 @@ func nextForUnread(reason string) string {
 // nearWorkloads are up to five workloads with a similar name in the namespace, or the same name in another.
 func nearWorkloads(s *mesh.Snapshot, namespace, name string) []string {
 	var near []string
-	for _, workload := range s.Workloads() {
+	for _, workload := range workload.Workloads(s) {
 		alike := strings.Contains(workload.Name(), name) || distance(workload.Name(), name) <= 2
 		switch {
-		case s.IsInfrastructure(workload):
+		case gateway.IsInfrastructure(s, workload):
 		case workload.Namespace() == namespace && alike:
 			near = append(near, argumentOf(workload))
 		case workload.Name() == name:

@@ -44,8 +44,8 @@ func DecodeAs(kind Kind, data []byte) (Object, error) {
 // wrongType is what Go's decoder says of a value of another type than the field's.
 var wrongType = regexp.MustCompile(`(json: )?cannot unmarshal (\w+)( \S+)? into Go .* of type (\S+)$`)
 
-// inUsersWords is the message of a decoder without the names of Go's types.
-func inUsersWords(err error) string {
+// InUsersWords is the message of a decoder without the names of Go's types.
+func InUsersWords(err error) string {
 	said := wrongType.FindStringSubmatch(err.Error())
 	if said == nil {
 		return err.Error()

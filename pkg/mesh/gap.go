@@ -33,7 +33,7 @@ const NotInFiles = "not in the files"
 // Unknown says whether an object that is not in the Snapshot may exist all the same, and why. An empty namespace asks about
 // all namespaces together, an empty name about all objects of the kind.
 func (s *Snapshot) Unknown(kind Kind, namespace, name string) (reason string, unknown bool) {
-	s.read(kind)
+	s.Read(kind)
 	for _, gap := range s.options.Gaps {
 		switch {
 		case gap.Kind != "" && gap.Kind != kind:

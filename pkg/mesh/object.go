@@ -58,9 +58,9 @@ func (k Key) String() string {
 	return name + " " + k.Namespace + "/" + k.Name
 }
 
-// compareAge is istiod's usual order: the older first, then by name and namespace.
+// CompareAge is istiod's usual order: the older first, then by name and namespace.
 // Source: Istio's pilot/pkg/model/config.go (configCompareByCreationTime).
-func compareAge(a, b Object) int {
+func CompareAge(a, b Object) int {
 	return cmp.Or(
 		a.GetCreationTimestamp().Compare(b.GetCreationTimestamp().Time),
 		cmp.Compare(a.GetName(), b.GetName()),

@@ -6,8 +6,8 @@ import (
 	"sync/atomic"
 )
 
-// inParallel calls work for 0 … count-1, on all processors, and returns when all calls have. A panic of work is its own.
-func inParallel(count int, work func(index int)) {
+// InParallel calls work for 0 … count-1, on all processors, and returns when all calls have. A panic of work is its own.
+func InParallel(count int, work func(index int)) {
 	var next atomic.Int64
 	var failure atomic.Pointer[any]
 	worker := func() {

@@ -36,7 +36,7 @@ func (s *Set[T]) Get(namespace, name string) (object T, ok bool) {
 type setMemory Kind
 
 func setOf[T Object](s *Snapshot, kind Kind) *Set[T] {
-	s.read(kind)
+	s.Read(kind)
 	return Remember(s, setMemory(kind), func() *Set[T] {
 		objects := s.byKind[kind]
 		set := &Set[T]{

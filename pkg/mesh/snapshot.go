@@ -85,10 +85,10 @@ func (s *Snapshot) add(objects []Sourced) {
 	}
 }
 
-// whole is the Snapshot of which this one is a part, or itself: what is remembered there counts for all parts.
-func (s *Snapshot) whole() *Snapshot {
+// Whole is the Snapshot of which this one is a part, or itself: what is remembered there counts for all parts.
+func (s *Snapshot) Whole() *Snapshot {
 	if s.parent != nil {
-		return s.parent.whole()
+		return s.parent.Whole()
 	}
 	return s
 }
@@ -199,14 +199,14 @@ func (s *Snapshot) Source(object Object) Source {
 
 // Find is the object of that identity, or nil.
 func (s *Snapshot) Find(key Key) Object {
-	s.read(key.Kind)
+	s.Read(key.Kind)
 	found, _ := s.find(key)
 	return found.Object
 }
 
 // Objects are all objects of a kind, by namespace and name.
 func (s *Snapshot) Objects(kind Kind) []Object {
-	s.read(kind)
+	s.Read(kind)
 	objects := make([]Object, 0, len(s.byKind[kind]))
 	for _, sourced := range s.byKind[kind] {
 		objects = append(objects, sourced.Object)
@@ -223,7 +223,7 @@ func (s *Snapshot) Len() int {
 	return count
 }
 
-func (s *Snapshot) read(kind Kind) {
+func (s *Snapshot) Read(kind Kind) {
 	if s.onRead != nil {
 		s.onRead(kind)
 	}

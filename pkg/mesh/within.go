@@ -66,8 +66,8 @@ func (s *Snapshot) Without(namespace string) *Snapshot {
 	return s.of(objects)
 }
 
-// has reports whether an object of the whole is in this part.
-func (s *Snapshot) has(object Object) bool {
+// Has reports whether an object of the whole is in this part.
+func (s *Snapshot) Has(object Object) bool {
 	found, ok := s.find(KeyOf(object))
 	return ok && found.Object == object
 }

@@ -16,6 +16,8 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/projection"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
@@ -59,8 +61,8 @@ func TestCommandsAgree(t *testing.T) {
 		whole := corpusMesh(t, name)
 		for range 3 {
 			loaded := disturbed(t, name, random)
-			for exposed, ports := range whole.ExposedWorkloads() {
-				if workload := loaded.Snapshot.Workload(exposed.Key); workload != nil {
+			for exposed, ports := range exposure.ExposedWorkloads(whole) {
+				if workload := workload.Get(loaded.Snapshot, exposed.Key); workload != nil {
 					states[agree(t, name, loaded, workload, ports[0])]++
 				}
 			}
@@ -71,7 +73,7 @@ func TestCommandsAgree(t *testing.T) {
 	}
 }
 
-func agree(t *testing.T, name string, loaded *cluster.Loaded, workload *mesh.Workload, port *mesh.ExposedPort) string {
+func agree(t *testing.T, name string, loaded *cluster.Loaded, workload *workload.Workload, port *exposure.ExposedPort) string {
 	t.Helper()
 	about := fmt.Sprintf("%s %s, unread: %v", name, workload.Key, loaded.Missing)
 	status := pathStatus(loaded, workload)
@@ -126,7 +128,7 @@ func stateOfText(t *testing.T, status report.Status, loaded *cluster.Loaded) str
 }
 
 // stateOfVerify is what verify says before any call is made; where there is somewhere to call, the calls show.
-func stateOfVerify(snapshot *mesh.Snapshot, workload *mesh.Workload, otherwise string) string {
+func stateOfVerify(snapshot *mesh.Snapshot, workload *workload.Workload, otherwise string) string {
 	if len(expose.Entrances(snapshot, workload)) > 0 {
 		return otherwise
 	}
@@ -141,7 +143,7 @@ func stateOfVerify(snapshot *mesh.Snapshot, workload *mesh.Workload, otherwise s
 	}
 }
 
-func lintOf(t *testing.T, snapshot *mesh.Snapshot, workload *mesh.Workload) []checks.Finding {
+func lintOf(t *testing.T, snapshot *mesh.Snapshot, workload *workload.Workload) []checks.Finding {
 	t.Helper()
 	m := &lintMesh{snapshot: snapshot, target: lintTarget{namespace: workload.Namespace(), workloads: []mesh.Key{workload.Key}}}
 	made, err := (&lintOptions{checks: checks.All()}).judge(m, snapshot, lintBaseline{})
@@ -159,13 +161,13 @@ func idsOf(findings []checks.Finding) []string {
 }
 
 // createAndDelete: a refusal for want of reading says so, and delete finds what create did.
-func createAndDelete(t *testing.T, about string, loaded *cluster.Loaded, workload *mesh.Workload, port *mesh.ExposedPort) {
+func createAndDelete(t *testing.T, about string, loaded *cluster.Loaded, w *workload.Workload, port *exposure.ExposedPort) {
 	t.Helper()
 	intent := expose.Intent{
-		Kind: workload.Key.Kind, Namespace: workload.Namespace(), Name: workload.Name(), Port: port.Port.Port,
+		Kind: w.Key.Kind, Namespace: w.Namespace(), Name: w.Name(), Port: port.Port.Port,
 		Inject: expose.InjectNamespace, Restart: expose.RestartWorkload,
 	}
-	if number, _, ok := mesh.TargetPort(port.Port, workload.Template); ok {
+	if number, _, ok := workload.TargetPort(port.Port, w.Template); ok {
 		intent.TargetPort = intstr.FromInt32(number)
 	}
 	result, err := expose.Build(intent, loaded.Snapshot)
@@ -183,7 +185,7 @@ func createAndDelete(t *testing.T, about string, loaded *cluster.Loaded, workloa
 	}
 	after, err := projection.Of(loaded.Snapshot, result.Plan.Changes)
 	require.NoError(t, err, about)
-	removal, err := expose.Remove([]mesh.Key{workload.Key}, after, expose.RemoveOptions{Restart: expose.RestartWorkload})
+	removal, err := expose.Remove([]mesh.Key{w.Key}, after, expose.RemoveOptions{Restart: expose.RestartWorkload})
 	require.NoError(t, err, about)
 	if len(removal.Unknown) > 0 {
 		return // nothing is written then

@@ -12,6 +12,8 @@ import (
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
 // workload completes one workload, as TYPE/NAME or as TYPE NAME.
@@ -36,7 +38,7 @@ func (c *completer) workloads(command *cobra.Command, _ []string, typed string) 
 		}
 	}
 	var candidates []cobra.Completion
-	for _, workload := range c.inNamespace(command, kinds...).Workloads() {
+	for _, workload := range workload.Workloads(c.inNamespace(command, kinds...)) {
 		word := strings.ToLower(string(workload.Key.Kind))
 		if typedWord, _, ok := strings.Cut(typed, "/"); ok {
 			word = typedWord
@@ -53,7 +55,7 @@ func (c *completer) namesOf(command *cobra.Command, word string) []cobra.Complet
 		return nil
 	}
 	var candidates []cobra.Completion
-	for _, workload := range c.inNamespace(command, kind).Workloads() {
+	for _, workload := range workload.Workloads(c.inNamespace(command, kind)) {
 		candidates = append(candidates, workload.Name())
 	}
 	return candidates
@@ -109,7 +111,7 @@ func (c *completer) gateways(command *cobra.Command, _ []string, _ string) []cob
 
 // gatewayWorkloads are the ingress gateways by namespace and name.
 func (c *completer) gatewayWorkloads(command *cobra.Command, _ []string, _ string) []cobra.Completion {
-	gateways := c.everywhere(command, workloadOrder...).GatewayWorkloads()
+	gateways := proxy.GatewayWorkloads(c.everywhere(command, workloadOrder...))
 	var candidates []cobra.Completion
 	for _, gateway := range gateways {
 		candidates = append(candidates, expose.GatewayWorkloadName(gateway, gateways))
@@ -129,7 +131,7 @@ func (c *completer) gatewaySelectors(command *cobra.Command, _ []string, _ strin
 // revisions are those of the injectors, and the tags that lead to them.
 func (c *completer) revisions(command *cobra.Command, _ []string, _ string) []cobra.Completion {
 	var candidates []cobra.Completion
-	for _, plane := range c.everywhere(command, mesh.KindWebhook).ControlPlanes() {
+	for _, plane := range proxy.ControlPlanes(c.everywhere(command, mesh.KindWebhook)) {
 		candidates = append(candidates, plane.Revision)
 		for _, tag := range plane.Tags {
 			candidates = append(candidates, tag+"\ttag of revision "+plane.Revision)
@@ -149,7 +151,7 @@ func (c *completer) containerPorts(command *cobra.Command, arguments []string, _
 		kinds = []mesh.Kind{kind}
 	}
 	var candidates []cobra.Completion
-	for _, workload := range c.inNamespace(command, kinds...).Workloads() {
+	for _, workload := range workload.Workloads(c.inNamespace(command, kinds...)) {
 		if workload.Name() != name {
 			continue
 		}

@@ -16,6 +16,8 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
 
@@ -119,8 +121,8 @@ func (o *createOptions) nameFromFiles(snapshot *mesh.Snapshot) error {
 		return o.namespaceFromFiles(snapshot)
 	}
 	var choices []string
-	for _, workload := range snapshot.Workloads() {
-		if snapshot.IsInfrastructure(workload) {
+	for _, workload := range workload.Workloads(snapshot) {
+		if gateway.IsInfrastructure(snapshot, workload) {
 			continue
 		}
 		choices = append(choices, workload.Key.String())
@@ -154,7 +156,7 @@ func requireSameNamespace(manifests *manifest.Manifests, explicit string) error 
 // namespaceFromFiles goes by the namespace that the files say.
 func (o *createOptions) namespaceFromFiles(snapshot *mesh.Snapshot) error {
 	var namespaces []string
-	for _, workload := range snapshot.Workloads() {
+	for _, workload := range workload.Workloads(snapshot) {
 		if workload.Name() == o.intent.Name && (o.intent.Kind == "" || o.intent.Kind == workload.Key.Kind) {
 			namespaces = append(namespaces, workload.Namespace())
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 )
 
 // printRoles prints the least Roles for create with these flags. Where the cluster can be asked, they are for the gateways and
@@ -119,11 +120,11 @@ func permissionsAtGateway(intent expose.Intent, verify bool, found *mesh.Snapsho
 		return permissions
 	}
 	beside := &networking.Gateway{ObjectMeta: metav1.ObjectMeta{Namespace: intent.Namespace}}
-	for _, gateway := range found.GatewayWorkloads() {
-		if gateway.Namespace == namespace && !found.GatewayInScope(beside, gateway) {
+	for _, gateway := range proxy.GatewayWorkloads(found) {
+		if gateway.Namespace == namespace && !proxy.GatewayInScope(found, beside, gateway) {
 			permissions = append(permissions, may(mesh.KindGateway, namespace, "", "create", "patch")...)
 		}
-		if _, synced := found.PortsAreSynced(gateway); gateway.Namespace == namespace && synced {
+		if _, synced := proxy.PortsAreSynced(found, gateway); gateway.Namespace == namespace && synced {
 			permissions = append(permissions, may(mesh.KindService, namespace, "", "watch")...)
 		}
 	}

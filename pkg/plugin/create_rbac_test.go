@@ -10,6 +10,8 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
 // TestPrintedRolesAreEnough: what create asks the API server for is a part of what --print-rbac has printed with the same flags,
@@ -30,13 +32,13 @@ func TestPrintedRolesAreEnough(t *testing.T) {
 			continue // a part of them has every kind of plan
 		}
 		snapshot := corpusMesh(t, name)
-		for workload, ports := range snapshot.ExposedWorkloads() {
+		for w, ports := range exposure.ExposedWorkloads(snapshot) {
 			for way, change := range ways {
 				intent := expose.Intent{
-					Kind: workload.Key.Kind, Namespace: workload.Namespace(), Name: workload.Name(), Port: ports[0].Port.Port,
+					Kind: w.Key.Kind, Namespace: w.Namespace(), Name: w.Name(), Port: ports[0].Port.Port,
 					Inject: expose.InjectNamespace, Restart: expose.RestartWorkload,
 				}
-				if number, _, ok := mesh.TargetPort(ports[0].Port, workload.Template); ok {
+				if number, _, ok := workload.TargetPort(ports[0].Port, w.Template); ok {
 					intent.TargetPort = intstr.FromInt32(number)
 				}
 				change(&intent)

@@ -9,6 +9,7 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
@@ -88,7 +89,7 @@ func hostsLine(hosts []string) string {
 
 // podsText counts a workload's pods and their proxies, as status does.
 func podsText(snapshot *mesh.Snapshot, key mesh.Key) string {
-	workload := snapshot.Workload(key)
+	workload := workload.Get(snapshot, key)
 	if workload == nil {
 		return "it is gone"
 	}

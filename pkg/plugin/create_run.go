@@ -14,6 +14,8 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
 
@@ -135,13 +137,13 @@ func (o *createOptions) execution(client *cluster.Client, result *expose.Result)
 }
 
 func hasProxy(pod *core.Pod) (reason string, ok bool) {
-	if _, has := mesh.ProxyOf(pod); !has {
+	if _, has := proxy.ProxyOf(pod); !has {
 		return "it has no proxy although an injector webhook selects it; see the injector's log", false
 	}
 	return "", true
 }
 
-func undoCommand(w *mesh.Workload) string {
+func undoCommand(w *workload.Workload) string {
 	return name + " delete " + argumentOf(w.Key)
 }
 
@@ -251,7 +253,7 @@ func (o *createOptions) confirm(ctx context.Context, client *cluster.Client, res
 	if o.verify && reached {
 		trial := defaultTrial
 		trial.patience = configurationPatience
-		trial.gatewayWorkload = expose.GatewayWorkloadName(result.Gateway, loaded.Snapshot.GatewayWorkloads())
+		trial.gatewayWorkload = expose.GatewayWorkloadName(result.Gateway, proxy.GatewayWorkloads(loaded.Snapshot))
 		report.Printf(o.streams.Out, "\n")
 		if err := verify(ctx, o.streams, client, loaded.Snapshot, result.Workload, trial, ""); err != nil {
 			return err
@@ -265,7 +267,7 @@ func (o *createOptions) confirm(ctx context.Context, client *cluster.Client, res
 
 // isReached reports whether the workload is exposed as status says it, and if not why.
 func (o *createOptions) isReached(loaded *cluster.Loaded, result *expose.Result) (reached bool, why string) {
-	workload := loaded.Snapshot.Workload(result.Workload.Key)
+	workload := workload.Get(loaded.Snapshot, result.Workload.Key)
 	if workload == nil {
 		return false, "it is gone"
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/projection"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
@@ -274,7 +275,7 @@ func (o *deleteOptions) finish(ctx context.Context, client *cluster.Client, righ
 
 func (o *deleteOptions) recordEvents(ctx context.Context, client *cluster.Client, found *found) {
 	for _, key := range found.workloads {
-		workload := found.snapshot.Workload(key)
+		workload := workload.Get(found.snapshot, key)
 		if workload == nil {
 			continue
 		}
@@ -353,12 +354,12 @@ func (o *deleteOptions) show(found *found) error {
 // showWorkloads lists the workloads that create did something for.
 func (o *deleteOptions) showWorkloads(found *found) {
 	report.Printf(o.streams.Out, "Create did something for %s:\n\n", count(len(found.workloads), "workload"))
-	for _, workload := range found.workloads {
+	for _, w := range found.workloads {
 		gone := ""
-		if found.snapshot.Workload(workload) == nil {
+		if workload.Get(found.snapshot, w) == nil {
 			gone = " (gone)"
 		}
-		report.Printf(o.streams.Out, "  %s%s\n", argumentOf(workload), gone)
+		report.Printf(o.streams.Out, "  %s%s\n", argumentOf(w), gone)
 	}
 	report.Printf(o.streams.Out, "\nTo undo it:\n\n")
 }

@@ -19,6 +19,8 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -68,7 +70,7 @@ func TestCreateMakesThePathWhole(t *testing.T) {
 	var outcomes []string
 	for _, name := range corpusNames(t) {
 		snapshot := corpusMesh(t, name)
-		for workload, ports := range snapshot.ExposedWorkloads() {
+		for workload, ports := range exposure.ExposedWorkloads(snapshot) {
 			outcome := createOn(t, name, snapshot, workload, ports[0])
 			outcomes = append(outcomes, fmt.Sprintf("%s %s: %s\n", name, workload.Key, outcome))
 		}
@@ -93,13 +95,13 @@ func TestCreateTrustsTheController(t *testing.T) {
 	assert.Empty(t, warnings)
 }
 
-func createOn(t *testing.T, name string, snapshot *mesh.Snapshot, workload *mesh.Workload, port *mesh.ExposedPort) string {
+func createOn(t *testing.T, name string, snapshot *mesh.Snapshot, w *workload.Workload, port *exposure.ExposedPort) string {
 	t.Helper()
 	intent := expose.Intent{
-		Kind: workload.Key.Kind, Namespace: workload.Namespace(), Name: workload.Name(), Port: port.Port.Port,
+		Kind: w.Key.Kind, Namespace: w.Namespace(), Name: w.Name(), Port: port.Port.Port,
 		Inject: expose.InjectNamespace, Restart: expose.RestartWorkload,
 	}
-	if number, _, ok := mesh.TargetPort(port.Port, workload.Template); ok {
+	if number, _, ok := workload.TargetPort(port.Port, w.Template); ok {
 		intent.TargetPort = intstr.FromInt32(number)
 	}
 	result, err := expose.Build(intent, snapshot)
@@ -122,13 +124,13 @@ func createOn(t *testing.T, name string, snapshot *mesh.Snapshot, workload *mesh
 			continue
 		}
 		assert.Truef(t, before[finding.ID+mesh.KeyOf(finding.Object).String()], "%s: create of %s brings %s %s: %s",
-			name, workload.Key, finding.ID, mesh.KeyOf(finding.Object), finding.Message)
+			name, w.Key, finding.ID, mesh.KeyOf(finding.Object), finding.Message)
 		told += ", told of " + finding.ID
 	}
 	assert.LessOrEqual(t, strings.Count(told, "told"), len(warnings), "a warning that is left must be told: %s", name)
 	again, err := expose.Build(intent, after)
 	require.NoError(t, err, name)
-	assert.Emptyf(t, again.Plan.Changes, "%s: the second create of %s is not empty", name, workload.Key)
+	assert.Emptyf(t, again.Plan.Changes, "%s: the second create of %s is not empty", name, w.Key)
 	return told
 }
 

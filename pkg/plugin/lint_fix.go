@@ -14,6 +14,7 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
@@ -90,7 +91,7 @@ func (o *lintOptions) runFix(ctx context.Context, meshes []*lintMesh) error {
 	}
 	if o.files != nil {
 		// Pods that stand in files are those from before the fixes: what is left is what their successors have.
-		after[0].snapshot = after[0].snapshot.Restart(restarted)
+		after[0].snapshot = proxy.Restart(after[0].snapshot, restarted)
 	}
 	return o.answer(after)
 }

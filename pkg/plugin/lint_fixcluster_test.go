@@ -14,6 +14,7 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
@@ -163,9 +164,9 @@ func TestFixesStayInTheNamespace(t *testing.T) {
 		assert.Equal(t, "GX1", left[0].ID)
 		assert.Equal(t, "not fixed: GX2 Service bank/a: it changes Service istio-system/gateway, which is not in namespace bank; "+test.want+"\n", messages.String(), name)
 	}
-	workload := mesh.New(manifestsOf(t, overlaidWorkload).Objects, mesh.Options{})
-	key := workload.Workloads()[0].Key
-	namespaces, err := lintTarget{all: true, workloads: []mesh.Key{key}}.writable(workload)
+	w := mesh.New(manifestsOf(t, overlaidWorkload).Objects, mesh.Options{})
+	key := workload.Workloads(w)[0].Key
+	namespaces, err := lintTarget{all: true, workloads: []mesh.Key{key}}.writable(w)
 	require.NoError(t, err)
 	assert.Equal(t, []string{key.Namespace}, namespaces)
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 )
 
 // loadCluster reads what the checks rest on, as far as the target needs it, and puts the files over it, if there are any.
@@ -94,7 +96,7 @@ func (o *lintOptions) request(target lintTarget, name string) cluster.LoadReques
 func selectsNothingKnown(found *mesh.Snapshot, target lintTarget) bool {
 	only := target.onlyKnown(found)
 	return only != nil && slices.ContainsFunc(found.Gateways().All(), func(gateway *networking.Gateway) bool {
-		return only(gateway) && len(found.GatewayWorkloadsSelected(gateway)) == 0
+		return only(gateway) && len(proxy.GatewayWorkloadsSelected(found, gateway)) == 0
 	})
 }
 
@@ -126,26 +128,26 @@ func (o *lintOptions) kindsToRead() (list, named []mesh.Kind) {
 func secretsToRead(found *mesh.Snapshot, target lintTarget) []types.NamespacedName {
 	only := target.onlyKnown(found)
 	var wanted []types.NamespacedName
-	add := func(credential mesh.Credential) {
+	add := func(credential gateway.Credential) {
 		name := types.NamespacedName{Namespace: credential.Namespace, Name: credential.Name}
 		if !slices.Contains(wanted, name) {
 			wanted = append(wanted, name)
 		}
 	}
-	for _, gateway := range found.Gateways().All() {
-		if only != nil && !only(gateway) {
+	for _, gw := range found.Gateways().All() {
+		if only != nil && !only(gw) {
 			continue
 		}
-		namespaces := []string{gateway.Namespace}
-		for _, proxies := range found.GatewayWorkloadsSelected(gateway) {
+		namespaces := []string{gw.Namespace}
+		for _, proxies := range proxy.GatewayWorkloadsSelected(found, gw) {
 			namespaces = append(namespaces, proxies.Namespace)
 		}
-		for _, server := range gateway.Spec.GetServers() {
+		for _, server := range gw.Spec.GetServers() {
 			for _, namespace := range namespaces {
-				for _, credential := range mesh.Credentials(server, namespace) {
+				for _, credential := range gateway.Credentials(server, namespace) {
 					add(credential)
 				}
-				if ca, ok := mesh.ClientCA(server, namespace); ok {
+				if ca, ok := gateway.ClientCA(server, namespace); ok {
 					add(ca)
 				}
 			}

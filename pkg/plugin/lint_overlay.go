@@ -11,6 +11,8 @@ import (
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
 // overlay is the cluster with the files applied: their objects take the place of those of the same name, and workloads that
@@ -28,12 +30,12 @@ func overlay(live *mesh.Snapshot, manifests *manifest.Manifests) *mesh.Snapshot 
 	}
 	merged := mesh.New(objects, mesh.Options{Now: live.Now(), Gaps: live.Gaps(), Unread: manifests.Unread})
 	var restarted []mesh.Key
-	for _, workload := range merged.Workloads() {
-		if before := live.Workload(workload.Key); before != nil && rollsOut(before.Template, workload.Template) {
-			restarted = append(restarted, workload.Key)
+	for _, w := range workload.Workloads(merged) {
+		if before := workload.Get(live, w.Key); before != nil && rollsOut(before.Template, w.Template) {
+			restarted = append(restarted, w.Key)
 		}
 	}
-	return merged.Restart(restarted)
+	return proxy.Restart(merged, restarted)
 }
 
 // applied is an object of the files as kubectl apply would leave it in the cluster: with the status, the age and the foreign

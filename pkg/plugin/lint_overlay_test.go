@@ -13,6 +13,7 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
@@ -50,7 +51,7 @@ func TestOverlay(t *testing.T) {
 	same := overlay(live, manifestsOf(t, deployment))
 	assert.True(t, isStale(same), "what stays the same rolls nothing out")
 	assert.Equal(t, live.Gaps(), same.Gaps())
-	workload := same.Workloads()[0]
+	workload := workload.Workloads(same)[0]
 	assert.Equal(t, "stdin", same.Source(workload.Object).File, "findings point to the files")
 
 	for name, change := range map[string][2]string{

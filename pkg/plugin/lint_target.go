@@ -11,6 +11,9 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
 // lintTarget is the part of a mesh that the report is about. The whole mesh is loaded as far as that part rests on it.
@@ -127,7 +130,7 @@ func (t lintTarget) meant(snapshot *mesh.Snapshot) (keys []mesh.Key, err error) 
 	if t.selector == nil {
 		return keys, nil
 	}
-	for _, workload := range snapshot.Workloads() {
+	for _, workload := range workload.Workloads(snapshot) {
 		if t.means(workload) {
 			keys = append(keys, workload.Key)
 		}
@@ -140,8 +143,8 @@ func (t lintTarget) meant(snapshot *mesh.Snapshot) (keys []mesh.Key, err error) 
 
 // exposed are the target's workloads that serve gRPC.
 func (t lintTarget) exposed(snapshot *mesh.Snapshot) (keys []mesh.Key) {
-	for _, workload := range snapshot.Workloads() {
-		if t.means(workload) && len(snapshot.ExposedWorkloads()[workload]) > 0 {
+	for _, workload := range workload.Workloads(snapshot) {
+		if t.means(workload) && len(exposure.ExposedWorkloads(snapshot)[workload]) > 0 {
 			keys = append(keys, workload.Key)
 		}
 	}
@@ -181,7 +184,7 @@ func (t lintTarget) problem(snapshot *mesh.Snapshot) error {
 // silence is what to tell somebody who sees no findings: that no workload of the target shows that it speaks gRPC, which left
 // the checks of workloads and Services nothing to judge. Empty where one does.
 func (t lintTarget) silence(snapshot *mesh.Snapshot) string {
-	for workload := range snapshot.ExposedWorkloads() {
+	for workload := range exposure.ExposedWorkloads(snapshot) {
 		if t.means(workload) {
 			return ""
 		}
@@ -220,11 +223,11 @@ func unknownEvidence(snapshot *mesh.Snapshot, namespace string, all bool) (reaso
 // withoutService says which workloads of the target show gRPC while no Service port leads to it; empty for none.
 func (t lintTarget) withoutService(snapshot *mesh.Snapshot) string {
 	var shown []string
-	for _, workload := range snapshot.Workloads() {
-		if !t.means(workload) || snapshot.IsInfrastructure(workload) {
+	for _, workload := range workload.Workloads(snapshot) {
+		if !t.means(workload) || gateway.IsInfrastructure(snapshot, workload) {
 			continue
 		}
-		if candidates := snapshot.GRPCCandidates(workload); len(candidates) > 0 {
+		if candidates := exposure.GRPCCandidates(snapshot, workload); len(candidates) > 0 {
 			shown = append(shown, fmt.Sprintf("%s listens for gRPC on %d (%s)", workload.Key, candidates[0].Number, candidates[0].Evidence[0].Text))
 		}
 	}
@@ -242,7 +245,7 @@ func (t lintTarget) withoutService(snapshot *mesh.Snapshot) string {
 const mostShown = 3
 
 // means says that the target has the workload in it.
-func (t lintTarget) means(workload *mesh.Workload) bool {
+func (t lintTarget) means(workload *workload.Workload) bool {
 	if len(t.workloads) == 0 {
 		inScope := t.all || workload.Namespace() == t.namespace
 		return inScope && (t.selector == nil || t.selector.Matches(labels.Set(workload.Object.GetLabels())))
@@ -251,7 +254,7 @@ func (t lintTarget) means(workload *mesh.Workload) bool {
 }
 
 // isCalled says that a workload is one that the user may have named so.
-func (t lintTarget) isCalled(workload *mesh.Workload, wanted mesh.Key) bool {
+func (t lintTarget) isCalled(workload *workload.Workload, wanted mesh.Key) bool {
 	sameKind := wanted.Kind == "" || wanted.Kind == workload.Key.Kind
 	return sameKind && workload.Name() == wanted.Name && (t.all || workload.Namespace() == wanted.Namespace)
 }
@@ -262,9 +265,9 @@ func (t lintTarget) inNamespace(object mesh.Object) bool {
 }
 
 // find is the one workload of that name. Where files hold it in one namespace alone, that is the one.
-func (t lintTarget) find(snapshot *mesh.Snapshot, wanted mesh.Key) (*mesh.Workload, error) {
-	var found []*mesh.Workload
-	for _, workload := range snapshot.Workloads() {
+func (t lintTarget) find(snapshot *mesh.Snapshot, wanted mesh.Key) (*workload.Workload, error) {
+	var found []*workload.Workload
+	for _, workload := range workload.Workloads(snapshot) {
 		if t.isCalled(workload, wanted) {
 			found = append(found, workload)
 		}
@@ -299,7 +302,7 @@ func (t lintTarget) notFound(snapshot *mesh.Snapshot, wanted mesh.Key) error {
 		return fmt.Errorf("%s was not found: %s", what, reason)
 	}
 	var there []string
-	for _, workload := range snapshot.Workloads() {
+	for _, workload := range workload.Workloads(snapshot) {
 		if t.all || workload.Namespace() == t.namespace {
 			there = append(there, workload.Key.String())
 		}

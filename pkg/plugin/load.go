@@ -13,6 +13,8 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 )
 
 // rootNamespace is where control planes and their settings are, in every installation that says nothing else.
@@ -63,7 +65,7 @@ func createRequest(intent expose.Intent) cluster.LoadRequest {
 		Now:      time.Now(),
 		Follow: func(found *mesh.Snapshot) cluster.LoadRequest {
 			next := controlPlane(found)
-			for _, gateway := range found.GatewayWorkloads() {
+			for _, gateway := range proxy.GatewayWorkloads(found) {
 				for _, secret := range expose.SecretsFor(intent) {
 					next.Secrets = append(next.Secrets, types.NamespacedName{Namespace: gateway.Namespace, Name: secret})
 				}
@@ -99,7 +101,7 @@ func controlPlane(found *mesh.Snapshot) cluster.LoadRequest {
 		}
 	}
 	add("istio")
-	for _, injector := range found.Injectors() {
+	for _, injector := range proxy.Injectors(found) {
 		suffix := ""
 		if injector.Revision != "" && injector.Revision != "default" {
 			suffix = "-" + injector.Revision
@@ -167,7 +169,7 @@ var kindsOfNamespace = []mesh.Kind{mesh.KindPod, mesh.KindEndpointSlice, mesh.Ki
 
 func gatewayNamespaces(found *mesh.Snapshot) []string {
 	var namespaces []string
-	for _, gateway := range found.GatewayWorkloads() {
+	for _, gateway := range proxy.GatewayWorkloads(found) {
 		if !slices.Contains(namespaces, gateway.Namespace) {
 			namespaces = append(namespaces, gateway.Namespace)
 		}
@@ -178,15 +180,15 @@ func gatewayNamespaces(found *mesh.Snapshot) []string {
 // gatewaySecrets are the Secrets that the servers of a gateway's proxies name, for the Gateways that matter to a workload.
 func gatewaySecrets(found *mesh.Snapshot, namespace, gatewayNamespace string) []types.NamespacedName {
 	var names []types.NamespacedName
-	for _, gateway := range found.Gateways().All() {
-		if gateway.Namespace != namespace && gateway.Namespace != gatewayNamespace {
+	for _, gw := range found.Gateways().All() {
+		if gw.Namespace != namespace && gw.Namespace != gatewayNamespace {
 			continue
 		}
-		for _, server := range gateway.Spec.GetServers() {
-			for _, credential := range mesh.Credentials(server, gatewayNamespace) {
+		for _, server := range gw.Spec.GetServers() {
+			for _, credential := range gateway.Credentials(server, gatewayNamespace) {
 				names = append(names, types.NamespacedName{Namespace: credential.Namespace, Name: credential.Name})
 			}
-			if ca, ok := mesh.ClientCA(server, gatewayNamespace); ok {
+			if ca, ok := gateway.ClientCA(server, gatewayNamespace); ok {
 				names = append(names, types.NamespacedName{Namespace: ca.Namespace, Name: ca.Name})
 			}
 		}

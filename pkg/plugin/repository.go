@@ -10,7 +10,7 @@ import (
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
@@ -52,7 +52,7 @@ func isOthers(change plan.Change, namespace string) bool {
 
 func isRestart(change plan.Change) bool {
 	return slices.ContainsFunc(change.Edits, func(edit plan.Edit) bool {
-		return edit.Path[len(edit.Path)-1] == mesh.RestartedAtAnnotation && edit.New != nil
+		return edit.Path[len(edit.Path)-1] == workload.RestartedAtAnnotation && edit.New != nil
 	})
 }
 

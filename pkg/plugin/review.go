@@ -7,6 +7,7 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 )
 
 // passingStates are errors that say how things are at the moment, not how they are set up: pods that are not ready, a
@@ -79,7 +80,7 @@ func onExposedPath(snapshot *mesh.Snapshot, result *expose.Result) []checks.Find
 // isOtherGateway reports whether an object is another gateway's workload, which may get the same routes because of its labels.
 func isOtherGateway(snapshot *mesh.Snapshot, result *expose.Result, object mesh.Object) bool {
 	key := mesh.KeyOf(object)
-	return slices.ContainsFunc(snapshot.GatewayWorkloads(), func(gateway *mesh.GatewayWorkload) bool {
+	return slices.ContainsFunc(proxy.GatewayWorkloads(snapshot), func(gateway *proxy.GatewayWorkload) bool {
 		return gateway.Workload != nil && gateway.Workload.Key == key && gateway.String() != result.Gateway.String() && key != result.Workload.Key
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
 )
 
 // refuseBeside refuses to make a new path beside one that is there, meant for the same Service and host, and broken: mending it
@@ -50,7 +51,7 @@ func build(intent expose.Intent, snapshot *mesh.Snapshot) (*expose.Result, error
 // whyBroken says what keeps the route's calls from arriving: the findings about it and its Gateways, or a Gateway that was not read.
 func whyBroken(snapshot *mesh.Snapshot, route *networking.VirtualService) []string {
 	about := []mesh.Key{mesh.KeyOf(route)}
-	gateways, _ := snapshot.GatewaysOf(route)
+	gateways, _ := host.GatewaysOf(snapshot, route)
 	for _, gateway := range gateways {
 		about = append(about, mesh.KeyOf(gateway))
 	}
@@ -65,7 +66,7 @@ func whyBroken(snapshot *mesh.Snapshot, route *networking.VirtualService) []stri
 		return reasons
 	}
 	for _, gateway := range route.Spec.GetGateways() {
-		resolved := mesh.ResolveGatewayName(gateway, route.Namespace)
+		resolved := host.ResolveGatewayName(gateway, route.Namespace)
 		if gateway == "mesh" || slices.ContainsFunc(gateways, func(bound *networking.Gateway) bool { return bound.Namespace+"/"+bound.Name == resolved }) {
 			continue
 		}

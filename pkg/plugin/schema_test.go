@@ -15,6 +15,7 @@ import (
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
 
@@ -131,7 +132,7 @@ func TestStatusAndPlansOfTheCorpusAreOfTheSchema(t *testing.T) {
 	plans := 0
 	for _, name := range corpusNames(t) {
 		snapshot := corpusMesh(t, name)
-		for workload, ports := range snapshot.ExposedWorkloads() {
+		for workload, ports := range exposure.ExposedWorkloads(snapshot) {
 			var out bytes.Buffer
 			found := checks.Run(snapshot, checks.Options{Only: checks.OnPathOf(snapshot, workload.Key)})
 			require.NoError(t, report.StatusJSON(&out, report.Status{

@@ -10,6 +10,7 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
 
@@ -62,14 +63,14 @@ func TestStatusOfWhatIsUnknown(t *testing.T) {
 // What create says in the end is what status says.
 func TestCreateSaysWhatStatusSays(t *testing.T) {
 	loaded := &cluster.Loaded{Snapshot: corpusMesh(t, "good-plain")}
-	workload, err := expose.FindWorkload(loaded.Snapshot, "", "hello", "greeter")
+	w, err := expose.FindWorkload(loaded.Snapshot, "", "hello", "greeter")
 	require.NoError(t, err)
-	result := &expose.Result{Workload: workload}
+	result := &expose.Result{Workload: w}
 	reached, why := (&createOptions{}).isReached(loaded, result)
 	assert.True(t, reached, why)
 
 	var pods []mesh.Key
-	for _, pod := range loaded.Snapshot.PodsOf(workload) {
+	for _, pod := range workload.PodsOf(loaded.Snapshot, w) {
 		pods = append(pods, mesh.KeyOf(pod))
 	}
 	loaded.Snapshot = loaded.Snapshot.With(mesh.Change{Removed: pods})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/traffic"
 )
@@ -56,6 +57,6 @@ func (v *verifier) targetPort() (int32, bool) {
 	if at < 0 {
 		return 0, false
 	}
-	number, _, ok := mesh.TargetPort(&ports[at], v.workload.Template)
+	number, _, ok := workload.TargetPort(&ports[at], v.workload.Template)
 	return number, ok
 }

@@ -4,14 +4,14 @@ import (
 	"crypto/tls"
 	"testing"
 
-	networking "istio.io/client-go/pkg/apis/networking/v1"
-
 	"github.com/stretchr/testify/assert"
 	"google.golang.org/grpc/metadata"
+	networking "istio.io/client-go/pkg/apis/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/traffic"
 )
 
@@ -32,8 +32,8 @@ func TestCredentialsAreKept(t *testing.T) {
 	yes, no := true, false
 	believing := &tls.Config{InsecureSkipVerify: true} //nolint:gosec // what is tested
 	entrance := func(trusted bool) *expose.Entrance {
-		return &expose.Entrance{Trusted: trusted, Route: &mesh.GatewayRoute{
-			Server:         &mesh.Server{Workload: &mesh.GatewayWorkload{Namespace: "evil"}},
+		return &expose.Entrance{Trusted: trusted, Route: &gateway.GatewayRoute{
+			Server:         &gateway.Server{Workload: &proxy.GatewayWorkload{Namespace: "evil"}},
 			VirtualService: &networking.VirtualService{ObjectMeta: metav1.ObjectMeta{Namespace: "evil", Name: "route"}},
 		}}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/traffic"
 )
@@ -33,7 +34,7 @@ func (o *verifyOptions) run(ctx context.Context) error {
 }
 
 // verify makes the trial and prints what it has shown. Its error is errBadAnswer where that is bad.
-func verify(ctx context.Context, streams report.Streams, client *cluster.Client, snapshot *mesh.Snapshot, workload *mesh.Workload, t trial, output string) error {
+func verify(ctx context.Context, streams report.Streams, client *cluster.Client, snapshot *mesh.Snapshot, workload *workload.Workload, t trial, output string) error {
 	v := &verifier{streams: streams, client: client, snapshot: snapshot, workload: workload, trial: t}
 	if err := v.enter(ctx); err != nil {
 		return err
@@ -68,7 +69,7 @@ type verifier struct {
 	streams  report.Streams
 	client   *cluster.Client
 	snapshot *mesh.Snapshot
-	workload *mesh.Workload
+	workload *workload.Workload
 	trial    trial
 	// entrance is nil where no gateway is known to lead to the workload.
 	entrance *expose.Entrance

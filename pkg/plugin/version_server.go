@@ -12,6 +12,7 @@ import (
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
 
@@ -55,7 +56,7 @@ func serverVersion(ctx context.Context, client *cluster.Client) (*report.ServerV
 	if older(kubernetes, oldestKubernetes) {
 		warn("the API server is %s, older than the oldest that is tested, %s", kubernetes, oldestKubernetes)
 	}
-	for _, plane := range loaded.Snapshot.ControlPlanes() {
+	for _, plane := range proxy.ControlPlanes(loaded.Snapshot) {
 		server.ControlPlanes = append(server.ControlPlanes, report.ControlPlaneVersion(plane))
 		if older(plane.Version, oldestIstio) {
 			warn("istiod of revision %s is %s, older than the oldest that is tested, %s", plane.Revision, plane.Version, oldestIstio)

@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
@@ -35,7 +36,7 @@ func Of(snapshot *mesh.Snapshot, changes []plan.Change) (*mesh.Snapshot, error) 
 			next.Put = append(next.Put, object)
 		}
 	}
-	return snapshot.With(next).Restart(projection.restarted), nil
+	return proxy.Restart(snapshot.With(next), projection.restarted), nil
 }
 
 // projection is the objects that the changes so far have touched; nil for one that is gone.

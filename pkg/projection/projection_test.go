@@ -11,6 +11,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
@@ -68,17 +70,17 @@ func TestOf(t *testing.T) {
 
 	pod, ok := after.Pods().Get("test", "server-1")
 	require.True(t, ok)
-	_, has := mesh.ProxyOf(pod)
+	_, has := proxy.ProxyOf(pod)
 	assert.True(t, has, "the restart makes pods anew, by the injector as it then is")
 	projected, _ := after.Services().Get("test", "server")
 	assert.Equal(t, map[string]string{"a": "x", "b": "y"}, projected.Labels)
-	assert.Equal(t, int32(2), after.Workloads()[0].ReadyReplicas, "what controllers write stays")
+	assert.Equal(t, int32(2), workload.Workloads(after)[0].ReadyReplicas, "what controllers write stays")
 	made, ok := after.Gateways().Get("test", "server")
 	require.True(t, ok)
 	assert.Equal(t, before.Now(), made.CreationTimestamp.UTC(), "what is new is the youngest")
 
 	old, _ := before.Pods().Get("test", "server-1")
-	_, has = mesh.ProxyOf(old)
+	_, has = proxy.ProxyOf(old)
 	assert.False(t, has, "the snapshot before stays as it was")
 
 	gone, err := Of(after, []plan.Change{{Action: plan.Delete, Object: gateway}})

@@ -8,7 +8,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
@@ -92,7 +92,7 @@ var defaultsOf = map[string][]defaulted{
 var workloadDefaults = slices.Concat([]defaulted{
 	{"spec|revisionHistoryLimit", 10},
 	{"spec|template|metadata|creationTimestamp", nil},
-	{"spec|template|metadata|annotations|" + mesh.RestartedAtAnnotation, nil},
+	{"spec|template|metadata|annotations|" + workload.RestartedAtAnnotation, nil},
 	{"spec|template|spec|restartPolicy", "Always"}, {"spec|template|spec|dnsPolicy", "ClusterFirst"},
 	{"spec|template|spec|schedulerName", "default-scheduler"}, {"spec|template|spec|securityContext", map[string]any{}},
 	{"spec|template|spec|terminationGracePeriodSeconds", 30}, {"spec|template|spec|serviceAccount", nil},
@@ -146,7 +146,7 @@ func drop(node, written any, path []string, value any) {
 
 // isBookkeeping reports whether a field is nobody's wish, whoever wrote it.
 func isBookkeeping(field string) bool {
-	return field == mesh.RestartedAtAnnotation || field == plan.UndoAnnotation || field == "creationTimestamp"
+	return field == workload.RestartedAtAnnotation || field == plan.UndoAnnotation || field == "creationTimestamp"
 }
 
 func sameJSON(a, b any) bool {

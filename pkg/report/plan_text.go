@@ -8,7 +8,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
@@ -78,7 +78,7 @@ func editText(edit plan.Edit) string {
 	switch {
 	case strings.HasPrefix(last, "grpcexpose/"):
 		return ""
-	case last == mesh.RestartedAtAnnotation:
+	case last == workload.RestartedAtAnnotation:
 		return "restart its pods"
 	case under("metadata", "labels"), under("spec", "template", "metadata", "labels"):
 		what := "label"

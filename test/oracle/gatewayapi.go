@@ -22,7 +22,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/gateway-api/pkg/consts"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gatewayapi"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
 )
 
 // The topics of the Gateway API.
@@ -92,11 +93,11 @@ func routeOfRule(rule string) string {
 }
 
 // servicePort is the host and port if the mesh has a Service with them, else empty: calls to others go nowhere.
-func (m *Mesh) servicePort(host string, port uint32) string {
+func (m *Mesh) servicePort(name string, port uint32) string {
 	for _, service := range objectsOf[*core.Service](m) {
 		for _, has := range service.Spec.Ports {
-			if mesh.ServiceHost(service) == host && has.Port == int32(port) {
-				return fmt.Sprintf("%s:%d", host, port)
+			if host.ServiceHost(service) == name && has.Port == int32(port) {
+				return fmt.Sprintf("%s:%d", name, port)
 			}
 		}
 	}
@@ -126,13 +127,13 @@ func (b backendSets) tell(facts Facts) {
 func AskModelOfGatewayAPI(m *Mesh) Facts {
 	facts := Facts{}
 	snapshot := m.Snapshot()
-	for _, route := range snapshot.APIRoutes() {
-		for _, parent := range snapshot.GatewayParents(route) {
-			if parent.Gateway == nil || !snapshot.IsIstioIngress(parent.Gateway) {
+	for _, route := range gatewayapi.APIRoutes(snapshot) {
+		for _, parent := range gatewayapi.GatewayParents(snapshot, route) {
+			if parent.Gateway == nil || !gatewayapi.IsIstioIngress(snapshot, parent.Gateway) {
 				continue
 			}
 			for _, match := range parent.Listeners {
-				if match.Attachment != mesh.Attached {
+				if match.Attachment != gatewayapi.Attached {
 					continue
 				}
 				subject := fmt.Sprintf("%s/%s.%s at %s/%s/%s", route.Key.Kind.Info().Kind, route.Key.Name, route.Key.Namespace,
@@ -142,8 +143,8 @@ func AskModelOfGatewayAPI(m *Mesh) Facts {
 		}
 	}
 	backends := backendSets{}
-	for _, backend := range snapshot.RouteBackends() {
-		host := mesh.ServiceHost(backend.Service)
+	for _, backend := range gatewayapi.RouteBackends(snapshot) {
+		host := host.ServiceHost(backend.Service)
 		backends.add(backend.Route.GetNamespace()+"."+backend.Route.GetName(), fmt.Sprintf("%s:%d", host, backend.Port))
 	}
 	backends.tell(facts)

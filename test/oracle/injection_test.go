@@ -29,6 +29,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 )
 
 // TestInjection compares what becomes of random pods: which webhooks the API server's own code calls, and what Istio's own
@@ -39,7 +40,7 @@ func TestInjection(t *testing.T) {
 	for seed := *first; seed < *first+2000; seed++ {
 		m, pod := NewInjectionMesh(seed)
 		wantCalled, wantInjected := askAPIServer(t, m, pod)
-		injection := m.Snapshot().InjectionOfPod(pod.Namespace, &core.PodTemplateSpec{ObjectMeta: pod.ObjectMeta, Spec: pod.Spec})
+		injection := proxy.InjectionOfPod(m.Snapshot(), pod.Namespace, &core.PodTemplateSpec{ObjectMeta: pod.ObjectMeta, Spec: pod.Spec})
 		var called []string
 		for _, injector := range injection.Called {
 			called = append(called, injector.Configuration.Name+" "+injector.Webhook.Name)

@@ -13,6 +13,9 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/projection"
 )
@@ -44,14 +47,14 @@ func TestCreateMakesThePathWhole(t *testing.T) {
 		}
 		text := fmt.Sprintf("seed %d: %+v\n%s", seed, intent, newObjects(m, after))
 		for _, pod := range result.Gateway.Pods {
-			ports, open := after.Snapshot().ListenerPorts(gatewayOf(after, pod), uint32(result.Port))
+			ports, open := gateway.ListenerPorts(after.Snapshot(), gatewayOf(after, pod), uint32(result.Port))
 			require.Truef(t, open, "port %d is not open: %s", result.Port, text)
 			journey, err := Travel(after, pod, ports[0], callable(result.Hosts), "/new.Service/Call")
 			require.NoError(t, err)
 			require.Emptyf(t, journey.End, "route %s: %s", journey.Route, text)
 			require.Containsf(t, []string{"HTTP/2", "as the client"}, journey.HTTP, text)
 			require.ElementsMatchf(t, readyAddresses(after, result), journey.Endpoints, text)
-			for _, pod := range after.Snapshot().PodsOf(result.Workload) {
+			for _, pod := range workload.PodsOf(after.Snapshot(), result.Workload) {
 				if isReady(pod) {
 					require.Containsf(t, journey.Endpoints, address(pod.Status.PodIP, int(result.TargetPort)), text)
 				}
@@ -137,8 +140,8 @@ func newObjects(before, after *Mesh) string {
 	return added.YAML() + "--- in\n" + before.YAML()
 }
 
-func gatewayOf(m *Mesh, pod *core.Pod) *mesh.GatewayWorkload {
-	for _, workload := range m.Snapshot().GatewayWorkloads() {
+func gatewayOf(m *Mesh, pod *core.Pod) *proxy.GatewayWorkload {
+	for _, workload := range proxy.GatewayWorkloads(m.Snapshot()) {
 		for _, member := range workload.Pods {
 			if member.Namespace == pod.Namespace && member.Name == pod.Name {
 				return workload
@@ -157,8 +160,8 @@ func readyAddresses(m *Mesh, result *expose.Result) []string {
 		if port.Port != result.ServicePort || port.Protocol != core.ProtocolTCP {
 			continue
 		}
-		for _, pod := range snapshot.PodsSelected(service.Namespace, service.Spec.Selector) {
-			number, _, has := mesh.TargetPort(&port, &core.PodTemplateSpec{Spec: pod.Spec})
+		for _, pod := range workload.PodsSelected(snapshot, service.Namespace, service.Spec.Selector) {
+			number, _, has := workload.TargetPort(&port, &core.PodTemplateSpec{Spec: pod.Spec})
 			if has && isReady(pod) {
 				addresses = append(addresses, address(pod.Status.PodIP, int(number)))
 			}

@@ -6,6 +6,9 @@ import (
 	"strings"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 )
 
 // AskModel asks pkg/mesh what istiod does with the mesh.
@@ -22,10 +25,10 @@ func AskModel(m *Mesh) Facts {
 }
 
 // gatewayWorkloads are the workloads that some Gateway selects.
-func gatewayWorkloads(snapshot *mesh.Snapshot) []*mesh.GatewayWorkload {
-	var workloads []*mesh.GatewayWorkload
+func gatewayWorkloads(snapshot *mesh.Snapshot) []*proxy.GatewayWorkload {
+	var workloads []*proxy.GatewayWorkload
 	for _, gateway := range snapshot.Gateways().All() {
-		for _, workload := range snapshot.GatewayWorkloadsSelected(gateway) {
+		for _, workload := range proxy.GatewayWorkloadsSelected(snapshot, gateway) {
 			if !slices.Contains(workloads, workload) {
 				workloads = append(workloads, workload)
 			}
@@ -37,7 +40,7 @@ func gatewayWorkloads(snapshot *mesh.Snapshot) []*mesh.GatewayWorkload {
 // modelAnswer is what the model has for one gateway.
 type modelAnswer struct {
 	snapshot *mesh.Snapshot
-	workload *mesh.GatewayWorkload
+	workload *proxy.GatewayWorkload
 	proxy    string
 	facts    Facts
 }
@@ -54,7 +57,7 @@ func (a *modelAnswer) tell() {
 
 // tellServers gives the servers, each with its listener.
 func (a *modelAnswer) tellServers() {
-	for _, server := range a.snapshot.Servers(a.workload) {
+	for _, server := range gateway.Servers(a.snapshot, a.workload) {
 		subject := serverSubject(server.Gateway.Namespace+"/"+server.Gateway.Name, server.Spec)
 		if isKept(server) {
 			a.set(topicServer, subject, "kept on "+address(server.Bind, int(server.ListenerPort)))
@@ -65,8 +68,8 @@ func (a *modelAnswer) tellServers() {
 }
 
 // isKept says that istiod keeps the server; what is wrong with it shows in the listener, or in Envoy.
-func isKept(server *mesh.Server) bool {
-	return server.Drop == "" || server.Drop == mesh.DropSNI || server.Drop == mesh.DropMatchAll
+func isKept(server *gateway.Server) bool {
+	return server.Drop == "" || server.Drop == gateway.DropSNI || server.Drop == gateway.DropMatchAll
 }
 
 // tellListeners gives the listeners that read HTTP, with the chains that do, and those that Envoy would refuse.
@@ -76,7 +79,7 @@ func (a *modelAnswer) tellListeners() {
 		a.set(topicListener, subject, refusedByEnvoy)
 	}
 	chains := map[string][]string{}
-	for _, server := range a.snapshot.Servers(a.workload) {
+	for _, server := range gateway.Servers(a.snapshot, a.workload) {
 		subject := address(server.Bind, int(server.ListenerPort))
 		if !isKept(server) || server.LeftOut != "" || refused[subject] || !server.IsHTTP() {
 			continue
@@ -94,8 +97,8 @@ func (a *modelAnswer) tellListeners() {
 // refusedListeners are the addresses of those with filter chains that Envoy does not take side by side.
 func (a *modelAnswer) refusedListeners() map[string]bool {
 	refused := map[string]bool{}
-	for _, server := range a.snapshot.Servers(a.workload) {
-		if server.LeftOut == "" && (server.Drop == mesh.DropSNI || server.Drop == mesh.DropMatchAll) {
+	for _, server := range gateway.Servers(a.snapshot, a.workload) {
+		if server.LeftOut == "" && (server.Drop == gateway.DropSNI || server.Drop == gateway.DropMatchAll) {
 			refused[address(server.Bind, int(server.ListenerPort))] = true
 		}
 	}
@@ -103,7 +106,7 @@ func (a *modelAnswer) refusedListeners() map[string]bool {
 }
 
 // serverNames are the host names of a server for TLS: without namespaces, and none for "*".
-func serverNames(server *mesh.Server) []string {
+func serverNames(server *gateway.Server) []string {
 	var names []string
 	for _, host := range server.Hosts {
 		name := host[strings.IndexByte(host, '/')+1:]
@@ -120,7 +123,7 @@ func serverNames(server *mesh.Server) []string {
 // tellRoutes gives the virtual hosts with their routes, in the order in which Envoy tries them.
 func (a *modelAnswer) tellRoutes() {
 	refused := a.refusedListeners()
-	for _, host := range a.snapshot.VirtualHosts(a.workload) {
+	for _, host := range gateway.VirtualHosts(a.snapshot, a.workload) {
 		if refused[address(host.Servers[0].Bind, int(host.Servers[0].ListenerPort))] {
 			continue
 		}
@@ -153,7 +156,7 @@ func (a *modelAnswer) tellRoutes() {
 
 // mayLeadTo tells of the clusters of a route that may not be sent: istiod speaks of them only if it is, and what it then says of
 // them is not known, unless another route leads to them as well.
-func (a *modelAnswer) mayLeadTo(route *mesh.GatewayRoute) {
+func (a *modelAnswer) mayLeadTo(route *gateway.GatewayRoute) {
 	sent := *a
 	sent.facts = Facts{}
 	sent.leadsTo(route)
@@ -165,7 +168,7 @@ func (a *modelAnswer) mayLeadTo(route *mesh.GatewayRoute) {
 }
 
 // reachedBy: what a single route ahead takes from a route is known, what several take from it together is not.
-func reachedBy(route *mesh.GatewayRoute) string {
+func reachedBy(route *gateway.GatewayRoute) string {
 	if route.Shadowed != nil {
 		return reachedText(false)
 	}
@@ -175,7 +178,7 @@ func reachedBy(route *mesh.GatewayRoute) string {
 // isSent says whether istiod sends the route to Envoy at all: not after the first catch-all of its VirtualService. That is not
 // known where the VirtualService is bound to several Gateways: for another one the catch-all may not be there, and the route is sent
 // behind it all the same, where no call comes to it.
-func isSent(route *mesh.GatewayRoute) (sent, known bool) {
+func isSent(route *gateway.GatewayRoute) (sent, known bool) {
 	by := route.Shadowed
 	if by == nil || !by.CatchesAll() || mesh.KeyOf(by.VirtualService) != mesh.KeyOf(route.VirtualService) {
 		return true, true
@@ -185,7 +188,7 @@ func isSent(route *mesh.GatewayRoute) (sent, known bool) {
 
 // tableName is what istiod calls the route table.
 // Source: Istio pilot/pkg/model/gateway.go (gatewayRDSRouteName).
-func tableName(host *mesh.VirtualHost) string {
+func tableName(host *gateway.VirtualHost) string {
 	server := host.Servers[0]
 	name := fmt.Sprintf("http.%d", server.ListenerPort)
 	if server.IsTLS() {
@@ -200,7 +203,7 @@ func tableName(host *mesh.VirtualHost) string {
 
 // routeName is what istiod calls the route: by its rule and its match.
 // Source: Istio pilot/pkg/networking/core/route/route.go (TranslateRoute).
-func routeName(route *mesh.GatewayRoute) string {
+func routeName(route *gateway.GatewayRoute) string {
 	if name := route.MatchSpec().GetName(); name != "" {
 		return route.Spec.Name + "." + name
 	}
@@ -208,7 +211,7 @@ func routeName(route *mesh.GatewayRoute) string {
 }
 
 // leadsTo says where a route leads, as clusters.
-func (a *modelAnswer) leadsTo(route *mesh.GatewayRoute) string {
+func (a *modelAnswer) leadsTo(route *gateway.GatewayRoute) string {
 	switch {
 	case route.Spec.Redirect != nil:
 		return "redirect"
@@ -217,7 +220,7 @@ func (a *modelAnswer) leadsTo(route *mesh.GatewayRoute) string {
 	}
 	var shares []string
 	all := true
-	for _, destination := range a.snapshot.Destinations(route.Spec, route.Holder.Namespace) {
+	for _, destination := range host.Destinations(a.snapshot, route.Spec, route.Holder.Namespace) {
 		share := a.tellCluster(route, destination)
 		all = all && share != unknown
 		if len(route.Spec.Route) > 1 {

@@ -7,6 +7,8 @@ import (
 	core "k8s.io/api/core/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/policy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
 // tlsModeLabel is what Istio's injector sets on the pods that take mutual TLS.
@@ -16,14 +18,14 @@ const tlsModeLabel = "security.istio.io/tlsMode"
 // it for each of them, which are called by Istio's mutual TLS.
 func (a *modelAnswer) tellEndpoints(cluster string, service *core.Service, port *core.ServicePort, subset map[string]string, automatic bool) {
 	var addresses []string
-	for _, pod := range a.snapshot.PodsSelected(service.Namespace, service.Spec.Selector) {
-		number, _, ok := mesh.TargetPort(port, &core.PodTemplateSpec{ObjectMeta: pod.ObjectMeta, Spec: pod.Spec})
+	for _, pod := range workload.PodsSelected(a.snapshot, service.Namespace, service.Spec.Selector) {
+		number, _, ok := workload.TargetPort(port, &core.PodTemplateSpec{ObjectMeta: pod.ObjectMeta, Spec: pod.Spec})
 		if !ok || !isReady(pod) || !mesh.HasLabels(pod.Labels, subset) {
 			continue
 		}
 		text := address(pod.Status.PodIP, int(number))
 		takes := automatic && pod.Labels[tlsModeLabel] == "istio" &&
-			a.snapshot.MutualTLSMode(pod.Namespace, pod.Labels, number) != mesh.MutualTLSDisable
+			policy.MutualTLSMode(a.snapshot, pod.Namespace, pod.Labels, number) != policy.MutualTLSDisable
 		if takes {
 			text += " " + byMutualTLS
 		}

@@ -8,7 +8,7 @@ import (
 	"istio.io/istio/pkg/config/kube"
 	core "k8s.io/api/core/v1"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
 // TestPortProtocol compares the protocol of every Service port that the words below make with Istio's own.
@@ -36,12 +36,12 @@ func compareProtocol(t *testing.T, port core.ServicePort) {
 	if port.AppProtocol != nil {
 		application = fmt.Sprintf("%q", *port.AppProtocol)
 	}
-	want := mesh.Protocol(istio)
+	want := workload.Protocol(istio)
 	if istio.IsUnsupported() {
-		want = mesh.ProtocolUnsupported
+		want = workload.ProtocolUnsupported
 	}
-	assert.Equalf(t, want, mesh.ServicePortProtocol(&port),
+	assert.Equalf(t, want, workload.ServicePortProtocol(&port),
 		"port %d/%s named %q with appProtocol %s", port.Port, port.Protocol, port.Name, application)
-	assert.Equal(t, istio.IsHTTP2(), mesh.ServicePortProtocol(&port).IsHTTP2())
-	assert.Equal(t, istio.IsHTTP(), mesh.ServicePortProtocol(&port).IsHTTP())
+	assert.Equal(t, istio.IsHTTP2(), workload.ServicePortProtocol(&port).IsHTTP2())
+	assert.Equal(t, istio.IsHTTP(), workload.ServicePortProtocol(&port).IsHTTP())
 }

@@ -1,0 +1,62 @@
+package host
+
+import (
+	"slices"
+
+	networking "istio.io/client-go/pkg/apis/networking/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+)
+
+// IsDelegate says that a VirtualService has no hosts: others delegate to it, by itself it is no route.
+func IsDelegate(vs *networking.VirtualService) bool { return len(vs.Spec.Hosts) == 0 }
+
+type virtualServicesMemory struct{}
+
+// VirtualServicesByGateway are the VirtualServices with hosts by the resolved names of their gateways, each by age.
+func VirtualServicesByGateway(s *mesh.Snapshot) map[string][]*networking.VirtualService {
+	s.Read(mesh.KindVirtualService)
+	return mesh.Remember(s, virtualServicesMemory{}, func() map[string][]*networking.VirtualService {
+		byGateway := map[string][]*networking.VirtualService{}
+		byAge := func(a, b *networking.VirtualService) int { return mesh.CompareAge(a, b) }
+		for _, vs := range slices.SortedFunc(slices.Values(s.VirtualServices().All()), byAge) {
+			if IsDelegate(vs) {
+				continue
+			}
+			for _, name := range GatewayNamesOf(vs) {
+				byGateway[name] = append(byGateway[name], vs)
+			}
+		}
+		return byGateway
+	})
+}
+
+// VirtualServicesBoundTo are all VirtualServices that name the Gateway, visible to its proxies or not, by age.
+func VirtualServicesBoundTo(s *mesh.Snapshot, gateway *networking.Gateway) []*networking.VirtualService {
+	return VirtualServicesByGateway(s)[gateway.Namespace+"/"+gateway.Name]
+}
+
+// VirtualServicesForGateway are the VirtualServices that name the Gateway as its proxies of that namespace see them: first
+// their own namespace's that are exported to it by name, then those that others export to it by name, then the public
+// ones; each by age. An empty namespace is one that nobody knows; everything may be visible to it.
+// Source: Istio's pilot/pkg/model/push_context.go (VirtualServicesForGateway, initVirtualServices).
+func VirtualServicesForGateway(s *mesh.Snapshot, gateway *networking.Gateway, proxyNamespace string) []*networking.VirtualService {
+	var private, exported, public []*networking.VirtualService
+	for _, vs := range VirtualServicesBoundTo(s, gateway) {
+		switch {
+		case proxyNamespace != "" && !VirtualServiceVisibleTo(s, vs, proxyNamespace):
+		case IsPublic(s, vs):
+			public = append(public, vs)
+		case vs.Namespace == proxyNamespace:
+			private = append(private, vs)
+		default:
+			exported = append(exported, vs)
+		}
+	}
+	return slices.Concat(private, exported, public)
+}
+
+// IsPublic says that a VirtualService is exported to every namespace, and comes after those that are exported to some.
+func IsPublic(s *mesh.Snapshot, vs *networking.VirtualService) bool {
+	return slices.Contains(exportToOf(s, vs), "*")
+}
