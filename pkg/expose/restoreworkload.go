@@ -206,10 +206,14 @@ func (r *remover) isLabelOurs(name string) bool {
 	return ok && namespace.Annotations[plan.UndoAnnotation] != ""
 }
 
-// keepsProxy reports whether new pods of the workload get a proxy as the labels are after the removal.
+// keepsProxy reports whether new pods of the workload get the proxy that the present ones have, as the labels are after the removal.
 func (r *remover) keepsProxy(workload *mesh.Workload) bool {
 	after := r.after.Workload(workload.Key)
-	return after != nil && r.after.InjectionOf(after).Injected
+	if after == nil {
+		return false
+	}
+	injection := r.after.InjectionOf(after)
+	return injection.Injected && !slices.ContainsFunc(r.before.PodsOf(workload), func(pod *core.Pod) bool { return isOutdated(pod, injection) })
 }
 
 // losesProxy reports whether pods have a proxy that new ones would not have.
