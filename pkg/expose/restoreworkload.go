@@ -209,10 +209,14 @@ func (r *remover) isLabelOurs(name string) bool {
 	return ok && namespace.Annotations[plan.UndoAnnotation] != ""
 }
 
-// keepsProxy reports whether new pods of the workload get a proxy as the labels are after the removal.
+// keepsProxy reports whether new pods of the workload get the proxy that the present ones have, as the labels are after the removal.
 func (r *remover) keepsProxy(w *workload.Workload) bool {
 	after := workload.Get(r.after, w.Key)
-	return after != nil && proxy.InjectionOf(r.after, after).Injected
+	if after == nil {
+		return false
+	}
+	injection := proxy.InjectionOf(r.after, after)
+	return injection.Injected && !slices.ContainsFunc(workload.PodsOf(r.before, w), func(pod *core.Pod) bool { return isOutdated(pod, injection) })
 }
 
 // losesProxy reports whether pods have a proxy that new ones would not have.

@@ -270,4 +270,4 @@ func execute(ctx context.Context, url string, arguments []string) (result outcom
 }
 
 // patience is how long any command may take on any of the clusters here.
-const patience = 10 * time.Second
+const patience = 30 * time.Second

@@ -320,6 +320,11 @@ func exposedMessage(result *expose.Result, exposure expose.Exposure) string {
 
 // recordEvent leaves an Event on the workload; that it could not is a note, no failure.
 func (o *createOptions) recordEvent(ctx context.Context, client *cluster.Client, result *expose.Result, eventType, reason, message string) {
+	done, err := beginWriting(ctx)
+	if err != nil {
+		return
+	}
+	defer done()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), eventTimeout)
 	defer cancel()
 	if note := client.RecordEvent(ctx, result.Workload.Object, eventType, reason, message); note != "" {

@@ -31,7 +31,7 @@ func TestOpenGatewayPortForTwo(t *testing.T) {
 	s.run(append([]string{"create", "deployment/orders", "--host", "orders.example.com"}, flags...)...).exits(0)
 	s.run("delete", "deployment/server").exits(0)
 	assert.Contains(t, s.picture(), "port: 9443")
-	s.run("delete", "deployment/orders").exits(0)
+	s.run("delete", "deployment/orders", "--restart=namespace").exits(0)
 	s.settled()
 	assert.Equal(t, before, s.picture())
 	s.golden()
@@ -65,7 +65,7 @@ func TestGRPCServicesOnOneHost(t *testing.T) {
 	s.writesNothing(func() {
 		s.run("create", "deployment/orders", "--port", "8000", "--target-port", "50051", "--grpc-service", "shop.v1.Orders").exits(0)
 	})
-	s.run("delete", "deployment/orders").exits(0)
+	s.run("delete", "deployment/orders", "--restart=namespace").exits(0)
 	s.settled()
 	assert.Equal(t, before, s.picture())
 	s.golden()

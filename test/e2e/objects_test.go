@@ -116,7 +116,11 @@ func (s *scene) picture() string {
 	s.Helper()
 	var b strings.Builder
 	add := func(object unstructured.Unstructured) {
-		text, err := yaml.Marshal(written(object).Object)
+		plain := written(object)
+		if s.leavesRestarts {
+			unstructured.RemoveNestedField(plain.Object, "spec", "template", "metadata", "annotations")
+		}
+		text, err := yaml.Marshal(plain.Object)
 		require.NoError(s, err)
 		b.WriteString("---\n" + string(text))
 	}

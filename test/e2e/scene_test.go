@@ -26,6 +26,8 @@ type scene struct {
 	// transcript is every command with its whole output; golden compares it.
 	transcript strings.Builder
 	commands   int
+	// leavesRestarts: the trace of a restart in pod templates is left out of pictures.
+	leavesRestarts bool
 }
 
 // scenes counts them. Their names are of one length, because that is the width of a column in tables.

@@ -64,9 +64,9 @@ spec: {selector: {app: server}, ports: [{name: web, port: 80, targetPort: 8080}]
 	}
 }
 
-// A Service that is open to the outside by itself stays so; that calls can by-pass the gateway is a bad answer.
+// A Service that is open to the outside by itself stays so; that calls can by-pass the gateway is said, and with --strict a bad answer.
 func TestNodePortService(t *testing.T) {
 	s := on(t, onDefault)
 	s.given(server + "---" + service(`, name: http`) + "  type: NodePort\n")
-	s.thereAndBackWith(1, recipe(), func() { s.show("services", "server") })
+	s.thereAndBackWith(1, recipe("--strict"), func() { s.show("services", "server") })
 }

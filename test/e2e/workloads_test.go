@@ -109,6 +109,7 @@ func TestPodsFromBeforeTheLabel(t *testing.T) {
 	s := on(t, onDefault)
 	s.given(server)
 	s.kubectl("label", "namespace", "test", "istio-injection=enabled")
+	s.leavesRestarts = true // new pods would have a proxy again
 	s.thereAndBack(func() { s.hasProxies(2, nativeSidecar) })
 }
 

@@ -1,3 +1,4 @@
+// Package onlygateway finds the one gateway of a test's mesh.
 package onlygateway
 
 import (

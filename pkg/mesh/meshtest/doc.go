@@ -1,0 +1,2 @@
+// Package meshtest has what the tests of the model share: meshes out of YAML.
+package meshtest
