@@ -127,7 +127,8 @@ func podExtents(spec *core.PodSpec) []extent {
 		}
 	}
 	return []extent{
-		{len(spec.Containers) + len(spec.InitContainers), mostInRoute, "containers"}, list(ports, "ports"), list(values, "arguments and environment variables"),
+		{len(spec.Containers) + len(spec.InitContainers), mostInRoute, "containers"},
+		list(ports, "ports"), list(values, "arguments and environment variables"),
 		{text, mostText, "characters of arguments and environment variables"},
 	}
 }
@@ -175,7 +176,10 @@ func virtualServiceExtents(vs *networking.VirtualService) []extent {
 	hosts := len(vs.Spec.GetHosts())
 	return []extent{
 		list(hosts, "hosts"), list(gateways, "gateways"), list(rules, "rules"), list(matches, "matches"), list(destinations, "destinations"),
-		list(conditions, "conditions"), {delegates, mostInRoute, "delegates"}, {text, mostExpressionText, "characters of regular expressions"}, pairs(hosts*matches, "matches of hosts"), pairs(len(vs.Spec.GetGateways())*max(hosts, matches), "matches of gateways"),
+		list(conditions, "conditions"),
+		{delegates, mostInRoute, "delegates"},
+		{text, mostExpressionText, "characters of regular expressions"},
+		pairs(hosts*matches, "matches of hosts"), pairs(len(vs.Spec.GetGateways())*max(hosts, matches), "matches of gateways"),
 	}
 }
 
@@ -239,8 +243,11 @@ func authorizationExtents(policy *security.AuthorizationPolicy) []extent {
 func routeExtents(route *APIRoute, rules int) []extent {
 	backends := len(route.Backends) + len(route.StandBy) + len(route.Mirrors)
 	return []extent{
-		{len(route.Parents), mostInRoute, "parents"}, {len(route.Hostnames), mostInRoute, "hostnames"}, {rules, mostInRoute, "rules"},
-		{len(route.Status), mostInRoute, "entries of status"}, list(backends, "backends"),
+		{len(route.Parents), mostInRoute, "parents"},
+		{len(route.Hostnames), mostInRoute, "hostnames"},
+		{rules, mostInRoute, "rules"},
+		{len(route.Status), mostInRoute, "entries of status"},
+		list(backends, "backends"),
 		pairs(len(route.Parents)*max(len(route.Hostnames), backends, len(route.Status)), "hostnames, backends or entries of status for each parent"),
 	}
 }
