@@ -122,8 +122,8 @@ func staysBelow(folder, path string) error {
 		return outside
 	}
 	target := filepath.Join(folder, path)
-	if real, err := filepath.EvalSymlinks(filepath.Dir(target)); err == nil {
-		target = filepath.Join(real, filepath.Base(target))
+	if resolved, err := filepath.EvalSymlinks(filepath.Dir(target)); err == nil {
+		target = filepath.Join(resolved, filepath.Base(target))
 	}
 	if slices.ContainsFunc(strings.Split(filepath.ToSlash(target), "/"), isGitFolder) {
 		return fmt.Errorf("%q is in git's own folder, whose files git may run or follow; give a path outside of it", path)
