@@ -71,13 +71,15 @@ func (s *Snapshot) routeBackends() *routeBackendIndex {
 
 func (s *Snapshot) attachedListeners(route *APIRoute) []AttachedListener {
 	var listeners []AttachedListener
+	found := map[AttachedListener]bool{} // a route may name 32 Gateways, each with 64 listeners
 	for _, parent := range s.GatewayParents(route) {
 		if parent.Gateway == nil || !s.IsIstioIngress(parent.Gateway) {
 			continue
 		}
 		for _, match := range parent.Listeners {
 			attached := AttachedListener{parent.Gateway, match.Listener}
-			if match.Attachment == Attached && !slices.Contains(listeners, attached) {
+			if match.Attachment == Attached && !found[attached] {
+				found[attached] = true
 				listeners = append(listeners, attached)
 			}
 		}

@@ -117,9 +117,7 @@ func leaveAdopted(removal *expose.Removal, fieldManager string) {
 		})
 		if change.Action == plan.Restart && !projection.ChangesTemplate(*change) {
 			change.Action = plan.Update
-			removal.Rollouts = slices.DeleteFunc(removal.Rollouts, func(key mesh.Key) bool {
-				return string(key.Kind) == change.Object.GetKind() && key.Namespace == change.Object.GetNamespace() && key.Name == change.Object.GetName()
-			})
+			removal.Rollouts = withoutRollout(removal.Rollouts, *change)
 		}
 	}
 }
@@ -243,7 +241,14 @@ func (o *deleteOptions) carryOut(ctx context.Context, client *cluster.Client, ri
 	if err := requirePermissions(ctx, rights, found.removal.Plan); err != nil {
 		return err
 	}
-	if _, err := doing.rehearse(ctx); err != nil {
+	result, err := doing.rehearse(ctx)
+	if refused := refusedNotes(result); err != nil && len(refused) > 0 {
+		leaveRefused(found.removal, refused)
+		doing.plan, doing.rollouts = found.removal.Plan, found.removal.Rollouts
+		doing.tell(found.removal.Plan.Notes)
+		_, err = doing.rehearse(ctx)
+	}
+	if err != nil {
 		return err
 	}
 	if o.write.dryRun == dryRunServer {
@@ -253,6 +258,36 @@ func (o *deleteOptions) carryOut(ctx context.Context, client *cluster.Client, ri
 		return err
 	}
 	return doing.apply(ctx)
+}
+
+// refusedNotes are the changes that restore what a note says, and that the API server or its webhooks find wrong. Whoever may write
+// an object can make its note so.
+func refusedNotes(result cluster.CheckResult) []refusal {
+	return slices.DeleteFunc(firstRefused(result), func(r refusal) bool {
+		_, invalid := errors.AsType[*cluster.Invalid](r.why)
+		_, refused := errors.AsType[*cluster.Refused](r.why)
+		return r.change.Undo != plan.Forget || !invalid && !refused
+	})
+}
+
+// leaveRefused leaves objects as they are whose notes would make them wrong: nobody's note keeps the rest from being undone.
+func leaveRefused(removal *expose.Removal, refused []refusal) {
+	changes := &removal.Plan.Changes
+	for _, r := range refused {
+		*changes = slices.DeleteFunc(slices.Clone(*changes), func(change plan.Change) bool {
+			return change.Undo == plan.Forget && plan.SameObject(change.Object, r.change.Object)
+		})
+		removal.Rollouts = withoutRollout(removal.Rollouts, r.change)
+		removal.Plan.Notes = append(removal.Plan.Notes, fmt.Sprintf("%s is left as it is: what its annotation %s says to restore is not taken (%v); restore it by hand and remove the annotation",
+			plan.Name(r.change.Object), plan.UndoAnnotation, r.why))
+	}
+}
+
+// withoutRollout are the rollouts but for that of the object that a change would have changed.
+func withoutRollout(rollouts []mesh.Key, change plan.Change) []mesh.Key {
+	return slices.DeleteFunc(rollouts, func(key mesh.Key) bool {
+		return string(key.Kind) == change.Object.GetKind() && key.Namespace == change.Object.GetNamespace() && key.Name == change.Object.GetName()
+	})
 }
 
 // finish looks again after something was kept: of several that are removed at the same time, the last one to finish takes away
