@@ -78,7 +78,7 @@ func TestPortOfTLSInPlaintext(t *testing.T) {
 	on443 := func(intent *expose.Intent) { intent.Port, intent.OpenGatewayPort = 443, true }
 	assert.Contains(t, s.notes(on443), "Port 443 takes plaintext calls")
 	assert.NotContains(t, s.notes(nil), "plaintext")
-	assert.Contains(t, s.notes(onHost("*")), `Host "*" is open to every authority`)
+	assert.Contains(t, s.notes(onHost("*")), `Host "*" is open to every authority: calls on port 8000 for any name that no other route takes get to deployment/server`)
 	assert.NotContains(t, s.notes(onHost("a.example.com")), "open to every authority")
 }
 

@@ -83,6 +83,9 @@ func (o *deleteOptions) find(ctx context.Context, client *cluster.Client) (*foun
 	result := &found{snapshot: loaded.Snapshot}
 	removal := o.removal
 	if o.all {
+		if unread := expose.UnreadMarks(loaded.Snapshot); o.workload.Namespace == "" && len(unread) > 0 {
+			return nil, unreadable(unread)
+		}
 		removal.Namespaces = o.allNamespaces(loaded.Snapshot)
 		result.workloads = expose.Managed(loaded.Snapshot, removal.Namespaces...)
 	} else {
@@ -160,7 +163,7 @@ func (o *deleteOptions) named(loaded *cluster.Loaded) (workloads []mesh.Key, gon
 			return []mesh.Key{managed}, true, nil
 		}
 	}
-	return nil, false, withGaps(o.withLeftOver(err, loaded.Snapshot), loaded)
+	return nil, false, withGaps(o.withLeftOver(err, loaded.Snapshot), loaded, "delete")
 }
 
 // withLeftOver adds to a workload that is not there what create has left in its namespace: it may have been for that one.
@@ -211,6 +214,11 @@ func unreadable(unknown []mesh.Gap) error {
 }
 
 func (o *deleteOptions) nothingToUndo(found *found) error {
+	if o.all && o.workload.Namespace != "" {
+		if problem := noNamespace(found.snapshot, o.workload.Namespace); problem != "" {
+			return fmt.Errorf("%s; name one with -n, or undo everything with -A", problem)
+		}
+	}
 	if o.write.output != "" {
 		return o.printPlan(found.removal)
 	}
