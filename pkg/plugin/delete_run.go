@@ -306,9 +306,14 @@ func (o *deleteOptions) printPlan(removal *expose.Removal) error {
 
 // undone says in the end what the run did, and what is left.
 func (o *deleteOptions) undone(found *found) string {
-	what := "what create did for " + o.target(found)
-	if o.all {
+	var what string
+	switch {
+	case o.all && len(found.workloads) == 0:
+		what = "what create did for workloads that are gone"
+	case o.all:
 		what = "what create did for " + count(len(found.workloads), "workload")
+	default:
+		what = "what create did for " + o.target(found)
 	}
 	left := slices.Concat(found.removal.Kept, found.removal.Plan.Notes)
 	switch {
@@ -360,6 +365,10 @@ func (o *deleteOptions) show(found *found) error {
 
 // showWorkloads lists the workloads that create did something for.
 func (o *deleteOptions) showWorkloads(found *found) {
+	if len(found.workloads) == 0 { // what is left is on objects that several share
+		report.Printf(o.streams.Out, "Create did something for workloads that are gone. To undo it:\n\n")
+		return
+	}
 	report.Printf(o.streams.Out, "Create did something for %s:\n\n", count(len(found.workloads), "workload"))
 	for _, workload := range found.workloads {
 		gone := ""

@@ -112,3 +112,25 @@ func TestNothingToUndoIsKnown(t *testing.T) {
 		})
 	}
 }
+
+// What create did on an object that outlives the workloads is not said to be for none.
+func TestDeleteAllOfWhatIsGone(t *testing.T) {
+	opened := storedObjects(t, "gateway", `
+apiVersion: v1
+kind: Service
+metadata:
+  name: istio-ingressgateway
+  namespace: istio-system
+  annotations:
+    grpcexpose/undo: '[{"path":["spec","ports","port=7200,protocol=TCP"],"old":null,"new":{"name":"grpc-7200","port":7200,"protocol":"TCP","targetPort":7200}}]'
+spec:
+  type: LoadBalancer
+  selector: {app: istio-ingressgateway, istio: ingressgateway}
+  ports: [{name: http2, port: 80, targetPort: 8080, protocol: TCP}, {name: grpc-7200, port: 7200, targetPort: 7200, protocol: TCP}]
+`)
+	result := runOn(t, fakeapi.New(t, planted(bareObjects(t), opened)...), "delete", "--all", "-A")
+	assert.Equal(t, ExitFine, result.code, result.all())
+	assert.Contains(t, result.all(), "Create did something for workloads that are gone. To undo it:")
+	assert.Contains(t, result.all(), "remove port 7200")
+	assert.Contains(t, result.all(), "Done: what create did for workloads that are gone is undone")
+}
