@@ -126,6 +126,7 @@ func (r *remover) note(format string, arguments ...any) {
 
 // keep says what stays, and who needs it.
 func (r *remover) keep(what string, needs []string) {
+	slices.Sort(needs)
 	need := "needs"
 	if len(needs) > 1 {
 		need = "need"

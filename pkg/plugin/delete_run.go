@@ -83,6 +83,9 @@ func (o *deleteOptions) find(ctx context.Context, client *cluster.Client) (*foun
 	result := &found{snapshot: loaded.Snapshot}
 	removal := o.removal
 	if o.all {
+		if unread := expose.UnreadMarks(loaded.Snapshot); o.workload.Namespace == "" && len(unread) > 0 {
+			return nil, unreadable(unread)
+		}
 		removal.Namespaces = o.allNamespaces(loaded.Snapshot)
 		result.workloads = expose.Managed(loaded.Snapshot, removal.Namespaces...)
 	} else {
@@ -158,7 +161,7 @@ func (o *deleteOptions) named(loaded *cluster.Loaded) (workloads []mesh.Key, gon
 			return []mesh.Key{managed}, true, nil
 		}
 	}
-	return nil, false, withGaps(o.withLeftOver(err, loaded.Snapshot), loaded)
+	return nil, false, withGaps(o.withLeftOver(err, loaded.Snapshot), loaded, "delete")
 }
 
 // withLeftOver adds to a workload that is not there what create has left in its namespace: it may have been for that one.
@@ -209,6 +212,11 @@ func unreadable(unknown []mesh.Gap) error {
 }
 
 func (o *deleteOptions) nothingToUndo(found *found) error {
+	if o.all && o.workload.Namespace != "" {
+		if problem := noNamespace(found.snapshot, o.workload.Namespace); problem != "" {
+			return fmt.Errorf("%s; name one with -n, or undo everything with -A", problem)
+		}
+	}
 	if o.write.output != "" {
 		return o.printPlan(found.removal)
 	}
@@ -333,9 +341,14 @@ func (o *deleteOptions) printPlan(removal *expose.Removal) error {
 
 // undone says in the end what the run did, and what is left.
 func (o *deleteOptions) undone(found *found) string {
-	what := "what create did for " + o.target(found)
-	if o.all {
+	var what string
+	switch {
+	case o.all && len(found.workloads) == 0:
+		what = "what create did for workloads that are gone"
+	case o.all:
 		what = "what create did for " + count(len(found.workloads), "workload")
+	default:
+		what = "what create did for " + o.target(found)
 	}
 	left := slices.Concat(found.removal.Kept, found.removal.Plan.Notes)
 	switch {
@@ -387,6 +400,10 @@ func (o *deleteOptions) show(found *found) error {
 
 // showWorkloads lists the workloads that create did something for.
 func (o *deleteOptions) showWorkloads(found *found) {
+	if len(found.workloads) == 0 { // what is left is on objects that several share
+		report.Printf(o.streams.Out, "Create did something for workloads that are gone. To undo it:\n\n")
+		return
+	}
 	report.Printf(o.streams.Out, "Create did something for %s:\n\n", count(len(found.workloads), "workload"))
 	for _, workload := range found.workloads {
 		gone := ""
