@@ -50,8 +50,9 @@ demo-down: ## End what the demo started
 bench-create: build ## Time create against a kubectl script that knows every answer
 	$(GO) run -C test/e2e ./cmd/benchcreate
 
-bench-lint: build ## Time lint on a large cluster against istioctl analyze (loads the cluster the first time: some minutes)
+bench-lint: build ## Time lint on a large cluster against istioctl analyze, and with hostile objects (loads the cluster the first time: some minutes)
 	@$(GO) run -C test/bench .
+	@GRPCEXPOSE_LONG_TESTS=1 $(GO) test -count=1 -run TestHostileObjects ./pkg/checks
 
 clean: ## Remove what was built here
 	rm -rf bin dist

@@ -381,8 +381,10 @@ var hostiles = map[string]func(size int) []string{
 		return []string{hostilePorts(size, `{"name":"http-%[1]d","port":%[1]d}`), hostileDeployment(``), hostileListeners(`{"name":"l","port":80,"protocol":"HTTP"}`), hostileAPIRoute("GRPCRoute", `"parentRefs":[{"name":"evil"}],"rules":[{"backendRefs":[`+upTo(size, `{"name":"evil","port":%d}`)+`]}]`)}
 	},
 	"GRPCRoute: backends of other namespaces": func(size int) []string {
-		return []string{hostileListeners(`{"name":"l","port":80,"protocol":"HTTP"}`), hostileAPIRoute("GRPCRoute", `"parentRefs":[{"name":"evil"}],"rules":[{"backendRefs":[`+upTo(size, `{"name":"app-%d","namespace":"ns-1","port":8000}`)+`]}]`),
-			`{"apiVersion":"gateway.networking.k8s.io/v1beta1","kind":"ReferenceGrant","metadata":{"name":"evil","namespace":"ns-1"},"spec":{"from":[` + upTo(size/2, `{"group":"gateway.networking.k8s.io","kind":"GRPCRoute","namespace":"n%d"}`) + `],"to":[` + upTo(size/2, `{"group":"","kind":"Service","name":"s%d"}`) + `]}}`}
+		return []string{
+			hostileListeners(`{"name":"l","port":80,"protocol":"HTTP"}`), hostileAPIRoute("GRPCRoute", `"parentRefs":[{"name":"evil"}],"rules":[{"backendRefs":[`+upTo(size, `{"name":"app-%d","namespace":"ns-1","port":8000}`)+`]}]`),
+			`{"apiVersion":"gateway.networking.k8s.io/v1beta1","kind":"ReferenceGrant","metadata":{"name":"evil","namespace":"ns-1"},"spec":{"from":[` + upTo(size/2, `{"group":"gateway.networking.k8s.io","kind":"GRPCRoute","namespace":"n%d"}`) + `],"to":[` + upTo(size/2, `{"group":"","kind":"Service","name":"s%d"}`) + `]}}`,
+		}
 	},
 	"HTTPRoute: rules": func(size int) []string {
 		return []string{hostileService, hostileListeners(`{"name":"l","port":80,"protocol":"HTTP"}`), hostileAPIRoute("HTTPRoute", `"parentRefs":[{"name":"evil"}],"rules":[`+upTo(size, `{"matches":[{"path":{"type":"PathPrefix","value":"/p%d"}}],"filters":[{"type":"RequestRedirect","requestRedirect":{"scheme":"https"}}],"backendRefs":[{"name":"evil","port":8000}]}`)+`]`)}
@@ -395,8 +397,10 @@ var hostiles = map[string]func(size int) []string{
 			upTo(size/2, `{"parentRef":{"name":"g%d"},"controllerName":"istio.io/gateway-controller","conditions":[{"type":"Accepted","status":"False","reason":"X","message":"y"}]}`)+`]}`)}
 	},
 	"ServiceMonitor: endpoints, for a Service of many ports": func(size int) []string {
-		return []string{hostilePorts(size, `{"name":"web-%[1]d","port":%[1]d}`), hostileDeployment(`"ports":[` + upTo(size, `{"name":"grpc-%[1]d","containerPort":%[1]d}`) + `]`),
-			hostile("monitoring.coreos.com/v1", "ServiceMonitor", ``, `"spec":{"selector":{},"endpoints":[`+upTo(size, `{"port":"web-%[1]d"}`)+`]}`)}
+		return []string{
+			hostilePorts(size, `{"name":"web-%[1]d","port":%[1]d}`), hostileDeployment(`"ports":[` + upTo(size, `{"name":"grpc-%[1]d","containerPort":%[1]d}`) + `]`),
+			hostile("monitoring.coreos.com/v1", "ServiceMonitor", ``, `"spec":{"selector":{},"endpoints":[`+upTo(size, `{"port":"web-%[1]d"}`)+`]}`),
+		}
 	},
 	"PodMonitor: endpoints": func(size int) []string {
 		return []string{hostileService, hostileDeployment(``), hostile("monitoring.coreos.com/v1", "PodMonitor", ``, `"spec":{"selector":{},"podMetricsEndpoints":[`+upTo(size, `{"port":"web-%[1]d"}`)+`]}`)}

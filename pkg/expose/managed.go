@@ -20,6 +20,17 @@ var KindsWithMarks = []mesh.Kind{
 var RemovalKinds = append(slices.Clone(KindsWithMarks), mesh.KindPod, mesh.KindWebhook, mesh.KindGRPCRoute, mesh.KindHTTPRoute,
 	mesh.KindKubernetesGateway, mesh.KindReferenceGrant, mesh.KindGatewayClass)
 
+// UnreadMarks are the kinds with marks that were not read in every namespace: there may be more to undo than was found.
+func UnreadMarks(snapshot *mesh.Snapshot) []mesh.Gap {
+	var unread []mesh.Gap
+	for _, kind := range KindsWithMarks {
+		if reason, unknown := snapshot.Unknown(kind, "", noName); unknown {
+			unread = append(unread, mesh.Gap{Kind: kind, Reason: reason})
+		}
+	}
+	return unread
+}
+
 // Managed are the workloads of some namespaces for which create made or changed something there, sorted; no namespaces means
 // all. A mark that names a workload of another namespace than its object's counts for nothing.
 func Managed(snapshot *mesh.Snapshot, namespaces ...string) []mesh.Key {

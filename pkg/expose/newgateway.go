@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	networkingapi "istio.io/api/networking/v1alpha3"
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -50,12 +51,34 @@ func (b *builder) planGateway() error {
 	if err != nil {
 		return err
 	}
+	if err := b.weakensNoTLS(own.(*networking.Gateway)); err != nil {
+		return err
+	}
 	if err := b.keepForOthers(own.(*networking.Gateway), server); err != nil {
 		return err
 	}
 	return b.update(plan.Update, own, "it was made for other hosts or another port",
 		plan.Set(object, withServer(object, server), "spec", "servers"),
 		plan.Set(object, anyMap(b.gatewaySelector()), "spec", "selector"))
+}
+
+// weakensNoTLS refuses to replace a server of an earlier create by one with less TLS only because a flag is not repeated.
+func (b *builder) weakensNoTLS(own *networking.Gateway) error {
+	for _, existing := range own.Spec.GetServers() {
+		if existing.GetPort().GetNumber() != uint32(b.result.Port) || !gateway.ServerIsTLS(existing) {
+			continue
+		}
+		hosts := strings.Join(existing.GetHosts(), ", ")
+		switch mutual := existing.GetTls().GetMode() == networkingapi.ServerTLSSettings_MUTUAL; {
+		case b.intent.TLSSecret == "":
+			return refuse("Name the Secret of its certificate with --tls-secret, or undo the exposure with delete first",
+				"Gateway %s terminates TLS for %s on port %d, and without --tls-secret it would take plaintext calls there", b.result.GatewayObject, hosts, b.result.Port)
+		case mutual && !b.intent.TLSMutual:
+			return refuse("Repeat --tls-mutual, or undo the exposure with delete first",
+				"Gateway %s demands client certificates for %s on port %d, and without --tls-mutual it would not", b.result.GatewayObject, hosts, b.result.Port)
+		}
+	}
+	return nil
 }
 
 // keepForOthers leaves the hosts of a server in it where other routes are bound to the Gateway too.

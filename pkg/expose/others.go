@@ -9,6 +9,7 @@ import (
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
@@ -22,6 +23,9 @@ func OwnerText(object mesh.Object) string {
 	}
 	if controller := metav1.GetControllerOf(object); controller != nil {
 		return fmt.Sprintf("which %s %s owns", controller.Kind, controller.Name)
+	}
+	if manager := object.GetLabels()[ManagedByLabel]; manager != "" && !isOwn(object) {
+		return fmt.Sprintf("which %s manages (label %s)", manager, ManagedByLabel)
 	}
 	return fmt.Sprintf("which belongs to namespace %s (nothing on it names an owner)", object.GetNamespace())
 }
@@ -65,29 +69,57 @@ func (b *builder) noteBound(kind mesh.Kind, name, text string) {
 
 // noteOtherRoutes says which calls of the hosts go elsewhere.
 func (b *builder) noteOtherRoutes() {
-	taken := takenText(othersOnHosts(&b.result, b.snapshot))
-	if taken != "" {
+	if taken := takenText(othersOnHosts(&b.result, b.snapshot)); taken != "" {
+		b.note("On port %d, %s", b.result.Port, taken)
+	}
+	if taken := takenByName(hostsOnPort(&b.result, b.snapshot), b.result.Hosts, b.result.VirtualService); taken != "" {
 		b.note("On port %d, %s", b.result.Port, taken)
 	}
 }
 
 // othersOnHosts are the routes on the exposure's port and hosts that lead elsewhere, by other VirtualServices, and get calls.
 func othersOnHosts(result *Result, snapshot *mesh.Snapshot) []*gateway.GatewayRoute {
-	if result.Gateway == nil {
-		return nil
-	}
-	gw := sameGateway(snapshot, result.Gateway)
-	listeners, _ := gateway.ListenerPorts(snapshot, gw, uint32(result.Port))
 	var others []*gateway.GatewayRoute
-	for _, host := range gateway.VirtualHosts(snapshot, gw) {
-		if len(host.Servers) == 0 || !slices.Contains(listeners, host.Servers[0].ListenerPort) || host.Servers[0].IsTLS() != result.TLS {
-			continue
-		}
+	for _, host := range hostsOnPort(result, snapshot) {
 		if slices.ContainsFunc(result.Hosts, func(own string) bool { return strings.EqualFold(own, host.Host) }) {
 			others = append(others, othersOnHost(host, result.VirtualService)...)
 		}
 	}
 	return others
+}
+
+// hostsOnPort are the virtual hosts of the exposure's port.
+func hostsOnPort(result *Result, snapshot *mesh.Snapshot) []*gateway.VirtualHost {
+	if result.Gateway == nil {
+		return nil
+	}
+	pods := sameGateway(snapshot, result.Gateway)
+	listeners, _ := gateway.ListenerPorts(snapshot, pods, uint32(result.Port))
+	return slices.DeleteFunc(slices.Clone(gateway.VirtualHosts(snapshot, pods)), func(host *gateway.VirtualHost) bool {
+		return len(host.Servers) == 0 || !slices.Contains(listeners, host.Servers[0].ListenerPort) || host.Servers[0].IsTLS() != result.TLS
+	})
+}
+
+// takenByName names the calls for names within a wildcard among the own hosts that other VirtualServices take, empty for none:
+// of the virtual hosts that fit a call's authority, the most specific one takes it, and none of the wildcard's routes.
+// Source: Envoy's api/envoy/config/route/v3/route_components.proto (VirtualHost.domains).
+func takenByName(hosts []*gateway.VirtualHost, own []string, ownRoute string) string {
+	var parts []string
+	for _, virtual := range hosts {
+		within := slices.ContainsFunc(own, func(wildcard string) bool {
+			return !strings.EqualFold(wildcard, virtual.Host) && host.HostSubsetOf(virtual.Host, wildcard)
+		})
+		if !within || slices.ContainsFunc(own, func(same string) bool { return strings.EqualFold(same, virtual.Host) }) {
+			continue
+		}
+		for _, route := range othersOnHost(virtual, ownRoute) {
+			part := fmt.Sprintf("calls for %s go to VirtualService %s/%s", virtual.Host, route.VirtualService.Namespace, route.VirtualService.Name)
+			if !slices.Contains(parts, part) {
+				parts = append(parts, part)
+			}
+		}
+	}
+	return listOf(parts, mostTaken)
 }
 
 // othersOnHost are the routes of a host that get calls and are not that VirtualService's.

@@ -130,6 +130,7 @@ func (r *remover) note(format string, arguments ...any) {
 
 // keep says what stays, and who needs it.
 func (r *remover) keep(what string, needs []string) {
+	slices.Sort(needs)
 	need := "needs"
 	if len(needs) > 1 {
 		need = "need"
@@ -215,13 +216,19 @@ func (r *remover) removeGateways() error {
 }
 
 // besideGatewayPods are the Gateways that create made where the mesh takes them from the namespace of the gateway's pods alone.
+// Anybody can have such pods, and a Gateway beside them that says it is create's: outside of the platform's namespace one counts
+// that a route of the workloads' namespaces is bound to.
 func (r *remover) besideGatewayPods() []*networking.Gateway {
 	var gateways []*networking.Gateway
 	for _, gateway := range r.before.Gateways().All() {
-		if r.isFor(gateway) && r.isBesideItsPods(gateway) && slices.ContainsFunc(r.namespaces, func(namespace string) bool {
-			return strings.HasPrefix(gateway.Name, namespace+"-")
-		}) {
+		named := slices.ContainsFunc(r.namespaces, func(namespace string) bool { return strings.HasPrefix(gateway.Name, namespace+"-") })
+		switch {
+		case !named || slices.Contains(r.gateways, gateway) || !r.isFor(gateway) || !r.isBesideItsPods(gateway):
+		case gateway.Namespace == proxy.RootNamespace(r.before):
 			gateways = append(gateways, gateway)
+		default:
+			r.note("Gateway %s/%s is left as it is: it says that create made it for %s, and no route of the workload's namespace is bound to it; delete it by hand if it is yours",
+				gateway.Namespace, gateway.Name, forText(gateway))
 		}
 	}
 	return gateways

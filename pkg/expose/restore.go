@@ -76,8 +76,12 @@ func (r *remover) restoreField(change *plan.Change, note plan.Note) {
 		change.Edits = append(change.Edits, plan.Edit{Path: note.Path, Old: now, New: note.Old})
 	default:
 		change.Forgotten = append(change.Forgotten, note.Path)
-		r.note("%s of %s is left as it is: create set it to %s, somebody has changed it to %s since, and before it was %s",
-			note.Path, plan.Name(change.Object), valueText(note.New), valueText(now), valueText(note.Old))
+		since := "changed it to " + valueText(now)
+		if now == nil {
+			since = "removed it"
+		}
+		r.note("%s of %s is left as it is: create set it to %s, somebody has %s since, and before it was %s",
+			note.Path, plan.Name(change.Object), valueText(note.New), since, valueText(note.Old))
 	}
 }
 

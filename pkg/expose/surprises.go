@@ -19,7 +19,7 @@ func (b *builder) noteSurprises() error {
 		b.note("Port %d takes plaintext calls, although clients expect TLS there: --tls-secret names the Secret with a certificate", b.result.Port)
 	}
 	if slices.Contains(b.intent.Hosts, "*") {
-		b.note(`Host "*" is open to every authority: whatever name a client calls on port %d, the calls get to %s`, b.result.Port, argumentOf(b.workload))
+		b.note(`Host "*" is open to every authority: calls on port %d for any name that no other route takes get to %s`, b.result.Port, argumentOf(b.workload))
 	}
 	for _, key := range b.result.Rollouts {
 		if workload := workload.Get(b.snapshot, key); workload != nil {

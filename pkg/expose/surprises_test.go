@@ -79,7 +79,7 @@ func TestPortOfTLSInPlaintext(t *testing.T) {
 	on443 := func(intent *expose.Intent) { intent.Port, intent.OpenGatewayPort = 443, true }
 	assert.Contains(t, s.notes(on443), "Port 443 takes plaintext calls")
 	assert.NotContains(t, s.notes(nil), "plaintext")
-	assert.Contains(t, s.notes(onHost("*")), `Host "*" is open to every authority`)
+	assert.Contains(t, s.notes(onHost("*")), `Host "*" is open to every authority: calls on port 8000 for any name that no other route takes get to deployment/server`)
 	assert.NotContains(t, s.notes(onHost("a.example.com")), "open to every authority")
 }
 
@@ -142,4 +142,35 @@ func TestRestartUnderWay(t *testing.T) {
 			assert.Equal(t, test.restarts, strings.Contains(strings.Join(names(result.Plan), "\n"), "restart Deployment test/server"))
 		})
 	}
+}
+
+// A wildcard's calls for a name that has a route of its own go there: the plan and status say so.
+func TestNamesWithinAWildcardAreSaid(t *testing.T) {
+	s := newSharing(t)
+	s.create("web", onHost("web.example.com"))
+	const taken = "calls for web.example.com go to VirtualService test/web"
+	for host, said := range map[string]bool{"*": true, "*.example.com": true, "*.example.org": false, "b.example.com": false} {
+		assert.Equal(t, said, strings.Contains(s.notes(onHost(host)), "On port 8000, "+taken), host)
+	}
+	s.create("server", onHost("*"))
+	workload, err := expose.FindWorkload(s.snapshot, "", "test", "server")
+	require.NoError(t, err)
+	assert.Contains(t, fmt.Sprint(texts(expose.Trace(s.snapshot, workload))), "all calls for any host; "+taken)
+}
+
+func texts(hops []*expose.Hop) []string {
+	var all []string
+	for _, hop := range hops {
+		all = append(append(all, hop.Text), texts(hop.Next)...)
+	}
+	return all
+}
+
+// An object whose label says what manages it is not said to have no owner.
+func TestOwnerByLabel(t *testing.T) {
+	owner := func(labels map[string]string) string {
+		return expose.OwnerText(&core.Service{ObjectMeta: metav1.ObjectMeta{Name: "edge", Namespace: "platform", Labels: labels}})
+	}
+	assert.Equal(t, "which terraform manages (label app.kubernetes.io/managed-by)", owner(map[string]string{expose.ManagedByLabel: "terraform"}))
+	assert.Equal(t, "which belongs to namespace platform (nothing on it names an owner)", owner(nil))
 }

@@ -129,10 +129,16 @@ func (t *tracer) takenBeside(route *gateway.GatewayRoute) string {
 	if route.Server.Workload == nil {
 		return ""
 	}
-	for _, host := range gateway.VirtualHosts(t.snapshot, route.Server.Workload) {
-		if slices.Contains(host.Routes, route) {
-			return takenText(othersOnHost(host, route.VirtualService.Namespace+"/"+route.VirtualService.Name))
+	hosts, own := gateway.VirtualHosts(t.snapshot, route.Server.Workload), route.VirtualService.Namespace+"/"+route.VirtualService.Name
+	for _, host := range hosts {
+		if !slices.Contains(host.Routes, route) {
+			continue
 		}
+		listener := slices.DeleteFunc(slices.Clone(hosts), func(other *gateway.VirtualHost) bool {
+			return len(other.Servers) == 0 || other.Servers[0].ListenerPort != route.Server.ListenerPort || other.Servers[0].IsTLS() != route.Server.IsTLS()
+		})
+		taken := []string{takenText(othersOnHost(host, own)), takenByName(listener, []string{host.Host}, own)}
+		return strings.Join(slices.DeleteFunc(taken, func(text string) bool { return text == "" }), ", ")
 	}
 	return ""
 }

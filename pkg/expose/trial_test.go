@@ -103,3 +103,35 @@ func TestRerunWithoutSecret(t *testing.T) {
 	assert.Empty(t, again.Plan.Changes)
 	assert.True(t, again.TLS)
 }
+
+// A flag that is not repeated takes no TLS from what create made, whatever else is asked for.
+func TestTLSIsNotTakenAway(t *testing.T) {
+	intent, snapshot := readCase(t, filepath.Join("testdata", "tls.yaml"))
+	own, _ := snapshot.Secrets().Get("istio-system", "server-cert")
+	own = own.DeepCopy()
+	own.Data["ca.crt"] = own.Data["tls.crt"]
+	snapshot = snapshot.With(mesh.Change{Put: []mesh.Object{own}})
+	for _, mutual := range []bool{false, true} {
+		intent.TLSMutual = mutual
+		result, err := expose.Build(intent, snapshot)
+		require.NoError(t, err)
+		after, err := expose.After(snapshot, result)
+		require.NoError(t, err)
+		for _, hosts := range [][]string{nil, {"b.example.com"}} {
+			again := intent
+			again.Hosts, again.TLSSecret, again.TLSMutual = hosts, "", false
+			_, err = expose.Build(again, after)
+			require.ErrorContains(t, err, "without --tls-secret it would take plaintext calls")
+			again.TLSSecret = intent.TLSSecret
+			_, err = expose.Build(again, after)
+			if mutual {
+				require.ErrorContains(t, err, "without --tls-mutual it would not")
+			} else {
+				require.NoError(t, err)
+			}
+			again.TLSMutual = true
+			_, err = expose.Build(again, after)
+			require.NoError(t, err, "more TLS may be asked for")
+		}
+	}
+}

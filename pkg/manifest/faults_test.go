@@ -41,6 +41,10 @@ func TestLoadFaults(t *testing.T) {
 			"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  port: 80\n",
 			"stdin:5: ConfigMap a: .data.port is the number 80; it must be a text (put it in quotes)",
 		},
+		"secret text":        {"apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata: {k: SECRET_}\n", "stdin:4: Secret a: .data.k is a text, which cannot be read: illegal base64 data at input byte 6"},
+		"secret number":      {"apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata: {k: 1234}\n", "stdin:4: Secret a: .data.k is a number; it must be a list"},
+		"secret boolean":     {"apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData: {k: yes}\n", "stdin:4: Secret a: .stringData.k is a boolean; it must be a text (put it in quotes)"},
+		"secret data":        {"apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata: SECRET\n", "stdin:4: Secret a: .data is a text; it must be a mapping"},
 		"list for a mapping": {service + "spec: []\n", "stdin:4: Service a: .spec is a list; it must be a mapping"},
 		"list for a text": {
 			"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  a: [b, c]\n",

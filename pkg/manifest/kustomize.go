@@ -33,7 +33,7 @@ func kustomize(directory string, allowRemote bool) (*file, error) {
 	case len(guard.faults) > 0: // kustomize hides some of them, and goes on
 		return nil, errors.Join(guard.faults...)
 	case err != nil:
-		return nil, &Error{File: directory, Message: "the kustomization cannot be built: " + strings.TrimSpace(err.Error())}
+		return nil, &Error{File: directory, Message: "the kustomization cannot be built: " + withoutPassword(strings.TrimSpace(err.Error()))}
 	}
 	text, err := built.AsYaml()
 	if err != nil {
@@ -184,7 +184,7 @@ type guardedTransport struct {
 func (t guardedTransport) RoundTrip(request *http.Request) (*http.Response, error) {
 	if !t.guard.allowRemote {
 		err := &Error{File: t.guard.directory, Message: fmt.Sprintf(
-			"the kustomization loads %q, which is remote and is not fetched; give --allow-remote if you trust it", request.URL.Redacted())}
+			"the kustomization loads %q, which is remote and is not fetched; give --allow-remote if you trust it", withoutPassword(request.URL.String()))}
 		t.guard.fault(err)
 		return nil, err
 	}

@@ -81,7 +81,14 @@ func decodePercent(text string) string {
 	})
 }
 
-var passwordForm = regexp.MustCompile(`(://[^/@:]*):[^/@]*@`)
+// A token may be the name of a user over HTTP, and stand before the password or alone.
+var (
+	credentialForm = regexp.MustCompile(`(?i)(https?:/{1,2})[^/?#\s'"]*@`)
+	passwordForm   = regexp.MustCompile(`(:/{1,2}[^/@:\s]*):[^/@\s]*@`)
+)
 
-// withoutPassword is an entry as it may be shown.
-func withoutPassword(entry string) string { return passwordForm.ReplaceAllString(entry, "$1:…@") }
+// withoutPassword is a text as it may be shown: without the credentials of the addresses in it. Kustomize also
+// takes an address for a path, in which there is one slash where there were two.
+func withoutPassword(text string) string {
+	return passwordForm.ReplaceAllString(credentialForm.ReplaceAllString(text, "$1…@"), "$1:…@")
+}

@@ -309,7 +309,26 @@ func TestKustomizationThatGrows(t *testing.T) {
 }
 
 func TestPasswordsAreNotShown(t *testing.T) {
-	_, err := Load(Sources{Kustomize: kustomizationOf(t, map[string]string{"kustomization.yaml": "resources: ['https://user:secret@host/o/r']\n"})}, "default")
-	assert.ErrorContains(t, err, "https://user:…@host/o/r")
-	assert.NotContains(t, err.Error(), "secret")
+	for entry, want := range map[string]string{
+		"https://user:secret@host/o/r": "https://…@host/o/r", "https://secret@host/o/r": "https://…@host/o/r", "HTTPS://secret:x-oauth-basic@host/o/r": "HTTPS://…@host/o/r",
+		"git::https://us@er:se@cret@host/o/r": "git::https://…@host/o/r", "ssh://user:secret@host/o/r": "ssh://user:…@host/o/r", "ssh://git@host/o/r": "ssh://git@host/o/r",
+	} {
+		directory := kustomizationOf(t, map[string]string{"kustomization.yaml": "resources: ['" + entry + "']\n"})
+		_, err := Load(Sources{Kustomize: directory}, "default")
+		require.ErrorContains(t, err, want)
+		assert.NotContains(t, err.Error(), "secret")
+		_, err = Load(Sources{Kustomize: entry}, "default")
+		require.ErrorContains(t, err, want)
+		assert.NotContains(t, err.Error(), "secret")
+	}
+}
+
+// TestCredentialsOfFetchedAddresses has git started, whose command line kustomize repeats.
+func TestCredentialsOfFetchedAddresses(t *testing.T) {
+	fakePrograms(t)
+	for _, entry := range []string{"ssh://user:secret@host/o/r", "file://user:secret@host/o/r"} {
+		_, err := Load(Sources{Kustomize: kustomizationOf(t, map[string]string{"kustomization.yaml": "resources: ['" + entry + "']\n"}), AllowRemote: true}, "default")
+		require.Error(t, err)
+		assert.NotContains(t, err.Error(), "secret")
+	}
 }

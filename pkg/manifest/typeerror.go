@@ -30,15 +30,18 @@ func (d *document) typeError(node *yaml.Node, kind mesh.Kind, err error) *Error 
 		return d.valueError(valueErr)
 	}
 	path, value := culprit(kind, value, decodeMessage(err))
-	line := lineOf(node, path)
+	line, shown := lineOf(node, path), describeValue(value)
+	if kind == mesh.KindSecret {
+		shown = describeSecret(value)
+	}
 	var wrongType *json.UnmarshalTypeError
 	switch {
 	case path == "":
 		return d.errorAt(line, "%s cannot be read: %s", name, decodeMessage(err))
 	case errors.As(err, &wrongType):
-		return d.errorAt(line, "%s: %s is %s; it must be %s", name, path, describeValue(value), describeType(wrongType))
+		return d.errorAt(line, "%s: %s is %s; it must be %s", name, path, shown, describeType(wrongType))
 	default:
-		return d.errorAt(line, "%s: %s is %s, which cannot be read: %s", name, path, describeValue(value), decodeMessage(err))
+		return d.errorAt(line, "%s: %s is %s, which cannot be read: %s", name, path, shown, decodeMessage(err))
 	}
 }
 
@@ -164,6 +167,20 @@ func describeValue(value any) string {
 		return fmt.Sprintf("the text %q", typed)
 	default:
 		return fmt.Sprintf("the number %v", typed)
+	}
+}
+
+// describeSecret says what kind of value it is: the values of Secrets are printed nowhere.
+func describeSecret(value any) string {
+	switch value.(type) {
+	case string:
+		return "a text"
+	case bool:
+		return "a boolean"
+	case float64, int64, int, uint64, json.Number:
+		return "a number"
+	default:
+		return describeValue(value)
 	}
 }
 

@@ -127,7 +127,8 @@ func podExtents(spec *core.PodSpec) []extent {
 		}
 	}
 	return []extent{
-		{len(spec.Containers) + len(spec.InitContainers), mostInRoute, "containers"}, list(ports, "ports"), list(values, "arguments and environment variables"),
+		{len(spec.Containers) + len(spec.InitContainers), mostInRoute, "containers"},
+		list(ports, "ports"), list(values, "arguments and environment variables"),
 		{text, mostText, "characters of arguments and environment variables"},
 	}
 }
@@ -175,7 +176,10 @@ func virtualServiceExtents(vs *networking.VirtualService) []extent {
 	hosts := len(vs.Spec.GetHosts())
 	return []extent{
 		list(hosts, "hosts"), list(gateways, "gateways"), list(rules, "rules"), list(matches, "matches"), list(destinations, "destinations"),
-		list(conditions, "conditions"), {delegates, mostInRoute, "delegates"}, {text, mostExpressionText, "characters of regular expressions"}, pairs(hosts*matches, "matches of hosts"), pairs(len(vs.Spec.GetGateways())*max(hosts, matches), "matches of gateways"),
+		list(conditions, "conditions"),
+		{delegates, mostInRoute, "delegates"},
+		{text, mostExpressionText, "characters of regular expressions"},
+		pairs(hosts*matches, "matches of hosts"), pairs(len(vs.Spec.GetGateways())*max(hosts, matches), "matches of gateways"),
 	}
 }
 

@@ -52,7 +52,7 @@ func (c *carryOut) writeOptions() cluster.WriteOptions {
 }
 
 // rehearse has the API server judge every change without storing it: permissions, conflicts, admission webhooks, quotas.
-// Only if all of them would pass is anything written at all.
+// Only if all of them would pass is anything written at all. With an error the result says which would not.
 func (c *carryOut) rehearse(ctx context.Context) (cluster.CheckResult, error) {
 	result, err := c.client.Check(ctx, c.plan, c.writeOptions())
 	if err != nil {
@@ -62,7 +62,7 @@ func (c *carryOut) rehearse(ctx context.Context) (cluster.CheckResult, error) {
 		c.tell(checked.Notes)
 	}
 	if err := result.Err(); err != nil {
-		return nil, fmt.Errorf("nothing was written: %w", err)
+		return result, fmt.Errorf("nothing was written: %w", err)
 	}
 	return result, nil
 }

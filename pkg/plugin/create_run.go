@@ -66,7 +66,7 @@ func (o *createOptions) attempt(ctx context.Context, client *cluster.Client, aga
 	}
 	result, err := build(o.intent, loaded.Snapshot)
 	if err != nil {
-		return withGaps(err, loaded)
+		return withGaps(err, loaded, "create")
 	}
 	warnings, err := o.review(loaded.Snapshot, result)
 	if err != nil {
@@ -342,8 +342,8 @@ func firstLine(err error) string {
 	return report.ErrorLines(err)[0]
 }
 
-// withGaps adds to a refusal what could not be read, which may be why.
-func withGaps(err error, loaded *cluster.Loaded) error {
+// withGaps adds to a refusal what could not be read, which may be why, and the command that prints the Roles for it.
+func withGaps(err error, loaded *cluster.Loaded, command string) error {
 	_, refused := errors.AsType[*expose.Error](err)
 	switch {
 	case !refused || len(loaded.Gaps) == 0:
@@ -353,7 +353,7 @@ func withGaps(err error, loaded *cluster.Loaded) error {
 	default:
 		return &extendedError{err, slices.Concat(
 			[]string{"", "What you may not read may be why:", ""}, permissionTable(loaded.Missing),
-			[]string{"", name + " create --print-rbac prints the Roles to ask an administrator for"},
+			[]string{"", name + " " + command + " --print-rbac prints the Roles to ask an administrator for"},
 		)}
 	}
 }

@@ -142,10 +142,10 @@ func TestCreateRefusesFlags(t *testing.T) {
 		want      string
 	}{
 		{nil, "name the workload: TYPE/NAME, as deployment/server"},
-		{[]string{"deployment/server", "a", "b"}, "one workload at a time: a b is too many"},
+		{[]string{"deployment/server", "a", "b"}, "one workload at a time: a, b are too many"},
 		{[]string{"a", "b"}, "one workload at a time: b is too many"},
 		{[]string{"deployment/a", "deployment/b"}, "one workload at a time: deployment/b is too many"},
-		{[]string{"deployment", "a", "b"}, "one workload at a time: a b is too many"},
+		{[]string{"deployment", "a", "b"}, "one workload at a time: a, b are too many"},
 		{[]string{"pod", "server"}, `"pod" is not a kind of workload: use deployment, statefulset or daemonset`},
 		{[]string{"pod/server"}, `"pod" is not a kind of workload: use deployment, statefulset or daemonset`},
 		{[]string{"deployment/Server"}, `"Server" is not a workload's name: `},

@@ -84,6 +84,9 @@ func (o *deleteOptions) find(ctx context.Context, client *cluster.Client) (*foun
 	result := &found{snapshot: loaded.Snapshot}
 	removal := o.removal
 	if o.all {
+		if unread := expose.UnreadMarks(loaded.Snapshot); o.workload.Namespace == "" && len(unread) > 0 {
+			return nil, unreadable(unread)
+		}
 		removal.Namespaces = o.allNamespaces(loaded.Snapshot)
 		result.workloads = expose.Managed(loaded.Snapshot, removal.Namespaces...)
 	} else {
@@ -118,9 +121,7 @@ func leaveAdopted(removal *expose.Removal, fieldManager string) {
 		})
 		if change.Action == plan.Restart && !projection.ChangesTemplate(*change) {
 			change.Action = plan.Update
-			removal.Rollouts = slices.DeleteFunc(removal.Rollouts, func(key mesh.Key) bool {
-				return string(key.Kind) == change.Object.GetKind() && key.Namespace == change.Object.GetNamespace() && key.Name == change.Object.GetName()
-			})
+			removal.Rollouts = withoutRollout(removal.Rollouts, *change)
 		}
 	}
 }
@@ -161,7 +162,7 @@ func (o *deleteOptions) named(loaded *cluster.Loaded) (workloads []mesh.Key, gon
 			return []mesh.Key{managed}, true, nil
 		}
 	}
-	return nil, false, withGaps(o.withLeftOver(err, loaded.Snapshot), loaded)
+	return nil, false, withGaps(o.withLeftOver(err, loaded.Snapshot), loaded, "delete")
 }
 
 // withLeftOver adds to a workload that is not there what create has left in its namespace: it may have been for that one.
@@ -212,6 +213,11 @@ func unreadable(unknown []mesh.Gap) error {
 }
 
 func (o *deleteOptions) nothingToUndo(found *found) error {
+	if o.all && o.workload.Namespace != "" {
+		if problem := noNamespace(found.snapshot, o.workload.Namespace); problem != "" {
+			return fmt.Errorf("%s; name one with -n, or undo everything with -A", problem)
+		}
+	}
 	if o.write.output != "" {
 		return o.printPlan(found.removal)
 	}
@@ -244,7 +250,14 @@ func (o *deleteOptions) carryOut(ctx context.Context, client *cluster.Client, ri
 	if err := requirePermissions(ctx, rights, found.removal.Plan); err != nil {
 		return err
 	}
-	if _, err := doing.rehearse(ctx); err != nil {
+	result, err := doing.rehearse(ctx)
+	if refused := refusedNotes(result); err != nil && len(refused) > 0 {
+		leaveRefused(found.removal, refused)
+		doing.plan, doing.rollouts = found.removal.Plan, found.removal.Rollouts
+		doing.tell(found.removal.Plan.Notes)
+		_, err = doing.rehearse(ctx)
+	}
+	if err != nil {
 		return err
 	}
 	if o.write.dryRun == dryRunServer {
@@ -254,6 +267,36 @@ func (o *deleteOptions) carryOut(ctx context.Context, client *cluster.Client, ri
 		return err
 	}
 	return doing.apply(ctx)
+}
+
+// refusedNotes are the changes that restore what a note says, and that the API server or its webhooks find wrong. Whoever may write
+// an object can make its note so.
+func refusedNotes(result cluster.CheckResult) []refusal {
+	return slices.DeleteFunc(firstRefused(result), func(r refusal) bool {
+		_, invalid := errors.AsType[*cluster.Invalid](r.why)
+		_, refused := errors.AsType[*cluster.Refused](r.why)
+		return r.change.Undo != plan.Forget || !invalid && !refused
+	})
+}
+
+// leaveRefused leaves objects as they are whose notes would make them wrong: nobody's note keeps the rest from being undone.
+func leaveRefused(removal *expose.Removal, refused []refusal) {
+	changes := &removal.Plan.Changes
+	for _, r := range refused {
+		*changes = slices.DeleteFunc(slices.Clone(*changes), func(change plan.Change) bool {
+			return change.Undo == plan.Forget && plan.SameObject(change.Object, r.change.Object)
+		})
+		removal.Rollouts = withoutRollout(removal.Rollouts, r.change)
+		removal.Plan.Notes = append(removal.Plan.Notes, fmt.Sprintf("%s is left as it is: what its annotation %s says to restore is not taken (%v); restore it by hand and remove the annotation",
+			plan.Name(r.change.Object), plan.UndoAnnotation, r.why))
+	}
+}
+
+// withoutRollout are the rollouts but for that of the object that a change would have changed.
+func withoutRollout(rollouts []mesh.Key, change plan.Change) []mesh.Key {
+	return slices.DeleteFunc(rollouts, func(key mesh.Key) bool {
+		return string(key.Kind) == change.Object.GetKind() && key.Namespace == change.Object.GetNamespace() && key.Name == change.Object.GetName()
+	})
 }
 
 // finish looks again after something was kept: of several that are removed at the same time, the last one to finish takes away
@@ -299,9 +342,14 @@ func (o *deleteOptions) printPlan(removal *expose.Removal) error {
 
 // undone says in the end what the run did, and what is left.
 func (o *deleteOptions) undone(found *found) string {
-	what := "what create did for " + o.target(found)
-	if o.all {
+	var what string
+	switch {
+	case o.all && len(found.workloads) == 0:
+		what = "what create did for workloads that are gone"
+	case o.all:
 		what = "what create did for " + count(len(found.workloads), "workload")
+	default:
+		what = "what create did for " + o.target(found)
 	}
 	left := slices.Concat(found.removal.Kept, found.removal.Plan.Notes)
 	switch {
@@ -353,6 +401,10 @@ func (o *deleteOptions) show(found *found) error {
 
 // showWorkloads lists the workloads that create did something for.
 func (o *deleteOptions) showWorkloads(found *found) {
+	if len(found.workloads) == 0 { // what is left is on objects that several share
+		report.Printf(o.streams.Out, "Create did something for workloads that are gone. To undo it:\n\n")
+		return
+	}
 	report.Printf(o.streams.Out, "Create did something for %s:\n\n", count(len(found.workloads), "workload"))
 	for _, w := range found.workloads {
 		gone := ""

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/fakeapi"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
@@ -82,4 +83,54 @@ metadata:
 	options.workload = mesh.Key{Namespace: "test", Name: "other"}
 	_, _, err = options.named(loaded)
 	require.ErrorContains(t, err, `there is no namespace "test"`)
+}
+
+// "Nothing to undo" is said where everything was read that may carry a mark, and where the namespace is one.
+func TestNothingToUndoIsKnown(t *testing.T) {
+	everything := fakeapi.Everything()
+	tests := map[string]struct {
+		arguments []string
+		grants    []fakeapi.Grant
+		code      int
+		want      string
+	}{
+		"all, read":          {[]string{"--all", "-A"}, everything, ExitFine, "The cluster: nothing to undo"},
+		"all, unread":        {[]string{"--all", "-A"}, []fakeapi.Grant{}, ExitFailed, "nothing was written: what create did"},
+		"all, dry run":       {[]string{"--all", "-A", "--dry-run"}, []fakeapi.Grant{}, ExitFailed, "list   services"},
+		"all but elsewhere":  {[]string{"--all", "-A"}, fakeapi.Everything("test"), ExitFailed, "list   virtualservices"},
+		"one, read":          {[]string{"--all", "-n", "test"}, everything, ExitFine, "Namespace test: nothing to undo"},
+		"one that is no one": {[]string{"--all", "-n", "tset"}, everything, ExitFailed, `there is no namespace "tset"`},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			server := fakeapi.New(t, bareObjects(t)...)
+			server.Grants = test.grants
+			result := runOn(t, server, append([]string{"delete"}, test.arguments...)...)
+			assert.Equal(t, test.code, result.code, result.all())
+			assert.Contains(t, result.all(), test.want)
+			assert.Empty(t, result.writes)
+		})
+	}
+}
+
+// What create did on an object that outlives the workloads is not said to be for none.
+func TestDeleteAllOfWhatIsGone(t *testing.T) {
+	opened := storedObjects(t, "gateway", `
+apiVersion: v1
+kind: Service
+metadata:
+  name: istio-ingressgateway
+  namespace: istio-system
+  annotations:
+    grpcexpose/undo: '[{"path":["spec","ports","port=7200,protocol=TCP"],"old":null,"new":{"name":"grpc-7200","port":7200,"protocol":"TCP","targetPort":7200}}]'
+spec:
+  type: LoadBalancer
+  selector: {app: istio-ingressgateway, istio: ingressgateway}
+  ports: [{name: http2, port: 80, targetPort: 8080, protocol: TCP}, {name: grpc-7200, port: 7200, targetPort: 7200, protocol: TCP}]
+`)
+	result := runOn(t, fakeapi.New(t, planted(bareObjects(t), opened)...), "delete", "--all", "-A")
+	assert.Equal(t, ExitFine, result.code, result.all())
+	assert.Contains(t, result.all(), "Create did something for workloads that are gone. To undo it:")
+	assert.Contains(t, result.all(), "remove port 7200")
+	assert.Contains(t, result.all(), "Done: what create did for workloads that are gone is undone")
 }

@@ -37,7 +37,7 @@ func TestErrorsOnStderrAreClean(t *testing.T) {
 		"usage":     {usage("%s", hostile), 2},
 		"joined":    {fmt.Errorf("%s: %w", hostile, errors.Join(errors.New(hostile), errors.New(hostile))), 2},
 		"refusal":   {refusal, 4},
-		"with gaps": {withGaps(fmt.Errorf("x: %w", refusal), &cluster.Loaded{Gaps: []mesh.Gap{{Reason: hostile}}}), 5},
+		"with gaps": {withGaps(fmt.Errorf("x: %w", refusal), &cluster.Loaded{Gaps: []mesh.Gap{{Reason: hostile}}}, "create"), 5},
 		"account": {doing.account(cluster.ApplyResult{
 			Done: []cluster.Applied{{Change: change}}, Failed: &change, NotBegun: []plan.Change{change},
 		}, errors.New(hostile)), 6},

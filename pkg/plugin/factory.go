@@ -85,7 +85,7 @@ func workloadArgument(arguments []string) (kind mesh.Kind, name string, err erro
 			return "", "", usage("one workload at a time: %s is too many", name)
 		}
 	default:
-		return "", "", usage("one workload at a time: %s is too many", strings.Join(arguments[1:], " "))
+		return "", "", usage("one workload at a time: %s are too many", strings.Join(arguments[1:], ", "))
 	}
 	if word != "" {
 		found, ok := workloadKinds[strings.ToLower(word)]

@@ -121,8 +121,18 @@ func staysBelow(folder, path string) error {
 	if _, err := root.Stat(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return outside
 	}
+	target := filepath.Join(folder, path)
+	if resolved, err := filepath.EvalSymlinks(filepath.Dir(target)); err == nil {
+		target = filepath.Join(resolved, filepath.Base(target))
+	}
+	if slices.ContainsFunc(strings.Split(filepath.ToSlash(target), "/"), isGitFolder) {
+		return fmt.Errorf("%q is in git's own folder, whose files git may run or follow; give a path outside of it", path)
+	}
 	return nil
 }
+
+// isGitFolder reports whether git takes a folder of the name for its own, on a file system that may not tell cases apart.
+func isGitFolder(name string) bool { return strings.EqualFold(name, ".git") }
 
 var (
 	yamlLine     = regexp.MustCompile(`(?s)^(?:yaml: )?line (\d+): (.*)$`)

@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"encoding/json"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -52,6 +53,21 @@ func TestSettingsStayBelowTheirFile(t *testing.T) {
 	entries, err := os.ReadDir(filepath.Dir(victim))
 	require.NoError(t, err)
 	assert.Len(t, entries, 1)
+}
+
+// TestSettingsStayOutOfGit holds that a file of a pull request has nothing written where git looks for hooks and settings.
+func TestSettingsStayOutOfGit(t *testing.T) {
+	strangersTree(t, "")
+	for _, baseline := range []string{".git/hooks/pre-commit", "./.GIT/info/attributes", "real/../.git/x.yaml", "real/.git/config.worktree", "inside/hooks/x"} {
+		require.NoError(t, os.MkdirAll(".git/hooks", 0o750))
+		if err := os.Symlink(".git", "inside"); err != nil {
+			require.ErrorIs(t, err, fs.ErrExist)
+		}
+		require.NoError(t, os.WriteFile(settingsFile, []byte("baseline: "+baseline+"\n"), 0o600))
+		got := command(t, "lint", "-f", "shop.yaml", "--fail-on", "never", "--write-baseline")
+		assert.Equal(t, ExitFailed, got.code, baseline)
+		assert.Contains(t, got.err, "is in git's own folder", baseline)
+	}
 }
 
 // TestNothingButABaselineIsReplaced also holds for a path that the user gives.

@@ -172,13 +172,21 @@ func (t lintTarget) onlyKnown(found *mesh.Snapshot) func(mesh.Object) bool {
 
 // problem is that the namespace is not there: no finding in it would be no good news, but a slip of the pen.
 func (t lintTarget) problem(snapshot *mesh.Snapshot) error {
-	if _, there := snapshot.Namespaces().Get("", t.namespace); there || t.all {
-		return nil
+	if problem := noNamespace(snapshot, t.namespace); problem != "" && !t.all {
+		return fmt.Errorf("%s; name one with -n, or judge all of them with -A", problem)
 	}
-	if _, unknown := snapshot.Unknown(mesh.KindNamespace, "", t.namespace); unknown {
-		return nil
+	return nil
+}
+
+// noNamespace says that there is no such namespace; empty where there is, or where that is not known.
+func noNamespace(snapshot *mesh.Snapshot, name string) string {
+	if _, there := snapshot.Namespaces().Get("", name); there {
+		return ""
 	}
-	return fmt.Errorf("there is no namespace %q; name one with -n, or judge all of them with -A", t.namespace)
+	if _, unknown := snapshot.Unknown(mesh.KindNamespace, "", name); unknown {
+		return ""
+	}
+	return fmt.Sprintf("there is no namespace %q", name)
 }
 
 // silence is what to tell somebody who sees no findings: that no workload of the target shows that it speaks gRPC, which left

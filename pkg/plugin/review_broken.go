@@ -17,12 +17,16 @@ import (
 // is what the user wants, and two of them would be one too many.
 func refuseBeside(intent expose.Intent, snapshot *mesh.Snapshot, result *expose.Result) error {
 	for _, route := range expose.Meant(intent, result, snapshot) {
-		reasons := whyBroken(snapshot, route)
+		reasons, known := whyBroken(snapshot, route)
 		if len(reasons) == 0 {
 			continue
 		}
+		does := "does not"
+		if !known {
+			does = "may or may not do so"
+		}
 		return &expose.Error{
-			Problem: fmt.Sprintf("VirtualService %s/%s is there to lead to %s and does not: a second path beside it would hide that", route.Namespace, route.Name, result.Workload.Key),
+			Problem: fmt.Sprintf("VirtualService %s/%s is there to lead to %s and %s: a second path beside it would hide that", route.Namespace, route.Name, result.Workload.Key, does),
 			Choices: reasons,
 			Next: fmt.Sprintf("Mend it (%s lint --fix does where one change is safe), or name another --host or --service to make a new path beside it",
 				name),
@@ -38,39 +42,43 @@ func build(intent expose.Intent, snapshot *mesh.Snapshot) (*expose.Result, error
 	if !refused || refusal.Taken == nil || refusal.Taken.Namespace != intent.Namespace {
 		return result, err
 	}
-	reasons := whyBroken(snapshot, refusal.Taken)
+	reasons, known := whyBroken(snapshot, refusal.Taken)
 	if len(reasons) == 0 {
 		return result, err
 	}
+	is := "is"
+	if !known {
+		is = "may be"
+	}
 	return nil, &expose.Error{
-		Problem: refusal.Problem + "; and that one is broken:", Choices: reasons,
+		Problem: refusal.Problem + "; and that one " + is + " broken:", Choices: reasons,
 		Next: fmt.Sprintf("Mend it (%s lint --fix does where one change is safe), or name another --host to make a new path beside it", name),
 	}
 }
 
-// whyBroken says what keeps the route's calls from arriving: the findings about it and its Gateways, or a Gateway that was not read.
-func whyBroken(snapshot *mesh.Snapshot, route *networking.VirtualService) []string {
+// whyBroken says what keeps the route's calls from arriving: the findings about it and its Gateways, or a Gateway that was not
+// read; known is false where it was not.
+func whyBroken(snapshot *mesh.Snapshot, route *networking.VirtualService) (reasons []string, known bool) {
 	about := []mesh.Key{mesh.KeyOf(route)}
 	gateways, _ := host.GatewaysOf(snapshot, route)
 	for _, gateway := range gateways {
 		about = append(about, mesh.KeyOf(gateway))
 	}
 	found := checks.Run(snapshot, checks.Options{Only: func(object mesh.Object) bool { return slices.Contains(about, mesh.KeyOf(object)) }})
-	var reasons []string
 	for _, finding := range found.Findings {
 		if finding.Level == checks.Error && !slices.Contains(passingStates, finding.ID) {
 			reasons = append(reasons, findingText(finding))
 		}
 	}
 	if len(reasons) > 0 {
-		return reasons
+		return reasons, true
 	}
 	for _, gateway := range route.Spec.GetGateways() {
 		resolved := host.ResolveGatewayName(gateway, route.Namespace)
 		if gateway == "mesh" || slices.ContainsFunc(gateways, func(bound *networking.Gateway) bool { return bound.Namespace+"/"+bound.Name == resolved }) {
 			continue
 		}
-		return []string{fmt.Sprintf("Gateway %s, which it is bound to, is not known here, so whether it leads there is not either", resolved)}
+		return []string{fmt.Sprintf("Gateway %s, which it is bound to, is not known here", resolved)}, false
 	}
-	return nil
+	return nil, true
 }

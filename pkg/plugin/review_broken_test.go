@@ -81,10 +81,10 @@ func TestBrokenRouteInFiles(t *testing.T) {
 	route := strings.NewReplacer("HOST", `"*"`, "GATEWAY", "edge/shared", "DESTINATION", "server", "PORT", "8000").Replace(brokenRoute)
 	deployment := strings.Replace(deploymentAlone, "{name: server}", "{name: server, namespace: pay}", 1)
 	_, _, err := createOnFile(t, deployment+service+route)
-	require.ErrorContains(t, err, "VirtualService pay/by-hand is there")
+	require.ErrorContains(t, err, "VirtualService pay/by-hand is there to lead to Deployment pay/server and may or may not do so")
 	require.ErrorContains(t, err, "Gateway edge/shared, which it is bound to, is not known here")
 	_, _, err = createOnFile(t, deployment+service+strings.Replace(route, "8000", "8001", 1))
-	require.ErrorContains(t, err, "VirtualService pay/by-hand is there")
+	require.ErrorContains(t, err, "VirtualService pay/by-hand is there to lead to Deployment pay/server and does not")
 	_, _, err = createOnFile(t, deployment+service+route, "--host", "c.example.com")
 	require.NoError(t, err, "another host is the way out")
 }

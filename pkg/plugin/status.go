@@ -71,7 +71,7 @@ func (o *statusOptions) run(ctx context.Context) error {
 	}
 	workload, err := expose.FindWorkload(loaded.Snapshot, o.workload.Kind, o.workload.Namespace, o.workload.Name)
 	if err != nil {
-		return withGaps(err, loaded)
+		return withGaps(err, loaded, "lint")
 	}
 	status, err := interruptible(ctx, func() report.Status { return pathStatus(loaded, workload) })
 	if err != nil {

@@ -28,7 +28,7 @@ func (o *verifyOptions) run(ctx context.Context) error {
 	}
 	workload, err := expose.FindWorkload(loaded.Snapshot, o.workload.Kind, o.workload.Namespace, o.workload.Name)
 	if err != nil {
-		return withGaps(err, loaded)
+		return withGaps(err, loaded, "lint")
 	}
 	return verify(ctx, o.streams, client, loaded.Snapshot, workload, o.trial, o.output)
 }

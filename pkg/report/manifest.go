@@ -64,9 +64,15 @@ var defaultsOf = map[string][]defaulted{
 	},
 	// Source: Kubernetes pkg/apis/core/v1/defaults.go (SetDefaults_Service), pkg/registry/core/service for what is allocated.
 	"Service": {
-		{"spec|clusterIPs", nil}, {"spec|ipFamilies", nil}, {"spec|ipFamilyPolicy", "SingleStack"},
-		{"spec|internalTrafficPolicy", "Cluster"}, {"spec|externalTrafficPolicy", "Cluster"}, {"spec|allocateLoadBalancerNodePorts", true},
-		{"spec|healthCheckNodePort", nil}, {"spec|sessionAffinity", "None"}, {"spec|type", "ClusterIP"},
+		{"spec|clusterIPs", nil},
+		{"spec|ipFamilies", nil},
+		{"spec|ipFamilyPolicy", "SingleStack"},
+		{"spec|internalTrafficPolicy", "Cluster"},
+		{"spec|externalTrafficPolicy", "Cluster"},
+		{"spec|allocateLoadBalancerNodePorts", true},
+		{"spec|healthCheckNodePort", nil},
+		{"spec|sessionAffinity", "None"},
+		{"spec|type", "ClusterIP"},
 		{"spec|ports|*|nodePort", nil},
 	},
 	"Deployment": slices.Concat(workloadDefaults, []defaulted{
@@ -78,7 +84,8 @@ var defaultsOf = map[string][]defaulted{
 		{"spec|podManagementPolicy", "OrderedReady"},
 		{"spec|updateStrategy", map[string]any{"type": "RollingUpdate", "rollingUpdate": map[string]any{"partition": 0}}},
 		{"spec|persistentVolumeClaimRetentionPolicy", map[string]any{"whenDeleted": "Retain", "whenScaled": "Retain"}},
-		{"spec|volumeClaimTemplates|*|status", nil}, {"spec|volumeClaimTemplates|*|spec|volumeMode", "Filesystem"},
+		{"spec|volumeClaimTemplates|*|status", nil},
+		{"spec|volumeClaimTemplates|*|spec|volumeMode", "Filesystem"},
 		{"spec|volumeClaimTemplates|*|metadata|creationTimestamp", nil},
 	}),
 	"DaemonSet": slices.Concat(workloadDefaults, []defaulted{
@@ -93,18 +100,24 @@ var workloadDefaults = slices.Concat([]defaulted{
 	{"spec|revisionHistoryLimit", 10},
 	{"spec|template|metadata|creationTimestamp", nil},
 	{"spec|template|metadata|annotations|" + workload.RestartedAtAnnotation, nil},
-	{"spec|template|spec|restartPolicy", "Always"}, {"spec|template|spec|dnsPolicy", "ClusterFirst"},
-	{"spec|template|spec|schedulerName", "default-scheduler"}, {"spec|template|spec|securityContext", map[string]any{}},
-	{"spec|template|spec|terminationGracePeriodSeconds", 30}, {"spec|template|spec|serviceAccount", nil},
-	{"spec|template|spec|volumes|*|configMap|defaultMode", 420}, {"spec|template|spec|volumes|*|secret|defaultMode", 420},
+	{"spec|template|spec|restartPolicy", "Always"},
+	{"spec|template|spec|dnsPolicy", "ClusterFirst"},
+	{"spec|template|spec|schedulerName", "default-scheduler"},
+	{"spec|template|spec|securityContext", map[string]any{}},
+	{"spec|template|spec|terminationGracePeriodSeconds", 30},
+	{"spec|template|spec|serviceAccount", nil},
+	{"spec|template|spec|volumes|*|configMap|defaultMode", 420},
+	{"spec|template|spec|volumes|*|secret|defaultMode", 420},
 	{"spec|template|spec|volumes|*|projected|defaultMode", 420},
 }, containerDefaults("containers"), containerDefaults("initContainers"))
 
 func containerDefaults(list string) []defaulted {
 	at := "spec|template|spec|" + list + "|*|"
 	rules := []defaulted{
-		{at + "terminationMessagePath", "/dev/termination-log"}, {at + "terminationMessagePolicy", "File"},
-		{at + "resources", map[string]any{}}, {at + "ports|*|protocol", "TCP"},
+		{at + "terminationMessagePath", "/dev/termination-log"},
+		{at + "terminationMessagePolicy", "File"},
+		{at + "resources", map[string]any{}},
+		{at + "ports|*|protocol", "TCP"},
 	}
 	for _, probe := range []string{"livenessProbe", "readinessProbe", "startupProbe"} {
 		rules = append(rules,

@@ -75,13 +75,15 @@ func routeBackends(s *mesh.Snapshot) *routeBackendIndex {
 
 func attachedListeners(s *mesh.Snapshot, route *APIRoute) []AttachedListener {
 	var listeners []AttachedListener
+	found := map[AttachedListener]bool{} // a route may name 32 Gateways, each with 64 listeners
 	for _, parent := range GatewayParents(s, route) {
 		if parent.Gateway == nil || !IsIstioIngress(s, parent.Gateway) {
 			continue
 		}
 		for _, match := range parent.Listeners {
 			attached := AttachedListener{parent.Gateway, match.Listener}
-			if match.Attachment == Attached && !slices.Contains(listeners, attached) {
+			if match.Attachment == Attached && !found[attached] {
+				found[attached] = true
 				listeners = append(listeners, attached)
 			}
 		}
