@@ -278,8 +278,11 @@ func httpRouteExtents(route *gatewayapi.HTTPRoute) []extent {
 func routeExtents(spec gatewayapi.CommonRouteSpec, hostnames []gatewayapi.Hostname, status gatewayapi.RouteStatus, rules, backends int) []extent {
 	parents := len(spec.ParentRefs)
 	return []extent{
-		{parents, mostInRoute, "parents"}, {len(hostnames), mostInRoute, "hostnames"}, {rules, mostInRoute, "rules"},
-		{len(status.Parents), mostInRoute, "entries of status"}, list(backends, "backends"),
+		{parents, mostInRoute, "parents"},
+		{len(hostnames), mostInRoute, "hostnames"},
+		{rules, mostInRoute, "rules"},
+		{len(status.Parents), mostInRoute, "entries of status"},
+		list(backends, "backends"),
 		pairs(parents*max(len(hostnames), backends, len(status.Parents)), "hostnames, backends or entries of status for each parent"),
 	}
 }

@@ -1,8 +1,9 @@
 package exposure
 
 import (
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gatewayapi"
 	"testing"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gatewayapi"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
