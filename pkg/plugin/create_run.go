@@ -110,6 +110,9 @@ func (o *createOptions) carryOut(ctx context.Context, client *cluster.Client, ri
 		return err
 	}
 	if err := doing.apply(ctx); err != nil {
+		if o.lostInjection(ctx, client, result, err) {
+			return errOvertaken
+		}
 		o.recordEvent(ctx, client, result, core.EventTypeWarning, "ExposeFailed", firstLine(err))
 		return err
 	}
@@ -122,6 +125,21 @@ func (o *createOptions) rehearse(ctx context.Context, client *cluster.Client, do
 	go func() { probed <- o.probePod(ctx, client, snapshot, result) }()
 	rehearsal, err := doing.rehearse(ctx)
 	return rehearsal, errors.Join(err, <-probed)
+}
+
+// lostInjection reports whether new pods came without a proxy because no injector selects them any more: a run of delete, for another
+// workload, has taken the label away that this plan found.
+func (o *createOptions) lostInjection(ctx context.Context, client *cluster.Client, result *expose.Result, cause error) bool {
+	failed, ok := errors.AsType[*cluster.RolloutFailed](cause)
+	if !ok || !failed.Complete {
+		return false
+	}
+	loaded, err := loadForCreate(ctx, client, o.intent)
+	if err != nil {
+		return false
+	}
+	now := workload.Get(loaded.Snapshot, result.Workload.Key)
+	return now != nil && !proxy.InjectionOf(loaded.Snapshot, now).Injected
 }
 
 func (o *createOptions) execution(client *cluster.Client, result *expose.Result) *carryOut {
