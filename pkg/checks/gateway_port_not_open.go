@@ -142,7 +142,7 @@ func (p *Pass) portEvidence(workload *proxy.GatewayWorkload) []string {
 		open = append(open, fmt.Sprintf("%s: %d to %d", port.Service.Name, port.Port.Port, port.TargetPort))
 	}
 	evidence := []string{"open ports: " + strings.Join(open, ", ")}
-	if why, synced := proxy.PortsAreSynced(p.Snapshot, workload); synced {
+	if why, synced := proxy.PortsAreSynced(workload); synced {
 		evidence = append(evidence, why+", but has not done so")
 	}
 	return evidence
@@ -151,7 +151,7 @@ func (p *Pass) portEvidence(workload *proxy.GatewayWorkload) []string {
 func (p *Pass) openPortFix(server gatewayServer, workload *proxy.GatewayWorkload) Fix {
 	number := server.spec.GetPort().GetNumber()
 	service := outerService(workload)
-	if _, synced := proxy.PortsAreSynced(p.Snapshot, workload); synced {
+	if _, synced := proxy.PortsAreSynced(workload); synced {
 		return Fix{Text: fmt.Sprintf("See why Tencent Cloud Mesh has not opened port %d, or use a port that is open.", number)}
 	}
 	if service == nil {

@@ -108,7 +108,7 @@ func addressesOutside(snapshot *mesh.Snapshot, server *gateway.Server) (addresse
 		}
 	}
 	if len(ways) == 0 {
-		add(proxy.Addresses(snapshot, server.Workload), number)
+		add(proxy.Addresses(server.Workload), number)
 	}
 	return addresses, len(ways) > 0
 }

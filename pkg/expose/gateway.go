@@ -237,7 +237,7 @@ func (b *builder) openPort() error {
 		return refuse("Make a Service for it, with a port "+fmt.Sprint(b.result.Port), "no Service selects the pods of the gateway %s", gateway)
 	}
 	service := mainService(gateway.Services)
-	if why, synced := proxy.PortsAreSynced(b.snapshot, gateway); synced {
+	if why, synced := proxy.PortsAreSynced(gateway); synced {
 		key := mesh.KeyOf(service)
 		b.result.AwaitPort = &key
 		b.note("Port %d is not open on %s yet, and will be waited for: %s", b.result.Port, key, why)

@@ -7,6 +7,7 @@ type LabelIndex[T any] struct {
 	entries map[LabelPair][]labelled[T]
 }
 
+// LabelPair is a label of something in a namespace.
 type LabelPair struct{ Namespace, Key, Value string }
 
 type labelled[T any] struct {
@@ -14,10 +15,12 @@ type labelled[T any] struct {
 	labels map[string]string
 }
 
+// NewLabelIndex is an empty index.
 func NewLabelIndex[T any]() *LabelIndex[T] {
 	return &LabelIndex[T]{entries: map[LabelPair][]labelled[T]{}}
 }
 
+// Add takes a thing in, by its namespace and labels.
 func (x *LabelIndex[T]) Add(namespace string, labels map[string]string, thing T) {
 	for key, value := range labels {
 		pair := LabelPair{namespace, key, value}

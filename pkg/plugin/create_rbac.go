@@ -124,7 +124,7 @@ func permissionsAtGateway(intent expose.Intent, verify bool, found *mesh.Snapsho
 		if gateway.Namespace == namespace && !proxy.GatewayInScope(found, beside, gateway) {
 			permissions = append(permissions, may(mesh.KindGateway, namespace, "", "create", "patch")...)
 		}
-		if _, synced := proxy.PortsAreSynced(found, gateway); gateway.Namespace == namespace && synced {
+		if _, synced := proxy.PortsAreSynced(gateway); gateway.Namespace == namespace && synced {
 			permissions = append(permissions, may(mesh.KindService, namespace, "", "watch")...)
 		}
 	}

@@ -129,7 +129,7 @@ func TestPortsAreSynced(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := meshtest.Snapshot(t, test.objects)
-			why, synced := proxy.PortsAreSynced(s, onlygateway.OnlyGateway(t, s))
+			why, synced := proxy.PortsAreSynced(onlygateway.OnlyGateway(t, s))
 			assert.Equal(t, test.want, synced)
 			assert.Equal(t, synced, why != "")
 		})

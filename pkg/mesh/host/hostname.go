@@ -43,6 +43,7 @@ type HostIndex struct {
 	wildcards map[string]bool
 }
 
+// NewHostIndex indexes hosts, names and wildcards.
 func NewHostIndex(hosts []string) *HostIndex {
 	index := &HostIndex{hosts: hosts, names: map[string]bool{}, wildcards: map[string]bool{}}
 	for _, host := range hosts {

@@ -12,6 +12,7 @@ import (
 // pathKind is how a match compares the path.
 type pathKind int
 
+// The kinds of comparison.
 const (
 	PathPrefix pathKind = iota
 	PathExact

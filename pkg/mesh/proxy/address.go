@@ -4,13 +4,11 @@ import (
 	"slices"
 
 	core "k8s.io/api/core/v1"
-
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
 // Addresses are where the gateway is reached from outside: load balancer IPs and names, external IPs, in the order of the
 // Services.
-func Addresses(s *mesh.Snapshot, w *GatewayWorkload) []string {
+func Addresses(w *GatewayWorkload) []string {
 	var addresses []string
 	for _, service := range w.Services {
 		for _, address := range ServiceAddresses(service) {

@@ -30,7 +30,7 @@ func TestAddresses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := meshtest.Snapshot(t, meshtest.Documents(meshtest.Ingress, test.services))
-			assert.Equal(t, test.want, proxy.Addresses(s, onlygateway.OnlyGateway(t, s)))
+			assert.Equal(t, test.want, proxy.Addresses(onlygateway.OnlyGateway(t, s)))
 		})
 	}
 }

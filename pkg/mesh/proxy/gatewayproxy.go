@@ -18,14 +18,16 @@ const (
 	roleOther gatewayRole = iota
 	// roleUnknown pods may be gateways: only their metadata is known.
 	roleUnknown
-	// roleRouter pods run a proxy of type router.
+	// RoleRouter pods run a proxy of type router.
 	RoleRouter
 )
 
 const (
-	injectTemplatesAnnotation  = "inject.istio.io/templates"
-	GatewayNameLabel           = "gateway.networking.k8s.io/gateway-name"
-	GatewayManagedLabel        = "gateway.istio.io/managed"
+	injectTemplatesAnnotation = "inject.istio.io/templates"
+	// GatewayNameLabel on pods names the Gateway of the Gateway API for which istiod made them, GatewayManagedLabel its controller.
+	GatewayNameLabel    = "gateway.networking.k8s.io/gateway-name"
+	GatewayManagedLabel = "gateway.istio.io/managed"
+	// UnprivilegedPodEnvironment is the variable by which a gateway's pods say that they may not bind ports below 1024.
 	UnprivilegedPodEnvironment = "ISTIO_META_UNPRIVILEGED_POD"
 )
 

@@ -6,14 +6,12 @@ import (
 
 	core "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
 // PortsAreSynced says whether a controller opens the ports of Gateways on the gateway's Service, and why that is believed,
 // as a clause. Istio itself never does; Tencent Cloud Mesh does, for the gateways that it runs.
 // Source: Tencent Cloud Mesh, "Gateway Management" (tencentcloud.com/document/product/1152/47471).
-func PortsAreSynced(s *mesh.Snapshot, w *GatewayWorkload) (why string, synced bool) {
+func PortsAreSynced(w *GatewayWorkload) (why string, synced bool) {
 	objects := make([]metav1.Object, 0, len(w.Services)+1)
 	for _, service := range w.Services {
 		objects = append(objects, service)

@@ -30,14 +30,14 @@ func (l InjectionLabel) String() string { return l.Key + "=" + l.Value }
 // before revisions.
 func NamespaceInjectionLabels(s *mesh.Snapshot, w *workload.Workload) []InjectionLabel {
 	namespaceLabels := NamespaceLabels(s, w.Namespace())
-	return labelsThatInject(s, labelsSelected(s, namespaceSelector), func(label InjectionLabel) Injection {
+	return labelsThatInject(labelsSelected(s, namespaceSelector), func(label InjectionLabel) Injection {
 		return InjectionIn(s, w.Namespace(), WithInjectionLabel(namespaceLabels, label), w.Template)
 	})
 }
 
 // TemplateInjectionLabels are the same for the pod template, in the namespace as it is.
 func TemplateInjectionLabels(s *mesh.Snapshot, w *workload.Workload) []InjectionLabel {
-	return labelsThatInject(s, labelsSelected(s, podSelector), func(label InjectionLabel) Injection {
+	return labelsThatInject(labelsSelected(s, podSelector), func(label InjectionLabel) Injection {
 		template := core.PodTemplateSpec{ObjectMeta: w.Template.ObjectMeta, Spec: w.Template.Spec}
 		template.Labels = WithInjectionLabel(w.Template.Labels, label)
 		return InjectionOfPod(s, w.Namespace(), &template)
@@ -58,7 +58,7 @@ func WithInjectionLabel(existing map[string]string, label InjectionLabel) map[st
 }
 
 // labelsThatInject are those of the candidates with which pods are injected, each with the revision of their proxy.
-func labelsThatInject(s *mesh.Snapshot, candidates []InjectionLabel, with func(InjectionLabel) Injection) []InjectionLabel {
+func labelsThatInject(candidates []InjectionLabel, with func(InjectionLabel) Injection) []InjectionLabel {
 	var found []InjectionLabel
 	for _, label := range candidates {
 		if injection := with(label); injection.Injected {

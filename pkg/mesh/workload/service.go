@@ -172,6 +172,7 @@ func AppContainers(template *core.PodTemplateSpec) []*core.Container {
 	})
 }
 
+// ContainerPort is the first port of a container that fits, nil if none does.
 func ContainerPort(container *core.Container, fits func(*core.ContainerPort) bool) *core.ContainerPort {
 	for i := range container.Ports {
 		if fits(&container.Ports[i]) {
@@ -186,6 +187,7 @@ func sameProtocol(a, b core.Protocol) bool {
 	return TransportOf(a) == TransportOf(b)
 }
 
+// TransportOf is a protocol with its default, TCP.
 func TransportOf(protocol core.Protocol) core.Protocol {
 	if protocol == "" {
 		return core.ProtocolTCP

@@ -153,6 +153,7 @@ func workloadOfDaemonSet(set *apps.DaemonSet) *Workload {
 	}
 }
 
+// SelectorOf is a label selector ready to match; one that cannot be read, or is not there, matches nothing.
 func SelectorOf(selector *metav1.LabelSelector) labels.Selector {
 	parsed, err := metav1.LabelSelectorAsSelector(selector)
 	if err != nil {
@@ -161,6 +162,7 @@ func SelectorOf(selector *metav1.LabelSelector) labels.Selector {
 	return parsed
 }
 
+// ValueOr is what a pointer points to, or the other value for nil.
 func ValueOr[T any](pointer *T, otherwise T) T {
 	if pointer == nil {
 		return otherwise
