@@ -100,7 +100,7 @@ func selectedElsewhere(p *Pass, service *core.Service) string {
 func onlyNearMiss(p *Pass, service *core.Service, ports []*exposure.ExposedPort) (near *workload.Workload, key string) {
 	for _, workload := range workload.WorkloadsIn(p.Snapshot, service.Namespace) {
 		differing, differs := onlyDifference(service.Spec.Selector, workload.Template.Labels)
-		if !differs || gateway.IsInfrastructure(p.Snapshot, workload) || lacksAny(ports, workload) {
+		if !differs || gateway.IsInfrastructure(workload) || lacksAny(ports, workload) {
 			continue
 		}
 		if near != nil {

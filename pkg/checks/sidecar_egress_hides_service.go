@@ -81,7 +81,7 @@ func runSidecarEgressHidesService(p *Pass) {
 	var found []*hiding
 	for _, workload := range workload.Workloads(p.Snapshot) {
 		sidecar := policy.SidecarFor(p.Snapshot, workload.Namespace(), workload.Template.Labels)
-		if sidecar == nil || gateway.IsInfrastructure(p.Snapshot, workload) || !hasSidecars(p, workload) {
+		if sidecar == nil || gateway.IsInfrastructure(workload) || !hasSidecars(p, workload) {
 			continue
 		}
 		for _, named := range servicesNamed(p, workload) {

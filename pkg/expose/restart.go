@@ -30,7 +30,7 @@ func (b *builder) planRestarts() error {
 		workloads = workload.WorkloadsIn(b.snapshot, b.workload.Namespace())
 	}
 	for _, workload := range workloads {
-		if slices.Contains(b.result.Rollouts, workload.Key) || gateway.IsInfrastructure(b.snapshot, workload) {
+		if slices.Contains(b.result.Rollouts, workload.Key) || gateway.IsInfrastructure(workload) {
 			continue
 		}
 		reason, stale := b.stalePods(workload)

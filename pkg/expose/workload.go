@@ -19,7 +19,7 @@ func (b *builder) findWorkload() error {
 	}
 	b.workload, b.user = workload, userOf(workload.Key)
 	b.result.Workload = workload
-	if gateway.IsInfrastructure(b.snapshot, workload) {
+	if gateway.IsInfrastructure(workload) {
 		return refuse("Name the workload that serves the calls",
 			"%s is a part of the mesh itself (control plane, gateway, waypoint or ztunnel) and cannot be exposed by it", workload.Key)
 	}
@@ -107,7 +107,7 @@ func nearWorkloads(s *mesh.Snapshot, namespace, name string) []string {
 	for _, workload := range workload.Workloads(s) {
 		alike := strings.Contains(workload.Name(), name) || distance(workload.Name(), name) <= 2
 		switch {
-		case gateway.IsInfrastructure(s, workload):
+		case gateway.IsInfrastructure(workload):
 		case workload.Namespace() == namespace && alike:
 			near = append(near, argumentOf(workload))
 		case workload.Name() == name:

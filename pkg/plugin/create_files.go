@@ -122,7 +122,7 @@ func (o *createOptions) nameFromFiles(snapshot *mesh.Snapshot) error {
 	}
 	var choices []string
 	for _, workload := range workload.Workloads(snapshot) {
-		if gateway.IsInfrastructure(snapshot, workload) {
+		if gateway.IsInfrastructure(workload) {
 			continue
 		}
 		choices = append(choices, workload.Key.String())

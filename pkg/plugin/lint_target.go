@@ -232,7 +232,7 @@ func unknownEvidence(snapshot *mesh.Snapshot, namespace string, all bool) (reaso
 func (t lintTarget) withoutService(snapshot *mesh.Snapshot) string {
 	var shown []string
 	for _, workload := range workload.Workloads(snapshot) {
-		if !t.means(workload) || gateway.IsInfrastructure(snapshot, workload) {
+		if !t.means(workload) || gateway.IsInfrastructure(workload) {
 			continue
 		}
 		if candidates := exposure.GRPCCandidates(snapshot, workload); len(candidates) > 0 {

@@ -73,7 +73,7 @@ func exposureOf(s *mesh.Snapshot) *exposure {
 				found.all = append(found.all, port)
 				found.byService[mesh.KeyOf(service)] = append(found.byService[mesh.KeyOf(service)], port)
 				for _, workload := range port.Workloads {
-					if !gateway.IsInfrastructure(s, workload) {
+					if !gateway.IsInfrastructure(workload) {
 						found.byWorkload[workload] = append(found.byWorkload[workload], port)
 					}
 				}

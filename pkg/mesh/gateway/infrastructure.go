@@ -26,7 +26,7 @@ var infrastructureLabels = map[string][]string{
 // IsInfrastructure says that a workload is the control plane's, a gateway, a waypoint or ztunnel.
 // Source: Istio manifests/charts (labels), pilot/cmd/pilot-agent/app/cmd.go (the proxy's types: sidecar, router, waypoint,
 // ztunnel), pilot/pkg/config/kube/gatewaycommon/deploymentcontroller.go (labels of what the Gateway API controller makes).
-func IsInfrastructure(s *mesh.Snapshot, w *workload.Workload) bool {
+func IsInfrastructure(w *workload.Workload) bool {
 	if _, made := w.Object.GetLabels()[componentLabel]; made {
 		return true
 	}
@@ -37,7 +37,7 @@ func IsInfrastructure(s *mesh.Snapshot, w *workload.Workload) bool {
 // there and is labelled, or selects, as Istio's own charts do.
 func IsInfrastructureService(s *mesh.Snapshot, service *core.Service) bool {
 	if workloads := workload.WorkloadsOf(s, service); len(workloads) > 0 {
-		return !slices.ContainsFunc(workloads, func(w *workload.Workload) bool { return !IsInfrastructure(s, w) })
+		return !slices.ContainsFunc(workloads, func(w *workload.Workload) bool { return !IsInfrastructure(w) })
 	}
 	if pods := workload.PodsSelected(s, service.Namespace, service.Spec.Selector); len(pods) > 0 {
 		return !slices.ContainsFunc(pods, func(pod *core.Pod) bool {

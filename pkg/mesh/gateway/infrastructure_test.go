@@ -39,7 +39,7 @@ spec:
     spec: {containers: [`+test.container+`]}
 `)
 			require.Len(t, workload.Workloads(s), 1)
-			assert.Equal(t, test.want, IsInfrastructure(s, workload.Workloads(s)[0]))
+			assert.Equal(t, test.want, IsInfrastructure(workload.Workloads(s)[0]))
 		})
 	}
 }

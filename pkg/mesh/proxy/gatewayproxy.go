@@ -24,8 +24,9 @@ const (
 
 const (
 	injectTemplatesAnnotation = "inject.istio.io/templates"
-	// GatewayNameLabel on pods names the Gateway of the Gateway API for which istiod made them, GatewayManagedLabel its controller.
-	GatewayNameLabel    = "gateway.networking.k8s.io/gateway-name"
+	// GatewayNameLabel on pods names the Gateway of the Gateway API for which istiod made them.
+	GatewayNameLabel = "gateway.networking.k8s.io/gateway-name"
+	// GatewayManagedLabel on pods names the controller that made them for a Gateway.
 	GatewayManagedLabel = "gateway.istio.io/managed"
 	// UnprivilegedPodEnvironment is the variable by which a gateway's pods say that they may not bind ports below 1024.
 	UnprivilegedPodEnvironment = "ISTIO_META_UNPRIVILEGED_POD"
