@@ -58,6 +58,7 @@ func Remove(workloads []mesh.Key, snapshot *mesh.Snapshot, options RemoveOptions
 		if err := step(); err != nil {
 			return nil, err
 		}
+		r.settle()
 	}
 	slices.SortStableFunc(r.removal.Plan.Changes, func(a, b plan.Change) int { return cmp.Compare(removalRank(a), removalRank(b)) })
 	return &r.removal, nil
@@ -88,7 +89,9 @@ type remover struct {
 	namespaces []string
 	before     *mesh.Snapshot
 	// after is the snapshot without what the plan so far removes: what it still has is what others need.
-	after   *mesh.Snapshot
+	after *mesh.Snapshot
+	// removed is what the present step removes.
+	removed []mesh.Key
 	removal Removal
 	// gateways are the Gateways through which the workloads were exposed.
 	gateways []*networking.Gateway
@@ -146,8 +149,15 @@ func (r *remover) remove(object mesh.Object) error {
 	}
 	reason := "create made it for " + forText(object)
 	r.removal.Plan.Changes = append(r.removal.Plan.Changes, plan.Change{Action: plan.Delete, Object: target, Reason: reason})
-	r.after = r.after.With(mesh.Change{Removed: []mesh.Key{mesh.KeyOf(object)}})
+	r.removed = append(r.removed, mesh.KeyOf(object))
 	return nil
+}
+
+// settle takes what a step removes out of the snapshot, all at once: each Snapshot is indexed anew.
+func (r *remover) settle() {
+	if len(r.removed) > 0 {
+		r.after, r.removed = r.after.With(mesh.Change{Removed: r.removed}), nil
+	}
 }
 
 func forText(object mesh.Object) string {

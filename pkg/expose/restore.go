@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	core "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/validation"
 
@@ -70,9 +69,9 @@ func (r *remover) notesOf(object mesh.Object) (*unstructured.Unstructured, []pla
 func (r *remover) restoreField(change *plan.Change, note plan.Note) {
 	now, _ := note.Path.Get(change.Object.Object)
 	switch {
-	case equality.Semantic.DeepEqual(normal(now), normal(note.Old)): // somebody has restored it
+	case plan.SameValue(now, note.Old): // somebody has restored it
 		change.Forgotten = append(change.Forgotten, note.Path)
-	case stillOurs(now, note.New):
+	case plan.Fulfilled(now, note.New):
 		change.Edits = append(change.Edits, plan.Edit{Path: note.Path, Old: now, New: note.Old})
 	default:
 		change.Forgotten = append(change.Forgotten, note.Path)
@@ -178,36 +177,6 @@ func fieldText(object *unstructured.Unstructured, note plan.Note) string {
 		return fmt.Sprintf("Label %s=%v of %s", last, note.New, plan.Name(object))
 	default:
 		return fmt.Sprintf("%s of %s", note.Path, plan.Name(object))
-	}
-}
-
-// stillOurs reports whether a field has the value that create gave it; what the API server added to a list element or map (a
-// node port) does not count.
-func stillOurs(now, made any) bool {
-	nowFields, isMap := now.(map[string]any)
-	madeFields, wasMap := made.(map[string]any)
-	if !isMap || !wasMap {
-		return equality.Semantic.DeepEqual(normal(now), normal(made))
-	}
-	for field, value := range madeFields {
-		if !stillOurs(nowFields[field], value) {
-			return false
-		}
-	}
-	return true
-}
-
-// normal makes numbers comparable: JSON has one kind, its Go forms have several.
-func normal(value any) any {
-	switch number := value.(type) {
-	case int64:
-		return float64(number)
-	case int:
-		return float64(number)
-	case int32:
-		return float64(number)
-	default:
-		return value
 	}
 }
 

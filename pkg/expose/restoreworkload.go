@@ -227,7 +227,7 @@ func (r *remover) losesProxy(workload *workload.Workload) bool {
 // restoreRestart takes the annotation of create's restart away, which makes the template what it was and so restarts the pods.
 func (r *remover) restoreRestart(change *plan.Change, workload *workload.Workload, note plan.Note) {
 	now, _ := note.Path.Get(change.Object.Object)
-	if stillOurs(now, note.New) {
+	if plan.Fulfilled(now, note.New) {
 		r.restoreField(change, note)
 		return
 	}

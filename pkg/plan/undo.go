@@ -96,15 +96,15 @@ func (c Change) WithNotes() (Change, error) {
 		value = string(text)
 	}
 	edit := Set(c.Object, value, "metadata", "annotations", UndoAnnotation)
-	if !sameValue(edit.Old, edit.New) {
+	if !SameValue(edit.Old, edit.New) {
 		c.Edits = append(slices.Clone(c.Edits), edit)
 	}
 	c.Undo, c.Forgotten = "", nil
 	return c, nil
 }
 
-// sameValue compares JSON values whatever Go type their numbers have.
-func sameValue(a, b any) bool {
+// SameValue compares JSON values whatever Go type their numbers have.
+func SameValue(a, b any) bool {
 	left, leftErr := json.Marshal(a)
 	right, rightErr := json.Marshal(b)
 	return leftErr == nil && rightErr == nil && bytes.Equal(left, right)
@@ -128,6 +128,6 @@ func Fulfilled(value, wanted any) bool {
 		}
 		return ok
 	default:
-		return sameValue(value, wanted)
+		return SameValue(value, wanted)
 	}
 }

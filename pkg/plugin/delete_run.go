@@ -347,7 +347,7 @@ func (o *deleteOptions) undone(found *found) string {
 	case o.all && len(found.workloads) == 0:
 		what = "what create did for workloads that are gone"
 	case o.all:
-		what = "what create did for " + count(len(found.workloads), "workload")
+		what = "what create did for " + report.Count(len(found.workloads), "workload")
 	default:
 		what = "what create did for " + o.target(found)
 	}
@@ -360,13 +360,6 @@ func (o *deleteOptions) undone(found *found) string {
 	default:
 		return "Done: " + what + " is undone"
 	}
-}
-
-func count(number int, noun string) string {
-	if number != 1 {
-		noun += "s"
-	}
-	return fmt.Sprintf("%d %s", number, noun)
 }
 
 func (o *deleteOptions) show(found *found) error {
@@ -405,7 +398,7 @@ func (o *deleteOptions) showWorkloads(found *found) {
 		report.Printf(o.streams.Out, "Create did something for workloads that are gone. To undo it:\n\n")
 		return
 	}
-	report.Printf(o.streams.Out, "Create did something for %s:\n\n", count(len(found.workloads), "workload"))
+	report.Printf(o.streams.Out, "Create did something for %s:\n\n", report.Count(len(found.workloads), "workload"))
 	for _, w := range found.workloads {
 		gone := ""
 		if workload.Get(found.snapshot, w) == nil {

@@ -27,17 +27,14 @@ func loadManifests(ctx context.Context, sources manifest.Sources, namespace stri
 		manifests *manifest.Manifests
 		err       error
 	}
-	done := make(chan loaded, 1)
-	go func() {
+	result, err := interruptible(ctx, func() loaded {
 		manifests, err := manifest.Load(sources, namespace)
-		done <- loaded{manifests, err}
-	}()
-	select {
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case result := <-done:
-		return result.manifests, result.err
+		return loaded{manifests, err}
+	})
+	if err != nil {
+		return nil, err
 	}
+	return result.manifests, result.err
 }
 
 // loadForCreate reads what expose.Build asks about, no more: two rounds of requests after discovery.

@@ -59,22 +59,23 @@ func (f LintFinding) where() string {
 func (s LintSummary) String() string {
 	found := "No findings"
 	if s.Errors+s.Warnings+s.Infos > 0 {
-		found = fmt.Sprintf("%s, %s, %s", count(s.Errors, "error"), count(s.Warnings, "warning"), count(s.Infos, "info"))
+		found = fmt.Sprintf("%s, %s, %s", Count(s.Errors, "error"), Count(s.Warnings, "warning"), Count(s.Infos, "info"))
 	}
 	if s.Fixed > 0 {
 		found += fmt.Sprintf(", %d fixed", s.Fixed)
 	}
-	text := fmt.Sprintf("%s in %s. %s run", found, count(s.Objects, "object"), count(s.Checks, "check"))
+	text := fmt.Sprintf("%s in %s. %s run", found, Count(s.Objects, "object"), Count(s.Checks, "check"))
 	if s.Skipped > 0 {
 		text += fmt.Sprintf(", %d skipped at least in part", s.Skipped)
 	}
 	if s.Suppressed > 0 {
-		text += fmt.Sprintf("; %s suppressed", count(s.Suppressed, "finding"))
+		text += fmt.Sprintf("; %s suppressed", Count(s.Suppressed, "finding"))
 	}
 	return text + "."
 }
 
-func count(number int, noun string) string {
+// Count is a number of things in words: "1 finding", "3 findings".
+func Count(number int, noun string) string {
 	if number != 1 {
 		noun += "s"
 	}

@@ -186,10 +186,10 @@ func (t textLint) conclusion(report *LintReport) string {
 		}
 	}
 	if safe > 0 {
-		lines = append(lines, fmt.Sprintf("%s can be fixed with --fix; --fix --dry-run shows how.", count(safe, "finding")))
+		lines = append(lines, fmt.Sprintf("%s can be fixed with --fix; --fix --dry-run shows how.", Count(safe, "finding")))
 	}
 	if ask > 0 {
-		lines = append(lines, fmt.Sprintf("%s can be fixed with --fix=all, which asks first.", count(ask, "finding")))
+		lines = append(lines, fmt.Sprintf("%s can be fixed with --fix=all, which asks first.", Count(ask, "finding")))
 	}
 	if len(report.Findings) > 0 {
 		lines = append(lines, "Learn more with: kubectl grpcexpose explain "+report.Findings[0].ID)

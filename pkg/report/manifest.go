@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bytes"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -152,7 +151,7 @@ func drop(node, written any, path []string, value any) {
 	case len(path) > 1:
 		drop(child, wrote, path[1:], value)
 	case isOwn && !isBookkeeping(path[0]):
-	case value == nil || sameJSON(child, value):
+	case value == nil || plan.SameValue(child, value):
 		delete(fields, path[0])
 	}
 }
@@ -160,12 +159,6 @@ func drop(node, written any, path []string, value any) {
 // isBookkeeping reports whether a field is nobody's wish, whoever wrote it.
 func isBookkeeping(field string) bool {
 	return field == workload.RestartedAtAnnotation || field == plan.UndoAnnotation || field == "creationTimestamp"
-}
-
-func sameJSON(a, b any) bool {
-	left, leftErr := json.Marshal(a)
-	right, rightErr := json.Marshal(b)
-	return leftErr == nil && rightErr == nil && bytes.Equal(left, right)
 }
 
 // dropPullPolicies removes the policies that follow from the images' tags.
