@@ -8,7 +8,6 @@ import (
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
@@ -78,11 +77,6 @@ func absenceOf(p *Pass, w exposedWorkload) absence {
 	default:
 		return namespaceUnlabeled
 	}
-}
-
-// getsProxy says that new pods of the workload have a proxy.
-func getsProxy(p *Pass, w *workload.Workload) bool {
-	return proxy.InjectionOf(p.Snapshot, w).Injected || proxy.InjectedByHand(w)
 }
 
 // knownAbsence is absenceOf where it is known: the namespace's labels are, and there are no webhooks but those that were read.

@@ -48,7 +48,7 @@ func TestRemedies(t *testing.T) {
 			policy := "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: a, namespace: shop}\nspec: {" + test.spec + "}\n"
 			objects := decodeYAML(t, "remedy", []byte(exampleShopServer+exampleShopRoute+policy+test.others))
 			snapshot := mesh.New(append(objects, baseObjects(t, "default")...), mesh.Options{Now: corpusNow})
-			findings := Run(snapshot, Options{Checks: []*Check{authorizationDeniesGateway}}).Findings
+			findings := Run(snapshot, Options{Checks: selected(t, "GX701")}).Findings
 			require.Len(t, findings, 1)
 			assert.Equal(t, test.want, findings[0].Fix.Text)
 		})

@@ -4,6 +4,9 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/policy"
+
 	core "k8s.io/api/core/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
@@ -137,4 +140,16 @@ func (b *backend) addPod(p *Pass, pod *core.Pod) {
 	} else {
 		b.bare = true
 	}
+}
+
+// isOfSubset says that the pods are among those that the subset selects.
+func isOfSubset(p *Pass, c caller, port *exposure.ExposedPort, name string, b backend) bool {
+	rule := policy.DestinationRuleFor(p.Snapshot, c.Client, host.ServiceHost(port.Service), port.Service.Namespace)
+	subset, ok := rule.Subset(name)
+	return !ok || mesh.HasLabels(b.labels, subset.Spec.GetLabels())
+}
+
+// getsProxy says that new pods of the workload have a proxy.
+func getsProxy(p *Pass, w *workload.Workload) bool {
+	return proxy.InjectionOf(p.Snapshot, w).Injected || proxy.InjectedByHand(w)
 }

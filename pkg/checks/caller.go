@@ -39,7 +39,7 @@ func gatewayText(gateway *proxy.GatewayWorkload) string {
 // judgedPorts are the ports whose policies are judged: the exposed ones, or with --scope=all every Service port of an
 // application, for which nothing then needs to say gRPC.
 func judgedPorts(p *Pass) []*exposure.ExposedPort {
-	if !p.AllScopes {
+	if !p.All {
 		return exposure.ExposedPorts(p.Snapshot)
 	}
 	return mesh.Remember(p.Snapshot, allPortsMemory{}, func() []*exposure.ExposedPort { return allPorts(p) })

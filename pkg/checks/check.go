@@ -3,10 +3,7 @@
 package checks
 
 import (
-	"fmt"
-
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
@@ -116,52 +113,4 @@ type Skip struct {
 	ID     string
 	Slug   string
 	Reason string
-}
-
-// Pass is one run of one check.
-type Pass struct {
-	*mesh.Snapshot
-	// AllScopes judges every route, Gateway and policy, not only those of gRPC (--scope=all).
-	AllScopes bool
-
-	check    *Check
-	only     func(mesh.Object) bool
-	findings []Finding
-	skips    []string
-	// ran: nothing that the check rests on is unreadable.
-	ran bool
-}
-
-// Report adds a finding. ID and slug are filled in; a finding without a level has the check's worst, and a fix without changes
-// is words.
-func (p *Pass) Report(finding Finding) {
-	finding.ID, finding.Slug = p.check.ID, p.check.Slug
-	if finding.Level == "" {
-		finding.Level = p.check.Levels[0]
-	}
-	if len(finding.Fix.Changes) > 0 && overridesOptOut(p.Snapshot, finding.Fix.Changes) {
-		finding.Fix.Changes = nil
-		finding.Fix.Text += fmt.Sprintf(" Ask first who set %s=disabled on the namespace.", proxy.LabelInjection)
-	}
-	if len(finding.Fix.Changes) == 0 {
-		finding.Fix.Level = Words
-	}
-	p.findings = append(p.findings, finding)
-}
-
-// Skip says that a part of the check could not be judged, and why.
-func (p *Pass) Skip(reason string) { p.skips = append(p.skips, reason) }
-
-// wants says that a finding about the object would be in the report. A check asks where it would otherwise say that it had to
-// be skipped for lack of objects that nobody asked to read.
-func (p *Pass) wants(object mesh.Object) bool { return p.only == nil || p.only(object) }
-
-// Missing says whether an object that is not in the snapshot is truly missing. Where it may exist unseen, the check is
-// reported as skipped with the reason, and the answer is false. An empty name asks about all objects of the kind.
-func (p *Pass) Missing(kind mesh.Kind, namespace, name string) bool {
-	reason, unknown := p.Unknown(kind, namespace, name)
-	if unknown {
-		p.Skip(reason)
-	}
-	return !unknown
 }

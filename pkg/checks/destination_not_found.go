@@ -77,31 +77,6 @@ func destinationFinding(p *Pass, rule *host.HTTPRule, destination host.Destinati
 	return finding
 }
 
-// wildcardEntry names a ServiceEntry that has a wildcard over the host, as a clause; empty where there is none.
-// Source: Istio's pilot/pkg/serviceregistry/serviceentry/conversion.go (convertServices).
-func wildcardEntry(p *Pass, name string) string {
-	for _, entry := range p.ServiceEntries().All() {
-		for _, wildcard := range entry.Spec.Hosts {
-			if strings.HasPrefix(wildcard, "*") && host.HostSubsetOf(name, wildcard) {
-				return fmt.Sprintf("%s has host %s, which makes a cluster for that name only, not for each host under it", mesh.KeyOf(entry), wildcard)
-			}
-		}
-	}
-	return ""
-}
-
-// meantServices are the Services that a wrong host may mean: of its first two labels, read as name.namespace, else of its
-// first label in any namespace.
-func meantServices(p *Pass, name string) []*core.Service {
-	labels := strings.Split(name, ".")
-	if len(labels) > 1 {
-		if service, ok := p.Services().Get(labels[1], labels[0]); ok {
-			return []*core.Service{service}
-		}
-	}
-	return host.ServicesNamed(p.Snapshot, labels[0])
-}
-
 // destinationFix names the one Service that can be meant. It is safe where that Service has the route's port and is in the route's
 // own namespace; another namespace has to be named by the route itself, and is asked for: whoever has a Service of that name elsewhere
 // may not have the calls.

@@ -54,23 +54,6 @@ var destinationPortInvalid = &Check{
 	},
 }
 
-// destinationPorts are the port numbers of the Service, or of the ServiceEntries with the host.
-func destinationPorts(p *Pass, destination host.Destination) []int32 {
-	var numbers []int32
-	if destination.Service != nil {
-		for _, port := range destination.Service.Spec.Ports {
-			numbers = append(numbers, port.Port)
-		}
-		return numbers
-	}
-	for _, entry := range host.ServiceEntriesByHost(p.Snapshot, destination.Host) {
-		for _, port := range entry.Spec.Ports {
-			numbers = append(numbers, int32(port.GetNumber()))
-		}
-	}
-	return numbers
-}
-
 func portFinding(rule *host.HTTPRule, destination host.Destination) Finding {
 	return Finding{
 		Object: rule.Holder,

@@ -53,3 +53,20 @@ spec:
     - destination: {host: greeter, port: {number: 8000}}
 `
 )
+
+const greeterWorker = `---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: greeter-worker, namespace: demo}
+spec:
+  replicas: 1
+  selector: {matchLabels: {app: greeter, role: worker}}
+  template:
+    metadata: {labels: {app: greeter, role: worker}}
+    spec:
+      containers:
+      - name: worker
+        image: registry.example.com/greeter-worker:1.0
+        ports: [{name: metrics, containerPort: 9090}]
+        readinessProbe: {tcpSocket: {port: 9090}}
+`

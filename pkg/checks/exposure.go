@@ -7,6 +7,7 @@ import (
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
 // exposureReads are the kinds on which the question rests which ports are exposed, and exposureConsults those that only add
@@ -85,3 +86,14 @@ func upperFirst(text string) string {
 func withoutKinds(kinds []mesh.Kind, without ...mesh.Kind) []mesh.Kind {
 	return slices.DeleteFunc(slices.Clone(kinds), func(kind mesh.Kind) bool { return slices.Contains(without, kind) })
 }
+
+func workloadNames(workloads []*workload.Workload) []string {
+	names := make([]string, 0, len(workloads))
+	for _, workload := range workloads {
+		names = append(names, workload.Key.String())
+	}
+	return names
+}
+
+// workloadKinds are what gateway pods are found by.
+var workloadKinds = []mesh.Kind{mesh.KindPod, mesh.KindDeployment, mesh.KindStatefulSet, mesh.KindDaemonSet}

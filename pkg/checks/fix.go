@@ -81,3 +81,11 @@ func declareGRPC(p *Pass, port *exposure.ExposedPort) Fix {
 		Changes: setField(p, port.Service, fix.Reason, fix.Value, "spec", "ports", servicePortStep(port.Port), fix.Field),
 	}
 }
+
+// NamespaceOf is the namespace that a change is in: for a Namespace that of its name, and empty for the other cluster-scoped objects.
+func NamespaceOf(change plan.Change) string { return mesh.NamespaceOf(keyOfChange(change)) }
+
+func keyOfChange(change plan.Change) mesh.Key {
+	kind, _ := mesh.KindOf(change.Object.GroupVersionKind().GroupKind())
+	return mesh.Key{Kind: kind, Namespace: change.Object.GetNamespace(), Name: change.Object.GetName()}
+}

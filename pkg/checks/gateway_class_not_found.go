@@ -41,17 +41,6 @@ spec:
 `
 }
 
-// exampleShopAPIRoute leads from a Gateway named edge to the server.
-const exampleShopAPIRoute = `apiVersion: gateway.networking.k8s.io/v1
-kind: GRPCRoute
-metadata: {name: orders, namespace: shop}
-spec:
-  parentRefs: [{name: edge}]
-  hostnames: [orders.example.com]
-  rules:
-  - backendRefs: [{name: orders, port: 8000}]
-`
-
 func runGatewayClassNotFound(p *Pass) {
 	relevances := gatewaysOfGRPC(p)
 	for _, gateway := range p.KubernetesGateways().All() {

@@ -15,9 +15,6 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
-// workloadKinds are what gateway pods are found by.
-var workloadKinds = []mesh.Kind{mesh.KindPod, mesh.KindDeployment, mesh.KindStatefulSet, mesh.KindDaemonSet}
-
 // gatewayConsults are the kinds that a check of gateways consults beside those that it rests on: what else makes known which
 // gateways there are, which routes are on them, and whether they are a matter of gRPC.
 func gatewayConsults(reads []mesh.Kind) []mesh.Kind {

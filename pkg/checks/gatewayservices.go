@@ -3,10 +3,7 @@ package checks
 import (
 	"slices"
 
-	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
-
 	core "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gatewayapi"
@@ -63,11 +60,6 @@ func (p *Pass) usedGateways() []*usedGateway {
 		}
 	}
 	return used
-}
-
-// isRefusedByStatus says that the Gateway's own status says that it is not served, which is GX806's.
-func isRefusedByStatus(gateway *gatewayv1.Gateway) bool {
-	return slices.ContainsFunc(gateway.Status.Conditions, func(condition metav1.Condition) bool { return saysNo(condition, gateway) })
 }
 
 // servicesOf are the Services that lead to the gateway's used listeners, each with its ports that do.

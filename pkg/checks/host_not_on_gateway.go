@@ -102,21 +102,6 @@ func mayCoverMeshHost(p *Pass, wildcard string) bool {
 	return !p.Missing(mesh.KindServiceEntry, "", "")
 }
 
-// isHostMissing says that a full host name is neither a Service nor a ServiceEntry, and could not be one unseen.
-func isHostMissing(p *Pass, hostname string) bool {
-	if host.ServiceByHost(p.Snapshot, hostname) != nil || len(host.ServiceEntriesByHost(p.Snapshot, hostname)) > 0 {
-		return false
-	}
-	if strings.HasSuffix(hostname, ".svc.clusterset.local") {
-		p.Skip("ServiceImports, which make the hosts under clusterset.local, are not read")
-		return false
-	}
-	if name, namespace, ok := host.SplitServiceHost(hostname); ok && !p.Missing(mesh.KindService, namespace, name) {
-		return false
-	}
-	return p.Missing(mesh.KindServiceEntry, "", "")
-}
-
 func gatewaysText(gateways []*networking.Gateway) string {
 	names := make([]string, 0, len(gateways))
 	for _, gateway := range gateways {

@@ -45,37 +45,6 @@ spec:
 	Run:      runHTTPPolicyOnTCPPort,
 }
 
-// exampleShopTCPServer is exampleShopServer with a Service port that is declared TCP.
-const exampleShopTCPServer = `apiVersion: v1
-kind: Namespace
-metadata:
-  name: shop
-  labels: {istio-injection: enabled}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: orders, namespace: shop}
-spec:
-  replicas: 2
-  selector: {matchLabels: {app: orders}}
-  template:
-    metadata: {labels: {app: orders}}
-    spec:
-      containers:
-      - name: orders
-        image: registry.example.com/shop/orders:1.0
-        ports: [{name: grpc, containerPort: 50051}]
-        readinessProbe: {grpc: {port: 50051}}
----
-apiVersion: v1
-kind: Service
-metadata: {name: orders, namespace: shop}
-spec:
-  selector: {app: orders}
-  ports: [{name: tcp-grpc, port: 8000, targetPort: 50051}]
----
-`
-
 func runHTTPPolicyOnTCPPort(p *Pass) {
 	for _, access := range accesses(p) {
 		if !access.isTCP() || access.backend.ambient {

@@ -91,3 +91,36 @@ func exampleInjected(revision string) string {
 
 // exampleMesh puts the parts of an example together.
 func exampleMesh(parts ...string) string { return strings.Join(parts, "") }
+
+// exampleIstiod is the endpoint of the injector.
+func exampleIstiod(ready bool) string {
+	return fmt.Sprintf(`---
+# In place of the control plane's endpoint in the mesh.
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata:
+  name: istiod-4xk7d
+  namespace: istio-system
+  labels: {kubernetes.io/service-name: istiod}
+addressType: IPv4
+ports:
+- {name: https-webhook, port: 15017, protocol: TCP}
+endpoints:
+- addresses: [10.244.0.10]
+  conditions: {ready: %t}
+`, ready)
+}
+
+const exampleDiscovery = `---
+# In place of the mesh config of the mesh.
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: istio
+  namespace: istio-system
+data:
+  mesh: |-
+    discoverySelectors:
+    - matchLabels: {istio-discovery: enabled}
+    - matchLabels: {kubernetes.io/metadata.name: istio-system}
+`

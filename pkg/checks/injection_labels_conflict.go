@@ -72,11 +72,6 @@ func reportBothLabels(p *Pass, namespace exposedNamespace) {
 	p.Report(finding)
 }
 
-// injectionDisabled says that the namespace's label istio-injection is not in the way by being there, but by what it says.
-func injectionDisabled(namespaceLabels map[string]string) bool {
-	return namespaceLabels[proxy.LabelInjection] == "disabled"
-}
-
 // firstOrInjected is the workload by which a namespace is judged: the first that is injected, else the first that does not
 // itself say that it wants no proxy, else the first.
 func firstOrInjected(p *Pass, workloads []exposedWorkload) exposedWorkload {

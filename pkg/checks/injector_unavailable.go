@@ -27,25 +27,6 @@ var injectorUnavailable = &Check{
 	Run:      runInjectorUnavailable,
 }
 
-// exampleIstiod is the endpoint of the injector.
-func exampleIstiod(ready bool) string {
-	return fmt.Sprintf(`---
-# In place of the control plane's endpoint in the mesh.
-apiVersion: discovery.k8s.io/v1
-kind: EndpointSlice
-metadata:
-  name: istiod-4xk7d
-  namespace: istio-system
-  labels: {kubernetes.io/service-name: istiod}
-addressType: IPv4
-ports:
-- {name: https-webhook, port: 15017, protocol: TCP}
-endpoints:
-- addresses: [10.244.0.10]
-  conditions: {ready: %t}
-`, ready)
-}
-
 // deadInjector is the webhooks of a configuration that cannot be called, the first of them for all, and the exposed workloads that
 // cannot be made without them.
 type deadInjector struct {

@@ -33,20 +33,6 @@ var namespaceNotDiscovered = &Check{
 	Run:      runNamespaceNotDiscovered,
 }
 
-const exampleDiscovery = `---
-# In place of the mesh config of the mesh.
-apiVersion: v1
-kind: ConfigMap
-metadata:
-  name: istio
-  namespace: istio-system
-data:
-  mesh: |-
-    discoverySelectors:
-    - matchLabels: {istio-discovery: enabled}
-    - matchLabels: {kubernetes.io/metadata.name: istio-system}
-`
-
 // undiscovered is a namespace that no control plane looks at, and the exposed ports that need it.
 type undiscovered struct {
 	role  string

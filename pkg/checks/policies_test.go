@@ -12,26 +12,6 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
-const plainServiceWithLimit = `apiVersion: v1
-kind: Service
-metadata: {name: site, namespace: web}
-spec: {selector: {app: site}, ports: [{name: http, port: 80, targetPort: 8080}]}
----
-apiVersion: networking.istio.io/v1
-kind: DestinationRule
-metadata: {name: site, namespace: web}
-spec: {host: site, trafficPolicy: {connectionPool: {http: {maxRequestsPerConnection: 1}}}}
-`
-
-// TestScopeOfPolicies: policies of plain HTTP are left alone, unless every policy is to be judged.
-func TestScopeOfPolicies(t *testing.T) {
-	for allScopes, want := range map[bool]int{false: 0, true: 1} {
-		snapshot := mesh.New(decodeYAML(t, "scope", []byte(plainServiceWithLimit)), mesh.Options{Now: corpusNow})
-		report := Run(snapshot, Options{Checks: []*Check{connectionLimit}, AllScopes: allScopes})
-		assert.Len(t, report.Findings, want)
-	}
-}
-
 // TestRemoveFields: what a removed field leaves empty goes with it, because istiod's webhook refuses empty policies.
 func TestRemoveFields(t *testing.T) {
 	rule := func(policy string) mesh.Object {

@@ -1,14 +1,9 @@
 package checks
 
 import (
-	"fmt"
-	"slices"
-	"strconv"
-
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/policy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
@@ -59,22 +54,4 @@ func withEmptiedParents(object map[string]any, path []string) []string {
 // isEntryOf says that the path is that of a field of an entry of the list.
 func isEntryOf(path []string, list string) bool {
 	return len(path) > 3 && path[len(path)-3] == list
-}
-
-// placePath is where a part of a traffic policy stands, as findings name fields.
-func placePath(place policy.PolicyPlace, fields ...string) string {
-	return plan.Path(append(slices.Clone(place.Steps), fields...)).String()
-}
-
-// fieldPath is plan.Path's text for steps of which some are places in lists.
-func fieldPath(steps ...any) string {
-	texts := make(plan.Path, 0, len(steps))
-	for _, step := range steps {
-		if place, isPlace := step.(int); isPlace {
-			texts = append(texts, strconv.Itoa(place))
-		} else {
-			texts = append(texts, fmt.Sprint(step))
-		}
-	}
-	return texts.String()
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
 // routeReads are the kinds that the checks of routes rest on, and routeConsults those that tell them what is gRPC.
@@ -79,7 +78,7 @@ func (p *Pass) exposedBehind(rule *host.HTTPRule) []*exposure.ExposedPort {
 // gRPCRoute is a rule that leads to exposed ports; ok is false for any other, unless every scope is judged.
 func (p *Pass) gRPCRoute(rule *host.HTTPRule) (ports []*exposure.ExposedPort, ok bool) {
 	ports = p.exposedBehind(rule)
-	return ports, len(ports) > 0 || p.AllScopes
+	return ports, len(ports) > 0 || p.All
 }
 
 // carriesGRPC is gRPCRoute without the rules that are for other methods than that of gRPC calls, as for a health check by GET.
@@ -136,6 +135,3 @@ func ruleText(vs *networking.VirtualService, index int) string {
 	}
 	return fmt.Sprintf("http rule %d%s of %s", index+1, name, mesh.KeyOf(vs))
 }
-
-// pathText is a plan's path as the path of a finding.
-func pathText(steps []string) string { return plan.Path(steps).String() }

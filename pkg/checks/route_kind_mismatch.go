@@ -79,21 +79,6 @@ func (p *Pass) kindsOfGRPC(vs *networking.VirtualService) []string {
 	return leading
 }
 
-// routeKinds are the kinds of routes that a VirtualService has.
-func routeKinds(vs *networking.VirtualService) []string {
-	var kinds []string
-	if len(vs.Spec.Http) > 0 {
-		kinds = append(kinds, "http")
-	}
-	if len(vs.Spec.Tls) > 0 {
-		kinds = append(kinds, "tls")
-	}
-	if len(vs.Spec.Tcp) > 0 {
-		kinds = append(kinds, "tcp")
-	}
-	return kinds
-}
-
 func gatewaysWith(servers []boundServer) []*networking.Gateway {
 	var gateways []*networking.Gateway
 	for _, bound := range servers {
@@ -113,19 +98,6 @@ func withoutFit(kinds []string, servers []boundServer) []boundServer {
 
 func fits(kinds []string, bound boundServer) bool {
 	return slices.Contains(kinds, kindOf(bound.Server))
-}
-
-// kindOf is the kind of routes that istiod looks for.
-// Source: Istio's pilot/pkg/networking/core/gateway.go (buildGatewayTCPBasedFilterChains, createGatewayTCPFilterChainOpts).
-func kindOf(server *networkingapi.Server) string {
-	switch {
-	case gateway.ServerIsHTTP(server):
-		return "http"
-	case gateway.ServerIsPassthrough(server):
-		return "tls"
-	default:
-		return "tcp"
-	}
 }
 
 func serverEvidence(servers []boundServer) []string {

@@ -76,16 +76,6 @@ func judgeRouteStatus(p *Pass, route *gatewayapi.APIRoute, level Level) {
 	}
 }
 
-// saysNo says that a condition that decides is false, of the object as it now is: a status of an older generation is not yet
-// about it.
-func saysNo(condition metav1.Condition, object mesh.Object) bool {
-	deciding := []string{
-		string(gatewayv1.RouteConditionAccepted), string(gatewayv1.RouteConditionResolvedRefs), string(gatewayv1.GatewayConditionProgrammed),
-	}
-	stale := condition.ObservedGeneration > 0 && condition.ObservedGeneration < object.GetGeneration()
-	return slices.Contains(deciding, condition.Type) && condition.Status == metav1.ConditionFalse && !stale
-}
-
 // explainsRoute says that the condition is about what other checks judge by the objects themselves: whether the parent takes the
 // route (GX801 to GX803), and whether its backends are there and granted (GX804, GX805).
 func explainsRoute(p *Pass, route *gatewayapi.APIRoute, status gatewayv1.RouteParentStatus, condition metav1.Condition) bool {

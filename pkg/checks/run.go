@@ -2,7 +2,6 @@ package checks
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"sync"
 
@@ -62,13 +61,11 @@ func Run(snapshot *mesh.Snapshot, options Options) Report {
 	}
 	var report Report
 	var findings []Finding
-	for _, pass := range passesOf(snapshot, selected, options) {
-		findings = append(findings, pass.findings...)
-		for _, reason := range pass.skips {
-			report.Skips = append(report.Skips, Skip{ID: pass.check.ID, Slug: pass.check.Slug, Reason: reason})
-		}
-		if pass.ran {
-			report.Ran = append(report.Ran, pass.check)
+	for i, result := range resultsOf(snapshot, selected, options) {
+		findings = append(findings, result.findings...)
+		report.Skips = append(report.Skips, result.skips...)
+		if result.ran {
+			report.Ran = append(report.Ran, selected[i])
 		}
 	}
 	findings = oneFaultOneFinding(snapshot, distinct(findings))
@@ -109,49 +106,36 @@ func (r *Report) add(finding Finding, options Options) {
 	r.Findings = append(r.Findings, finding)
 }
 
-// passesOf runs the checks, all at once, and beside them looks for the paths: what several of them ask about is worked out by the
+// result is what one check gave; ran is false where nothing of it could be run.
+type result struct {
+	findings []Finding
+	skips    []Skip
+	ran      bool
+}
+
+// resultsOf runs the checks, all at once, and beside them looks for the paths: what several of them ask about is worked out by the
 // first that asks.
-func passesOf(snapshot *mesh.Snapshot, selected []*Check, options Options) []*Pass {
-	passes := make([]*Pass, len(selected))
+func resultsOf(snapshot *mesh.Snapshot, selected []*Check, options Options) []result {
+	results := make([]result, len(selected))
 	var running sync.WaitGroup
 	for i, check := range selected {
-		pass := &Pass{Snapshot: snapshot, AllScopes: options.AllScopes, check: check, only: options.Only}
-		passes[i] = pass
-		if reason, unreadable := unreadableKind(snapshot, check); unreadable {
-			pass.Skip(reason)
+		if reason, unreadable := check.Unreadable(snapshot); unreadable {
+			results[i].skips = []Skip{{ID: check.ID, Slug: check.Slug, Reason: reason}}
 			continue
 		}
-		pass.ran = true
-		running.Go(func() { runGuarded(pass) })
+		running.Go(func() {
+			results[i].findings, results[i].skips = check.Apply(snapshot, options.scope())
+			results[i].ran = true
+		})
 	}
 	if options.Paths != nil {
 		running.Go(func() { options.Paths.index() })
 	}
 	running.Wait()
-	return passes
+	return results
 }
 
-// unreadableKind finds a kind that the check rests on and of which nothing at all could be read. A kind of which a part is
-// known does not stop the check: it asks Pass.Missing before it calls anything missing.
-func unreadableKind(snapshot *mesh.Snapshot, check *Check) (reason string, unreadable bool) {
-	for _, gap := range snapshot.Gaps() {
-		if gap.Kind != "" && !gap.ByName && gap.Namespace == "" && gap.Name == "" && len(gap.Except) == 0 && slices.Contains(check.Reads, gap.Kind) {
-			return gap.Reason, true
-		}
-	}
-	return "", false
-}
-
-// runGuarded runs the check; a panic on an object that nobody thought of costs this check's findings, not the whole run.
-func runGuarded(pass *Pass) {
-	defer func() {
-		if failure := recover(); failure != nil {
-			pass.findings = nil
-			pass.Skip(fmt.Sprintf("the check failed, which is a bug of this program: %v", failure))
-		}
-	}()
-	pass.check.Run(pass)
-}
+func (o Options) scope() Scope { return Scope{All: o.AllScopes, Only: o.Only} }
 
 // findingKey is what makes two findings the same one.
 type findingKey struct {

@@ -37,14 +37,14 @@ func relevanceOf(port *exposure.ExposedPort) relevance {
 }
 
 // speaks says whether lint has anything to say about what has this relevance.
-func (p *Pass) speaks(of relevance) bool { return p.AllScopes || of >= weak }
+func (p *Pass) speaks(of relevance) bool { return p.All || of >= weak }
 
 // speaksOfLost is speaks for faults that hide where the calls go: a gateway, destination or host that is not found.
-func (p *Pass) speaksOfLost(of relevance) bool { return p.AllScopes || of >= unclear }
+func (p *Pass) speaksOfLost(of relevance) bool { return p.All || of >= unclear }
 
 // levelFor is the level of a finding: weak evidence is never ground for an error.
 func (p *Pass) levelFor(of relevance, level Level) Level {
-	if level == Error && of == weak && !p.AllScopes {
+	if level == Error && of == weak && !p.All {
 		return Warning
 	}
 	return level
@@ -58,7 +58,7 @@ func (p *Pass) SpeaksOfServer(gateway *networking.Gateway, server *networkingapi
 
 // SpeaksOfGateway says whether one of the Gateway's servers is on the way of gRPC calls.
 func (p *Pass) SpeaksOfGateway(gateway *networking.Gateway) bool {
-	if p.AllScopes {
+	if p.All {
 		return true
 	}
 	for _, server := range gateway.Spec.Servers {
@@ -79,18 +79,18 @@ func (p *Pass) SpeaksOfRule(rule *host.HTTPRule) bool { return p.speaks(p.ruleRe
 
 // SpeaksOfService says whether the Service has an exposed port.
 func (p *Pass) SpeaksOfService(service *core.Service) bool {
-	return p.AllScopes || service != nil && len(exposure.ExposedPortsOf(p.Snapshot, service)) > 0
+	return p.All || service != nil && len(exposure.ExposedPortsOf(p.Snapshot, service)) > 0
 }
 
 // SpeaksOfWorkload says whether an exposed port leads to the workload.
 func (p *Pass) SpeaksOfWorkload(workload *workload.Workload) bool {
-	return p.AllScopes || len(exposure.ExposedWorkloads(p.Snapshot)[workload]) > 0
+	return p.All || len(exposure.ExposedWorkloads(p.Snapshot)[workload]) > 0
 }
 
 // SpeaksOfHost says whether the host of a DestinationRule in that namespace, a name or a wildcard, is that of a Service with
 // an exposed port.
 func (p *Pass) SpeaksOfHost(name, namespace string) bool {
-	if p.AllScopes {
+	if p.All {
 		return true
 	}
 	name = host.ResolveHost(name, namespace)

@@ -49,3 +49,11 @@ func TestFind(t *testing.T) {
 	_, ok = Find("GX3")
 	assert.False(t, ok)
 }
+
+// selected are the checks that the patterns mean.
+func selected(t *testing.T, patterns ...string) []*Check {
+	t.Helper()
+	checks, err := Select(patterns)
+	require.NoError(t, err)
+	return checks
+}

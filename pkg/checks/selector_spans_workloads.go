@@ -34,23 +34,6 @@ var selectorSpansWorkloads = &Check{
 	},
 }
 
-const greeterWorker = `---
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: greeter-worker, namespace: demo}
-spec:
-  replicas: 1
-  selector: {matchLabels: {app: greeter, role: worker}}
-  template:
-    metadata: {labels: {app: greeter, role: worker}}
-    spec:
-      containers:
-      - name: worker
-        image: registry.example.com/greeter-worker:1.0
-        ports: [{name: metrics, containerPort: 9090}]
-        readinessProbe: {tcpSocket: {port: 9090}}
-`
-
 func reportSpansWorkloads(p *Pass, port *exposure.ExposedPort) {
 	var serving, lacking []*workload.Workload
 	for _, workload := range port.Workloads {
@@ -101,12 +84,4 @@ func spansFix(p *Pass, port *exposure.ExposedPort, lacking []*workload.Workload,
 		}
 	}
 	return fmt.Sprintf("Add a label to the selector of Service %s that only the pods of %s have.", port.Service.Name, servers)
-}
-
-func workloadNames(workloads []*workload.Workload) []string {
-	names := make([]string, 0, len(workloads))
-	for _, workload := range workloads {
-		names = append(names, workload.Key.String())
-	}
-	return names
 }

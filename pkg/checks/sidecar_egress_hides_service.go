@@ -50,29 +50,6 @@ spec:
 	Run:      runSidecarEgressHidesService,
 }
 
-// exampleShopCaller calls the server from another namespace.
-const exampleShopCaller = `apiVersion: v1
-kind: Namespace
-metadata:
-  name: web
-  labels: {istio-injection: enabled}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: frontend, namespace: web}
-spec:
-  replicas: 2
-  selector: {matchLabels: {app: frontend}}
-  template:
-    metadata: {labels: {app: frontend}}
-    spec:
-      containers:
-      - name: frontend
-        image: registry.example.com/web/frontend:1.0
-        env: [{name: ORDERS, value: "dns:///orders.shop.svc.cluster.local:8000"}]
----
-`
-
 func runSidecarEgressHidesService(p *Pass) {
 	if len(p.Sidecars().All()) == 0 {
 		return

@@ -75,13 +75,6 @@ func runTLSModeConflict(p *Pass) {
 	}
 }
 
-// isOfSubset says that the pods are among those that the subset selects.
-func isOfSubset(p *Pass, c caller, port *exposure.ExposedPort, name string, b backend) bool {
-	rule := policy.DestinationRuleFor(p.Snapshot, c.Client, host.ServiceHost(port.Service), port.Service.Namespace)
-	subset, ok := rule.Subset(name)
-	return !ok || mesh.HasLabels(b.labels, subset.Spec.GetLabels())
-}
-
 func reportTLSConflict(p *Pass, c caller, port *exposure.ExposedPort, b backend, rule policy.TrafficPolicy) (reported bool) {
 	sent := rule.TLS.GetMode()
 	wanted, from := policy.PeerAuthenticationFor(p.Snapshot, b.namespace, b.labels, b.port)

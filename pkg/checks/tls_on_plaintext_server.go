@@ -89,12 +89,13 @@ func (p *Pass) httpsFix(server gatewayServer) Fix {
 	}
 	for _, on := range p.onWorkloads(server) {
 		credentials := gateway.Credentials(terminating.spec, on.Workload.Namespace)
-		trial := &Pass{Snapshot: p.Snapshot, AllScopes: p.AllScopes, check: p.check}
-		trial.findCredentials(tlsServer{terminating, on.Workload, credentials})
-		trial.judgeCredentials(tlsServer{terminating, on.Workload, credentials})
-		trial.compareHosts(tlsServer{terminating, on.Workload, credentials})
-		if len(trial.findings) > 0 {
-			return Fix{Text: text + " Its certificate is not in order: " + trial.findings[0].Message}
+		faults := p.Try(func(trial *Pass) {
+			trial.findCredentials(tlsServer{terminating, on.Workload, credentials})
+			trial.judgeCredentials(tlsServer{terminating, on.Workload, credentials})
+			trial.compareHosts(tlsServer{terminating, on.Workload, credentials})
+		})
+		if len(faults) > 0 {
+			return Fix{Text: text + " Its certificate is not in order: " + faults[0].Message}
 		}
 	}
 	reason := "HTTPS is the protocol of a server that ends TLS"
@@ -105,12 +106,6 @@ func (p *Pass) httpsFix(server gatewayServer) Fix {
 		}
 		return edits
 	}))
-}
-
-// hasCertificate says that TLS settings name a certificate, or need none.
-func hasCertificate(settings *networkingapi.ServerTLSSettings) bool {
-	return settings.GetMode() == networkingapi.ServerTLSSettings_ISTIO_MUTUAL || settings.GetCredentialName() != "" ||
-		len(settings.GetCredentialNames()) > 0 || settings.GetServerCertificate() != "" || len(settings.GetTlsCertificates()) > 0
 }
 
 // strayTLS says what istiod makes of the TLS settings of a plaintext server, empty where they are only a redirect.

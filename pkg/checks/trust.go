@@ -127,11 +127,11 @@ func (t *trust) safeFixesIn(in world, id string) *safeFixes {
 	if !known {
 		return nil
 	}
-	pass := &Pass{Snapshot: t.snapshotOf(in), AllScopes: t.options.AllScopes, check: check}
-	if _, unreadable := unreadableKind(t.snapshot, check); !unreadable {
-		runGuarded(pass)
+	var findings []Finding
+	if _, unreadable := check.Unreadable(t.snapshot); !unreadable {
+		findings, _ = check.Apply(t.snapshotOf(in), Scope{All: t.options.AllScopes})
 	}
-	t.ran[key] = newSafeFixes(pass.findings)
+	t.ran[key] = newSafeFixes(findings)
 	return t.ran[key]
 }
 
@@ -279,14 +279,6 @@ func namespacesOf(changes []plan.Change) []string {
 	return slices.Compact(namespaces)
 }
 
-// NamespaceOf is the namespace that a change is in: for a Namespace that of its name, and empty for the other cluster-scoped objects.
-func NamespaceOf(change plan.Change) string { return mesh.NamespaceOf(keyOfChange(change)) }
-
-func keyOfChange(change plan.Change) mesh.Key {
-	kind, _ := mesh.KindOf(change.Object.GroupVersionKind().GroupKind())
-	return mesh.Key{Kind: kind, Namespace: change.Object.GetNamespace(), Name: change.Object.GetName()}
-}
-
 // keysText names objects, the first few of them.
 func keysText(keys []mesh.Key) string {
 	const few = 3
@@ -302,19 +294,4 @@ func keysText(keys []mesh.Key) string {
 		return names[0]
 	}
 	return strings.Join(names[:last], ", ") + " and " + names[last]
-}
-
-// injectionKeys are the labels by which pods are injected.
-var injectionKeys = []string{proxy.LabelInjection, proxy.LabelRevision, proxy.LabelInject}
-
-// overridesOptOut reports whether a change sets or removes a label of injection on a namespace with istio-injection=disabled, or on
-// a pod template in one: somebody chose that, and no fix overrides it.
-func overridesOptOut(snapshot *mesh.Snapshot, changes []plan.Change) bool {
-	return slices.ContainsFunc(changes, func(change plan.Change) bool {
-		touches := slices.ContainsFunc(change.Edits, func(edit plan.Edit) bool {
-			on := edit.Path[:max(0, len(edit.Path)-1)]
-			return slices.Contains(injectionKeys, edit.Path[len(edit.Path)-1]) && len(on) > 0 && slices.Contains([]string{"labels", "annotations"}, on[len(on)-1])
-		})
-		return touches && injectionDisabled(proxy.NamespaceLabels(snapshot, NamespaceOf(change)))
-	})
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 
-	meshapi "istio.io/api/mesh/v1alpha1"
 	networkingapi "istio.io/api/networking/v1alpha3"
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 
@@ -13,7 +12,6 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/policy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
 // whyUnused says why a client does not use a DestinationRule for a host of a Service in that namespace, as a clause; ok is false
@@ -83,34 +81,6 @@ func upgradesIn(policy *networkingapi.TrafficPolicy, subset string) []upgrade {
 		add(level.GetConnectionPool(), level.GetPort().GetNumber())
 	}
 	return upgrades
-}
-
-// idleUpgrades says, for each DestinationRule and the mesh config that could make up for the protocol of a port, why it does not.
-func idleUpgrades(p *Pass, port *exposure.ExposedPort) []string {
-	ways := waysTo(p, port)
-	at := slices.IndexFunc(ways, func(way wayTo) bool {
-		return !policy.UpgradesToHTTP2(p.Snapshot, port.Service, port.Port, way.client, way.subset)
-	})
-	if at < 0 {
-		return nil
-	}
-	way, name := ways[at], host.ServiceHost(port.Service)
-	var clauses []string
-	for _, rule := range p.DestinationRules().All() {
-		upgrades := upgradesOf(rule)
-		if len(upgrades) > 0 && host.HostSubsetOf(name, host.ResolveHost(rule.Spec.GetHost(), rule.Namespace)) {
-			clauses = append(clauses, fmt.Sprintf("%s has %s, but %s",
-				mesh.KeyOf(rule), upgrades[0].field, whyIdle(p, rule, upgrades[0], way, port)))
-		}
-	}
-	if proxy.DefaultMeshConfig(p.Snapshot).GetH2UpgradePolicy() == meshapi.MeshConfig_UPGRADE {
-		why := "that is for ports whose name says http"
-		if port.Protocol() == workload.ProtocolHTTP {
-			why = "DO_NOT_UPGRADE in " + poolText(p, way, port) + " counts instead"
-		}
-		clauses = append(clauses, "the mesh config has h2UpgradePolicy UPGRADE, but "+why)
-	}
-	return clauses
 }
 
 func whyIdle(p *Pass, rule *networking.DestinationRule, upgrade upgrade, way wayTo, port *exposure.ExposedPort) string {
