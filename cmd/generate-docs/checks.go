@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
@@ -55,7 +56,7 @@ func checkPage(check *checks.Check) string {
 		fmt.Fprintf(&b, "\n## %s\n\n```yaml\n%s\n```\n", example.title, strings.TrimSpace(example.text))
 	}
 	fmt.Fprintf(&b, "\n## Silence it\n\nOn one object, with an annotation that says why:\n\n```yaml\nmetadata:\n  annotations:\n    %s: \"%s: the reason\"\n```\n",
-		checks.IgnoreAnnotation, check.ID)
+		lint.IgnoreAnnotation, check.ID)
 	b.WriteString("\nEverywhere, with `--checks=-" + check.ID + "`, or in [.grpcexpose.yaml](../ci.md#settings).\n\n[All checks](README.md)\n")
 	return b.String()
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 )
 
-// gatewaysServing are the gateway workloads that the VirtualService's Gateways select, each once.
-func (p *Pass) gatewaysServing(vs *networking.VirtualService) []*proxy.GatewayWorkload {
+// GatewaysServing are the gateway workloads that the VirtualService's Gateways select, each once.
+func (p *Pass) GatewaysServing(vs *networking.VirtualService) []*proxy.GatewayWorkload {
 	gateways, _ := host.GatewaysOf(p.Snapshot, vs)
 	var workloads []*proxy.GatewayWorkload
 	for _, gateway := range gateways {
@@ -26,26 +26,26 @@ func (p *Pass) gatewaysServing(vs *networking.VirtualService) []*proxy.GatewayWo
 	return workloads
 }
 
-// gatewaysServingRule are those of its VirtualService that the rule is for at all.
-func (p *Pass) gatewaysServingRule(rule *host.HTTPRule) []*proxy.GatewayWorkload {
-	return slices.DeleteFunc(p.gatewaysServing(rule.Root), func(gw *proxy.GatewayWorkload) bool { return !gateway.ServedBy(p.Snapshot, rule, gw) })
+// GatewaysServingRule are those of its VirtualService that the rule is for at all.
+func (p *Pass) GatewaysServingRule(rule *host.HTTPRule) []*proxy.GatewayWorkload {
+	return slices.DeleteFunc(p.GatewaysServing(rule.Root), func(gw *proxy.GatewayWorkload) bool { return !gateway.ServedBy(p.Snapshot, rule, gw) })
 }
 
-// boundServer is a server of a Gateway that a VirtualService is bound to.
-type boundServer struct {
+// BoundServer is a server of a Gateway that a VirtualService is bound to.
+type BoundServer struct {
 	Gateway *networking.Gateway
 	Index   int
 	Server  *networkingapi.Server
 }
 
-// boundServers are the servers that take a host of the VirtualService, whether or not a gateway runs them.
-func boundServers(snapshot *mesh.Snapshot, vs *networking.VirtualService) []boundServer {
+// BoundServers are the servers that take a host of the VirtualService, whether or not a gateway runs them.
+func BoundServers(snapshot *mesh.Snapshot, vs *networking.VirtualService) []BoundServer {
 	gateways, _ := host.GatewaysOf(snapshot, vs)
-	var servers []boundServer
+	var servers []BoundServer
 	for _, gateway := range gateways {
 		for i, server := range gateway.Spec.Servers {
-			if takesAHost(gateway, server, vs) {
-				servers = append(servers, boundServer{gateway, i, server})
+			if TakesHostOf(gateway, server, vs) {
+				servers = append(servers, BoundServer{gateway, i, server})
 			}
 		}
 	}

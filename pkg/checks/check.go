@@ -1,8 +1,12 @@
-// Package checks finds what keeps gRPC calls from being balanced per request, or from arriving at all. A check is one value
-// with its whole documentation; it sees a mesh.Snapshot and nothing else.
+// Package checks is the vocabulary of whoever writes a check: Check, its documentation and what it reads; Pass, through which it sees
+// the mesh and reports; Finding and Fix; and what all families ask of the mesh: which ports are gRPC (PortsInScope, EachPolicy), who calls
+// them (CallersOf, CallPathsTo), what answers (BackendsOf), and whether a route, Gateway or server concerns gRPC (InScope and its kin).
+// The checks stand in the families, one package for each hop of a call. It imports the model and pkg/plan.
 package checks
 
 import (
+	"strings"
+
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
@@ -19,7 +23,7 @@ const (
 	Info Level = "info"
 )
 
-// AtLeast says whether a level is as bad as another, or worse.
+// AtLeast reports whether a level is as bad as another, or worse.
 func (l Level) AtLeast(other Level) bool { return l.rank() >= other.rank() }
 
 func (l Level) rank() int {
@@ -62,6 +66,11 @@ type Check struct {
 	Since string
 	// Run reports what it finds.
 	Run func(*Pass)
+}
+
+// Matches reports whether a pattern means the check: its ID, the beginning of its ID, or its slug.
+func (c *Check) Matches(pattern string) bool {
+	return len(pattern) >= len("GX") && strings.HasPrefix(c.ID, strings.ToUpper(pattern)) || c.Slug == pattern
 }
 
 // FixLevel says whether a fix may be applied without a question.

@@ -9,9 +9,9 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
-// saysNo says that a condition that decides is false, of the object as it now is: a status of an older generation is not yet
+// Refuses reports whether a condition that decides is false, of the object as it now is: a status of an older generation is not yet
 // about it.
-func saysNo(condition metav1.Condition, object mesh.Object) bool {
+func Refuses(condition metav1.Condition, object mesh.Object) bool {
 	deciding := []string{
 		string(gatewayv1.RouteConditionAccepted), string(gatewayv1.RouteConditionResolvedRefs), string(gatewayv1.GatewayConditionProgrammed),
 	}
@@ -19,7 +19,7 @@ func saysNo(condition metav1.Condition, object mesh.Object) bool {
 	return slices.Contains(deciding, condition.Type) && condition.Status == metav1.ConditionFalse && !stale
 }
 
-// isRefusedByStatus says that the Gateway's own status says that it is not served, which is GX806's.
-func isRefusedByStatus(gateway *gatewayv1.Gateway) bool {
-	return slices.ContainsFunc(gateway.Status.Conditions, func(condition metav1.Condition) bool { return saysNo(condition, gateway) })
+// IsRefusedByStatus reports whether the Gateway's own status says that it is not served, which is GX806's.
+func IsRefusedByStatus(gateway *gatewayv1.Gateway) bool {
+	return slices.ContainsFunc(gateway.Status.Conditions, func(condition metav1.Condition) bool { return Refuses(condition, gateway) })
 }

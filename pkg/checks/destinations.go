@@ -10,9 +10,9 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
 )
 
-// meantServices are the Services that a wrong host may mean: of its first two labels, read as name.namespace, else of its
+// ServicesMeant are the Services that a wrong host may mean: of its first two labels, read as name.namespace, else of its
 // first label in any namespace.
-func meantServices(p *Pass, name string) []*core.Service {
+func ServicesMeant(p *Pass, name string) []*core.Service {
 	labels := strings.Split(name, ".")
 	if len(labels) > 1 {
 		if service, ok := p.Services().Get(labels[1], labels[0]); ok {
@@ -22,9 +22,9 @@ func meantServices(p *Pass, name string) []*core.Service {
 	return host.ServicesNamed(p.Snapshot, labels[0])
 }
 
-// wildcardEntry names a ServiceEntry that has a wildcard over the host, as a clause; empty where there is none.
+// WildcardEntry names a ServiceEntry that has a wildcard over the host, as a clause; empty where there is none.
 // Source: Istio's pilot/pkg/serviceregistry/serviceentry/conversion.go (convertServices).
-func wildcardEntry(p *Pass, name string) string {
+func WildcardEntry(p *Pass, name string) string {
 	for _, entry := range p.ServiceEntries().All() {
 		for _, wildcard := range entry.Spec.Hosts {
 			if strings.HasPrefix(wildcard, "*") && host.HostSubsetOf(name, wildcard) {
@@ -35,8 +35,8 @@ func wildcardEntry(p *Pass, name string) string {
 	return ""
 }
 
-// destinationPorts are the port numbers of the Service, or of the ServiceEntries with the host.
-func destinationPorts(p *Pass, destination host.Destination) []int32 {
+// DestinationPorts are the port numbers of the Service, or of the ServiceEntries with the host.
+func DestinationPorts(p *Pass, destination host.Destination) []int32 {
 	var numbers []int32
 	if destination.Service != nil {
 		for _, port := range destination.Service.Spec.Ports {
@@ -52,13 +52,13 @@ func destinationPorts(p *Pass, destination host.Destination) []int32 {
 	return numbers
 }
 
-// isLost says that nothing has the destination's host; GX503 speaks of that.
-func isLost(p *Pass, destination host.Destination) bool {
+// IsLost reports whether nothing has the destination's host; GX503 speaks of that.
+func IsLost(p *Pass, destination host.Destination) bool {
 	return host.ServiceByHost(p.Snapshot, destination.Host) == nil && len(host.ServiceEntriesByHost(p.Snapshot, destination.Host)) == 0
 }
 
-// isHostMissing says that a full host name is neither a Service nor a ServiceEntry, and could not be one unseen.
-func isHostMissing(p *Pass, hostname string) bool {
+// IsHostMissing reports whether a full host name is neither a Service nor a ServiceEntry, and could not be one unseen.
+func IsHostMissing(p *Pass, hostname string) bool {
 	if host.ServiceByHost(p.Snapshot, hostname) != nil || len(host.ServiceEntriesByHost(p.Snapshot, hostname)) > 0 {
 		return false
 	}

@@ -9,13 +9,13 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
-// placePath is where a part of a traffic policy stands, as findings name fields.
-func placePath(place policy.PolicyPlace, fields ...string) string {
+// PlacePath is where a part of a traffic policy stands, as findings name fields.
+func PlacePath(place policy.PolicyPlace, fields ...string) string {
 	return plan.Path(append(slices.Clone(place.Steps), fields...)).String()
 }
 
-// fieldPath is plan.Path's text for steps of which some are places in lists.
-func fieldPath(steps ...any) string {
+// FieldPath is plan.Path's text for steps of which some are places in lists.
+func FieldPath(steps ...any) string {
 	texts := make(plan.Path, 0, len(steps))
 	for _, step := range steps {
 		if place, isPlace := step.(int); isPlace {
@@ -27,5 +27,5 @@ func fieldPath(steps ...any) string {
 	return texts.String()
 }
 
-// pathText is a plan's path as the path of a finding.
-func pathText(steps []string) string { return plan.Path(steps).String() }
+// PathText is a plan's path as the path of a finding.
+func PathText(steps []string) string { return plan.Path(steps).String() }

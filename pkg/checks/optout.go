@@ -8,8 +8,8 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
-// injectionDisabled says that the namespace's label istio-injection is not in the way by being there, but by what it says.
-func injectionDisabled(namespaceLabels map[string]string) bool {
+// InjectionDisabled reports whether the namespace's label istio-injection is not in the way by being there, but by what it says.
+func InjectionDisabled(namespaceLabels map[string]string) bool {
 	return namespaceLabels[proxy.LabelInjection] == "disabled"
 }
 
@@ -21,7 +21,7 @@ func overridesOptOut(snapshot *mesh.Snapshot, changes []plan.Change) bool {
 			on := edit.Path[:max(0, len(edit.Path)-1)]
 			return slices.Contains(injectionKeys, edit.Path[len(edit.Path)-1]) && len(on) > 0 && slices.Contains([]string{"labels", "annotations"}, on[len(on)-1])
 		})
-		return touches && injectionDisabled(proxy.NamespaceLabels(snapshot, NamespaceOf(change)))
+		return touches && InjectionDisabled(proxy.NamespaceLabels(snapshot, NamespaceOf(change)))
 	})
 }
 

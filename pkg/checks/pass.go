@@ -79,11 +79,11 @@ func (p *Pass) Skip(reason string) {
 	p.skips = append(p.skips, Skip{ID: p.check.ID, Slug: p.check.Slug, Reason: reason})
 }
 
-// wants reports whether a finding about the object would be in the report. A check asks where it would otherwise say that it had to
+// Wants reports whether a finding about the object would be in the report. A check asks where it would otherwise say that it had to
 // be skipped for lack of objects that nobody asked to read.
-func (p *Pass) wants(object mesh.Object) bool { return p.Only == nil || p.Only(object) }
+func (p *Pass) Wants(object mesh.Object) bool { return p.Only == nil || p.Only(object) }
 
-// Missing says whether an object that is not in the snapshot is truly missing. Where it may exist unseen, the check is
+// Missing reports whether an object that is not in the snapshot is truly missing. Where it may exist unseen, the check is
 // reported as skipped with the reason, and the answer is false. An empty name asks about all objects of the kind.
 func (p *Pass) Missing(kind mesh.Kind, namespace, name string) bool {
 	reason, unknown := p.Unknown(kind, namespace, name)

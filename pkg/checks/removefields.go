@@ -7,10 +7,10 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
-// removeFields is the change that removes fields, and every field above one that would be left empty: istiod's webhook refuses
+// RemoveFields is the change that removes fields, and every field above one that would be left empty: istiod's webhook refuses
 // empty policies. What is above the spec stays.
-func removeFields(p *Pass, object mesh.Object, reason string, paths ...[]string) []plan.Change {
-	return updateOf(p, object, reason, func(form *unstructured.Unstructured) []plan.Edit {
+func RemoveFields(p *Pass, object mesh.Object, reason string, paths ...[]string) []plan.Change {
+	return Update(p, object, reason, func(form *unstructured.Unstructured) []plan.Edit {
 		var edits []plan.Edit
 		work := form
 		for _, path := range paths {
@@ -51,7 +51,7 @@ func withEmptiedParents(object map[string]any, path []string) []string {
 	return path
 }
 
-// isEntryOf says that the path is that of a field of an entry of the list.
+// isEntryOf reports whether the path is that of a field of an entry of the list.
 func isEntryOf(path []string, list string) bool {
 	return len(path) > 3 && path[len(path)-3] == list
 }

@@ -7,9 +7,9 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
 )
 
-// kindOf is the kind of routes that istiod looks for.
+// RouteKindOf is the kind of routes that istiod looks for.
 // Source: Istio's pilot/pkg/networking/core/gateway.go (buildGatewayTCPBasedFilterChains, createGatewayTCPFilterChainOpts).
-func kindOf(server *networkingapi.Server) string {
+func RouteKindOf(server *networkingapi.Server) string {
 	switch {
 	case gateway.ServerIsHTTP(server):
 		return "http"
@@ -20,8 +20,8 @@ func kindOf(server *networkingapi.Server) string {
 	}
 }
 
-// routeKinds are the kinds of routes that a VirtualService has.
-func routeKinds(vs *networking.VirtualService) []string {
+// RouteKinds are the kinds of routes that a VirtualService has.
+func RouteKinds(vs *networking.VirtualService) []string {
 	var kinds []string
 	if len(vs.Spec.Http) > 0 {
 		kinds = append(kinds, "http")
@@ -35,8 +35,8 @@ func routeKinds(vs *networking.VirtualService) []string {
 	return kinds
 }
 
-// hasCertificate says that TLS settings name a certificate, or need none.
-func hasCertificate(settings *networkingapi.ServerTLSSettings) bool {
+// HasCertificate reports whether TLS settings name a certificate, or need none.
+func HasCertificate(settings *networkingapi.ServerTLSSettings) bool {
 	return settings.GetMode() == networkingapi.ServerTLSSettings_ISTIO_MUTUAL || settings.GetCredentialName() != "" ||
 		len(settings.GetCredentialNames()) > 0 || settings.GetServerCertificate() != "" || len(settings.GetTlsCertificates()) > 0
 }

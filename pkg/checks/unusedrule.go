@@ -14,10 +14,10 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 )
 
-// whyUnused says why a client does not use a DestinationRule for a host of a Service in that namespace, as a clause; ok is false
+// WhyUnused says why a client does not use a DestinationRule for a host of a Service in that namespace, as a clause; ok is false
 // where it does.
 // Source: Istio's pilot/pkg/model/push_context.go (destinationRule, setDestinationRules).
-func whyUnused(p *Pass, rule *networking.DestinationRule, client proxy.Client, name, serviceNamespace string) (why string, ok bool) {
+func WhyUnused(p *Pass, rule *networking.DestinationRule, client proxy.Client, name, serviceNamespace string) (why string, ok bool) {
 	used := policy.DestinationRuleFor(p.Snapshot, client, name, serviceNamespace)
 	selector := rule.Spec.GetWorkloadSelector()
 	switch {
@@ -83,12 +83,12 @@ func upgradesIn(policy *networkingapi.TrafficPolicy, subset string) []upgrade {
 	return upgrades
 }
 
-func whyIdle(p *Pass, rule *networking.DestinationRule, upgrade upgrade, way wayTo, port *exposure.ExposedPort) string {
-	why, unused := whyUnused(p, rule, way.client, host.ServiceHost(port.Service), port.Service.Namespace)
+func whyIdle(p *Pass, rule *networking.DestinationRule, upgrade upgrade, way CallPath, port *exposure.ExposedPort) string {
+	why, unused := WhyUnused(p, rule, way.Client, host.ServiceHost(port.Service), port.Service.Namespace)
 	switch {
 	case unused:
 		return why
-	case upgrade.subset != way.subset && upgrade.subset != "":
+	case upgrade.subset != way.Subset && upgrade.subset != "":
 		return fmt.Sprintf("for its subset %s only", upgrade.subset)
 	case upgrade.port != 0 && upgrade.port != uint32(port.Port.Port):
 		return fmt.Sprintf("for port %d only", upgrade.port)
@@ -98,11 +98,11 @@ func whyIdle(p *Pass, rule *networking.DestinationRule, upgrade upgrade, way way
 }
 
 // poolText names the connection pool that counts for the port.
-func poolText(p *Pass, way wayTo, port *exposure.ExposedPort) string {
-	rule := policy.DestinationRuleFor(p.Snapshot, way.client, host.ServiceHost(port.Service), port.Service.Namespace)
-	at := policy.TrafficPolicyFor(p.Snapshot, rule, port.Port.Port, way.subset).ConnectionPoolAt
+func poolText(p *Pass, way CallPath, port *exposure.ExposedPort) string {
+	rule := policy.DestinationRuleFor(p.Snapshot, way.Client, host.ServiceHost(port.Service), port.Service.Namespace)
+	at := policy.TrafficPolicyFor(p.Snapshot, rule, port.Port.Port, way.Subset).ConnectionPoolAt
 	if at.Rule == nil {
 		return "the mesh config's connectionPool"
 	}
-	return fmt.Sprintf("%s of %s", pathText(at.Steps), mesh.KeyOf(at.Rule))
+	return fmt.Sprintf("%s of %s", PathText(at.Steps), mesh.KeyOf(at.Rule))
 }
