@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"os"
 	"testing"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks/casetest"
@@ -13,5 +14,22 @@ func TestCorpus(t *testing.T) {
 			report := Run(c.Snapshot(t, nil), Options{})
 			c.Compare(t, report.Findings, report.Skips)
 		})
+	}
+}
+
+// TestReports runs the checks over meshes made after what people have reported: those kept here, and those of the folder that
+// GRPCEXPOSE_REPORTS names.
+func TestReports(t *testing.T) {
+	folders := []string{casetest.Reports()}
+	if given := os.Getenv("GRPCEXPOSE_REPORTS"); given != "" {
+		folders = append(folders, given)
+	}
+	for _, folder := range folders {
+		for _, c := range casetest.Of(t, folder) {
+			t.Run(c.Name, func(t *testing.T) {
+				report := Run(c.Snapshot(t, nil), Options{})
+				c.Compare(t, report.Findings, report.Skips)
+			})
+		}
 	}
 }

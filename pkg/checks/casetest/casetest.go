@@ -22,7 +22,7 @@ import (
 
 // Now is when the cases are judged: between the validity of the certificates that are meant to be valid (2025 to 2035)
 // and the end of the one that is meant to have expired (2024).
-var Now = time.Date(2026, time.June, 1, 12, 0, 0, 0, time.UTC)
+var Now = time.Date(2026, time.December, 15, 12, 0, 0, 0, time.UTC)
 
 // Case is one mesh with what must be found in it; its file's header says what the fields mean.
 type Case struct {
@@ -80,12 +80,12 @@ func (c Case) Snapshot(t *testing.T, onRead func(mesh.Kind)) *mesh.Snapshot {
 // read are the cases read so far, by folder. No test changes them.
 var read sync.Map
 
-// All are the cases of all families and those of the corpus.
+// All are the cases of all families, those of the corpus and those after reports.
 func All(t testing.TB) []Case {
 	t.Helper()
 	folders, err := filepath.Glob(filepath.Join(root(), "pkg/checks/*/testdata"))
 	require.NoError(t, err)
-	cases := Of(t, Corpus())
+	cases := slices.Concat(Of(t, Corpus()), Of(t, Reports()))
 	for _, folder := range folders {
 		cases = append(cases, Of(t, folder)...)
 	}
@@ -113,6 +113,9 @@ func Of(t testing.TB, folder string) []Case {
 
 // Corpus is the folder of the corpus, with the base meshes that all cases stand on.
 func Corpus() string { return filepath.Join(root(), "pkg/lint/testdata/corpus") }
+
+// Reports is the folder of the meshes made after what people have reported, with base meshes of their own.
+func Reports() string { return filepath.Join(root(), "pkg/lint/testdata/reports") }
 
 // root is the folder of the module.
 func root() string {
@@ -158,7 +161,7 @@ func readCase(t testing.TB, file string) Case {
 // bases are the base meshes read so far: every case of every test stands on one.
 var bases sync.Map
 
-// Base are those of a base mesh. No test changes them: a Snapshot does not.
+// Base are the objects of a base mesh. No test changes them: a Snapshot does not.
 func Base(t testing.TB, base string) []mesh.Sourced {
 	t.Helper()
 	if base == "none" {
@@ -168,6 +171,9 @@ func Base(t testing.TB, base string) []mesh.Sourced {
 		return read.([]mesh.Sourced)
 	}
 	file := filepath.Join(Corpus(), "_base-"+base+".yaml")
+	if _, err := os.Stat(file); err != nil {
+		file = filepath.Join(Reports(), "_base-"+base+".yaml")
+	}
 	data, err := os.ReadFile(file)
 	require.NoError(t, err)
 	objects := Decode(t, file, data)
