@@ -7,6 +7,7 @@ import (
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
 
 // group is the checks of one hop of a call, as the first digit of their IDs has it.
@@ -44,16 +45,15 @@ func checkPage(check *checks.Check) string {
 	var b strings.Builder
 	b.WriteString(notice)
 	fmt.Fprintf(&b, "# %s %s\n\n%s.\n\n", check.ID, check.Slug, check.Title)
-	b.WriteString("| level | reads | looks at besides | since |\n|--|--|--|--|\n")
+	b.WriteString("| level | reads | also consults | since |\n|--|--|--|--|\n")
 	fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", levels(check), kindList(check.Reads), kindList(check.Consults), check.Since)
 	for _, section := range []struct{ title, text string }{
 		{"What it finds", check.What}, {"Why", check.Why}, {"What a client sees", check.Client},
 	} {
 		fmt.Fprintf(&b, "\n## %s\n\n%s\n", section.title, section.text)
 	}
-	for _, example := range []struct{ title, text string }{{"With the fault", check.Bad}, {"Without", check.Good}} {
-		fmt.Fprintf(&b, "\n## %s\n\n```yaml\n%s\n```\n", example.title, strings.TrimSpace(example.text))
-	}
+	fmt.Fprintf(&b, "\n## With the fault (-) and without (+)\n\nOnly the objects that differ:\n\n```diff\n%s\n```\n", strings.Join(report.CheckDifference(check), "\n"))
+	fmt.Fprintf(&b, "\n<details><summary>The complete manifests with the fault</summary>\n\n```yaml\n%s\n```\n\n</details>\n", strings.TrimSpace(check.Bad))
 	fmt.Fprintf(&b, "\n## Silence it\n\nOn one object, with an annotation that says why:\n\n```yaml\nmetadata:\n  annotations:\n    %s: \"%s: the reason\"\n```\n",
 		checks.IgnoreAnnotation, check.ID)
 	b.WriteString("\nEverywhere, with `--checks=-" + check.ID + "`, or in [.grpcexpose.yaml](../ci.md#settings).\n\n[All checks](README.md)\n")
