@@ -108,7 +108,7 @@ var (
 var chineseShort = map[string]string{
 	"completion": "输出命令补全脚本",
 	"create":     "把一个 gRPC 工作负载暴露到网格的网关上",
-	"delete":     "撤回 create 为一个工作负载所做的改动",
+	"delete":     "撤销 create 为一个工作负载所做的改动",
 	"explain":    "解释 lint 的一项检查",
 	"lint":       "找出 gRPC 调用的路径上有什么问题",
 	"status":     "逐跳展示 gRPC 调用到达工作负载的路径",
