@@ -20,9 +20,9 @@ var groups = []group{
 	{"GX2", "Workload: is a gRPC server behind the port?", "工作负载：端口后面是不是 gRPC 服务"},
 	{"GX3", "Service: does Istio know that the port is gRPC?", "Service：Istio 是否知道端口是 gRPC"},
 	{"GX4", "Gateway: is there a listener, and can clients reach it?", "Gateway：有没有监听，客户端能不能连上"},
-	{"GX5", "Route: do calls get from the listener to the Service?", "路由：调用能否从监听到达 Service"},
-	{"GX6", "Traffic policy: is each call balanced, and does it live?", "流量策略：是否逐请求均衡，连接能否保持"},
-	{"GX7", "Access: may the calls in?", "访问控制：调用是否被放行"},
+	{"GX5", "Route: do calls reach the Service from the listener?", "路由：调用能否从监听到达 Service"},
+	{"GX6", "Traffic policy: is each call balanced, and not cut off?", "流量策略：是否逐请求均衡，连接能否保持"},
+	{"GX7", "Access: are the calls allowed?", "访问控制：调用是否被放行"},
 	{"GX8", "Gateway API: the same path with GRPCRoute", "Gateway API：用 GRPCRoute 的同一条路径"},
 }
 

@@ -89,7 +89,7 @@ func commandIndex(root *cobra.Command) string {
 	b.WriteString(notice)
 	b.WriteString("# Commands\n\n")
 	commandTable(&b, root, "", inEnglish)
-	b.WriteString("\nAll take kubectl's [connection flags](" + connectionPage + "), and exit with 0 (fine), 1 (the answer is bad) or 2 (it could not be done).\n\n[README](../../README.md)\n")
+	b.WriteString("\nAll commands accept kubectl's [connection flags](" + connectionPage + "), and exit with 0 (fine), 1 (the answer is bad) or 2 (it could not be done).\n\n[README](../../README.md)\n")
 	return b.String()
 }
 
@@ -127,7 +127,7 @@ func commandTable(b *strings.Builder, root *cobra.Command, folder string, in wor
 func connectionFlags(root *cobra.Command) string {
 	var b strings.Builder
 	b.WriteString(notice)
-	b.WriteString("# Connection flags\n\nkubectl's own, with kubectl's meaning. Every command takes them; those that read files alone ask no cluster.\n\n")
+	b.WriteString("# Connection flags\n\nThese are kubectl's own flags, with the same meaning. Every command accepts them; with files alone, no command contacts a cluster.\n\n")
 	flagTable(&b, root.PersistentFlags())
 	b.WriteString("\n[All commands](README.md)\n")
 	return b.String()
