@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
@@ -55,7 +56,7 @@ func checkPage(check *checks.Check) string {
 	fmt.Fprintf(&b, "\n## With the fault (-) and without (+)\n\nOnly the objects that differ:\n\n```diff\n%s\n```\n", strings.Join(report.CheckDifference(check), "\n"))
 	fmt.Fprintf(&b, "\n<details><summary>The complete manifests with the fault</summary>\n\n```yaml\n%s\n```\n\n</details>\n", strings.TrimSpace(check.Bad))
 	fmt.Fprintf(&b, "\n## Silence it\n\nOn one object, with an annotation that says why:\n\n```yaml\nmetadata:\n  annotations:\n    %s: \"%s: the reason\"\n```\n",
-		checks.IgnoreAnnotation, check.ID)
+		lint.IgnoreAnnotation, check.ID)
 	b.WriteString("\nEverywhere, with `--checks=-" + check.ID + "`, or in [.grpcexpose.yaml](../ci.md#settings).\n\n[All checks](README.md)\n")
 	return b.String()
 }

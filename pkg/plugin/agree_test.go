@@ -15,6 +15,7 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
@@ -146,7 +147,7 @@ func stateOfVerify(snapshot *mesh.Snapshot, workload *workload.Workload, otherwi
 func lintOf(t *testing.T, snapshot *mesh.Snapshot, workload *workload.Workload) []checks.Finding {
 	t.Helper()
 	m := &lintMesh{snapshot: snapshot, target: lintTarget{namespace: workload.Namespace(), workloads: []mesh.Key{workload.Key}}}
-	made, err := (&lintOptions{checks: checks.All()}).judge(m, snapshot, lintBaseline{})
+	made, err := (&lintOptions{checks: lint.All()}).judge(m, snapshot, lintBaseline{})
 	require.NoError(t, err)
 	return made.Findings
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
@@ -28,7 +29,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 // corpusNow is between the ages of the corpus's certificates.
 var corpusNow = time.Date(2026, time.June, 1, 12, 0, 0, 0, time.UTC)
 
-const corpus = "../checks/testdata/corpus"
+const corpus = "../lint/testdata/corpus"
 
 // corpusNames are the names of the corpus's meshes.
 func corpusNames(t *testing.T) []string {
@@ -115,7 +116,7 @@ func createOn(t *testing.T, name string, snapshot *mesh.Snapshot, w *workload.Wo
 	after, err := expose.After(snapshot, result)
 	require.NoError(t, err)
 	before := map[string]bool{}
-	for _, finding := range checks.Run(snapshot, checks.Options{}).Findings {
+	for _, finding := range lint.Run(snapshot, lint.Options{}).Findings {
 		before[finding.ID+mesh.KeyOf(finding.Object).String()] = true
 	}
 	told := "whole"

@@ -12,6 +12,7 @@ import (
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
@@ -201,7 +202,7 @@ func changesOf(findings []checks.Finding) []plan.Change {
 }
 
 func isAmong(change plan.Change, changes []plan.Change) bool {
-	return slices.ContainsFunc(changes, func(other plan.Change) bool { return checks.SameChange(change, other) })
+	return slices.ContainsFunc(changes, func(other plan.Change) bool { return lint.SameChange(change, other) })
 }
 
 // fieldOf names a field of an object. Restarts of one workload are the same, whenever they were thought of.

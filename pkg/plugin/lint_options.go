@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
 
@@ -47,7 +48,7 @@ func (f *lintFlags) toOptions(streams report.Streams, clients *factory, command 
 	if f.failOn != failNever {
 		options.failOn = checks.Level(f.failOn)
 	}
-	if options.checks, err = checks.Select(f.checks); err != nil {
+	if options.checks, err = lint.Select(f.checks); err != nil {
 		return nil, usage("--checks: %v", err)
 	}
 	if len(options.checks) == 0 {

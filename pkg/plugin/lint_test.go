@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
@@ -128,7 +128,7 @@ func TestLintFixesWhatItCan(t *testing.T) {
 }
 
 func checksRun() string {
-	return strings.SplitAfter(report.NewLintReport(checks.Report{Ran: checks.All()}, emptySnapshot()).Summary.String(), "objects. ")[1]
+	return strings.SplitAfter(report.NewLintReport(lint.Report{Ran: lint.All()}, emptySnapshot()).Summary.String(), "objects. ")[1]
 }
 
 func TestLintAsksBeforeFixingAll(t *testing.T) {

@@ -9,8 +9,8 @@ import (
 	rbac "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
@@ -101,7 +101,7 @@ func readPermissions(kinds []mesh.Kind, verbs []string, namespaces ...string) []
 // lintKinds are the kinds that checks read by listing them.
 func lintKinds() []mesh.Kind {
 	var kinds []mesh.Kind
-	for _, check := range checks.All() {
+	for _, check := range lint.All() {
 		for _, kind := range slices.Concat(check.Reads, check.Consults) {
 			if kind != mesh.KindSecret && kind != mesh.KindConfigMap && !slices.Contains(kinds, kind) {
 				kinds = append(kinds, kind)

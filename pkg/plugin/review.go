@@ -6,6 +6,7 @@ import (
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 )
@@ -27,7 +28,7 @@ func (o *createOptions) review(snapshot *mesh.Snapshot, result *expose.Result) (
 	refusal := &expose.Error{
 		Problem: fmt.Sprintf("nothing was written: after it, calls would still not get to %s:", result.Workload.Key),
 		Next: "Put this right first (kubectl grpcexpose lint explains and fixes much of it), or silence a finding that you know better about" +
-			" with the annotation " + checks.IgnoreAnnotation + " on its object",
+			" with the annotation " + lint.IgnoreAnnotation + " on its object",
 	}
 	for _, finding := range o.withoutAsked(onExposedPath(after, result)) {
 		switch {
@@ -54,8 +55,8 @@ func findingText(finding checks.Finding) string {
 // onExposedPath are the findings about the path that create makes: that of the workload, with the one Service, Gateway and
 // VirtualService of it. Other routes that lead to the workload are not create's to judge.
 func onExposedPath(snapshot *mesh.Snapshot, result *expose.Result) []checks.Finding {
-	toWorkload := checks.OnPathOf(snapshot, result.Workload.Key)
-	report := checks.Run(snapshot, checks.Options{Only: func(object mesh.Object) bool {
+	toWorkload := lint.OnPathOf(snapshot, result.Workload.Key)
+	report := lint.Run(snapshot, lint.Options{Only: func(object mesh.Object) bool {
 		if !toWorkload(object) {
 			return false
 		}
@@ -95,5 +96,5 @@ func isGatewayService(result *expose.Result, object mesh.Object) bool {
 }
 
 func worstOf(findings []checks.Finding) checks.Level {
-	return checks.Report{Findings: findings}.Worst()
+	return lint.Report{Findings: findings}.Worst()
 }

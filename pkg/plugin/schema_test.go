@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"sigs.k8s.io/yaml"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
@@ -134,7 +134,7 @@ func TestStatusAndPlansOfTheCorpusAreOfTheSchema(t *testing.T) {
 		snapshot := corpusMesh(t, name)
 		for workload, ports := range exposure.ExposedWorkloads(snapshot) {
 			var out bytes.Buffer
-			found := checks.Run(snapshot, checks.Options{Only: checks.OnPathOf(snapshot, workload.Key)})
+			found := lint.Run(snapshot, lint.Options{Only: lint.OnPathOf(snapshot, workload.Key)})
 			require.NoError(t, report.StatusJSON(&out, report.Status{
 				Workload: workload.Key, Roots: expose.Trace(snapshot, workload), Findings: found.Findings,
 			}))

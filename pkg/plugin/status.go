@@ -7,9 +7,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
@@ -96,8 +96,8 @@ func (o *statusOptions) run(ctx context.Context) error {
 
 // pathStatus is what status says of a workload, and create after it.
 func pathStatus(loaded *cluster.Loaded, workload *workload.Workload) report.Status {
-	onPath, lookalikes := checks.OnPathOf(loaded.Snapshot, workload.Key), expose.Lookalikes(loaded.Snapshot, workload)
-	lint := checks.Run(loaded.Snapshot, checks.Options{Only: func(object mesh.Object) bool {
+	onPath, lookalikes := lint.OnPathOf(loaded.Snapshot, workload.Key), expose.Lookalikes(loaded.Snapshot, workload)
+	lint := lint.Run(loaded.Snapshot, lint.Options{Only: func(object mesh.Object) bool {
 		return onPath(object) && !lookalikes[mesh.KeyOf(object)]
 	}})
 	return report.Status{

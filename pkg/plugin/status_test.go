@@ -10,8 +10,8 @@ import (
 	core "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
@@ -52,7 +52,7 @@ func statusIn(t *testing.T, snapshot *mesh.Snapshot, namespace, name string) rep
 	t.Helper()
 	workload, err := expose.FindWorkload(snapshot, "", namespace, name)
 	require.NoError(t, err)
-	lint := checks.Run(snapshot, checks.Options{Only: checks.OnPathOf(snapshot, workload.Key)})
+	lint := lint.Run(snapshot, lint.Options{Only: lint.OnPathOf(snapshot, workload.Key)})
 	return report.Status{Workload: workload.Key, Roots: expose.Trace(snapshot, workload), Findings: lint.Findings}
 }
 

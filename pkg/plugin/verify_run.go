@@ -8,9 +8,9 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
@@ -44,8 +44,8 @@ func verify(ctx context.Context, streams report.Streams, client *cluster.Client,
 		return err
 	}
 	if !shown.Good() {
-		lint, err := interruptible(ctx, func() *checks.Report {
-			found := checks.Run(snapshot, checks.Options{Only: checks.OnPathOf(snapshot, workload.Key)})
+		lint, err := interruptible(ctx, func() *lint.Report {
+			found := lint.Run(snapshot, lint.Options{Only: lint.OnPathOf(snapshot, workload.Key)})
 			return &found
 		})
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 )
 
 func TestCheckDifferenceShowsWholeObjects(t *testing.T) {
@@ -59,7 +60,7 @@ kind: VirtualService
 // TestCheckDifferencesAreShort holds that a reader need not compare two manifests: each difference names its object and is
 // shorter than the faulty manifest alone.
 func TestCheckDifferencesAreShort(t *testing.T) {
-	for _, check := range checks.All() {
+	for _, check := range lint.All() {
 		difference := CheckDifference(check)
 		assert.NotEmpty(t, difference, check.ID)
 		assert.LessOrEqual(t, len(difference), strings.Count(check.Bad, "\n")+1, check.ID)

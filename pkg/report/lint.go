@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
@@ -142,7 +143,7 @@ type LintSummary struct {
 }
 
 // NewLintReport makes a report of what the checks say of a snapshot.
-func NewLintReport(found checks.Report, snapshot *mesh.Snapshot) *LintReport {
+func NewLintReport(found lint.Report, snapshot *mesh.Snapshot) *LintReport {
 	r := &LintReport{
 		APIVersion: APIVersion, Kind: "LintReport", FailOn: checks.Warning, Ran: found.Ran,
 		Findings: []LintFinding{}, Skipped: []LintSkip{}, Suppressed: []LintSuppressed{},
