@@ -108,6 +108,37 @@ func TestTranscriptsAreReal(t *testing.T) {
 	}
 }
 
+var (
+	doors     = regexp.MustCompile("(?s)<!-- held by TestDoorsOfTheFamilies -->\n(.*?)\n\n")
+	familyRow = regexp.MustCompile("(?m)^\\| `(pkg/checks/\\w+)` \\| (.*?) \\|")
+	quoted    = regexp.MustCompile("`([^`]+)`")
+)
+
+// TestDoorsOfTheFamilies holds CONTRIBUTING.md to the functions that each family of checks begins with.
+func TestDoorsOfTheFamilies(t *testing.T) {
+	table := doors.FindString(markdown(t)["CONTRIBUTING.md"])
+	families := familyRow.FindAllStringSubmatch(table, -1)
+	folders, err := fs.Glob(os.DirFS(repository), "pkg/checks/*/checks.go")
+	require.NoError(t, err)
+	assert.Len(t, families, len(folders))
+	for _, family := range families {
+		for _, door := range quoted.FindAllStringSubmatch(family[2], -1) {
+			folder := family[1]
+			source, function, elsewhere := strings.Cut(door[1], ".")
+			switch {
+			case !elsewhere:
+				function = source
+			case source == "checks":
+				folder = "pkg/checks"
+			default:
+				folder = "pkg/mesh/" + source
+			}
+			output, err := exec.Command("grep", "-h", "^func "+function+"(", "-r", filepath.Join(repository, folder)).CombinedOutput()
+			assert.NoError(t, err, "%s has no function %s: %s", folder, function, output)
+		}
+	}
+}
+
 // documented is a command line of this program in the documentation.
 type documented struct {
 	page, line string
