@@ -37,6 +37,16 @@ func TestEveryCheckIsInAGroup(t *testing.T) {
 	assert.Equal(t, len(lint.All()), members)
 }
 
+func TestFirstCausesNameChecks(t *testing.T) {
+	for _, cause := range firstCauses {
+		assert.NotEmpty(t, cause.checks, cause.seen)
+		for _, id := range cause.checks {
+			_, ok := lint.Find(id)
+			assert.True(t, ok, "%s: no check %s", cause.seen, id)
+		}
+	}
+}
+
 func TestEveryCommandHasItsChinese(t *testing.T) {
 	streams, _, _ := report.FakeStreams("")
 	commands := listed(plugin.NewCommand(streams))

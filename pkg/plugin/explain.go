@@ -11,8 +11,8 @@ func newExplainCommand(streams report.Streams) *cobra.Command {
 	return &cobra.Command{
 		Use:   "explain CHECK",
 		Short: "Explain a check of lint",
-		Long: `Explain a check of lint: what it finds, what Istio or Kubernetes makes of it, what a gRPC
-client sees, and manifests with the fault and without.`,
+		Long: `Explain a check of lint: what it finds, what Istio or Kubernetes does because of it, what a
+gRPC client sees, and what differs between a manifest with the fault and one without.`,
 		Example: example(`
 			# By ID, or by name
 			` + name + ` explain GX301

@@ -379,9 +379,12 @@ func TestExplain(t *testing.T) {
 	byID, bySlug := command(t, "explain", "GX301"), command(t, "explain", "port-not-grpc")
 	assert.Equal(t, byID, bySlug)
 	assert.Equal(t, ExitFine, byID.code)
-	for _, heading := range []string{"GX301 port-not-grpc: ", "What it finds\n", "Why\n", "What a client sees\n", "With the fault\n", "Without\n", "grpcexpose/ignore"} {
+	for _, heading := range []string{"GX301 port-not-grpc: ", "What it finds\n", "Why\n", "What a client sees\n", "With the fault (-) and without (+)\n", "grpcexpose/ignore"} {
 		assert.Contains(t, byID.out, heading)
 	}
+	assert.Contains(t, byID.out, "    selector: {app: greeter}\n"+
+		"  -  ports: [{name: http, port: 8000, targetPort: 50051}]\n  +  ports: [{name: grpc, port: 8000, targetPort: 50051}]\n")
+	assert.NotContains(t, byID.out, "Deployment\n", "the objects that do not differ are left out")
 	assert.Equal(t, answer{ExitFailed, "", "error: there is no check \"GX9\"; kubectl grpcexpose lint --list-checks lists them\n" +
 		"See 'kubectl grpcexpose explain --help'\n"}, command(t, "explain", "GX9"))
 }

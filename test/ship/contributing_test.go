@@ -47,7 +47,7 @@ func TestAddACheck(t *testing.T) {
 	}
 	page, err := os.ReadFile(filepath.Join(folder, "docs/checks/GX299-http-probe-on-grpc-port.md"))
 	require.NoError(t, err)
-	assert.Contains(t, string(page), "The liveness probe speaks HTTP/1.1 to a gRPC port")
+	assert.Contains(t, string(page), "The liveness probe sends HTTP/1.1 to a gRPC port")
 }
 
 // moreCases are the two that the instructions describe and leave to the reader.
