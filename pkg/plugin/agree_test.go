@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/callpath"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
@@ -21,6 +22,8 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/projection"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/removal"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
 
@@ -130,7 +133,7 @@ func stateOfText(t *testing.T, status report.Status, loaded *cluster.Loaded) str
 
 // stateOfVerify is what verify says before any call is made; where there is somewhere to call, the calls show.
 func stateOfVerify(snapshot *mesh.Snapshot, workload *workload.Workload, otherwise string) string {
-	if len(expose.Entrances(snapshot, workload)) > 0 {
+	if len(callpath.Entrances(snapshot, workload)) > 0 {
 		return otherwise
 	}
 	err := (&verifier{snapshot: snapshot, workload: workload}).notFound()
@@ -166,7 +169,7 @@ func createAndDelete(t *testing.T, about string, loaded *cluster.Loaded, w *work
 	t.Helper()
 	intent := expose.Intent{
 		Kind: w.Key.Kind, Namespace: w.Namespace(), Name: w.Name(), Port: port.Port.Port,
-		Inject: expose.InjectNamespace, Restart: expose.RestartWorkload,
+		Inject: expose.InjectNamespace, Restart: remedy.RestartWorkload,
 	}
 	if number, _, ok := workload.TargetPort(port.Port, w.Template); ok {
 		intent.TargetPort = intstr.FromInt32(number)
@@ -186,7 +189,7 @@ func createAndDelete(t *testing.T, about string, loaded *cluster.Loaded, w *work
 	}
 	after, err := projection.Of(loaded.Snapshot, result.Plan.Changes)
 	require.NoError(t, err, about)
-	removal, err := expose.Remove([]mesh.Key{w.Key}, after, expose.RemoveOptions{Restart: expose.RestartWorkload})
+	removal, err := removal.Remove([]mesh.Key{w.Key}, after, removal.Options{Restart: remedy.RestartWorkload})
 	require.NoError(t, err, about)
 	if len(removal.Unknown) > 0 {
 		return // nothing is written then

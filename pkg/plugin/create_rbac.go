@@ -13,6 +13,7 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
 )
 
 // printRoles prints the least Roles for create with these flags. Where the cluster can be asked, they are for the gateways and
@@ -57,7 +58,7 @@ func createPermissions(intent expose.Intent, verify bool, found *mesh.Snapshot) 
 	for _, kind := range []mesh.Kind{mesh.KindService, mesh.KindGateway, mesh.KindVirtualService} {
 		permissions = append(permissions, may(kind, namespace, "", "create", "patch")...)
 	}
-	if intent.Restart == expose.RestartNamespace {
+	if intent.Restart == remedy.RestartNamespace {
 		permissions = append(permissions, workloadPermissions("", namespace, "")...)
 	} else {
 		permissions = append(permissions, workloadPermissions(intent.Kind, namespace, intent.Name)...)

@@ -12,6 +12,7 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
 )
 
 // TestPrintedRolesAreEnough: what create asks the API server for is a part of what --print-rbac has printed with the same flags,
@@ -22,8 +23,8 @@ func TestPrintedRolesAreEnough(t *testing.T) {
 		"any kind":    func(intent *expose.Intent) { intent.Kind = "" },
 		"new port":    func(intent *expose.Intent) { intent.Port, intent.OpenGatewayPort = 9999, true },
 		"workload":    func(intent *expose.Intent) { intent.Inject = expose.InjectWorkload },
-		"none":        func(intent *expose.Intent) { intent.Inject, intent.Restart = expose.InjectNone, expose.RestartNone },
-		"namespace":   func(intent *expose.Intent) { intent.Restart = expose.RestartNamespace },
+		"none":        func(intent *expose.Intent) { intent.Inject, intent.Restart = expose.InjectNone, remedy.RestartNone },
+		"namespace":   func(intent *expose.Intent) { intent.Restart = remedy.RestartNamespace },
 		"own service": func(intent *expose.Intent) { intent.Service = "a-new-one" },
 	}
 	asked := 0
@@ -36,7 +37,7 @@ func TestPrintedRolesAreEnough(t *testing.T) {
 			for way, change := range ways {
 				intent := expose.Intent{
 					Kind: w.Key.Kind, Namespace: w.Namespace(), Name: w.Name(), Port: ports[0].Port.Port,
-					Inject: expose.InjectNamespace, Restart: expose.RestartWorkload,
+					Inject: expose.InjectNamespace, Restart: remedy.RestartWorkload,
 				}
 				if number, _, ok := workload.TargetPort(ports[0].Port, w.Template); ok {
 					intent.TargetPort = intstr.FromInt32(number)

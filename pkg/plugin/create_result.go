@@ -6,6 +6,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/callpath"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
@@ -93,5 +94,5 @@ func podsText(snapshot *mesh.Snapshot, key mesh.Key) string {
 	if workload == nil {
 		return "it is gone"
 	}
-	return expose.PodsText(snapshot, workload)
+	return callpath.PodsText(snapshot, workload)
 }

@@ -10,12 +10,14 @@ import (
 
 	core "k8s.io/api/core/v1"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/callpath"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
 
@@ -294,14 +296,14 @@ func (o *createOptions) isReached(loaded *cluster.Loaded, result *expose.Result)
 	case status.Exposed():
 		return true, ""
 	case status.Unknown():
-		return false, "whether calls get there is not known: " + expose.WhyUnknown(status.Roots)
+		return false, "whether calls get there is not known: " + callpath.WhyUnknown(status.Roots)
 	default:
 		return false, firstBroken(status.Roots)
 	}
 }
 
 // firstBroken is why no call gets through, at the first place from outside where none does.
-func firstBroken(hops []*expose.Hop) string {
+func firstBroken(hops []*callpath.Hop) string {
 	for _, hop := range hops {
 		if hop.Broken != "" {
 			return mesh.KeyOf(hop.Object).String() + ": " + hop.Broken
@@ -322,7 +324,7 @@ func (o *createOptions) withoutAsked(findings []checks.Finding) []checks.Finding
 	if o.intent.Inject == expose.InjectNone {
 		asked = append(asked, "GX101", "GX102", "GX103", "GX104", "GX105", "GX106", "GX108", "GX109", "GX110")
 	}
-	if o.intent.Restart == expose.RestartNone {
+	if o.intent.Restart == remedy.RestartNone {
 		asked = append(asked, "GX106", "GX107")
 	}
 	return slices.DeleteFunc(findings, func(finding checks.Finding) bool { return slices.Contains(asked, finding.ID) })

@@ -9,8 +9,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/removal"
 )
 
 // What somebody else's manifest sets by now is left to him, and said; what nobody owns, or a person set with kubectl, is undone.
@@ -28,10 +28,10 @@ metadata:
   - {manager: `+manager+`, operation: Apply, apiVersion: v1, fieldsType: FieldsV1, fieldsV1: {"f:metadata": {"f:labels": {"f:istio-injection": {}}}}}
 `), object))
 			path := plan.Path{"metadata", "labels", "istio-injection"}
-			removal := &expose.Removal{Plan: plan.Plan{Changes: []plan.Change{{
+			removal := &removal.Removal{Plan: plan.Plan{Changes: []plan.Change{{
 				Action: plan.Update, Object: object, Undo: plan.Forget, Edits: []plan.Edit{plan.Set(object, nil, path...)},
 			}}}}
-			leaveAdopted(removal, expose.Manager)
+			leaveAdopted(removal, plan.Manager)
 			change := removal.Plan.Changes[0]
 			assert.Equal(t, stays, len(change.Edits) == 0)
 			assert.Equal(t, stays, len(change.Forgotten) == 1)

@@ -17,6 +17,7 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/projection"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/removal"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
 
@@ -69,7 +70,7 @@ func (o *deleteOptions) run(ctx context.Context) error {
 type found struct {
 	snapshot  *mesh.Snapshot
 	workloads []mesh.Key
-	removal   *expose.Removal
+	removal   *removal.Removal
 	// gone: the workload that was named is not there any more.
 	gone bool
 }
@@ -82,19 +83,19 @@ func (o *deleteOptions) find(ctx context.Context, client *cluster.Client) (*foun
 		return nil, err
 	}
 	result := &found{snapshot: loaded.Snapshot}
-	removal := o.removal
+	options := o.removal
 	if o.all {
-		if unread := expose.UnreadMarks(loaded.Snapshot); o.workload.Namespace == "" && len(unread) > 0 {
+		if unread := removal.UnreadMarks(loaded.Snapshot); o.workload.Namespace == "" && len(unread) > 0 {
 			return nil, unreadable(unread)
 		}
-		removal.Namespaces = o.allNamespaces(loaded.Snapshot)
-		result.workloads = expose.Managed(loaded.Snapshot, removal.Namespaces...)
+		options.Namespaces = o.allNamespaces(loaded.Snapshot)
+		result.workloads = removal.Managed(loaded.Snapshot, options.Namespaces...)
 	} else {
 		if result.workloads, result.gone, err = o.named(loaded); err != nil {
 			return nil, err
 		}
 	}
-	if result.removal, err = expose.Remove(result.workloads, loaded.Snapshot, removal); err != nil {
+	if result.removal, err = removal.Remove(result.workloads, loaded.Snapshot, options); err != nil {
 		return nil, err
 	}
 	leaveAdopted(result.removal, o.write.fieldManager)
@@ -103,7 +104,7 @@ func (o *deleteOptions) find(ctx context.Context, client *cluster.Client) (*foun
 
 // leaveAdopted leaves what somebody else sets by now as it is: a label, or a port, that create added and the owner's own manifest
 // has since. Removing it would be a fight that the owner wins at the next apply.
-func leaveAdopted(removal *expose.Removal, fieldManager string) {
+func leaveAdopted(removal *removal.Removal, fieldManager string) {
 	changes := removal.Plan.Changes
 	for i := range changes {
 		change := &changes[i]
@@ -128,7 +129,7 @@ func leaveAdopted(removal *expose.Removal, fieldManager string) {
 
 func (o *deleteOptions) load(ctx context.Context, client *cluster.Client) (*cluster.Loaded, error) {
 	request := cluster.LoadRequest{Kinds: map[mesh.Kind][]string{}, Entire: true, Now: time.Now(), Follow: controlPlane}
-	for _, kind := range expose.RemovalKinds {
+	for _, kind := range removal.Kinds {
 		request.Kinds[kind] = nil
 	}
 	if o.workload.Namespace != "" {
@@ -157,7 +158,7 @@ func (o *deleteOptions) named(loaded *cluster.Loaded) (workloads []mesh.Key, gon
 	if err == nil {
 		return []mesh.Key{workload.Key}, false, nil
 	}
-	for _, managed := range expose.Managed(loaded.Snapshot, o.workload.Namespace) {
+	for _, managed := range removal.Managed(loaded.Snapshot, o.workload.Namespace) {
 		if managed.Name == o.workload.Name && (o.workload.Kind == "" || o.workload.Kind == managed.Kind) {
 			return []mesh.Key{managed}, true, nil
 		}
@@ -168,7 +169,7 @@ func (o *deleteOptions) named(loaded *cluster.Loaded) (workloads []mesh.Key, gon
 // withLeftOver adds to a workload that is not there what create has left in its namespace: it may have been for that one.
 func (o *deleteOptions) withLeftOver(err error, snapshot *mesh.Snapshot) error {
 	namespace := o.workload.Namespace
-	removal, failed := expose.Remove(expose.Managed(snapshot, namespace), snapshot, expose.RemoveOptions{Namespaces: []string{namespace}})
+	removal, failed := removal.Remove(removal.Managed(snapshot, namespace), snapshot, removal.Options{Namespaces: []string{namespace}})
 	if failed != nil {
 		return err
 	}
@@ -238,7 +239,7 @@ func (o *deleteOptions) target(found *found) string {
 	}
 }
 
-func (o *deleteOptions) printNotes(removal *expose.Removal) {
+func (o *deleteOptions) printNotes(removal *removal.Removal) {
 	printNotes(o.streams, removal.Plan.Notes)
 	printNotes(o.streams, removal.Kept)
 }
@@ -280,7 +281,7 @@ func refusedNotes(result cluster.CheckResult) []refusal {
 }
 
 // leaveRefused leaves objects as they are whose notes would make them wrong: nobody's note keeps the rest from being undone.
-func leaveRefused(removal *expose.Removal, refused []refusal) {
+func leaveRefused(removal *removal.Removal, refused []refusal) {
 	changes := &removal.Plan.Changes
 	for _, r := range refused {
 		*changes = slices.DeleteFunc(slices.Clone(*changes), func(change plan.Change) bool {
@@ -329,7 +330,7 @@ func (o *deleteOptions) recordEvents(ctx context.Context, client *cluster.Client
 }
 
 // printPlan prints for machines what is, or was, undone.
-func (o *deleteOptions) printPlan(removal *expose.Removal) error {
+func (o *deleteOptions) printPlan(removal *removal.Removal) error {
 	if o.write.output == "plan" {
 		shown := plan.Plan{Changes: removal.Plan.Changes, Notes: slices.Concat(removal.Plan.Notes, removal.Kept)}
 		return report.PlanJSON(o.streams.Out, report.PlanReport{Plan: shown, DryRun: o.write.dryRun != dryRunNone})
@@ -421,7 +422,7 @@ func (o *deleteOptions) dryRunAnswer() error {
 
 func (o *deleteOptions) printRoles() error {
 	namespace := o.workload.Namespace
-	permissions := readPermissions(expose.RemovalKinds, []string{"get", "list"})
+	permissions := readPermissions(removal.Kinds, []string{"get", "list"})
 	permissions = append(permissions, may(mesh.KindConfigMap, rootNamespace, "", "get")...)
 	permissions = append(permissions, may(mesh.KindNamespace, "", namespace, "patch")...)
 	permissions = append(permissions, workloadPermissions(o.workload.Kind, namespace, o.workload.Name)...)
@@ -435,5 +436,5 @@ func (o *deleteOptions) printRoles() error {
 
 // argumentOf is the workload as commands take it.
 func argumentOf(key mesh.Key) string {
-	return inert.Command(strings.ToLower(string(key.Kind))+"/"+key.Name, "-n", key.Namespace)
+	return inert.Command(key.Argument(), "-n", key.Namespace)
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
@@ -24,7 +23,7 @@ type changer interface {
 func (o *lintOptions) fixCluster(ctx context.Context, m *lintMesh, findings []checks.Finding) ([]plan.Change, error) {
 	execution := &carryOut{
 		streams: o.streams, client: m.client, goOn: o.fix.command, flagless: true,
-		write: writeOptions{dryRun: o.fix.dryRun, wait: true, timeout: defaultTimeout, fieldManager: expose.Manager},
+		write: writeOptions{dryRun: o.fix.dryRun, wait: true, timeout: defaultTimeout, fieldManager: plan.Manager},
 	}
 	if o.fix.dryRun != dryRunNone {
 		fixes := plan.Plan{Changes: changesOf(findings)}

@@ -8,7 +8,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/labels"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
@@ -220,7 +219,7 @@ func unknownEvidence(snapshot *mesh.Snapshot, namespace string, all bool) (reaso
 	if all {
 		namespace = ""
 	}
-	for _, kind := range append([]mesh.Kind{mesh.KindService}, expose.WorkloadKinds...) {
+	for _, kind := range append([]mesh.Kind{mesh.KindService}, workload.Kinds...) {
 		if reason, unknown := snapshot.Unknown(kind, namespace, ""); unknown {
 			return reason, true
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
 
@@ -91,7 +92,7 @@ func TestForRepository(t *testing.T) {
 // A restart alone changes nothing that a repository has.
 func TestRestartIsNoManifest(t *testing.T) {
 	snapshot := corpusMesh(t, "gx106-pod-predates-injection")
-	intent := expose.Intent{Namespace: "iot", Name: "telemetry", Inject: expose.InjectNamespace, Restart: expose.RestartWorkload}
+	intent := expose.Intent{Namespace: "iot", Name: "telemetry", Inject: expose.InjectNamespace, Restart: remedy.RestartWorkload}
 	result := planned(t, intent, snapshot)
 	require.NotEmpty(t, result.Rollouts)
 	streams, out, problems := report.FakeStreams("")

@@ -21,16 +21,12 @@ func (o *createOptions) review(snapshot *mesh.Snapshot, result *expose.Result) (
 	if err := refuseBeside(o.intent, snapshot, result); err != nil {
 		return nil, err
 	}
-	after, err := expose.After(snapshot, result)
-	if err != nil {
-		return nil, err
-	}
 	refusal := &expose.Error{
 		Problem: fmt.Sprintf("nothing was written: after it, calls would still not get to %s:", result.Workload.Key),
 		Next: "Put this right first (kubectl grpcexpose lint explains and fixes much of it), or silence a finding that you know better about" +
 			" with the annotation " + lint.IgnoreAnnotation + " on its object",
 	}
-	for _, finding := range o.withoutAsked(onExposedPath(after, result)) {
+	for _, finding := range o.withoutAsked(onExposedPath(result.After, result)) {
 		switch {
 		case finding.Level == checks.Error && !slices.Contains(passingStates, finding.ID):
 			refusal.Choices = append(refusal.Choices, findingText(finding))
@@ -60,14 +56,14 @@ func onExposedPath(snapshot *mesh.Snapshot, result *expose.Result) []checks.Find
 		if !toWorkload(object) {
 			return false
 		}
-		name := object.GetNamespace() + "/" + object.GetName()
+		name := mesh.NamespacedName(object)
 		switch mesh.KeyOf(object).Kind {
 		case mesh.KindVirtualService:
 			return name == result.VirtualService
 		case mesh.KindGateway:
 			return name == result.GatewayObject
 		case mesh.KindService:
-			return object.GetNamespace() != result.Workload.Namespace() || object.GetName() == result.Service ||
+			return object.GetNamespace() != result.Workload.Namespace() || name == result.Service ||
 				isGatewayService(result, object)
 		case mesh.KindGRPCRoute, mesh.KindHTTPRoute, mesh.KindKubernetesGateway:
 			return false

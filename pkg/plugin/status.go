@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/callpath"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
@@ -101,7 +102,7 @@ func pathStatus(loaded *cluster.Loaded, workload *workload.Workload) report.Stat
 		return onPath(object) && !lookalikes[mesh.KeyOf(object)]
 	}})
 	return report.Status{
-		Workload: workload.Key, Roots: expose.Trace(loaded.Snapshot, workload), Findings: lint.Findings,
+		Workload: workload.Key, Roots: callpath.Trace(loaded.Snapshot, workload), Findings: lint.Findings,
 		NotLookedAt: gapReasons(loaded.Gaps), NotRead: notRead(loaded),
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/callpath"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
@@ -72,13 +73,13 @@ type verifier struct {
 	workload *workload.Workload
 	trial    trial
 	// entrance is nil where no gateway is known to lead to the workload.
-	entrance *expose.Entrance
+	entrance *callpath.Entrance
 }
 
 // enter finds where calls enter; until ctx ends, because it takes the model of the whole mesh.
 func (v *verifier) enter(ctx context.Context) (err error) {
 	type choice struct {
-		entrance *expose.Entrance
+		entrance *callpath.Entrance
 		err      error
 	}
 	chosen, err := interruptible(ctx, func() choice {

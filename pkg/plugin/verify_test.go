@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc/metadata"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/callpath"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
@@ -103,7 +104,7 @@ func TestVerifyTarget(t *testing.T) {
 			snapshot := corpusMesh(t, test.name)
 			workload, err := expose.FindWorkload(snapshot, "", test.namespace, test.workload)
 			require.NoError(t, err)
-			entrances := expose.Entrances(snapshot, workload)
+			entrances := callpath.Entrances(snapshot, workload)
 			require.NotEmpty(t, entrances)
 			entrance := entrances[0]
 			assert.Equal(t, []string{test.address}, entrance.Addresses)

@@ -9,7 +9,7 @@ import (
 
 	"google.golang.org/grpc/metadata"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/callpath"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/traffic"
 )
 
@@ -98,7 +98,7 @@ func headersFlag(values []string) (metadata.MD, error) {
 }
 
 // target is where the calls go by way of an entrance, at an address; entrance may be nil.
-func (t trial) target(entrance *expose.Entrance, address string) traffic.Target {
+func (t trial) target(entrance *callpath.Entrance, address string) traffic.Target {
 	target := traffic.Target{Address: address, Authority: t.authority, Headers: t.headers}
 	speaksTLS := entrance != nil && entrance.TLS
 	if t.tls != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/util/validation"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
 
@@ -45,7 +45,7 @@ func (f *writeFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.interactive, "interactive", false, "Show the plan and ask before anything is written")
 	flags.BoolVar(&f.wait, "wait", true, "Wait for rollouts and ports, and confirm the path")
 	flags.DurationVar(&f.timeout, "timeout", defaultTimeout, "How long to wait in all")
-	flags.StringVar(&f.fieldManager, "field-manager", expose.Manager, "Name under which fields are owned (server-side apply)")
+	flags.StringVar(&f.fieldManager, "field-manager", plan.Manager, "Name under which fields are owned (server-side apply)")
 	flags.BoolVar(&f.forceConflicts, "force-conflicts", false, "Take over fields that somebody else owns")
 }
 

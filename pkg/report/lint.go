@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
@@ -84,12 +85,9 @@ type LintObject struct {
 	Name      string `json:"name"`
 }
 
-// String is the form in which people name an object: kind namespace/name, or kind name.
+// String is the form in which people name an object.
 func (o LintObject) String() string {
-	if o.Namespace == "" {
-		return o.Kind + " " + o.Name
-	}
-	return o.Kind + " " + o.Namespace + "/" + o.Name
+	return inert.Name(o.Kind, o.Namespace, o.Name)
 }
 
 // LintFix is what to do about a finding.

@@ -19,6 +19,7 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/projection"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
 )
 
 // lawMeshes is the number of meshes on which a law is tried: a law takes several runs of istiod for each.
@@ -74,7 +75,7 @@ func faultOnPath(t *testing.T, after *mesh.Snapshot, result *expose.Result) stri
 	require.NoError(t, err)
 	options := lint.Options{Checks: judging, Only: lint.OnPathOf(after, result.Workload.Key)}
 	for _, finding := range lint.Run(after, options).Findings {
-		object := finding.Object.GetNamespace() + "/" + finding.Object.GetName()
+		object := mesh.NamespacedName(finding.Object)
 		switch mesh.KeyOf(finding.Object).Kind {
 		case mesh.KindVirtualService:
 			if object != result.VirtualService {
@@ -99,7 +100,7 @@ func randomIntent(m *Mesh, seed uint64) expose.Intent {
 	pods := m.gatewayPods()
 	intent := expose.Intent{
 		Kind: mesh.KindDeployment, Namespace: workload.Namespace, Name: workload.Name, TargetPort: intstr.FromInt32(50051),
-		Inject: expose.InjectNone, Restart: expose.RestartNone, GatewaySelector: pods[int(seed)%len(pods)].Labels,
+		Inject: expose.InjectNone, Restart: remedy.RestartNone, GatewaySelector: pods[int(seed)%len(pods)].Labels,
 		OpenGatewayPort: seed%2 == 0, Port: []int32{0, 80, 8000, 7443}[seed%4],
 	}
 	if seed%3 != 0 {
@@ -156,7 +157,7 @@ func gatewayOf(m *Mesh, pod *core.Pod) *proxy.GatewayWorkload {
 func readyAddresses(m *Mesh, result *expose.Result) []string {
 	var addresses []string
 	snapshot := m.Snapshot()
-	service, _ := snapshot.Services().Get(result.Workload.Namespace(), result.Service)
+	service, _ := snapshot.Services().Get(result.Service.Namespace, result.Service.Name)
 	for _, port := range service.Spec.Ports {
 		if port.Port != result.ServicePort || port.Protocol != core.ProtocolTCP {
 			continue

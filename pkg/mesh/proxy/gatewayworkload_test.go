@@ -70,6 +70,10 @@ func TestGatewayWorkloads(t *testing.T) {
 			meshtest.Documents(podOf("gw-1", "istio: gw, pod-template-hash: a1"), podOf("gw-2", "istio: gw, pod-template-hash: b2")),
 			[]string{"Pod edge/gw-1"},
 		},
+		"pods of a DaemonSet in the middle of an update": {
+			meshtest.Documents(podOf("gw-1", "istio: gw, pod-template-generation: '1'"), podOf("gw-2", "istio: gw, pod-template-generation: '2'")),
+			[]string{"Pod edge/gw-1"},
+		},
 		"pods with nothing but metadata, that a Gateway selects and a Service is in front of": {
 			meshtest.Documents(`{apiVersion: v1, kind: Pod, metadata: {name: gw, namespace: edge, labels: {istio: gw}}}`,
 				`{apiVersion: v1, kind: Service, metadata: {name: gw, namespace: edge}, spec: {selector: {istio: gw}, ports: [{port: 80}]}}`,

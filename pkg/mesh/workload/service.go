@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -193,4 +194,12 @@ func TransportOf(protocol core.Protocol) core.Protocol {
 		return core.ProtocolTCP
 	}
 	return protocol
+}
+
+// PortText is how messages name a Service port: "8000 (grpc)".
+func PortText(port *core.ServicePort) string {
+	if port.Name == "" {
+		return fmt.Sprintf("%d (no name)", port.Port)
+	}
+	return fmt.Sprintf("%d (%s)", port.Port, port.Name)
 }

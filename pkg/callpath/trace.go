@@ -1,4 +1,4 @@
-package expose
+package callpath
 
 import (
 	"cmp"
@@ -109,7 +109,7 @@ func (t *tracer) chain(route *gateway.GatewayRoute, exposed *exposure.ExposedPor
 	rule := &Hop{Object: route.VirtualService, Text: ruleText(route), Next: []*Hop{t.servicePort(exposed)}}
 	if route.Shadowed != nil {
 		ahead := route.Shadowed.VirtualService
-		rule.Broken = fmt.Sprintf("VirtualService %s/%s takes these calls first", ahead.Namespace, ahead.Name)
+		rule.Broken = mesh.KeyOf(ahead).String() + " takes these calls first"
 	}
 	if taken := t.takenBeside(route); taken != "" && route.Shadowed == nil {
 		rule.Text += "; " + taken
@@ -129,7 +129,7 @@ func (t *tracer) takenBeside(route *gateway.GatewayRoute) string {
 	if route.Server.Workload == nil {
 		return ""
 	}
-	hosts, own := gateway.VirtualHosts(t.snapshot, route.Server.Workload), route.VirtualService.Namespace+"/"+route.VirtualService.Name
+	hosts, own := gateway.VirtualHosts(t.snapshot, route.Server.Workload), mesh.NamespacedName(route.VirtualService)
 	for _, host := range hosts {
 		if !slices.Contains(host.Routes, route) {
 			continue
@@ -137,7 +137,7 @@ func (t *tracer) takenBeside(route *gateway.GatewayRoute) string {
 		listener := slices.DeleteFunc(slices.Clone(hosts), func(other *gateway.VirtualHost) bool {
 			return len(other.Servers) == 0 || other.Servers[0].ListenerPort != route.Server.ListenerPort || other.Servers[0].IsTLS() != route.Server.IsTLS()
 		})
-		taken := []string{takenText(othersOnHost(host, own)), takenByName(listener, []string{host.Host}, own)}
+		taken := []string{TakenText(OthersOnHost(host, own)), TakenByName(listener, []string{host.Host}, own)}
 		return strings.Join(slices.DeleteFunc(taken, func(text string) bool { return text == "" }), ", ")
 	}
 	return ""
@@ -152,13 +152,6 @@ func ruleText(route *gateway.GatewayRoute) string {
 		}
 	}
 	return fmt.Sprintf("rule %d, %s for %s", route.Rule+1, calls, hostText(route.Host))
-}
-
-func hostText(host string) string {
-	if host == "*" {
-		return "any host"
-	}
-	return host
 }
 
 // onWorkload names the proxies of a server whose Gateway is on several.
@@ -196,7 +189,7 @@ func (t *tracer) gatewayPort(server *gateway.Server, listener *Hop) *Hop {
 	}
 	closed := &Hop{Object: server.Gateway, Next: []*Hop{listener}, Text: fmt.Sprintf("port %d", number), Broken: "no Service of the gateway opens the port"}
 	if len(server.Workload.Services) > 0 {
-		closed.Object = mainService(server.Workload.Services)
+		closed.Object = proxy.MainService(server.Workload.Services)
 	}
 	return closed
 }
@@ -215,7 +208,7 @@ func (t *tracer) servicePort(exposed *exposure.ExposedPort) *Hop {
 		target = fmt.Sprint(number)
 	}
 	protocol := workload.ServicePortProtocol(exposed.Port)
-	text := fmt.Sprintf("port %d%s → %s, %s to Istio", exposed.Port.Port, nameInBrackets(exposed.Port.Name), target, protocol)
+	text := fmt.Sprintf("port %s → %s, %s to Istio", workload.PortText(exposed.Port), target, protocol)
 	return &Hop{Object: exposed.Service, Text: text, Next: []*Hop{t.pods()}}
 }
 

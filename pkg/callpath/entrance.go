@@ -1,9 +1,10 @@
-package expose
+package callpath
 
 import (
 	"net"
 	"slices"
 	"strconv"
+	"strings"
 
 	networkingapi "istio.io/api/networking/v1alpha3"
 	core "k8s.io/api/core/v1"
@@ -30,7 +31,7 @@ type Entrance struct {
 	Service     *core.Service
 	ServicePort int32
 	// Trusted reports whether the user, or the workload's own or the mesh's root namespace, says that the calls go through these
-	// proxies. ChooseEntrance sets it.
+	// proxies. Who chooses an entrance says so.
 	Trusted bool
 	// Broken says that no call gets through, as far as the objects tell.
 	Broken bool
@@ -77,7 +78,7 @@ func entranceOf(snapshot *mesh.Snapshot, route *gateway.GatewayRoute, service *c
 		Route: route, ListenerPort: server.ListenerPort, Service: service, ServicePort: port,
 		TLS:       server.IsTLS(),
 		MutualTLS: mode == networkingapi.ServerTLSSettings_MUTUAL || mode == networkingapi.ServerTLSSettings_OPTIONAL_MUTUAL,
-		Authority: concreteHost([]string{route.Host}),
+		Authority: AuthorityFor(route.Host),
 	}
 	var open bool
 	entrance.Addresses, open = addressesOutside(snapshot, server)
@@ -111,4 +112,16 @@ func addressesOutside(snapshot *mesh.Snapshot, server *gateway.Server) (addresse
 		add(proxy.Addresses(server.Workload), number)
 	}
 	return addresses, len(ways) > 0
+}
+
+// AuthorityFor is an authority that a route for the host takes, empty where any will do.
+func AuthorityFor(host string) string {
+	switch {
+	case host == "*":
+		return ""
+	case strings.HasPrefix(host, "*."):
+		return "grpc" + strings.TrimPrefix(host, "*")
+	default:
+		return host
+	}
 }

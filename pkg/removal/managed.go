@@ -1,4 +1,4 @@
-package expose
+package removal
 
 import (
 	"slices"
@@ -15,9 +15,9 @@ var KindsWithMarks = []mesh.Kind{
 	mesh.KindService, mesh.KindGateway, mesh.KindVirtualService,
 }
 
-// RemovalKinds are the kinds that Remove reads: those with marks, and what tells who still needs what create changed. Pods are
+// Kinds are the kinds that Remove reads: those with marks, and what tells who still needs what create changed. Pods are
 // read in the namespaces of the workloads alone.
-var RemovalKinds = append(slices.Clone(KindsWithMarks), mesh.KindPod, mesh.KindWebhook, mesh.KindGRPCRoute, mesh.KindHTTPRoute,
+var Kinds = append(slices.Clone(KindsWithMarks), mesh.KindPod, mesh.KindWebhook, mesh.KindGRPCRoute, mesh.KindHTTPRoute,
 	mesh.KindKubernetesGateway, mesh.KindReferenceGrant, mesh.KindGatewayClass)
 
 // UnreadMarks are the kinds with marks that were not read in every namespace: there may be more to undo than was found.
@@ -60,10 +60,14 @@ func Managed(snapshot *mesh.Snapshot, namespaces ...string) []mesh.Key {
 
 // workloadOf is the workload for which create made an object.
 func workloadOf(object mesh.Object) (key mesh.Key, ok bool) {
-	parts := strings.Split(object.GetAnnotations()[ForAnnotation], "/")
-	if !isOwn(object) || len(parts) != 3 || !slices.Contains(WorkloadKinds, mesh.Kind(parts[0])) {
+	owner, marked := plan.OwnerOf(object)
+	if !marked || !plan.IsOwn(object) || !slices.Contains(workload.Kinds, mesh.Kind(owner.Kind)) {
 		return key, false
 	}
-	key = mesh.Key{Kind: mesh.Kind(parts[0]), Namespace: parts[1], Name: parts[2]}
-	return key, key.Namespace == object.GetNamespace()
+	return mesh.Key{Kind: mesh.Kind(owner.Kind), Namespace: owner.Namespace, Name: owner.Name}, owner.Namespace == object.GetNamespace()
+}
+
+// ownerOf is how the marks name a workload.
+func ownerOf(key mesh.Key) plan.Owner {
+	return plan.Owner{Kind: string(key.Kind), Namespace: key.Namespace, Name: key.Name}
 }

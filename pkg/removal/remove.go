@@ -1,4 +1,4 @@
-package expose
+package removal
 
 import (
 	"cmp"
@@ -9,20 +9,22 @@ import (
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 	core "k8s.io/api/core/v1"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gatewayapi"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
 )
 
-// RemoveOptions say how far Remove goes.
-type RemoveOptions struct {
+// Options say how far Remove goes.
+type Options struct {
 	// Force undoes what others have come to need as well.
 	Force bool
 	// Restart says whose pods are restarted where they would have no proxy then. Zero means RestartWorkload.
-	Restart Restart
+	Restart remedy.RestartScope
 	// Namespaces are where everything is undone that create did, for whichever workload.
 	Namespaces []string
 }
@@ -44,7 +46,7 @@ type Removal struct {
 //
 // Marks are believed in the namespaces of the workloads and of their gateways alone, and only on kinds and fields that create
 // writes. One that cannot be read is a note about its object.
-func Remove(workloads []mesh.Key, snapshot *mesh.Snapshot, options RemoveOptions) (*Removal, error) {
+func Remove(workloads []mesh.Key, snapshot *mesh.Snapshot, options Options) (*Removal, error) {
 	r := &remover{options: options, workloads: workloads, namespaces: slices.Clone(options.Namespaces), before: snapshot, after: snapshot}
 	for _, workload := range workloads {
 		if !slices.Contains(r.namespaces, workload.Namespace) {
@@ -84,7 +86,7 @@ func removalRank(change plan.Change) int {
 }
 
 type remover struct {
-	options    RemoveOptions
+	options    Options
 	workloads  []mesh.Key
 	namespaces []string
 	before     *mesh.Snapshot
@@ -100,9 +102,9 @@ type remover struct {
 // isFor reports whether create made the object for one of the workloads, or for any where everything is undone.
 func (r *remover) isFor(object mesh.Object) bool {
 	if r.undoesAllOf(object.GetNamespace()) {
-		return isOwn(object)
+		return plan.IsOwn(object)
 	}
-	return slices.ContainsFunc(r.workloads, func(workload mesh.Key) bool { return isOwnFor(object, userOf(workload)) })
+	return slices.ContainsFunc(r.workloads, func(workload mesh.Key) bool { return plan.IsOwnFor(object, ownerOf(workload)) })
 }
 
 func (r *remover) undoesAllOf(namespace string) bool {
@@ -138,7 +140,7 @@ func (r *remover) keep(what string, needs []string) {
 	if len(needs) > 1 {
 		need = "need"
 	}
-	r.removal.Kept = append(r.removal.Kept, fmt.Sprintf("%s stays: %s still %s it (--force undoes it all the same)", what, listOf(needs, 5), need))
+	r.removal.Kept = append(r.removal.Kept, fmt.Sprintf("%s stays: %s still %s it (--force undoes it all the same)", what, inert.List(needs, 5), need))
 }
 
 // remove plans the end of an object of our own.
@@ -147,7 +149,7 @@ func (r *remover) remove(object mesh.Object) error {
 	if err != nil {
 		return err
 	}
-	reason := "create made it for " + forText(object)
+	reason := "create made it for " + plan.OwnerText(object)
 	r.removal.Plan.Changes = append(r.removal.Plan.Changes, plan.Change{Action: plan.Delete, Object: target, Reason: reason})
 	r.removed = append(r.removed, mesh.KeyOf(object))
 	return nil
@@ -158,14 +160,6 @@ func (r *remover) settle() {
 	if len(r.removed) > 0 {
 		r.after, r.removed = r.after.With(mesh.Change{Removed: r.removed}), nil
 	}
-}
-
-func forText(object mesh.Object) string {
-	parts := strings.Split(object.GetAnnotations()[ForAnnotation], "/")
-	if len(parts) != 3 {
-		return "a workload"
-	}
-	return strings.ToLower(parts[0]) + "/" + parts[2]
 }
 
 // removeRoutes removes the VirtualServices that create made; they are always beside the workload.
@@ -211,7 +205,7 @@ func (r *remover) removeGateways() error {
 	}
 	r.throughGateways(r.besideGatewayPods()...)
 	for _, gateway := range r.gateways {
-		if !isOwn(gateway) || !slices.Contains(r.namespaces, gateway.Namespace) && !r.isBesideItsPods(gateway) {
+		if !plan.IsOwn(gateway) || !slices.Contains(r.namespaces, gateway.Namespace) && !r.isBesideItsPods(gateway) {
 			continue
 		}
 		if bound := r.boundTo(gateway); len(bound) > 0 && !r.options.Force {
@@ -238,14 +232,14 @@ func (r *remover) besideGatewayPods() []*networking.Gateway {
 			gateways = append(gateways, gateway)
 		default:
 			r.note("Gateway %s/%s is left as it is: it says that create made it for %s, and no route of the workload's namespace is bound to it; delete it by hand if it is yours",
-				gateway.Namespace, gateway.Name, forText(gateway))
+				gateway.Namespace, gateway.Name, plan.OwnerText(gateway))
 		}
 	}
 	return gateways
 }
 
 func (r *remover) isBesideItsPods(gateway *networking.Gateway) bool {
-	return slices.ContainsFunc(platformGateways(r.before, gateway), func(pods *proxy.GatewayWorkload) bool {
+	return slices.ContainsFunc(r.platformGateways(gateway), func(pods *proxy.GatewayWorkload) bool {
 		return pods.Namespace == gateway.Namespace
 	})
 }
@@ -254,39 +248,17 @@ func (r *remover) isBesideItsPods(gateway *networking.Gateway) bool {
 func (r *remover) boundTo(gateway *networking.Gateway) []string {
 	var bound []string
 	for _, route := range r.after.VirtualServices().All() {
-		if gateways, _ := host.GatewaysOf(r.after, route); slices.Contains(gateways, gateway) && takesHostOf(gateway, route) {
+		if gateways, _ := host.GatewaysOf(r.after, route); slices.Contains(gateways, gateway) && host.GatewayAccepts(gateway, route) {
 			bound = append(bound, fmt.Sprintf("VirtualService %s/%s", route.Namespace, route.Name))
 		}
 	}
 	return bound
 }
 
-func takesHostOf(gateway *networking.Gateway, route *networking.VirtualService) bool {
-	for _, server := range gateway.Spec.GetServers() {
-		for _, name := range route.Spec.GetHosts() {
-			if _, ok := host.ServerAccepts(gateway, server, name, route.Namespace); ok {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// platformGateways are the gateway's pods that a Gateway means: those of its own namespace and of the mesh's root namespace, else
-// those of the one namespace in which it selects any. Anybody can give pods of his own the labels of a gateway; where the
-// selector alone does not tell, nothing is undone on anybody's word.
-func platformGateways(s *mesh.Snapshot, gateway *networking.Gateway) []*proxy.GatewayWorkload {
-	selected := proxy.GatewayWorkloadsSelected(s, gateway)
-	trusted := slices.DeleteFunc(slices.Clone(selected), func(w *proxy.GatewayWorkload) bool {
-		return w.Namespace != proxy.RootNamespace(s) && w.Namespace != gateway.Namespace
-	})
-	if len(trusted) > 0 {
-		return trusted
-	}
-	if slices.ContainsFunc(selected, func(w *proxy.GatewayWorkload) bool { return w.Namespace != selected[0].Namespace }) {
-		return nil
-	}
-	return selected
+// platformGateways are the gateway's pods that a Gateway can mean. Anybody can give pods of his own the labels of a gateway; where
+// the selector alone does not tell, nothing is undone on anybody's word.
+func (r *remover) platformGateways(gateway *networking.Gateway) []*proxy.GatewayWorkload {
+	return proxy.TrustOf(r.before, gateway, proxy.GatewayWorkloadsSelected(r.before, gateway)).Platform()
 }
 
 // closePorts closes the ports that create opened on the gateways' Services and that no Gateway server uses any more. Whose
@@ -313,7 +285,7 @@ func (r *remover) closePorts() error {
 func (r *remover) gatewaysUsed() []*proxy.GatewayWorkload {
 	var used []*proxy.GatewayWorkload
 	for _, gateway := range r.gateways {
-		pods := platformGateways(r.before, gateway)
+		pods := r.platformGateways(gateway)
 		if len(pods) == 0 {
 			r.know(mesh.KindDeployment, "")
 		}
@@ -343,7 +315,7 @@ func (r *remover) usersOfPort(pods *proxy.GatewayWorkload, service *core.Service
 		return nil
 	}
 	users := r.unreadGateways()
-	for _, server := range gateway.Servers(r.after, sameGateway(r.after, pods)) {
+	for _, server := range gateway.Servers(r.after, proxy.SameGateway(r.after, pods)) {
 		target := port.TargetPort.IntVal
 		if server.Spec.GetPort().GetNumber() != uint32(port.Port) && server.ListenerPort != target {
 			continue

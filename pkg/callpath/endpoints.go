@@ -1,4 +1,4 @@
-package expose
+package callpath
 
 import (
 	core "k8s.io/api/core/v1"

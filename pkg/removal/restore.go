@@ -1,4 +1,4 @@
-package expose
+package removal
 
 import (
 	"fmt"
@@ -14,6 +14,7 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
 )
 
 // restore plans the former values of the fields that create changed on an object, but for those that something needs.
@@ -99,8 +100,8 @@ func isCreates(kind mesh.Kind, note plan.Note) bool {
 	case mesh.KindNamespace:
 		return under("metadata", "labels") && (last == proxy.LabelInjection || last == proxy.LabelRevision) && areLabels(note.Old, note.New)
 	case mesh.KindDeployment, mesh.KindStatefulSet, mesh.KindDaemonSet:
-		return under(templateLabels...) && (last == proxy.LabelInject || last == proxy.LabelRevision) && areLabels(note.Old, note.New) ||
-			slices.Equal(path, restartedAtPath) && areLabels(note.Old) && isText(note.New)
+		return under(remedy.TemplateLabels...) && (last == proxy.LabelInject || last == proxy.LabelRevision) && areLabels(note.Old, note.New) ||
+			slices.Equal(path, remedy.RestartedAt) && areLabels(note.Old) && isText(note.New)
 	case mesh.KindService:
 		return len(path) > 2 && path[0] == "spec" && path[1] == "ports" && portStep.MatchString(path[2]) && isPortNote(note)
 	default:

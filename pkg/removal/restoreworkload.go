@@ -1,4 +1,4 @@
-package expose
+package removal
 
 import (
 	"slices"
@@ -13,13 +13,14 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/projection"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
 )
 
 // restoreServices restores the ports of Services in front of the workloads, and of those in front of nothing any more.
 func (r *remover) restoreServices() error {
 	for _, namespace := range r.namespaces {
 		for _, service := range r.before.Services().In(namespace) {
-			if isOwn(service) || !r.isInFront(service) || r.isGatewayService(service) {
+			if plan.IsOwn(service) || !r.isInFront(service) || r.isGatewayService(service) {
 				continue
 			}
 			needs := func(path plan.Path) []string {
@@ -89,8 +90,8 @@ func (r *remover) restoreNamespace(namespace *core.Namespace) error {
 		r.keep(fieldText(target, notes[0]), needing)
 		return nil
 	}
-	if others = append(others, needing...); len(others) > 0 && r.options.Restart != RestartNamespace {
-		r.note("The proxies of %s stay until those pods are restarted, which --restart=namespace does", listOf(others, 8))
+	if others = append(others, needing...); len(others) > 0 && r.options.Restart != remedy.RestartNamespace {
+		r.note("The proxies of %s stay until those pods are restarted, which --restart=namespace does", inert.List(others, 8))
 	}
 	r.addRestoring(change)
 	r.after = without
@@ -104,26 +105,18 @@ func (r *remover) injectedBy(namespace string, without *mesh.Snapshot) (needing,
 	for _, w := range workload.WorkloadsIn(r.after, namespace) {
 		now := workload.Get(without, w.Key)
 		switch {
-		case slices.Contains(r.workloads, w.Key), now == nil, !hasProxy(r.before, w), proxy.InjectionOf(without, now).Injected:
+		case slices.Contains(r.workloads, w.Key), now == nil, !proxy.HasAny(r.before, w), proxy.InjectionOf(without, now).Injected:
 		case r.servesGRPC(w) && (!isRestartedByCreate(w) || r.isExposed(w)):
-			needing = append(needing, argumentOf(w))
+			needing = append(needing, w.Key.Argument())
 		default:
-			others = append(others, argumentOf(w))
+			others = append(others, w.Key.Argument())
 		}
 	}
 	return needing, others
 }
 
-// hasProxy reports whether a pod of the workload has a proxy.
-func hasProxy(s *mesh.Snapshot, w *workload.Workload) bool {
-	return slices.ContainsFunc(workload.PodsOf(s, w), func(pod *core.Pod) bool {
-		_, has := proxy.ProxyOf(pod)
-		return has && pod.DeletionTimestamp == nil
-	})
-}
-
-func isRestartedByCreate(workload *workload.Workload) bool {
-	return strings.Contains(workload.Object.GetAnnotations()[plan.UndoAnnotation], RestartedAtAnnotation)
+func isRestartedByCreate(w *workload.Workload) bool {
+	return strings.Contains(w.Object.GetAnnotations()[plan.UndoAnnotation], workload.RestartedAtAnnotation)
 }
 
 // isExposed reports whether something that create made for the workload stays.
@@ -150,7 +143,7 @@ func (r *remover) servesGRPC(w *workload.Workload) bool {
 // restoreWorkloads restores the pod templates, which replaces the pods: last, and only where the new pods differ.
 func (r *remover) restoreWorkloads() error {
 	for _, namespace := range r.namespaces {
-		for _, kind := range WorkloadKinds {
+		for _, kind := range workload.Kinds {
 			r.know(kind, namespace)
 		}
 		for _, workload := range workload.WorkloadsIn(r.before, namespace) {
@@ -164,7 +157,7 @@ func (r *remover) restoreWorkloads() error {
 
 func (r *remover) restoreWorkload(workload *workload.Workload) error {
 	asked := slices.Contains(r.workloads, workload.Key)
-	if !asked && r.options.Restart != RestartNamespace {
+	if !asked && r.options.Restart != remedy.RestartNamespace {
 		return nil
 	}
 	target, notes, err := r.notesOf(workload.Object)
@@ -174,7 +167,7 @@ func (r *remover) restoreWorkload(workload *workload.Workload) error {
 	change := plan.Change{Action: plan.Restart, Object: target, Undo: plan.Forget, Reason: "create restarted it for a proxy"}
 	for _, note := range notes {
 		switch {
-		case !slices.Equal(note.Path, restartedAtPath):
+		case !slices.Equal(note.Path, remedy.RestartedAt):
 			if asked {
 				change.Reason = "create labelled its pods"
 				r.restoreField(&change, note)
@@ -191,7 +184,7 @@ func (r *remover) restoreWorkload(workload *workload.Workload) error {
 	}
 	if !projection.ChangesTemplate(change) {
 		change.Action = plan.Update
-	} else if r.options.Restart == RestartNone {
+	} else if r.options.Restart == remedy.RestartNone {
 		r.note("%s keeps its proxies until its pods are restarted: --restart=none", workload.Key)
 		return nil
 	}
@@ -216,12 +209,12 @@ func (r *remover) keepsProxy(w *workload.Workload) bool {
 		return false
 	}
 	injection := proxy.InjectionOf(r.after, after)
-	return injection.Injected && !slices.ContainsFunc(workload.PodsOf(r.before, w), func(pod *core.Pod) bool { return isOutdated(pod, injection) })
+	return injection.Injected && !slices.ContainsFunc(workload.PodsOf(r.before, w), func(pod *core.Pod) bool { return injection.IsOutdated(pod) })
 }
 
 // losesProxy reports whether pods have a proxy that new ones would not have.
 func (r *remover) losesProxy(workload *workload.Workload) bool {
-	return !r.keepsProxy(workload) && proxy.InjectionOf(r.before, workload).Injected && hasProxy(r.before, workload)
+	return !r.keepsProxy(workload) && proxy.InjectionOf(r.before, workload).Injected && proxy.HasAny(r.before, workload)
 }
 
 // restoreRestart takes the annotation of create's restart away, which makes the template what it was and so restarts the pods.
@@ -233,7 +226,7 @@ func (r *remover) restoreRestart(change *plan.Change, workload *workload.Workloa
 	}
 	change.Forgotten = append(change.Forgotten, note.Path)
 	r.note("Somebody has restarted %s since: its pods keep their proxies until they are restarted (kubectl rollout restart %s)",
-		workload.Key, inert.Command(argumentOf(workload), "-n", workload.Namespace()))
+		workload.Key, inert.Command(workload.Key.Argument(), "-n", workload.Namespace()))
 }
 
 // restartAnew restarts a workload that create did not restart, and that --restart=namespace means.
@@ -241,21 +234,18 @@ func (r *remover) restartAnew(workload *workload.Workload) error {
 	if !workload.RollsOut() {
 		return nil
 	}
-	object, err := mesh.ToUnstructured(workload.Object)
+	change, err := remedy.Restart(r.before, workload, "its pods have proxies that new ones do not get any more")
 	if err != nil {
 		return err
 	}
-	r.removal.Plan.Changes = append(r.removal.Plan.Changes, plan.Change{
-		Action: plan.Restart, Object: object, Reason: "its pods have proxies that new ones do not get any more",
-		Edits: []plan.Edit{plan.Set(object, workload.RestartedAt(r.before.Now()), restartedAtPath...)},
-	})
+	r.removal.Plan.Changes = append(r.removal.Plan.Changes, change)
 	r.removal.Rollouts = append(r.removal.Rollouts, workload.Key)
 	return nil
 }
 
 // rollOut has the workload's pods waited for, unless they are not replaced by themselves.
 func (r *remover) rollOut(workload *workload.Workload) {
-	name := inert.Command(argumentOf(workload), "-n", workload.Namespace())
+	name := inert.Command(workload.Key.Argument(), "-n", workload.Namespace())
 	switch {
 	case workload.Paused:
 		r.note("%s is paused: its pods stay as they are until it is resumed (kubectl rollout resume %s)", workload.Key, name)
