@@ -11,6 +11,7 @@ import (
 	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/interrupt"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
@@ -93,7 +94,7 @@ func (c *carryOut) ask(ctx context.Context) error {
 // apply writes the changes and waits for what they set in motion. After a failure its error is an account: what is done,
 // what is not, and how to go on or back.
 func (c *carryOut) apply(ctx context.Context) error {
-	done, err := beginWriting(ctx)
+	done, err := interrupt.BeginWriting(ctx)
 	if err != nil {
 		return err
 	}

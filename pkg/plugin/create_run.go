@@ -10,6 +10,7 @@ import (
 
 	core "k8s.io/api/core/v1"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/interrupt"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
@@ -338,7 +339,7 @@ func exposedMessage(result *expose.Result, exposure expose.Exposure) string {
 
 // recordEvent leaves an Event on the workload; that it could not is a note, no failure.
 func (o *createOptions) recordEvent(ctx context.Context, client *cluster.Client, result *expose.Result, eventType, reason, message string) {
-	done, err := beginWriting(ctx)
+	done, err := interrupt.BeginWriting(ctx)
 	if err != nil {
 		return
 	}

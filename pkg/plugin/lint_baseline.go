@@ -9,6 +9,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/interrupt"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
@@ -158,7 +159,7 @@ func (o *lintOptions) recordBaseline(ctx context.Context, meshes []*lintMesh) er
 	if err != nil {
 		return err
 	}
-	done, err := beginWriting(ctx)
+	done, err := interrupt.BeginWriting(ctx)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/interrupt"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
@@ -44,7 +45,7 @@ func (o *lintOptions) fixCluster(ctx context.Context, m *lintMesh, findings []ch
 	if err := o.ask(ctx, plan.Plan{Changes: changesOf(possible)}); err != nil {
 		return nil, err
 	}
-	done, err := beginWriting(ctx)
+	done, err := interrupt.BeginWriting(ctx)
 	if err != nil {
 		return nil, err
 	}

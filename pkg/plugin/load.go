@@ -9,6 +9,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/interrupt"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest"
@@ -23,18 +24,7 @@ const rootNamespace = "istio-system"
 // loadManifests reads files until the user interrupts: standard input may be a terminal, and a pipe may have nobody at its other
 // end.
 func loadManifests(ctx context.Context, sources manifest.Sources, namespace string) (*manifest.Manifests, error) {
-	type loaded struct {
-		manifests *manifest.Manifests
-		err       error
-	}
-	result, err := interruptible(ctx, func() loaded {
-		manifests, err := manifest.Load(sources, namespace)
-		return loaded{manifests, err}
-	})
-	if err != nil {
-		return nil, err
-	}
-	return result.manifests, result.err
+	return interrupt.Until(ctx, func() (*manifest.Manifests, error) { return manifest.Load(sources, namespace) })
 }
 
 // loadForCreate reads what expose.Build asks about, no more: two rounds of requests after discovery.

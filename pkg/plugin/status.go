@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/interrupt"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
@@ -73,7 +74,7 @@ func (o *statusOptions) run(ctx context.Context) error {
 	if err != nil {
 		return withGaps(err, loaded, "lint")
 	}
-	status, err := interruptible(ctx, func() report.Status { return pathStatus(loaded, workload) })
+	status, err := interrupt.Until(ctx, func() (report.Status, error) { return pathStatus(loaded, workload), nil })
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/interrupt"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
@@ -44,9 +45,8 @@ func verify(ctx context.Context, streams report.Streams, client *cluster.Client,
 		return err
 	}
 	if !shown.Good() {
-		lint, err := interruptible(ctx, func() *checks.Report {
-			found := checks.Run(snapshot, checks.Options{Only: checks.OnPathOf(snapshot, workload.Key)})
-			return &found
+		lint, err := interrupt.Until(ctx, func() (checks.Report, error) {
+			return checks.Run(snapshot, checks.Options{Only: checks.OnPathOf(snapshot, workload.Key)}), nil
 		})
 		if err != nil {
 			return err
@@ -77,19 +77,10 @@ type verifier struct {
 
 // enter finds where calls enter; until ctx ends, because it takes the model of the whole mesh.
 func (v *verifier) enter(ctx context.Context) (err error) {
-	type choice struct {
-		entrance *expose.Entrance
-		err      error
-	}
-	chosen, err := interruptible(ctx, func() choice {
-		entrance, err := expose.ChooseEntrance(v.snapshot, v.workload, v.trial.gatewayWorkload)
-		return choice{entrance, err}
+	v.entrance, err = interrupt.Until(ctx, func() (*expose.Entrance, error) {
+		return expose.ChooseEntrance(v.snapshot, v.workload, v.trial.gatewayWorkload)
 	})
-	if err != nil {
-		return err
-	}
-	v.entrance = chosen.entrance
-	return chosen.err
+	return err
 }
 
 // make makes the calls, within the trial's time.

@@ -1,10 +1,10 @@
-package traffic
+package interrupt
 
 import "context"
 
-// interruptible gives what work gives, or the end of ctx where that comes first: work that knows no context (computing, reading a
+// Until returns what work returns, or the error of ctx if that ends first: work that knows no context (a computation, a read from a
 // pipe) then goes on for nobody.
-func interruptible[T any](ctx context.Context, work func() (T, error)) (T, error) {
+func Until[T any](ctx context.Context, work func() (T, error)) (T, error) {
 	type outcome struct {
 		value T
 		err   error

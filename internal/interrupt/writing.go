@@ -1,4 +1,6 @@
-package plugin
+// Package interrupt is what Ctrl-C does: work that knows no context ends with it, and a write is finished first. Every package may
+// import it; it imports none of them.
+package interrupt
 
 import (
 	"context"
@@ -6,12 +8,12 @@ import (
 	"time"
 )
 
-// interruptGrace is how long a command has to end by itself after Ctrl-C. Not all it does can hear of it: a computation, a read from
-// a pipe, a write to a full one.
-const interruptGrace = 150 * time.Millisecond
+// grace is how long a command has to end by itself after Ctrl-C. Not all it does can hear of it: a computation, a read from a pipe, a
+// write to a full one.
+const grace = 150 * time.Millisecond
 
-// writing counts what may not be cut off: changes of the cluster or of files, of which an account is due.
-type writing struct {
+// Writing counts what may not be cut off: changes of the cluster or of files, of which an account is due.
+type Writing struct {
 	lock  sync.Mutex
 	count int
 	// ended: the process is about to end, so that nothing may begin.
@@ -22,18 +24,19 @@ type writing struct {
 
 type writingKey struct{}
 
-func withWriting(ctx context.Context) (context.Context, *writing) {
-	w := &writing{idle: make(chan struct{}, 1)}
+// WithWriting returns a context whose writes are counted.
+func WithWriting(ctx context.Context) (context.Context, *Writing) {
+	w := &Writing{idle: make(chan struct{}, 1)}
 	return context.WithValue(ctx, writingKey{}, w), w
 }
 
-// beginWriting says that what follows, until done is called, is to be finished or accounted for even after Ctrl-C. It is an error
-// after Ctrl-C: nothing may begin any more.
-func beginWriting(ctx context.Context) (done func(), err error) {
+// BeginWriting keeps what follows, until done is called, from being cut off by Ctrl-C. After Ctrl-C it is an error: nothing may begin any
+// more.
+func BeginWriting(ctx context.Context) (done func(), err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	w, ok := ctx.Value(writingKey{}).(*writing)
+	w, ok := ctx.Value(writingKey{}).(*Writing)
 	if !ok {
 		return func() {}, nil
 	}
@@ -46,7 +49,7 @@ func beginWriting(ctx context.Context) (done func(), err error) {
 	return w.done, nil
 }
 
-func (w *writing) done() {
+func (w *Writing) done() {
 	w.lock.Lock()
 	defer w.lock.Unlock()
 	if w.count--; w.count == 0 {
@@ -58,7 +61,7 @@ func (w *writing) done() {
 }
 
 // end reports whether nothing is being written; nothing begins afterwards.
-func (w *writing) end() bool {
+func (w *Writing) end() bool {
 	w.lock.Lock()
 	defer w.lock.Unlock()
 	if w.count > 0 {
@@ -68,9 +71,9 @@ func (w *writing) end() bool {
 	return true
 }
 
-// awaitInterrupted returns the answer of a command, or gives up on it after ctx has ended: at once after the grace, or when nothing
+// Await returns the answer of a command, or gives up on it after ctx has ended: at once after the grace, or when nothing
 // is being written any more and the grace for the account that follows is over. finishing is called where that takes longer.
-func awaitInterrupted(ctx context.Context, answer <-chan error, w *writing, finishing func()) error {
+func Await(ctx context.Context, answer <-chan error, w *Writing, finishing func()) error {
 	select {
 	case err := <-answer:
 		return err
@@ -80,7 +83,7 @@ func awaitInterrupted(ctx context.Context, answer <-chan error, w *writing, fini
 		select {
 		case err := <-answer:
 			return err
-		case <-time.After(interruptGrace):
+		case <-time.After(grace):
 		}
 		if w.end() {
 			return context.Canceled
