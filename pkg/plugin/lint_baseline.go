@@ -130,7 +130,7 @@ func (m *lintMesh) has(finding baselineFinding) bool {
 // noteStale says that the baseline could be shorter.
 func (o *lintOptions) noteStale(baseline lintBaseline, made *report.LintReport, meshes []*lintMesh) {
 	if stale := baseline.stale(made, judgedIn(meshes)); stale > 0 {
-		printNotes(o.streams, []string{fmt.Sprintf("%d of the %d findings in %s are no longer found; write it anew with --write-baseline",
+		report.Notes(o.streams, []string{fmt.Sprintf("%d of the %d findings in %s are no longer found; write it anew with --write-baseline",
 			stale, len(baseline.known), baseline.path)})
 	}
 }

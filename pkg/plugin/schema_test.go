@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"sigs.k8s.io/yaml"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/corpus"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
@@ -130,8 +131,8 @@ func TestTheSchemaRefuses(t *testing.T) {
 func TestStatusAndPlansOfTheCorpusAreOfTheSchema(t *testing.T) {
 	schema := strictSchema(t)
 	plans := 0
-	for _, name := range corpusNames(t) {
-		snapshot := corpusMesh(t, name)
+	for _, name := range corpus.Names(t) {
+		snapshot := corpus.Mesh(t, name)
 		for workload, ports := range exposure.ExposedWorkloads(snapshot) {
 			var out bytes.Buffer
 			found := checks.Run(snapshot, checks.Options{Only: checks.OnPathOf(snapshot, workload.Key)})
