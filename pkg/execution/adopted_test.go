@@ -9,7 +9,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
@@ -31,7 +30,7 @@ metadata:
 			changes := []plan.Change{{
 				Action: plan.Update, Object: object, Undo: plan.Forget, Edits: []plan.Edit{plan.Set(object, nil, path...)},
 			}}
-			left, _ := LeaveAdopted(changes, nil, expose.Manager)
+			left, _ := LeaveAdopted(changes, nil, plan.Manager)
 			change := changes[0]
 			assert.Equal(t, stays, len(change.Edits) == 0)
 			assert.Equal(t, stays, len(change.Forgotten) == 1)

@@ -47,7 +47,7 @@ func forRepository(p plan.Plan, namespace string) (printed plan.Plan, notes []st
 // namespace means that all are meant.
 func isOthers(change plan.Change, namespace string) bool {
 	of := change.Object.GetNamespace()
-	return change.Action != plan.Create && namespace != "" && of != "" && of != namespace && change.Object.GetLabels()[expose.ManagedByLabel] != expose.Manager
+	return change.Action != plan.Create && namespace != "" && of != "" && of != namespace && change.Object.GetLabels()[plan.ManagedByLabel] != plan.Manager
 }
 
 func isRestart(change plan.Change) bool {

@@ -13,6 +13,7 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/internal/golden"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
 
@@ -93,7 +94,7 @@ func TestForRepository(t *testing.T) {
 // A restart alone changes nothing that a repository has.
 func TestRestartIsNoManifest(t *testing.T) {
 	snapshot := corpus.Mesh(t, "gx106-pod-predates-injection")
-	intent := expose.Intent{Namespace: "iot", Name: "telemetry", Inject: expose.InjectNamespace, Restart: expose.RestartWorkload}
+	intent := expose.Intent{Namespace: "iot", Name: "telemetry", Inject: expose.InjectNamespace, Restart: remedy.RestartWorkload}
 	result := planned(t, intent, snapshot)
 	require.NotEmpty(t, result.Rollouts)
 	streams, out, problems := report.FakeStreams("")
@@ -117,6 +118,6 @@ func planned(t *testing.T, intent expose.Intent, snapshot *mesh.Snapshot) *expos
 func ledger() expose.Intent {
 	return expose.Intent{
 		Namespace: "pay", Name: "ledger", TargetPort: intstr.FromInt32(50051),
-		Inject: expose.InjectNamespace, Restart: expose.RestartWorkload,
+		Inject: expose.InjectNamespace, Restart: remedy.RestartWorkload,
 	}
 }

@@ -1,33 +1,32 @@
 package expose
 
 import (
-	"fmt"
-	"slices"
-
-	core "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
 )
 
 // Result is what Build decided.
 type Result struct {
-	Plan     plan.Plan
+	Plan plan.Plan
+	// After is the snapshot as it will be when the plan is carried out and what it waits for has happened: rolled out pods, and
+	// a gateway port that somebody else's controller opens.
+	After    *mesh.Snapshot
 	Workload *workload.Workload
 	// TargetPort is the container port of the gRPC server.
 	TargetPort int32
 	// Service and ServicePort are what routes lead to.
-	Service     string
+	Service     types.NamespacedName
 	ServicePort int32
-	// Gateway is the gateway's proxies, GatewayObject the Gateway ("namespace/name") whose server takes the calls.
+	// Gateway is the gateway's proxies, GatewayObject the Gateway whose server takes the calls.
 	Gateway       *proxy.GatewayWorkload
-	GatewayObject string
-	// VirtualService is the one ("namespace/name") whose route leads to the Service.
-	VirtualService string
+	GatewayObject types.NamespacedName
+	// VirtualService is the one whose route leads to the Service.
+	VirtualService types.NamespacedName
 	// Port, Hosts and TLS are what a client needs to know, beside an address.
 	Port  int32
 	Hosts []string
@@ -43,136 +42,82 @@ type Result struct {
 	AwaitPort *mesh.Key
 }
 
-// Build decides what it takes. Its error is an *Error where the user can do something about it.
+// Build decides what it takes. Its error is an *Error where the user can do something about it. Each step is given what those
+// before it decided, and the draft that collects their changes.
 func Build(intent Intent, snapshot *mesh.Snapshot) (*Result, error) {
-	b := &builder{intent: intent, snapshot: snapshot, result: Result{TLSSecret: intent.TLSSecret, GRPCServices: intent.GRPCServices}}
-	for _, step := range []func() error{
-		b.findWorkload,
-		b.findTargetPort,
-		b.findGateway,
-		b.prepareInjection,
-		b.prepareService,
-		b.openPort,
-		b.prepareServer,
-		b.prepareRoute,
-		b.prove,
-		b.noteOthers,
-		b.noteSurprises,
-	} {
-		if err := step(); err != nil {
-			return nil, err
-		}
-	}
-	b.result.Plan = plan.Plan{Changes: b.inOrder(), Notes: b.notes}
-	return &b.result, nil
-}
-
-// builder goes through the steps; each rests on what those before it found.
-type builder struct {
-	intent   Intent
-	snapshot *mesh.Snapshot
-	changes  []plan.Change
-	notes    []string
-	result   Result
-
-	workload *workload.Workload
-	user     string
-	// beforeGateway is the snapshot as it is before the Gateway and the route are seen to.
-	beforeGateway *mesh.Snapshot
-	// injected: new pods get the right proxy without a change.
-	injected bool
-	// hasHeadless: a headless Service leads to the target port.
-	hasHeadless bool
-	// gatewayAssumed: the snapshot has a gateway that the files do not.
-	gatewayAssumed bool
-}
-
-func (b *builder) note(format string, arguments ...any) {
-	note := fmt.Sprintf(format, arguments...)
-	if !slices.Contains(b.notes, note) {
-		b.notes = append(b.notes, note)
-	}
-}
-
-// asFarAsRead adds to the claim that something is not there that it may be, where its kind was not read in the namespace, or
-// with an empty one in any. Files are what they are.
-func (b *builder) asFarAsRead(claim, namespace string, kinds ...mesh.Kind) string {
-	for _, kind := range kinds {
-		if _, unknown := b.snapshot.Unknown(kind, namespace, ""); unknown && !b.intent.Offline {
-			return claim + ", as far as could be read"
-		}
-	}
-	return claim
-}
-
-// create plans a new object of our own.
-func (b *builder) create(kind mesh.Kind, namespace, name, reason string, spec map[string]any) {
-	info := kind.Info()
-	metadata := map[string]any{"name": name, "namespace": namespace}
-	if !b.intent.Offline {
-		metadata["labels"] = map[string]any{ManagedByLabel: Manager}
-		metadata["annotations"] = map[string]any{ForAnnotation: b.user}
-	}
-	object := &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": info.GroupVersion().String(), "kind": info.Kind, "metadata": metadata, "spec": spec,
-	}}
-	b.changes = append(b.changes, plan.Change{Action: plan.Create, Object: object, Reason: reason})
-}
-
-// update plans edits of an object that is there; somebody else's object notes their former values. Edits that change nothing
-// are left out. A second update of the same object joins the first: one object, one change.
-func (b *builder) update(action plan.Action, object mesh.Object, reason string, edits ...plan.Edit) error {
-	edits = slices.DeleteFunc(edits, func(e plan.Edit) bool { return equality.Semantic.DeepEqual(e.Old, e.New) })
-	if len(edits) == 0 {
-		return nil
-	}
-	change, err := b.changeOf(object)
-	if err != nil {
-		return err
-	}
-	if action == plan.Restart {
-		change.Action = plan.Restart
-	}
-	if change.Reason != "" {
-		reason = change.Reason + "; " + reason
-	}
-	change.Reason = reason
-	change.Edits = append(change.Edits, edits...)
-	if !b.isOurs(object) && !b.intent.Offline {
-		change.Undo = plan.Remember
-	}
-	return nil
-}
-
-// changeOf is the plan's change of an object, begun if there is none yet.
-func (b *builder) changeOf(object mesh.Object) (*plan.Change, error) {
-	target, err := mesh.ToUnstructured(object)
+	workload, err := findWorkload(intent, snapshot)
 	if err != nil {
 		return nil, err
 	}
-	for i := range b.changes {
-		if plan.SameObject(b.changes[i].Object, target) {
-			return &b.changes[i], nil
-		}
+	d := &draft{intent: intent, snapshot: snapshot, workload: workload}
+	targetPort, err := d.findTargetPort()
+	if err != nil {
+		return nil, err
 	}
-	b.changes = append(b.changes, plan.Change{Action: plan.Update, Object: target})
-	return &b.changes[len(b.changes)-1], nil
+	choice, err := d.findGateway()
+	if err != nil {
+		return nil, err
+	}
+	d.gateway = choice.pods
+	rollouts, err := d.prepareInjection()
+	if err != nil {
+		return nil, err
+	}
+	service, err := d.prepareService(targetPort)
+	if err != nil {
+		return nil, err
+	}
+	awaited, err := d.openPort(choice, service.outside)
+	if err != nil {
+		return nil, err
+	}
+	entrance, route, err := d.prepareEntrance(choice, service)
+	if err != nil {
+		return nil, err
+	}
+	result := &Result{
+		Workload: workload, TargetPort: targetPort, Service: service.name, ServicePort: service.port,
+		Gateway: d.gateway, GatewayObject: entrance.gateway, VirtualService: route,
+		Port: service.outside, Hosts: entrance.hosts, TLS: entrance.tls, TLSMutual: entrance.mutual,
+		TLSSecret: intent.TLSSecret, GRPCServices: intent.GRPCServices,
+		Rollouts: rollouts, AwaitPort: awaited,
+	}
+	d.noteOthers(result)
+	d.noteSurprises(result)
+	result.Plan = plan.Plan{Changes: d.inOrder(), Notes: d.notes}
+	result.After = d.after(result)
+	return result, nil
 }
 
-// inOrder are the changes with the gateway's port after the Gateway that needs it: a run of delete at the same time, which closes
-// ports that no Gateway uses, then sees the Gateway wherever it sees the port.
-func (b *builder) inOrder() []plan.Change {
-	isPort := func(change plan.Change) bool {
-		return slices.ContainsFunc(b.result.Gateway.Services, func(service *core.Service) bool {
-			return change.Object.GetKind() == string(mesh.KindService) && change.Action == plan.Update &&
-				change.Object.GetNamespace() == service.Namespace && change.Object.GetName() == service.Name
-		})
+// prepareEntrance sees to the Gateway's server and to the route from it to the Service, and proves that calls take them.
+func (d *draft) prepareEntrance(choice gatewayChoice, service backend) (entrance listener, route types.NamespacedName, err error) {
+	if err := d.project(); err != nil {
+		return entrance, route, err
 	}
-	isGateway := func(change plan.Change) bool { return change.Object.GetKind() == string(mesh.KindGateway) }
-	port, gateway := slices.IndexFunc(b.changes, isPort), slices.IndexFunc(b.changes, isGateway)
-	if port < 0 || gateway < port {
-		return b.changes
+	r := &routing{draft: d, before: d.snapshot, selector: choice.selector, backend: service}
+	if err := r.checkSecret(choice); err != nil {
+		return entrance, route, err
 	}
-	changes := slices.Clone(b.changes)
-	return slices.Insert(slices.Delete(changes, port, port+1), gateway, b.changes[port])
+	if entrance, err = r.prepareServer(); err != nil {
+		return entrance, route, err
+	}
+	if route, err = r.prepareRoute(entrance); err != nil {
+		return entrance, route, err
+	}
+	return entrance, route, r.prove(entrance, route)
+}
+
+// after completes the draft's snapshot by what happens once the plan is carried out.
+func (d *draft) after(result *Result) *mesh.Snapshot {
+	// Some rollouts are under way already, and no change of the plan's begins them.
+	after := proxy.Restart(d.snapshot, result.Rollouts)
+	if result.AwaitPort == nil {
+		return after
+	}
+	service, ok := after.Services().Get(result.AwaitPort.Namespace, result.AwaitPort.Name)
+	if !ok {
+		return after
+	}
+	opened := remedy.GatewayPort{Number: result.Port, Protocol: d.protocol()}.OpenedBy(service)
+	return after.With(mesh.Change{Put: []mesh.Object{opened}})
 }

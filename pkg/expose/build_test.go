@@ -20,6 +20,8 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/projection"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/removal"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
 
@@ -30,26 +32,26 @@ var now = time.Date(2027, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // request is the comment at the top of a case: what the user asks for.
 type request struct {
-	Base            string            `json:"base"`
-	Kind            mesh.Kind         `json:"kind"`
-	Namespace       string            `json:"namespace"`
-	Name            string            `json:"name"`
-	TargetPort      string            `json:"targetPort"`
-	Port            int32             `json:"port"`
-	Service         string            `json:"service"`
-	PortFix         expose.PortFix    `json:"portFix"`
-	Inject          expose.Inject     `json:"inject"`
-	Revision        string            `json:"revision"`
-	Restart         expose.Restart    `json:"restart"`
-	GatewaySelector map[string]string `json:"gatewaySelector"`
-	GatewayWorkload string            `json:"gatewayWorkload"`
-	Gateway         string            `json:"gateway"`
-	OpenGatewayPort bool              `json:"openGatewayPort"`
-	Hosts           []string          `json:"hosts"`
-	GRPCServices    []string          `json:"grpcServices"`
-	TLSSecret       string            `json:"tlsSecret"`
-	TLSMutual       bool              `json:"tlsMutual"`
-	Offline         bool              `json:"offline"`
+	Base            string              `json:"base"`
+	Kind            mesh.Kind           `json:"kind"`
+	Namespace       string              `json:"namespace"`
+	Name            string              `json:"name"`
+	TargetPort      string              `json:"targetPort"`
+	Port            int32               `json:"port"`
+	Service         string              `json:"service"`
+	PortFix         expose.PortFix      `json:"portFix"`
+	Inject          expose.Inject       `json:"inject"`
+	Revision        string              `json:"revision"`
+	Restart         remedy.RestartScope `json:"restart"`
+	GatewaySelector map[string]string   `json:"gatewaySelector"`
+	GatewayWorkload string              `json:"gatewayWorkload"`
+	Gateway         string              `json:"gateway"`
+	OpenGatewayPort bool                `json:"openGatewayPort"`
+	Hosts           []string            `json:"hosts"`
+	GRPCServices    []string            `json:"grpcServices"`
+	TLSSecret       string              `json:"tlsSecret"`
+	TLSMutual       bool                `json:"tlsMutual"`
+	Offline         bool                `json:"offline"`
 }
 
 func (r request) intent() expose.Intent {
@@ -66,7 +68,7 @@ func (r request) intent() expose.Intent {
 		intent.Inject = expose.InjectNamespace
 	}
 	if intent.Restart == "" {
-		intent.Restart = expose.RestartWorkload
+		intent.Restart = remedy.RestartWorkload
 	}
 	return intent
 }
@@ -87,7 +89,7 @@ func readCase(t *testing.T, path string) (expose.Intent, *mesh.Snapshot) {
 	require.NoError(t, yaml.UnmarshalStrict([]byte(comment.String()), &r))
 	objects := parse(t, string(text))
 	if r.Base != "" {
-		base, err := os.ReadFile(filepath.Join("..", "checks", "testdata", "corpus", "_base-"+r.Base+".yaml"))
+		base, err := os.ReadFile(filepath.Join("..", "lint", "testdata", "corpus", "_base-"+r.Base+".yaml"))
 		require.NoError(t, err)
 		objects = append(parse(t, string(base)), objects...)
 	}
@@ -205,7 +207,7 @@ func TestDeleteGivesBack(t *testing.T) {
 			}
 			after, err := projection.Of(snapshot, result.Plan.Changes)
 			require.NoError(t, err)
-			removal, err := expose.Remove([]mesh.Key{result.Workload.Key}, after, expose.RemoveOptions{Restart: expose.RestartNamespace})
+			removal, err := removal.Remove([]mesh.Key{result.Workload.Key}, after, removal.Options{Restart: remedy.RestartNamespace})
 			require.NoError(t, err)
 			assert.NotContains(t, strings.Join(removal.Plan.Notes, "\n"), "is left as it is")
 			back, err := projection.Of(after, removal.Plan.Changes)
@@ -240,7 +242,7 @@ func withoutRestart(t *testing.T, snapshot *mesh.Snapshot, key mesh.Key) *mesh.S
 func withoutPods(t *testing.T, snapshot *mesh.Snapshot) string {
 	t.Helper()
 	var b strings.Builder
-	for _, kind := range expose.KindsWithMarks {
+	for _, kind := range removal.KindsWithMarks {
 		for _, object := range snapshot.Objects(kind) {
 			u, err := mesh.ToUnstructured(object)
 			require.NoError(t, err)

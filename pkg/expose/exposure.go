@@ -4,7 +4,6 @@ import (
 	"net"
 	"slices"
 	"strconv"
-	"strings"
 
 	core "k8s.io/api/core/v1"
 
@@ -31,7 +30,7 @@ type Exposure struct {
 // ExposureOf is what a client needs, in the snapshot after the plan.
 func ExposureOf(result *Result, snapshot *mesh.Snapshot) Exposure {
 	exposure := Exposure{Hosts: result.Hosts, TLS: result.TLS, Addresses: []string{}}
-	gateway := sameGateway(snapshot, result.Gateway)
+	gateway := proxy.SameGateway(snapshot, result.Gateway)
 	services := servicesWithPort(gateway, result.Port)
 	for _, address := range addressesOf(services) {
 		exposure.Addresses = append(exposure.Addresses, net.JoinHostPort(address, strconv.Itoa(int(result.Port))))
@@ -49,14 +48,10 @@ func ExposureOf(result *Result, snapshot *mesh.Snapshot) Exposure {
 
 // forwardTo is what leads to the gateway's pods: a Service, or where there is none their workload.
 func forwardTo(gateway *proxy.GatewayWorkload, services []*core.Service) string {
-	switch {
-	case len(services) > 0:
-		return "service/" + mainService(services).Name
-	case gateway.Workload != nil:
-		return strings.ToLower(string(gateway.Workload.Key.Kind)) + "/" + gateway.Name()
-	default:
-		return "pod/" + gateway.Name()
+	if len(services) > 0 {
+		return mesh.KeyOf(proxy.MainService(services)).Argument()
 	}
+	return gateway.Key().Argument()
 }
 
 // servicesWithPort are those of the gateway's Services that open the port; all of them where none does yet.
@@ -83,16 +78,4 @@ func addressesOf(services []*core.Service) []string {
 		}
 	}
 	return addresses
-}
-
-// concreteHost is an authority that the first host takes, empty where any will do.
-func concreteHost(hosts []string) string {
-	switch {
-	case len(hosts) == 0 || hosts[0] == "*":
-		return ""
-	case strings.HasPrefix(hosts[0], "*."):
-		return "grpc" + strings.TrimPrefix(hosts[0], "*")
-	default:
-		return hosts[0]
-	}
 }

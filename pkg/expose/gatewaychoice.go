@@ -5,8 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	networking "istio.io/client-go/pkg/apis/networking/v1"
-
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/callpath"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
@@ -17,24 +16,21 @@ import (
 func GatewayWorkloadName(gateway *proxy.GatewayWorkload, all []*proxy.GatewayWorkload) string {
 	name := gateway.Namespace + "/" + gateway.Name()
 	if slices.ContainsFunc(all, func(other *proxy.GatewayWorkload) bool {
-		return kindOfGateway(other) != kindOfGateway(gateway) && other.Namespace == gateway.Namespace && other.Name() == gateway.Name()
+		return fullName(other) != fullName(gateway) && other.Namespace == gateway.Namespace && other.Name() == gateway.Name()
 	}) {
-		return kindOfGateway(gateway) + "/" + name
+		return fullName(gateway)
 	}
 	return name
 }
 
-func kindOfGateway(gateway *proxy.GatewayWorkload) string {
-	if gateway.Workload == nil {
-		return "pod"
-	}
-	return strings.ToLower(string(gateway.Workload.Key.Kind))
+// fullName is a name that no other gateway has.
+func fullName(gateway *proxy.GatewayWorkload) string {
+	return strings.ToLower(string(gateway.Key().Kind)) + "/" + gateway.Namespace + "/" + gateway.Name()
 }
 
 // isNamed reports whether --gateway-workload means these proxies.
 func isNamed(gateway *proxy.GatewayWorkload, name string) bool {
-	full := gateway.Namespace + "/" + gateway.Name()
-	return name == full || name == kindOfGateway(gateway)+"/"+full
+	return name == gateway.Namespace+"/"+gateway.Name() || name == fullName(gateway)
 }
 
 // gatewaysNamed are those of the workloads that --gateway-workload means; all of them where it is empty.
@@ -54,39 +50,16 @@ func gatewayChoices(workloads []*proxy.GatewayWorkload) []string {
 	return choices
 }
 
-// servingGateway is the one of several gateway workloads on which a Gateway is meant to be. istiod gives a Gateway to the proxies
-// of every namespace that carry the labels of its selector, so everyone who may create pods can join in; only those of the Gateway's own
-// namespace, or of the mesh's root namespace, are nobody else's. trusted is false for the only one there is, if it is elsewhere;
-// the workload is nil where nothing tells.
-// Source: Istio pilot/pkg/model/push_context.go (mergeGateways), pilot/pkg/features/pilot.go (PILOT_SCOPE_GATEWAY_TO_NAMESPACE).
-func servingGateway(snapshot *mesh.Snapshot, gateway *networking.Gateway, workloads []*proxy.GatewayWorkload) (serving *proxy.GatewayWorkload, trusted bool) {
-	for _, namespace := range []string{gateway.Namespace, proxy.RootNamespace(snapshot)} {
-		own := slices.DeleteFunc(slices.Clone(workloads), func(w *proxy.GatewayWorkload) bool { return w.Namespace != namespace })
-		switch len(own) {
-		case 0:
-			continue
-		case 1:
-			return own[0], true
-		default:
-			return nil, false
-		}
-	}
-	if len(workloads) == 1 {
-		return workloads[0], false
-	}
-	return nil, false
-}
-
 // ChooseEntrance is the entrance that calls from outside are meant to take: by the routes of the workload's own namespace before
 // those of the mesh's root namespace, and those before anybody else's; of the best one's Gateway, on the proxies that --gateway-workload names, else
-// on those that servingGateway finds. It is nil where there is none, and an *Error where the user has to say which proxies.
-func ChooseEntrance(snapshot *mesh.Snapshot, workload *workload.Workload, gatewayWorkload string) (*Entrance, error) {
-	entrances := Entrances(snapshot, workload)
+// on those that proxy.TrustOf finds. It is nil where there is none, and an *Error where the user has to say which proxies.
+func ChooseEntrance(snapshot *mesh.Snapshot, workload *workload.Workload, gatewayWorkload string) (*callpath.Entrance, error) {
+	entrances := callpath.Entrances(snapshot, workload)
 	if len(entrances) == 0 {
 		return nil, nil
 	}
 	if gatewayWorkload != "" {
-		named := slices.DeleteFunc(slices.Clone(entrances), func(e *Entrance) bool { return !isNamed(e.Gateway(), gatewayWorkload) })
+		named := slices.DeleteFunc(slices.Clone(entrances), func(e *callpath.Entrance) bool { return !isNamed(e.Gateway(), gatewayWorkload) })
 		if len(named) == 0 {
 			return nil, refuse("Name one of those, or leave --gateway-workload out", "no route leads to %s through the gateway %s; there are:", workload.Key, gatewayWorkload).
 				choices(gatewayChoices(gatewaysOf(entrances)))
@@ -96,13 +69,13 @@ func ChooseEntrance(snapshot *mesh.Snapshot, workload *workload.Workload, gatewa
 		return chosen, nil
 	}
 	gateway := best(snapshot, workload, entrances).Route.Server.Gateway
-	entrances = slices.DeleteFunc(entrances, func(e *Entrance) bool { return e.Route.Server.Gateway != gateway })
-	serving, trusted := servingGateway(snapshot, gateway, gatewaysOf(entrances))
+	entrances = slices.DeleteFunc(entrances, func(e *callpath.Entrance) bool { return e.Route.Server.Gateway != gateway })
+	serving, trusted := proxy.TrustOf(snapshot, gateway, gatewaysOf(entrances)).Serving()
 	if serving == nil {
 		return nil, refuse("Say which one: --gateway-workload NAMESPACE/NAME", "several gateways serve Gateway %s/%s, which leads to %s:",
 			gateway.Namespace, gateway.Name, workload.Key).choices(gatewayChoices(gatewaysOf(entrances)))
 	}
-	entrances = slices.DeleteFunc(entrances, func(e *Entrance) bool { return e.Gateway() != serving })
+	entrances = slices.DeleteFunc(entrances, func(e *callpath.Entrance) bool { return e.Gateway() != serving })
 	chosen := best(snapshot, workload, entrances)
 	chosen.Trusted = trusted && ownership(snapshot, workload, chosen) < foreignRoute
 	return chosen, nil
@@ -112,9 +85,10 @@ func ChooseEntrance(snapshot *mesh.Snapshot, workload *workload.Workload, gatewa
 // proxies that are nobody else's: how those are is no matter of the workload's.
 func Lookalikes(snapshot *mesh.Snapshot, workload *workload.Workload) map[mesh.Key]bool {
 	lookalikes := map[mesh.Key]bool{}
-	for _, entrance := range Entrances(snapshot, workload) {
+	for _, entrance := range callpath.Entrances(snapshot, workload) {
 		gateway := entrance.Gateway()
-		serving, trusted := servingGateway(snapshot, entrance.Route.Server.Gateway, proxy.GatewayWorkloadsSelected(snapshot, entrance.Route.Server.Gateway))
+		meant := entrance.Route.Server.Gateway
+		serving, trusted := proxy.TrustOf(snapshot, meant, proxy.GatewayWorkloadsSelected(snapshot, meant)).Serving()
 		if !trusted || serving == gateway {
 			continue
 		}
@@ -136,7 +110,7 @@ const (
 )
 
 // ownership is whose word an entrance's route is.
-func ownership(snapshot *mesh.Snapshot, workload *workload.Workload, entrance *Entrance) int {
+func ownership(snapshot *mesh.Snapshot, workload *workload.Workload, entrance *callpath.Entrance) int {
 	switch entrance.Route.VirtualService.Namespace {
 	case workload.Namespace():
 		return ownRoute
@@ -148,14 +122,14 @@ func ownership(snapshot *mesh.Snapshot, workload *workload.Workload, entrance *E
 }
 
 // best is the first by owner, then in the order of Entrances.
-func best(snapshot *mesh.Snapshot, workload *workload.Workload, entrances []*Entrance) *Entrance {
-	return slices.MinFunc(entrances, func(a, b *Entrance) int {
+func best(snapshot *mesh.Snapshot, workload *workload.Workload, entrances []*callpath.Entrance) *callpath.Entrance {
+	return slices.MinFunc(entrances, func(a, b *callpath.Entrance) int {
 		return ownership(snapshot, workload, a) - ownership(snapshot, workload, b)
 	})
 }
 
 // gatewaysOf are the proxies of entrances, each once, by namespace and name.
-func gatewaysOf(entrances []*Entrance) []*proxy.GatewayWorkload {
+func gatewaysOf(entrances []*callpath.Entrance) []*proxy.GatewayWorkload {
 	var gateways []*proxy.GatewayWorkload
 	for _, entrance := range entrances {
 		if !slices.Contains(gateways, entrance.Gateway()) {

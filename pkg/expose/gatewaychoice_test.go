@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/callpath"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
@@ -130,7 +131,7 @@ func TestTraceNamesTheGateways(t *testing.T) {
 	workload, err := expose.FindWorkload(snapshot, mesh.KindDeployment, "test", "server")
 	require.NoError(t, err)
 	var listeners []string
-	for _, root := range expose.Trace(snapshot, workload) {
+	for _, root := range callpath.Trace(snapshot, workload) {
 		listeners = append(listeners, root.Next[0].Text)
 	}
 	assert.Equal(t, []string{

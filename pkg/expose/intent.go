@@ -3,9 +3,14 @@
 package expose
 
 import (
+	"strings"
+
+	networkingapi "istio.io/api/networking/v1alpha3"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
 )
 
 // Intent is what the user asks for. Zero values mean "find out".
@@ -25,7 +30,7 @@ type Intent struct {
 
 	Inject   Inject
 	Revision string
-	Restart  Restart
+	Restart  remedy.RestartScope
 
 	// GatewaySelector picks the gateway's proxies, Gateway ("namespace/name") an existing Gateway.
 	GatewaySelector map[string]string
@@ -50,6 +55,23 @@ type Intent struct {
 	Offline bool
 }
 
+// gatewayName is the Gateway of --gateway; without a namespace it is beside the workload.
+func (i Intent) gatewayName() types.NamespacedName {
+	namespace, name, qualified := strings.Cut(i.Gateway, "/")
+	if !qualified {
+		return types.NamespacedName{Namespace: i.Namespace, Name: i.Gateway}
+	}
+	return types.NamespacedName{Namespace: namespace, Name: name}
+}
+
+// tlsMode is that of a server with TLSSecret.
+func (i Intent) tlsMode() networkingapi.ServerTLSSettings_TLSmode {
+	if i.TLSMutual {
+		return networkingapi.ServerTLSSettings_MUTUAL
+	}
+	return networkingapi.ServerTLSSettings_SIMPLE
+}
+
 // PortFix says how a Service port is made gRPC.
 type PortFix string
 
@@ -72,16 +94,4 @@ const (
 	InjectWorkload Inject = "workload"
 	// InjectNone leaves injection as it is.
 	InjectNone Inject = "none"
-)
-
-// Restart says which workloads' pods are made anew.
-type Restart string
-
-const (
-	// RestartWorkload restarts the named workload, if its pods lack a proxy that new ones would have.
-	RestartWorkload Restart = "workload"
-	// RestartNamespace restarts every such workload of the namespace.
-	RestartNamespace Restart = "namespace"
-	// RestartNone restarts nothing.
-	RestartNone Restart = "none"
 )

@@ -24,7 +24,7 @@ func Meant(intent Intent, result *Result, before *mesh.Snapshot) []*networking.V
 	}
 	var meant []*networking.VirtualService
 	for _, route := range before.VirtualServices().In(result.Workload.Namespace()) {
-		if !isOwn(route) && isForGateways(route) && sharesHost(route, result.Hosts) && meansService(route, result, before) &&
+		if !plan.IsOwn(route) && isForGateways(route) && sharesHost(route, result.Hosts) && meansService(route, result, before) &&
 			!isOnOtherPort(intent, route, result, before) {
 			meant = append(meant, route)
 		}
@@ -70,9 +70,9 @@ func meansService(route *networking.VirtualService, result *Result, before *mesh
 			hostname := host.ResolveHost(destination.GetDestination().GetHost(), route.Namespace)
 			name, _, _ := strings.Cut(hostname, ".")
 			switch service := host.ServiceByHost(before, hostname); {
-			case service != nil && service.Namespace == result.Workload.Namespace() && service.Name == result.Service:
+			case service != nil && mesh.NamespacedName(service) == result.Service:
 				return true
-			case service == nil && (isLike(name, result.Service) || isLike(name, result.Workload.Name())):
+			case service == nil && (isLike(name, result.Service.Name) || isLike(name, result.Workload.Name())):
 				return true
 			}
 		}

@@ -11,32 +11,30 @@ import (
 )
 
 // findTargetPort takes --target-port, else the one container port that speaks gRPC by the evidence.
-func (b *builder) findTargetPort() error {
-	asked := b.intent.TargetPort
+func (d *draft) findTargetPort() (int32, error) {
+	asked := d.intent.TargetPort
 	if asked != (intstr.IntOrString{}) {
-		number, _, ok := workload.TargetPort(&core.ServicePort{TargetPort: asked}, b.workload.Template)
+		number, _, ok := workload.TargetPort(&core.ServicePort{TargetPort: asked}, d.workload.Template)
 		if !ok {
-			return refuse("Give the number, or a name that a container declares under ports",
-				"no container of %s has a port called %q", b.workload.Key, asked.StrVal)
+			return 0, refuse("Give the number, or a name that a container declares under ports",
+				"no container of %s has a port called %q", d.workload.Key, asked.StrVal)
 		}
-		b.result.TargetPort = number
-		return nil
+		return number, nil
 	}
-	candidates := exposure.GRPCCandidates(b.snapshot, b.workload)
+	candidates := exposure.GRPCCandidates(d.snapshot, d.workload)
 	switch len(candidates) {
 	case 1:
-		b.result.TargetPort = candidates[0].Number
-		b.note("%s listens for gRPC on %d: %s", argumentOf(b.workload), candidates[0].Number, evidenceText(candidates[0].Evidence))
-		return nil
+		d.note("%s listens for gRPC on %d: %s", d.workload.Key.Argument(), candidates[0].Number, evidenceText(candidates[0].Evidence))
+		return candidates[0].Number, nil
 	case 0:
-		return refuse("Say on which port its gRPC server listens: --target-port 50051",
-			"nothing in %s says which of its ports is gRPC", b.workload.Key)
+		return 0, refuse("Say on which port its gRPC server listens: --target-port 50051",
+			"nothing in %s says which of its ports is gRPC", d.workload.Key)
 	default:
 		var choices []string
 		for _, candidate := range candidates {
 			choices = append(choices, fmt.Sprintf("--target-port %d   %s", candidate.Number, evidenceText(candidate.Evidence)))
 		}
-		return refuse("Say which one to expose", "%s has several ports that look like gRPC:", b.workload.Key).choices(choices)
+		return 0, refuse("Say which one to expose", "%s has several ports that look like gRPC:", d.workload.Key).choices(choices)
 	}
 }
 

@@ -10,25 +10,20 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/projection"
 )
 
 // ProbePod is a pod like those that the plan's rollout of the workload makes, fit to be judged now, before the namespace
 // has its label: where the pod would not be injected yet, it carries the label that makes the same injector take it. It is
 // nil where the plan makes no new pods.
-func ProbePod(before *mesh.Snapshot, result *Result) (*core.Pod, error) {
+func ProbePod(before *mesh.Snapshot, result *Result) *core.Pod {
 	key := result.Workload.Key
 	if !slices.Contains(result.Rollouts, key) {
-		return nil, nil
+		return nil
 	}
-	projected, err := projection.Of(before, result.Plan.Changes)
-	if err != nil {
-		return nil, err
-	}
-	after, now := workload.Get(projected, key), workload.Get(before, key)
+	after, now := workload.Get(result.After, key), workload.Get(before, key)
 	template := after.Template.DeepCopy()
 	labels := maps.Clone(template.Labels)
-	revision := proxy.InjectionOf(projected, after).Revision
+	revision := proxy.InjectionOf(result.After, after).Revision
 	if !proxy.InjectionOfPod(before, key.Namespace, template).Injected {
 		for _, label := range proxy.TemplateInjectionLabels(before, now) {
 			if label.Revision == revision {
@@ -42,5 +37,5 @@ func ProbePod(before *mesh.Snapshot, result *Result) (*core.Pod, error) {
 			Namespace: key.Namespace, GenerateName: key.Name + "-", Labels: labels, Annotations: template.Annotations,
 		},
 		Spec: template.Spec,
-	}, nil
+	}
 }

@@ -1,8 +1,6 @@
 package expose
 
 import (
-	"slices"
-
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
@@ -13,6 +11,3 @@ var Reads = []mesh.Kind{
 	mesh.KindService, mesh.KindEndpointSlice, mesh.KindIngress, mesh.KindServiceMonitor,
 	mesh.KindWebhook, mesh.KindConfigMap, mesh.KindGateway, mesh.KindVirtualService, mesh.KindSecret,
 }
-
-// RemovalReads are the kinds on which Remove's answer depends: RemovalKinds, and the settings of the control planes.
-var RemovalReads = slices.Concat(RemovalKinds, []mesh.Kind{mesh.KindConfigMap, mesh.KindEndpointSlice})

@@ -14,60 +14,57 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
 )
 
-// RestartedAtAnnotation on a pod template is what kubectl rollout restart sets, too.
-const RestartedAtAnnotation = workload.RestartedAtAnnotation
-
-// planRestarts plans to make pods anew that have no proxy, or one of another revision, though new ones would get it.
-func (b *builder) planRestarts() error {
-	if b.intent.Restart == RestartNone {
-		return nil
+// planRestarts plans to make pods anew that have no proxy, or one of another revision, though new ones would get it. The pods of
+// rollouts are made anew in any case; injected: new ones get the right proxy without a change of the plan's.
+func (d *draft) planRestarts(rollouts []mesh.Key, injected bool) (restarts []mesh.Key, err error) {
+	if d.intent.Restart == remedy.RestartNone {
+		return nil, nil
 	}
-	workloads := []*workload.Workload{workload.Get(b.snapshot, b.workload.Key)}
-	if b.intent.Restart == RestartNamespace {
-		workloads = workload.WorkloadsIn(b.snapshot, b.workload.Namespace())
+	workloads := []*workload.Workload{workload.Get(d.snapshot, d.workload.Key)}
+	if d.intent.Restart == remedy.RestartNamespace {
+		workloads = workload.WorkloadsIn(d.snapshot, d.workload.Namespace())
 	}
 	for _, workload := range workloads {
-		if slices.Contains(b.result.Rollouts, workload.Key) || gateway.IsInfrastructure(workload) {
+		if slices.Contains(rollouts, workload.Key) || gateway.IsInfrastructure(workload) {
 			continue
 		}
-		reason, stale := b.stalePods(workload)
-		if stale && b.restarting(workload) {
-			b.note("A rollout of %s is under way that gives its pods the proxy: it is waited for, and they are not restarted again", argumentOf(workload))
-			b.result.Rollouts = append(b.result.Rollouts, workload.Key)
+		reason, stale := d.stalePods(workload)
+		if stale && injected && d.restarting(workload) {
+			d.note("A rollout of %s is under way that gives its pods the proxy: it is waited for, and they are not restarted again", workload.Key.Argument())
+			restarts = append(restarts, workload.Key)
 			stale = false
 		}
-		if !stale {
+		if !stale || !d.mayRestart(workload) {
 			continue
 		}
-		if err := b.planRestart(workload, reason); err != nil {
-			return err
+		if err := d.planRestart(workload, reason); err != nil {
+			return nil, err
 		}
+		restarts = append(restarts, workload.Key)
 	}
-	return nil
+	return restarts, nil
 }
-
-var restartedAtPath = plan.Path{"spec", "template", "metadata", "annotations", RestartedAtAnnotation}
 
 // restarting reports whether a rollout is under way that replaces every pod which should be restarted, so that another restart
 // would only make it begin once more: all of them are from before the last restart, or of another template than the youngest
 // pod, which has the right proxy.
-func (b *builder) restarting(workload *workload.Workload) bool {
-	if !b.injected || !rollingOut(workload.Object) || !workload.RollsOut() {
+func (d *draft) restarting(w *workload.Workload) bool {
+	if !rollingOut(w.Object) || !w.RollsOut() {
 		return false
 	}
 	var stale, fresh []*core.Pod
-	injection := proxy.InjectionOf(b.snapshot, workload)
-	for _, pod := range livePods(b.snapshot, workload) {
-		if isWithoutProxy(pod) || isOutdated(pod, injection) {
+	injection := proxy.InjectionOf(d.snapshot, w)
+	for _, pod := range workload.LivePodsOf(d.snapshot, w) {
+		if proxy.IsMissing(pod) || injection.IsOutdated(pod) {
 			stale = append(stale, pod)
 		} else {
 			fresh = append(fresh, pod)
 		}
 	}
-	restarted, err := time.Parse(time.RFC3339, workload.Template.Annotations[RestartedAtAnnotation])
+	restarted, err := time.Parse(time.RFC3339, w.Template.Annotations[workload.RestartedAtAnnotation])
 	return err == nil && allBefore(stale, restarted) || allOfOlderTemplates(stale, fresh)
 }
 
@@ -95,11 +92,6 @@ func templateHash(pod *core.Pod) string {
 	return cmp.Or(pod.Labels[apps.DefaultDeploymentUniqueLabelKey], pod.Labels[apps.ControllerRevisionHashLabelKey])
 }
 
-// livePods are the workload's pods without those that are about to end.
-func livePods(s *mesh.Snapshot, w *workload.Workload) []*core.Pod {
-	return slices.DeleteFunc(slices.Clone(workload.PodsOf(s, w)), func(pod *core.Pod) bool { return pod.DeletionTimestamp != nil })
-}
-
 func rollingOut(workload mesh.Object) bool {
 	switch object := workload.(type) {
 	case *apps.Deployment:
@@ -113,29 +105,19 @@ func rollingOut(workload mesh.Object) bool {
 	}
 }
 
-func isWithoutProxy(pod *core.Pod) bool {
-	_, has := proxy.ProxyOf(pod)
-	return !has
-}
-
-func isOutdated(pod *core.Pod, injection proxy.Injection) bool {
-	proxy, has := proxy.ProxyOf(pod)
-	return has && proxy.Revision != "" && proxy.Revision != injection.Revision
-}
-
 // stalePods says whether pods of the workload should be made anew, and why.
-func (b *builder) stalePods(workload *workload.Workload) (reason string, stale bool) {
-	injection := proxy.InjectionOf(b.snapshot, workload)
+func (d *draft) stalePods(w *workload.Workload) (reason string, stale bool) {
+	injection := proxy.InjectionOf(d.snapshot, w)
 	if !injection.Injected {
 		return "", false
 	}
 	without, outdated := 0, 0
-	pods := livePods(b.snapshot, workload)
+	pods := workload.LivePodsOf(d.snapshot, w)
 	for _, pod := range pods {
 		switch {
-		case isWithoutProxy(pod):
+		case proxy.IsMissing(pod):
 			without++
-		case isOutdated(pod, injection):
+		case injection.IsOutdated(pod):
 			outdated++
 		}
 	}
@@ -156,50 +138,51 @@ func countOf(pods []*core.Pod) string {
 	return fmt.Sprintf("%d pods have", len(pods))
 }
 
-func (b *builder) planRestart(workload *workload.Workload, reason string) error {
-	if workload.Key == b.workload.Key {
-		if err := b.refuseRollout(); err != nil {
-			return err
-		}
-	} else if !workload.RollsOut() {
-		b.note("%s is left alone: it is paused, or its pods are made anew only when somebody deletes them", argumentOf(workload))
-		return nil
+// mayRestart leaves other workloads alone whose pods no restart replaces; the named one is refused then.
+func (d *draft) mayRestart(w *workload.Workload) bool {
+	if w.Key == d.workload.Key || w.RollsOut() {
+		return true
 	}
-	if unavailable, err := b.injectorUnavailable(workload, "go on without a restart: --restart=none"); unavailable {
-		return err
-	}
-	object, err := mesh.ToUnstructured(workload.Object)
-	if err != nil {
-		return err
-	}
-	b.result.Rollouts = append(b.result.Rollouts, workload.Key)
-	return b.update(plan.Restart, workload.Object, reason, plan.Set(object, workload.RestartedAt(b.snapshot.Now()), restartedAtPath...))
+	d.note("%s is left alone: it is paused, or its pods are made anew only when somebody deletes them", w.Key.Argument())
+	return false
 }
 
-// injectorUnavailable refuses to make pods anew that the injector would not let be made; otherwise is another way.
-func (b *builder) injectorUnavailable(workload *workload.Workload, otherwise string) (bool, error) {
-	injection := proxy.InjectionOf(b.snapshot, workload)
+func (d *draft) planRestart(w *workload.Workload, reason string) error {
+	if w.Key == d.workload.Key {
+		if err := d.refuseRollout(); err != nil {
+			return err
+		}
+	}
+	if err := d.refuseWithoutInjector(w, "go on without a restart: --restart=none"); err != nil {
+		return err
+	}
+	return d.add(remedy.Restart(d.snapshot, w, reason))
+}
+
+// refuseWithoutInjector refuses to make pods anew that the injector would not let be made; otherwise is another way.
+func (d *draft) refuseWithoutInjector(w *workload.Workload, otherwise string) error {
+	injection := proxy.InjectionOf(d.snapshot, w)
 	if injection.By == nil {
-		return false, nil
+		return nil
 	}
-	reason, unavailable := proxy.InjectorUnavailable(b.snapshot, injection.By)
+	reason, unavailable := proxy.InjectorUnavailable(d.snapshot, injection.By)
 	if !unavailable {
-		return false, nil
+		return nil
 	}
-	return true, refuse("Bring the control plane back first; or "+otherwise,
-		"the injector is down (%s): a restart of %s would leave no pods", reason, workload.Key)
+	return refuse("Bring the control plane back first; or "+otherwise,
+		"the injector is down (%s): a restart of %s would leave no pods", reason, w.Key)
 }
 
 // refuseRollout refuses to change a pod template whose pods would not be made anew by that.
-func (b *builder) refuseRollout() error {
-	if b.workload.Paused {
+func (d *draft) refuseRollout() error {
+	if d.workload.Paused {
 		return refuse(fmt.Sprintf("Resume it (kubectl rollout resume %s), or go on without a restart: --restart=none",
-			inert.Command(argumentOf(b.workload), "-n", b.workload.Namespace())),
-			"%s is paused: its pods need to be made anew to get a proxy, and a paused Deployment makes none", b.workload.Key)
+			inert.Command(d.workload.Key.Argument(), "-n", d.workload.Namespace())),
+			"%s is paused: its pods need to be made anew to get a proxy, and a paused Deployment makes none", d.workload.Key)
 	}
-	if b.workload.UpdatesOnDelete() {
+	if d.workload.UpdatesOnDelete() {
 		return refuse("Go on with --restart=none and delete the pods one by one, or set its update strategy to RollingUpdate",
-			"the pods of %s are made anew only when somebody deletes them: its update strategy is OnDelete", b.workload.Key)
+			"the pods of %s are made anew only when somebody deletes them: its update strategy is OnDelete", d.workload.Key)
 	}
 	return nil
 }

@@ -9,65 +9,81 @@ import (
 
 	networkingapi "istio.io/api/networking/v1alpha3"
 	networking "istio.io/client-go/pkg/apis/networking/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
 )
 
-// prepareServer takes a Gateway that has a server on the port for the hosts, or plans one.
-func (b *builder) prepareServer() error {
-	if err := b.project(); err != nil {
-		return err
-	}
-	b.result.Hosts = b.intent.Hosts
-	b.result.TLS, b.result.TLSMutual = b.intent.TLSSecret != "", b.intent.TLSMutual
-	if err := b.checkSecret(); err != nil {
-		return err
-	}
-	b.beforeGateway = b.snapshot
-	if b.usesRouteOfSomebody() {
-		return nil
-	}
-	if b.intent.Gateway != "" {
-		return b.useNamedGateway()
-	}
-	if len(b.result.Hosts) == 0 {
-		b.result.Hosts = []string{"*"}
-	}
-	if err := b.refuseOtherClass(); err != nil {
-		return err
-	}
-	for _, gateway := range b.gatewaysOnPort() {
-		if b.accepts(gateway, b.result.Hosts) {
-			b.useGateway(gateway)
-			return nil
-		}
-	}
-	return b.planGateway()
+// listener is the Gateway server that takes the calls from outside.
+type listener struct {
+	gateway     types.NamespacedName
+	hosts       []string
+	tls, mutual bool
+	// route is somebody's VirtualService that leads from there to the Service; zero where there is none yet.
+	route types.NamespacedName
 }
 
-// usesRouteOfSomebody takes a route that leads there already, with its Gateway, unless an earlier create made one.
-func (b *builder) usesRouteOfSomebody() bool {
-	if b.hasOwnRoute() {
-		return false
+// routing is the step from the port outside to the Service: the Gateway's server and the route.
+type routing struct {
+	*draft
+	backend
+	// selector is what a new Gateway selects.
+	selector map[string]string
+	// before is the snapshot as it is before the Gateway and the route are seen to.
+	before *mesh.Snapshot
+}
+
+// prepareServer takes a Gateway that has a server on the port for the hosts, or plans one.
+func (r *routing) prepareServer() (listener, error) {
+	if taken, there := r.routeOfSomebody(); there {
+		return taken, nil
 	}
-	route := b.routedBySomebody()
+	if r.intent.Gateway != "" {
+		return r.useNamedGateway()
+	}
+	hosts := r.intent.Hosts
+	if len(hosts) == 0 {
+		hosts = []string{"*"}
+	}
+	if err := r.refuseOtherClass(); err != nil {
+		return listener{}, err
+	}
+	for _, gateway := range r.gatewaysOnPort() {
+		if r.accepts(gateway, hosts) {
+			return r.listenerOf(gateway, hosts), nil
+		}
+	}
+	return r.planGateway(hosts)
+}
+
+// routeOfSomebody takes a route that leads there already, with its Gateway, unless an earlier create made one.
+func (r *routing) routeOfSomebody() (taken listener, there bool) {
+	if r.hasOwnRoute() {
+		return listener{}, false
+	}
+	route, hosts := r.routedBySomebody()
 	if route == nil {
-		return false
+		return listener{}, false
 	}
-	server := route.Server
-	b.result.VirtualService = route.VirtualService.Namespace + "/" + route.VirtualService.Name
-	b.result.GatewayObject = server.Gateway.Namespace + "/" + server.Gateway.Name
-	b.setTLS(server.Spec)
-	return true
+	return listenerOn(route.Server, hosts, mesh.NamespacedName(route.VirtualService)), true
+}
+
+// listenerOn is the listener of a server that is there.
+func listenerOn(server *gateway.Server, hosts []string, route types.NamespacedName) listener {
+	return listener{
+		gateway: mesh.NamespacedName(server.Gateway), hosts: hosts, route: route,
+		tls:    gateway.ServerIsTLS(server.Spec),
+		mutual: server.Spec.GetTls().GetMode() == networkingapi.ServerTLSSettings_MUTUAL,
+	}
 }
 
 // serversOnPort are the servers of living listeners on the port.
-func (b *builder) serversOnPort() []*gateway.Server {
-	listeners, _ := gateway.ListenerPorts(b.snapshot, b.result.Gateway, uint32(b.result.Port))
+func (r *routing) serversOnPort() []*gateway.Server {
+	listeners, _ := gateway.ListenerPorts(r.snapshot, r.gateway, uint32(r.outside))
 	var servers []*gateway.Server
-	for _, server := range gateway.Servers(b.snapshot, b.result.Gateway) {
+	for _, server := range gateway.Servers(r.snapshot, r.gateway) {
 		if server.Lives() && listensEverywhere(server.Bind) && slices.Contains(listeners, server.ListenerPort) {
 			servers = append(servers, server)
 		}
@@ -83,44 +99,38 @@ func listensEverywhere(bind string) bool {
 
 // gatewaysOnPort are the Gateways with a server on the port that may be taken unasked: our own for this workload first, then
 // plaintext ones, then age. Who owns a Gateway can change it at any time, so those of other teams are none of them.
-func (b *builder) gatewaysOnPort() []*networking.Gateway {
+func (r *routing) gatewaysOnPort() []*networking.Gateway {
 	var gateways []*networking.Gateway
 	add := func(wanted func(*gateway.Server) bool) {
-		for _, server := range b.serversOnPort() {
-			if b.mayTake(server.Gateway) && wanted(server) && !slices.Contains(gateways, server.Gateway) {
+		for _, server := range r.serversOnPort() {
+			if r.mayTake(server.Gateway) && wanted(server) && !slices.Contains(gateways, server.Gateway) {
 				gateways = append(gateways, server.Gateway)
 			}
 		}
 	}
-	add(func(server *gateway.Server) bool { return b.isOurs(server.Gateway) })
+	add(func(server *gateway.Server) bool { return r.isOurs(server.Gateway) })
 	add(func(server *gateway.Server) bool { return !server.IsTLS() })
 	add(func(*gateway.Server) bool { return true })
 	return gateways
 }
 
-// mayTake reports whether create takes what the object offers without being told to: objects of the workload's namespace and of
-// the gateway pods'.
-func (b *builder) mayTake(object mesh.Object) bool {
-	return slices.Contains(ownGatewayNamespaces(b.workload.Namespace(), b.result.Gateway), object.GetNamespace())
-}
-
 // accepts says that the Gateway's servers on the port take every one of the hosts, as they are asked for: with that Secret
 // where one is named, in plaintext or any TLS where none is.
-func (b *builder) accepts(gateway *networking.Gateway, hosts []string) bool {
+func (r *routing) accepts(gateway *networking.Gateway, hosts []string) bool {
 	for _, host := range hosts {
-		if b.serverFor(gateway, host) == nil {
+		if r.serverFor(gateway, host) == nil {
 			return false
 		}
 	}
 	return true
 }
 
-func (b *builder) serverFor(gateway *networking.Gateway, host string) *gateway.Server {
-	for _, server := range b.serversOnPort() {
-		if server.Gateway != gateway || !server.IsHTTP() || !b.sameTLS(server.Spec) || !b.takes(server, host) {
+func (r *routing) serverFor(gateway *networking.Gateway, host string) *gateway.Server {
+	for _, server := range r.serversOnPort() {
+		if server.Gateway != gateway || !server.IsHTTP() || !r.sameTLS(server.Spec) || !r.takes(server, host) {
 			continue
 		}
-		if server.IsTLS() || !b.isRedirected(gateway, host) {
+		if server.IsTLS() || !r.isRedirected(gateway, host) {
 			return server
 		}
 	}
@@ -128,69 +138,59 @@ func (b *builder) serverFor(gateway *networking.Gateway, host string) *gateway.S
 }
 
 // takes says that the server takes all that the host means.
-func (b *builder) takes(server *gateway.Server, name string) bool {
-	common, ok := host.ServerAccepts(server.Gateway, server.Spec, name, b.workload.Namespace())
+func (r *routing) takes(server *gateway.Server, name string) bool {
+	common, ok := host.ServerAccepts(server.Gateway, server.Spec, name, r.workload.Namespace())
 	return ok && host.HostSubsetOf(name, common)
 }
 
 // isRedirected says that a server of the Gateway on the port redirects the host to https: istiod then does so for all of the
 // Gateway's plaintext servers there.
 // Source: Istio's pilot/pkg/networking/core/gateway.go (buildGatewayHTTPRouteConfig).
-func (b *builder) isRedirected(gw *networking.Gateway, host string) bool {
-	return slices.ContainsFunc(b.serversOnPort(), func(server *gateway.Server) bool {
-		return server.Gateway == gw && !server.IsTLS() && server.Spec.GetTls().GetHttpsRedirect() && b.takes(server, host)
+func (r *routing) isRedirected(gw *networking.Gateway, host string) bool {
+	return slices.ContainsFunc(r.serversOnPort(), func(server *gateway.Server) bool {
+		return server.Gateway == gw && !server.IsTLS() && server.Spec.GetTls().GetHttpsRedirect() && r.takes(server, host)
 	})
 }
 
-func (b *builder) sameTLS(server *networkingapi.Server) bool {
-	if b.intent.TLSSecret == "" {
+func (r *routing) sameTLS(server *networkingapi.Server) bool {
+	if r.intent.TLSSecret == "" {
 		return true
 	}
-	mode := networkingapi.ServerTLSSettings_SIMPLE
-	if b.intent.TLSMutual {
-		mode = networkingapi.ServerTLSSettings_MUTUAL
-	}
-	return server.GetTls().GetCredentialName() == b.intent.TLSSecret && server.GetTls().GetMode() == mode
+	return server.GetTls().GetCredentialName() == r.intent.TLSSecret && server.GetTls().GetMode() == r.intent.tlsMode()
 }
 
 // useNamedGateway takes the Gateway of --gateway; without --host the hosts are those of its server.
-func (b *builder) useNamedGateway() error {
-	gw, err := b.namedGateway()
+func (r *routing) useNamedGateway() (listener, error) {
+	gw, err := r.namedGateway()
 	if err != nil {
-		return err
+		return listener{}, err
 	}
-	hosts := b.result.Hosts
+	hosts := r.intent.Hosts
 	if len(hosts) == 0 {
-		hosts = b.hostsOf(gw)
+		hosts = r.hostsOf(gw)
 	}
-	if len(hosts) > 0 && b.accepts(gw, hosts) {
-		b.result.Hosts = hosts
-		b.useGateway(gw)
-		return nil
+	if len(hosts) > 0 && r.accepts(gw, hosts) {
+		return r.listenerOf(gw, hosts), nil
 	}
 	var servers []string
-	for _, server := range gateway.ServersOf(b.snapshot, gw) {
+	for _, server := range gateway.ServersOf(r.snapshot, gw) {
 		line := fmt.Sprintf("port %d, %s, hosts %s", server.Spec.GetPort().GetNumber(), server.Spec.GetPort().GetProtocol(), strings.Join(server.Spec.GetHosts(), " "))
 		if !server.Lives() {
 			line += ", not served: " + cmp.Or(server.DropReason, server.LeftOut)
 		}
 		servers = append(servers, line)
 	}
-	return refuse("Choose --port and --host to fit one of its servers, or leave --gateway out to get a Gateway of its own",
+	return listener{}, refuse("Choose --port and --host to fit one of its servers, or leave --gateway out to get a Gateway of its own",
 		"Gateway %s/%s has no %s on port %d that takes %s from namespace %s; it has:", gw.Namespace, gw.Name,
-		b.serverText(), b.result.Port, hostsText(b.result.Hosts), b.workload.Namespace()).choices(servers)
+		r.serverText(), r.outside, hostsText(r.intent.Hosts), r.workload.Namespace()).choices(servers)
 }
 
 // serverText is the kind of server that is asked for.
-func (b *builder) serverText() string {
-	switch {
-	case b.intent.TLSSecret == "":
+func (r *routing) serverText() string {
+	if r.intent.TLSSecret == "" {
 		return "HTTP server"
-	case b.intent.TLSMutual:
-		return "HTTPS server of mode MUTUAL with Secret " + b.intent.TLSSecret
-	default:
-		return "HTTPS server of mode SIMPLE with Secret " + b.intent.TLSSecret
 	}
+	return fmt.Sprintf("HTTPS server of mode %s with Secret %s", r.intent.tlsMode(), r.intent.TLSSecret)
 }
 
 func hostsText(hosts []string) string {
@@ -201,9 +201,9 @@ func hostsText(hosts []string) string {
 }
 
 // hostsOf are the hosts that the Gateway's servers on the port take from the workload's namespace.
-func (b *builder) hostsOf(gateway *networking.Gateway) []string {
+func (r *routing) hostsOf(gateway *networking.Gateway) []string {
 	var hosts []string
-	for _, server := range b.serversOnPort() {
+	for _, server := range r.serversOnPort() {
 		if server.Gateway != gateway || !server.IsHTTP() {
 			continue
 		}
@@ -212,7 +212,7 @@ func (b *builder) hostsOf(gateway *networking.Gateway) []string {
 			if !qualified {
 				name = hostname
 			}
-			if _, ok := host.ServerAccepts(gateway, server.Spec, name, b.workload.Namespace()); ok && !slices.Contains(hosts, name) {
+			if _, ok := host.ServerAccepts(gateway, server.Spec, name, r.workload.Namespace()); ok && !slices.Contains(hosts, name) {
 				hosts = append(hosts, name)
 			}
 		}
@@ -220,33 +220,25 @@ func (b *builder) hostsOf(gateway *networking.Gateway) []string {
 	return hosts
 }
 
-func (b *builder) useGateway(gateway *networking.Gateway) {
-	b.result.GatewayObject = gateway.Namespace + "/" + gateway.Name
-	if server := b.serverFor(gateway, b.result.Hosts[0]); server != nil {
-		b.setTLS(server.Spec)
-	}
-}
-
-// setTLS notes what clients of a server that is there need.
-func (b *builder) setTLS(server *networkingapi.Server) {
-	b.result.TLS = gateway.ServerIsTLS(server)
-	b.result.TLSMutual = server.GetTls().GetMode() == networkingapi.ServerTLSSettings_MUTUAL
+// listenerOf is the listener of a Gateway that accepts the hosts.
+func (r *routing) listenerOf(gateway *networking.Gateway, hosts []string) listener {
+	return listenerOn(r.serverFor(gateway, hosts[0]), hosts, types.NamespacedName{})
 }
 
 // refuseOtherClass refuses a port on which something other than HTTP listens: istiod keeps the older server and drops ours.
-func (b *builder) refuseOtherClass() error {
-	for _, server := range b.serversOnPort() {
-		if server.IsHTTP() || server.IsTLS() && b.intent.TLSSecret != "" {
+func (r *routing) refuseOtherClass() error {
+	for _, server := range r.serversOnPort() {
+		if server.IsHTTP() || server.IsTLS() && r.intent.TLSSecret != "" {
 			continue
 		}
 		return refuse("Choose another port with --port", "port %d of the gateway is taken: Gateway %s/%s has a %s server on it, and istiod would drop a %s one beside it",
-			b.result.Port, server.Gateway.Namespace, server.Gateway.Name, server.Spec.GetPort().GetProtocol(), b.protocol())
+			r.outside, server.Gateway.Namespace, server.Gateway.Name, server.Spec.GetPort().GetProtocol(), r.protocol())
 	}
 	return nil
 }
 
-func (b *builder) protocol() string {
-	if b.intent.TLSSecret != "" {
+func (d *draft) protocol() string {
+	if d.intent.TLSSecret != "" {
 		return "HTTPS"
 	}
 	return "GRPC"

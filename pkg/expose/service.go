@@ -1,17 +1,21 @@
 package expose
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
 	core "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
 )
 
 // servicePort is one port of an existing Service.
@@ -23,70 +27,68 @@ type servicePort struct {
 func (p servicePort) port() *core.ServicePort { return &p.service.Spec.Ports[p.index] }
 
 func (p servicePort) String() string {
-	return fmt.Sprintf("--service %s   port %d%s", p.service.Name, p.port().Port, nameInBrackets(p.port().Name))
+	return fmt.Sprintf("--service %s   port %s", p.service.Name, workload.PortText(p.port()))
 }
 
-func nameInBrackets(name string) string {
-	if name == "" {
-		return " (no name)"
-	}
-	return " (" + name + ")"
+// backend is what routes lead to, and the port outside by which calls get there.
+type backend struct {
+	name          types.NamespacedName
+	port, outside int32
 }
 
-// step is the path step that finds the port in spec.ports, which the API server treats as a map by number and protocol.
-func (p servicePort) step() string {
-	return fmt.Sprintf("port=%d,protocol=%s", p.port().Port, p.port().Protocol)
+// serving is the step that finds or plans the Service.
+type serving struct {
+	*draft
+	targetPort int32
+	// hasHeadless: a headless Service leads to the target port.
+	hasHeadless bool
 }
 
 // prepareService finds the Service port that leads to the server, or plans one, and sees to it that Istio knows it as gRPC.
-func (b *builder) prepareService() error {
-	existing, err := b.findServicePort()
+func (d *draft) prepareService(targetPort int32) (backend, error) {
+	s := &serving{draft: d, targetPort: targetPort}
+	existing, err := s.findServicePort()
 	if err != nil {
-		return err
+		return backend{}, err
 	}
 	if existing == nil {
-		return b.planServicePort()
+		return s.planServicePort()
 	}
-	port := existing.port()
-	b.result.Service, b.result.ServicePort = existing.service.Name, port.Port
-	b.result.Port = b.intent.Port
-	if b.result.Port == 0 {
-		b.result.Port = port.Port
-	}
-	b.noteOthersBehind(*existing)
-	return b.fixProtocol(*existing)
+	s.noteOthersBehind(*existing)
+	port := existing.port().Port
+	return backend{mesh.NamespacedName(existing.service), port, cmp.Or(s.intent.Port, port)}, s.fixProtocol(*existing)
 }
 
 // noteOthersBehind says which other workloads' pods the Service balances over as well: a canary beside it, or a selector that
 // takes more than was meant.
-func (b *builder) noteOthersBehind(p servicePort) {
+func (s *serving) noteOthersBehind(p servicePort) {
 	var others []string
-	for _, w := range workload.WorkloadsOf(b.snapshot, p.service) {
-		if _, _, serves := workload.TargetPort(p.port(), w.Template); serves && w.Key != b.workload.Key {
-			others = append(others, argumentOf(w))
+	for _, w := range workload.WorkloadsOf(s.snapshot, p.service) {
+		if _, _, serves := workload.TargetPort(p.port(), w.Template); serves && w.Key != s.workload.Key {
+			others = append(others, w.Key.Argument())
 		}
 	}
 	if len(others) > 0 {
-		b.note("Service %s/%s leads to the pods of %s too, so calls are balanced over those as well; --service with a new name makes one for %s alone",
-			p.service.Namespace, p.service.Name, strings.Join(others, ", "), argumentOf(b.workload))
+		s.note("Service %s/%s leads to the pods of %s too, so calls are balanced over those as well; --service with a new name makes one for %s alone",
+			p.service.Namespace, p.service.Name, strings.Join(others, ", "), s.workload.Key.Argument())
 	}
 }
 
 // findServicePort is the one Service port that leads to the target port, or nil if there is none.
-func (b *builder) findServicePort() (*servicePort, error) {
+func (s *serving) findServicePort() (*servicePort, error) {
 	var found []servicePort
-	for _, service := range workload.ServicesSelecting(b.snapshot, b.workload) {
-		if b.intent.Service != "" && service.Name != b.intent.Service || service.Spec.Type == core.ServiceTypeExternalName {
+	for _, service := range workload.ServicesSelecting(s.snapshot, s.workload) {
+		if s.intent.Service != "" && service.Name != s.intent.Service || service.Spec.Type == core.ServiceTypeExternalName {
 			continue
 		}
-		if port, ok := b.bestPort(service); ok {
+		if port, ok := s.bestPort(service); ok {
 			found = append(found, port)
 		}
 	}
-	if b.intent.Service == "" {
+	if s.intent.Service == "" {
 		// Callers in the mesh resolve a headless name to one pod and stay there (check GX305): a ClusterIP Service goes beside it.
 		var err error
-		if found, err = b.withoutHeadless(found); err != nil {
+		if found, err = s.withoutHeadless(found); err != nil {
 			return nil, err
 		}
 	}
@@ -100,7 +102,7 @@ func (b *builder) findServicePort() (*servicePort, error) {
 		for _, port := range found {
 			choices = append(choices, port.String())
 		}
-		return nil, refuse("Say which one the calls shall take", "several Services lead to port %d of %s:", b.result.TargetPort, b.workload.Key).choices(choices)
+		return nil, refuse("Say which one the calls shall take", "several Services lead to port %d of %s:", s.targetPort, s.workload.Key).choices(choices)
 	}
 }
 
@@ -108,14 +110,14 @@ func headless(service *core.Service) bool { return service.Spec.ClusterIP == cor
 
 // withoutHeadless leaves out the ports of headless Services. They are made gRPC all the same: the oldest Service with the
 // target decides what Istio takes it for (check GX307).
-func (b *builder) withoutHeadless(ports []servicePort) (kept []servicePort, err error) {
+func (s *serving) withoutHeadless(ports []servicePort) (kept []servicePort, err error) {
 	for _, port := range ports {
 		if !headless(port.service) {
 			kept = append(kept, port)
 			continue
 		}
-		b.hasHeadless = true
-		if err := b.fixProtocol(port); err != nil {
+		s.hasHeadless = true
+		if err := s.fixProtocol(port); err != nil {
 			return nil, err
 		}
 	}
@@ -124,12 +126,12 @@ func (b *builder) withoutHeadless(ports []servicePort) (kept []servicePort, err 
 
 // bestPort is the Service's port that leads to the target port: of several the one with the number asked for, then one that
 // is gRPC already, then the first.
-func (b *builder) bestPort(service *core.Service) (best servicePort, found bool) {
+func (s *serving) bestPort(service *core.Service) (best servicePort, found bool) {
 	score := func(port *core.ServicePort) int {
 		switch {
 		case port.Protocol != core.ProtocolTCP:
 			return 0
-		case port.Port == b.intent.Port:
+		case port.Port == s.intent.Port:
 			return 3
 		case workload.ServicePortProtocol(port).IsHTTP2():
 			return 2
@@ -139,8 +141,8 @@ func (b *builder) bestPort(service *core.Service) (best servicePort, found bool)
 	}
 	for i := range service.Spec.Ports {
 		port := &service.Spec.Ports[i]
-		number, _, ok := workload.TargetPort(port, b.workload.Template)
-		if !ok || number != b.result.TargetPort || port.Protocol != core.ProtocolTCP && hasTCPPort(service, port.Port) {
+		number, _, ok := workload.TargetPort(port, s.workload.Template)
+		if !ok || number != s.targetPort || port.Protocol != core.ProtocolTCP && hasTCPPort(service, port.Port) {
 			continue // a UDP port beside a TCP one of its number cannot become TCP
 		}
 		if !found || score(port) > score(best.port()) {
@@ -151,41 +153,39 @@ func (b *builder) bestPort(service *core.Service) (best servicePort, found bool)
 }
 
 // fixProtocol plans what makes a port gRPC to Istio: a name, or appProtocol, which wins over any name.
-func (b *builder) fixProtocol(p servicePort) error {
-	object, err := mesh.ToUnstructured(p.service)
-	if err != nil {
-		return err
-	}
+func (s *serving) fixProtocol(p servicePort) error {
 	port := p.port()
 	if port.Protocol != core.ProtocolTCP {
-		edits := []plan.Edit{
-			plan.Set(object, string(core.ProtocolTCP), "spec", "ports", strconv.Itoa(p.index), "protocol"),
-			plan.Set(object, "grpc", "spec", "ports", strconv.Itoa(p.index), "appProtocol"),
-		}
-		return b.update(plan.Update, p.service, fmt.Sprintf("port %d is %s, gRPC needs TCP", port.Port, port.Protocol), edits...)
+		reason := fmt.Sprintf("port %d is %s, gRPC needs TCP", port.Port, port.Protocol)
+		return s.update(p.service, reason, func(form *unstructured.Unstructured) []plan.Edit {
+			return []plan.Edit{
+				plan.Set(form, string(core.ProtocolTCP), "spec", "ports", strconv.Itoa(p.index), "protocol"),
+				plan.Set(form, "grpc", "spec", "ports", strconv.Itoa(p.index), "appProtocol"),
+			}
+		})
 	}
 	if workload.ServicePortProtocol(port).IsHTTP2() {
 		return nil
 	}
-	fix := workload.GRPCPortFix(b.snapshot, p.service, port)
+	fix := workload.GRPCPortFix(s.snapshot, p.service, port)
 	switch {
-	case b.intent.PortFix == PortFixAppProtocol:
+	case s.intent.PortFix == PortFixAppProtocol:
 		fix = workload.PortFix{Field: "appProtocol", Value: "grpc", Reason: "asked for by --port-fix"}
-	case b.intent.PortFix == PortFixName && port.AppProtocol != nil:
+	case s.intent.PortFix == PortFixName && port.AppProtocol != nil:
 		return refuse("Use --port-fix=app-protocol, or remove appProtocol",
 			"renaming port %d of Service %s/%s does not help: its appProtocol %q wins over the name",
 			port.Port, p.service.Namespace, p.service.Name, *port.AppProtocol)
-	case b.intent.PortFix == PortFixName && workload.GRPCPortName(p.service, port) == "":
+	case s.intent.PortFix == PortFixName && workload.GRPCPortName(p.service, port) == "":
 		return refuse("Use --port-fix=app-protocol, or rename one of those ports",
 			"port %d of Service %s/%s cannot be renamed: the names grpc and grpc-%s are those of other ports",
 			port.Port, p.service.Namespace, p.service.Name, port.Name)
-	case b.intent.PortFix == PortFixName && fix.Field != "name":
-		b.note("Service %s/%s: %s; --port-fix=name renames the port all the same", p.service.Namespace, p.service.Name, fix.Reason)
+	case s.intent.PortFix == PortFixName && fix.Field != "name":
+		s.note("Service %s/%s: %s; --port-fix=name renames the port all the same", p.service.Namespace, p.service.Name, fix.Reason)
 		fix = workload.PortFix{Field: "name", Value: workload.GRPCPortName(p.service, port), Reason: "asked for by --port-fix"}
 	}
-	reason := fmt.Sprintf("port %d%s is %s to Istio, and a gateway speaks HTTP/1.1 to it; %s",
-		port.Port, nameInBrackets(port.Name), protocolText(port), fix.Reason)
-	return b.update(plan.Update, p.service, reason, plan.Set(object, fix.Value, "spec", "ports", p.step(), fix.Field))
+	fix.Reason = fmt.Sprintf("port %s is %s to Istio, and a gateway speaks HTTP/1.1 to it; %s",
+		workload.PortText(port), protocolText(port), fix.Reason)
+	return s.add(remedy.DeclareGRPC(s.snapshot, p.service, port, fix))
 }
 
 func protocolText(port *core.ServicePort) string {
@@ -197,100 +197,100 @@ func protocolText(port *core.ServicePort) string {
 }
 
 // planServicePort plans a Service, or a port of the Service that has the name already and selects the same pods.
-func (b *builder) planServicePort() error {
-	b.result.Port = b.intent.Port
-	if b.result.Port == 0 {
-		b.result.Port = b.result.TargetPort
-	}
-	b.result.ServicePort = b.result.Port
-	name, existing, err := b.serviceToMake()
+func (s *serving) planServicePort() (backend, error) {
+	number := cmp.Or(s.intent.Port, s.targetPort)
+	name, existing, err := s.serviceToMake(number)
 	if err != nil {
-		return err
+		return backend{}, err
 	}
-	b.result.Service = name
-	port := map[string]any{
-		"name": "grpc", "port": int64(b.result.ServicePort), "protocol": "TCP", "targetPort": int64(b.result.TargetPort),
-	}
+	planned := backend{types.NamespacedName{Namespace: s.workload.Namespace(), Name: name}, number, number}
 	if existing != nil {
-		return b.addServicePort(existing, port)
+		return planned, s.addServicePort(existing, number)
 	}
 	none := "no Service leads"
-	if b.hasHeadless {
+	if s.hasHeadless {
 		none = "none but a headless Service leads"
 	}
-	reason := fmt.Sprintf("%s to port %d of %s", none, b.result.TargetPort, argumentOf(b.workload))
-	b.create(mesh.KindService, b.workload.Namespace(), name, b.asFarAsRead(reason, b.workload.Namespace(), mesh.KindService), map[string]any{
+	reason := fmt.Sprintf("%s to port %d of %s", none, s.targetPort, s.workload.Key.Argument())
+	key := mesh.Key{Kind: mesh.KindService, Namespace: planned.name.Namespace, Name: planned.name.Name}
+	s.create(key, s.asFarAsRead(reason, key.Namespace, mesh.KindService), map[string]any{
 		"type":     string(core.ServiceTypeClusterIP),
-		"selector": anyMap(b.podSelector()),
-		"ports":    []any{port},
+		"selector": anyMap(s.podSelector()),
+		"ports":    []any{s.portNamed("grpc", number)},
 	})
-	return nil
+	return planned, nil
+}
+
+func (s *serving) portNamed(name string, number int32) map[string]any {
+	return map[string]any{"name": name, "port": int64(number), "protocol": "TCP", "targetPort": int64(s.targetPort)}
 }
 
 // serviceToMake is the name of a Service that is free, or an existing one that selects the pods and can take a port more.
-func (b *builder) serviceToMake() (name string, existing *core.Service, err error) {
-	names := serviceNames(b.workload.Name())
-	if b.intent.Service != "" {
-		names = []string{b.intent.Service}
+func (s *serving) serviceToMake(port int32) (name string, existing *core.Service, err error) {
+	names := serviceNames(s.workload.Name())
+	if s.intent.Service != "" {
+		names = []string{s.intent.Service}
 	}
-	selecting := workload.ServicesSelecting(b.snapshot, b.workload)
+	selecting := workload.ServicesSelecting(s.snapshot, s.workload)
 	for _, name := range names {
-		service, taken := b.snapshot.Services().Get(b.workload.Namespace(), name)
+		service, taken := s.snapshot.Services().Get(s.workload.Namespace(), name)
 		if !taken {
 			return name, nil, nil
 		}
 		for _, candidate := range selecting {
-			if candidate != service || b.intent.Service == "" && (headless(service) || !b.takesAnotherPort(service)) {
+			if candidate != service || s.intent.Service == "" && (headless(service) || !takesAnotherPort(service, port)) {
 				continue
 			}
-			if !b.takesAnotherPort(service) {
+			if !takesAnotherPort(service, port) {
 				return "", nil, refuse("Name its port first, or have a Service made beside it: --service with a new name",
 					"Service %s/%s cannot take port %d beside the one that it has: that one has no name, and of several ports each needs one",
-					service.Namespace, name, b.result.ServicePort)
+					service.Namespace, name, port)
 			}
 			return name, service, nil
 		}
 	}
-	if b.intent.Service != "" {
+	if s.intent.Service != "" {
 		return "", nil, refuse("Name one that selects its pods, or a new name",
-			"Service %s/%s does not select the pods of %s", b.workload.Namespace(), b.intent.Service, b.workload.Key)
+			"Service %s/%s does not select the pods of %s", s.workload.Namespace(), s.intent.Service, s.workload.Key)
 	}
 	return "", nil, refuse("Name a new one: --service NAME",
-		"the names %s are taken by Services that do not lead to %s", strings.Join(names, " and "), b.workload.Key)
+		"the names %s are taken by Services that do not lead to %s", strings.Join(names, " and "), s.workload.Key)
 }
 
 // addServicePort adds the port to a Service. A port of the same number whose target is a name that no container declares
 // leads nowhere, and is led to the server.
-func (b *builder) addServicePort(service *core.Service, port map[string]any) error {
-	object, err := mesh.ToUnstructured(service)
-	if err != nil {
-		return err
-	}
+func (s *serving) addServicePort(service *core.Service, number int32) error {
 	for i := range service.Spec.Ports {
 		existing := &service.Spec.Ports[i]
-		if existing.Port != b.result.ServicePort || existing.Protocol != core.ProtocolTCP {
+		if existing.Port != number || existing.Protocol != core.ProtocolTCP {
 			continue
 		}
 		broken := servicePort{service, i}
-		if _, _, ok := workload.TargetPort(existing, b.workload.Template); ok {
+		if _, _, ok := workload.TargetPort(existing, s.workload.Template); ok {
 			return refuse("Choose another port outside with --port, or another Service with --service",
 				"port %d of Service %s/%s leads to %s, not to %d", existing.Port, service.Namespace, service.Name,
-				existing.TargetPort.String(), b.result.TargetPort)
+				existing.TargetPort.String(), s.targetPort)
 		}
-		if err := b.update(plan.Update, service, fmt.Sprintf("no container declares the port name %q", existing.TargetPort.String()),
-			plan.Set(object, port["targetPort"], "spec", "ports", broken.step(), "targetPort")); err != nil {
+		reason := fmt.Sprintf("no container declares the port name %q", existing.TargetPort.String())
+		if err := s.setPort(service, reason, int64(s.targetPort), append(remedy.PortPath(number, existing.Protocol), "targetPort")); err != nil {
 			return err
 		}
-		return b.fixProtocol(broken)
+		return s.fixProtocol(broken)
 	}
-	port["name"] = freePortName(service, "grpc", fmt.Sprintf("grpc-%d", b.result.ServicePort))
-	return b.update(plan.Update, service, fmt.Sprintf("it has no port that leads to %d", b.result.TargetPort),
-		plan.Set(object, port, "spec", "ports", fmt.Sprintf("port=%d,protocol=TCP", b.result.ServicePort)))
+	name := remedy.FreePortName(service, "grpc", fmt.Sprintf("grpc-%d", number))
+	reason := fmt.Sprintf("it has no port that leads to %d", s.targetPort)
+	return s.setPort(service, reason, s.portNamed(name, number), remedy.PortPath(number, core.ProtocolTCP))
+}
+
+func (s *serving) setPort(service *core.Service, reason string, value any, path plan.Path) error {
+	return s.update(service, reason, func(form *unstructured.Unstructured) []plan.Edit {
+		return []plan.Edit{plan.Set(form, value, path...)}
+	})
 }
 
 // takesAnotherPort says that a Service can have the port: it is one of those that it has, or all of those have names.
-func (b *builder) takesAnotherPort(service *core.Service) bool {
-	return hasTCPPort(service, b.result.ServicePort) ||
+func takesAnotherPort(service *core.Service, port int32) bool {
+	return hasTCPPort(service, port) ||
 		!slices.ContainsFunc(service.Spec.Ports, func(port core.ServicePort) bool { return port.Name == "" })
 }
 
@@ -298,22 +298,6 @@ func hasTCPPort(service *core.Service, number int32) bool {
 	return slices.ContainsFunc(service.Spec.Ports, func(port core.ServicePort) bool {
 		return port.Port == number && port.Protocol == core.ProtocolTCP
 	})
-}
-
-// freePortName is the first of the names that no port of the Service has, else the last one with a number behind it.
-func freePortName(service *core.Service, names ...string) string {
-	taken := func(name string) bool {
-		return slices.ContainsFunc(service.Spec.Ports, func(port core.ServicePort) bool { return port.Name == name })
-	}
-	last := names[len(names)-1]
-	for number := 2; ; number++ {
-		for _, name := range names {
-			if !taken(name) {
-				return name
-			}
-		}
-		names = []string{fmt.Sprintf("%s-%d", last, number)}
-	}
 }
 
 // serviceNames are the names for a Service of the workload, the best first. A workload's name may have dots, begin with a
@@ -329,11 +313,11 @@ func serviceNames(workload string) []string {
 }
 
 // podSelector is what a new Service selects: the workload's own selector, which no other workload may share.
-func (b *builder) podSelector() map[string]string {
-	if selector := workload.MatchLabels(b.workload.Object); len(selector) > 0 {
+func (s *serving) podSelector() map[string]string {
+	if selector := workload.MatchLabels(s.workload.Object); len(selector) > 0 {
 		return selector
 	}
-	return b.workload.Template.Labels
+	return s.workload.Template.Labels
 }
 
 func anyMap(labels map[string]string) map[string]any {

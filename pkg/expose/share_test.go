@@ -15,6 +15,8 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/projection"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/removal"
 )
 
 // sharing is a mesh in which workloads come and go: server and web, of one namespace.
@@ -32,7 +34,7 @@ func newSharing(t *testing.T) *sharing {
 func (s *sharing) intent(name string, change func(*expose.Intent)) expose.Intent {
 	intent := expose.Intent{
 		Namespace: "test", Name: name, Port: 8000, TargetPort: intstr.FromInt32(50051),
-		Inject: expose.InjectNamespace, Restart: expose.RestartWorkload,
+		Inject: expose.InjectNamespace, Restart: remedy.RestartWorkload,
 	}
 	if change != nil {
 		change(&intent)
@@ -44,8 +46,7 @@ func (s *sharing) create(name string, change func(*expose.Intent)) plan.Plan {
 	s.Helper()
 	result, err := expose.Build(s.intent(name, change), s.snapshot)
 	require.NoError(s, err)
-	s.snapshot, err = expose.After(s.snapshot, result)
-	require.NoError(s, err)
+	s.snapshot = result.After
 	return result.Plan
 }
 
@@ -55,14 +56,14 @@ func (s *sharing) refuses(name string, change func(*expose.Intent), message stri
 	require.ErrorContains(s, err, message)
 }
 
-func (s *sharing) delete(name string) *expose.Removal {
+func (s *sharing) delete(name string) *removal.Removal {
 	s.Helper()
-	return s.deleteWith(name, expose.RemoveOptions{})
+	return s.deleteWith(name, removal.Options{})
 }
 
-func (s *sharing) deleteWith(name string, options expose.RemoveOptions) *expose.Removal {
+func (s *sharing) deleteWith(name string, options removal.Options) *removal.Removal {
 	s.Helper()
-	removal, err := expose.Remove([]mesh.Key{{Kind: mesh.KindDeployment, Namespace: "test", Name: name}}, s.snapshot, options)
+	removal, err := removal.Remove([]mesh.Key{{Kind: mesh.KindDeployment, Namespace: "test", Name: name}}, s.snapshot, options)
 	require.NoError(s, err)
 	s.snapshot, err = projection.Of(s.snapshot, removal.Plan.Changes)
 	require.NoError(s, err)
@@ -105,7 +106,7 @@ func TestSharedGateway(t *testing.T) {
 	assert.Contains(t, kept, "Gateway test/server stays: VirtualService test/web still needs it")
 	assert.Contains(t, kept, "Label istio-injection=enabled of Namespace test stays: deployment/web still needs it")
 	assert.Empty(t, s.create("web", onHost("web.example.com")).Changes)
-	removal := s.deleteWith("web", expose.RemoveOptions{Restart: expose.RestartNamespace})
+	removal := s.deleteWith("web", removal.Options{Restart: remedy.RestartNamespace})
 	assert.Empty(t, removal.Kept)
 	assert.Equal(t, before, withoutPods(t, s.snapshot))
 }
@@ -130,7 +131,7 @@ spec:
 	kept := strings.Join(s.delete("server").Kept, "\n")
 	assert.Contains(t, kept, "Gateway test/server stays: VirtualService test/other still needs it")
 	assert.Contains(t, kept, "Service test/server stays: VirtualService test/other still needs it")
-	s.deleteWith("server", expose.RemoveOptions{Force: true})
+	s.deleteWith("server", removal.Options{Force: true})
 	_, there := s.snapshot.Gateways().Get("test", "server")
 	assert.False(t, there)
 }
@@ -170,7 +171,7 @@ func TestSharedPort(t *testing.T) {
 func TestSharedRestart(t *testing.T) {
 	s := newSharing(t)
 	s.create("server", func(intent *expose.Intent) {
-		intent.Hosts, intent.Restart = []string{"server.example.com"}, expose.RestartNamespace
+		intent.Hosts, intent.Restart = []string{"server.example.com"}, remedy.RestartNamespace
 	})
 	s.create("web", onHost("web.example.com"))
 	assert.Empty(t, s.delete("server").Rollouts, "the namespace's label stays for web, so new pods would have a proxy again")
@@ -179,9 +180,9 @@ func TestSharedRestart(t *testing.T) {
 	assert.Equal(t, []mesh.Key{{Kind: mesh.KindDeployment, Namespace: "test", Name: "web"}}, last.Rollouts)
 	assert.Contains(t, strings.Join(last.Plan.Notes, "\n"), "The proxies of deployment/server, statefulset/db stay until those pods are restarted")
 	s.snapshot = withProxies
-	assert.Len(t, s.deleteWith("web", expose.RemoveOptions{Restart: expose.RestartNamespace}).Rollouts, 3)
+	assert.Len(t, s.deleteWith("web", removal.Options{Restart: remedy.RestartNamespace}).Rollouts, 3)
 	s.snapshot = withProxies
-	assert.Empty(t, s.deleteWith("web", expose.RemoveOptions{Restart: expose.RestartNone}).Rollouts)
+	assert.Empty(t, s.deleteWith("web", removal.Options{Restart: remedy.RestartNone}).Rollouts)
 }
 
 // A workload that has come to have a proxy by the label, and serves gRPC, keeps it.
@@ -205,11 +206,11 @@ metadata:
   ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: billing-1, uid: u9, controller: true}]
 `)
 	with := s.snapshot
-	removal := s.delete("server")
-	assert.Equal(t, []string{"Label istio-injection=enabled of Namespace test stays: deployment/billing still needs it (--force undoes it all the same)"}, removal.Kept)
-	assert.Empty(t, removal.Rollouts)
+	kept := s.delete("server")
+	assert.Equal(t, []string{"Label istio-injection=enabled of Namespace test stays: deployment/billing still needs it (--force undoes it all the same)"}, kept.Kept)
+	assert.Empty(t, kept.Rollouts)
 	s.snapshot = with
-	forced := s.deleteWith("server", expose.RemoveOptions{Force: true})
+	forced := s.deleteWith("server", removal.Options{Force: true})
 	assert.Empty(t, forced.Kept)
 	assert.Contains(t, strings.Join(forced.Plan.Notes, "\n"), "The proxies of deployment/billing stay until those pods are restarted")
 }

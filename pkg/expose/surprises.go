@@ -11,24 +11,23 @@ import (
 )
 
 // noteSurprises says what the user may not expect of what was asked for.
-func (b *builder) noteSurprises() error {
-	if len(b.changes) == 0 {
-		return nil
+func (d *draft) noteSurprises(result *Result) {
+	if len(d.changes) == 0 {
+		return
 	}
-	if slices.Contains(portsOfTLS, b.result.Port) && !b.result.TLS {
-		b.note("Port %d takes plaintext calls, although clients expect TLS there: --tls-secret names the Secret with a certificate", b.result.Port)
+	if slices.Contains(portsOfTLS, result.Port) && !result.TLS {
+		d.note("Port %d takes plaintext calls, although clients expect TLS there: --tls-secret names the Secret with a certificate", result.Port)
 	}
-	if slices.Contains(b.intent.Hosts, "*") {
-		b.note(`Host "*" is open to every authority: calls on port %d for any name that no other route takes get to %s`, b.result.Port, argumentOf(b.workload))
+	if slices.Contains(d.intent.Hosts, "*") {
+		d.note(`Host "*" is open to every authority: calls on port %d for any name that no other route takes get to %s`, result.Port, d.workload.Key.Argument())
 	}
-	for _, key := range b.result.Rollouts {
-		if workload := workload.Get(b.snapshot, key); workload != nil {
+	for _, key := range result.Rollouts {
+		if workload := workload.Get(d.snapshot, key); workload != nil {
 			if why := outage(workload); why != "" {
-				b.note("The restart of %s is an outage: %s", argumentOf(workload), why)
+				d.note("The restart of %s is an outage: %s", workload.Key.Argument(), why)
 			}
 		}
 	}
-	return nil
 }
 
 // portsOfTLS are those that clients know as https. Source: IANA's registry of service names (https, https-alt, pcsync-https).

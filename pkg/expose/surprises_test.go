@@ -13,9 +13,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/callpath"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
 // notes are those of create's plan, one a line.
@@ -155,10 +157,10 @@ func TestNamesWithinAWildcardAreSaid(t *testing.T) {
 	s.create("server", onHost("*"))
 	workload, err := expose.FindWorkload(s.snapshot, "", "test", "server")
 	require.NoError(t, err)
-	assert.Contains(t, fmt.Sprint(texts(expose.Trace(s.snapshot, workload))), "all calls for any host; "+taken)
+	assert.Contains(t, fmt.Sprint(texts(callpath.Trace(s.snapshot, workload))), "all calls for any host; "+taken)
 }
 
-func texts(hops []*expose.Hop) []string {
+func texts(hops []*callpath.Hop) []string {
 	var all []string
 	for _, hop := range hops {
 		all = append(append(all, hop.Text), texts(hop.Next)...)
@@ -171,6 +173,6 @@ func TestOwnerByLabel(t *testing.T) {
 	owner := func(labels map[string]string) string {
 		return expose.OwnerText(&core.Service{ObjectMeta: metav1.ObjectMeta{Name: "edge", Namespace: "platform", Labels: labels}})
 	}
-	assert.Equal(t, "which terraform manages (label app.kubernetes.io/managed-by)", owner(map[string]string{expose.ManagedByLabel: "terraform"}))
+	assert.Equal(t, "which terraform manages (label app.kubernetes.io/managed-by)", owner(map[string]string{plan.ManagedByLabel: "terraform"}))
 	assert.Equal(t, "which belongs to namespace platform (nothing on it names an owner)", owner(nil))
 }

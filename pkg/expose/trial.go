@@ -10,6 +10,7 @@ import (
 	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/callpath"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
@@ -31,7 +32,10 @@ type trial struct {
 func trialOf(result *Result, snapshot *mesh.Snapshot, target string) trial {
 	var made trial
 	words := []string{"grpcurl"}
-	host := concreteHost(result.Hosts)
+	host := ""
+	if len(result.Hosts) > 0 {
+		host = callpath.AuthorityFor(result.Hosts[0])
+	}
 	if result.TLS {
 		secret := certificateSecret(result, snapshot)
 		key := authorityIn(secret)
@@ -107,8 +111,7 @@ func certificateSecret(result *Result, snapshot *mesh.Snapshot) *core.Secret {
 
 // serverOf is the Gateway server that takes the calls, nil where it is not there yet.
 func serverOf(result *Result, snapshot *mesh.Snapshot) *networkingapi.Server {
-	namespace, name, _ := strings.Cut(result.GatewayObject, "/")
-	gw, ok := snapshot.Gateways().Get(namespace, name)
+	gw, ok := snapshot.Gateways().Get(result.GatewayObject.Namespace, result.GatewayObject.Name)
 	if !ok {
 		return nil
 	}
@@ -154,7 +157,7 @@ func certificateHost(secret *core.Secret) string {
 	if problem != "" || len(pair.Leaf().DNSNames) == 0 {
 		return ""
 	}
-	host := concreteHost(pair.Leaf().DNSNames)
+	host := callpath.AuthorityFor(pair.Leaf().DNSNames[0])
 	if len(validation.IsDNS1123Subdomain(host)) > 0 {
 		return ""
 	}

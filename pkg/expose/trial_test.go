@@ -44,8 +44,7 @@ func TestTrialThroughPlaintext(t *testing.T) {
 			s := newSharing(t)
 			result, err := expose.Build(s.intent("server", test.change), s.snapshot)
 			require.NoError(t, err)
-			after, err := expose.After(s.snapshot, result)
-			require.NoError(t, err)
+			after := result.After
 			s.snapshot = after
 			if test.beside != "" {
 				s.put(test.beside)
@@ -72,8 +71,7 @@ func TestTrialThroughTLS(t *testing.T) {
 		mesh := snapshot.With(mesh.Change{Put: []mesh.Object{secret}})
 		result, err := expose.Build(changed, mesh)
 		require.NoError(t, err)
-		after, err := expose.After(mesh, result)
-		require.NoError(t, err)
+		after := result.After
 		return expose.ExposureOf(result, after)
 	}
 	selfSigned := with(nil, nil)
@@ -95,8 +93,7 @@ func TestRerunWithoutSecret(t *testing.T) {
 	intent, snapshot := readCase(t, filepath.Join("testdata", "tls.yaml"))
 	result, err := expose.Build(intent, snapshot)
 	require.NoError(t, err)
-	after, err := expose.After(snapshot, result)
-	require.NoError(t, err)
+	after := result.After
 	intent.TLSSecret = ""
 	again, err := expose.Build(intent, after)
 	require.NoError(t, err)
@@ -115,8 +112,7 @@ func TestTLSIsNotTakenAway(t *testing.T) {
 		intent.TLSMutual = mutual
 		result, err := expose.Build(intent, snapshot)
 		require.NoError(t, err)
-		after, err := expose.After(snapshot, result)
-		require.NoError(t, err)
+		after := result.After
 		for _, hosts := range [][]string{nil, {"b.example.com"}} {
 			again := intent
 			again.Hosts, again.TLSSecret, again.TLSMutual = hosts, "", false

@@ -11,6 +11,8 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/removal"
 )
 
 // undo is an annotation as anybody may write it.
@@ -35,9 +37,9 @@ func TestForgedMarks(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newSharing(t)
 			s.create("server", nil)
-			before := s.removal(expose.RemoveOptions{Restart: expose.RestartNamespace})
+			before := s.removal(removal.Options{Restart: remedy.RestartNamespace})
 			s.put(text)
-			after := s.removal(expose.RemoveOptions{Restart: expose.RestartNamespace})
+			after := s.removal(removal.Options{Restart: remedy.RestartNamespace})
 			assert.Equal(t, names(before.Plan), names(after.Plan))
 		})
 	}
@@ -76,9 +78,9 @@ func TestBadNotes(t *testing.T) {
 }
 
 // removal is what would undo the exposure of server.
-func (s *sharing) removal(options expose.RemoveOptions) *expose.Removal {
+func (s *sharing) removal(options removal.Options) *removal.Removal {
 	s.Helper()
-	removal, err := expose.Remove([]mesh.Key{{Kind: mesh.KindDeployment, Namespace: "test", Name: "server"}}, s.snapshot, options)
+	removal, err := removal.Remove([]mesh.Key{{Kind: mesh.KindDeployment, Namespace: "test", Name: "server"}}, s.snapshot, options)
 	require.NoError(s, err)
 	return removal
 }
@@ -102,7 +104,7 @@ func TestRemovalOrder(t *testing.T) {
 		"delete Service test/server",
 		"update Namespace test",
 		"restart Deployment test/server",
-	}, names(s.removal(expose.RemoveOptions{}).Plan))
+	}, names(s.removal(removal.Options{}).Plan))
 }
 
 // What other teams own is never adopted: not their Gateways, nor their routes, nor their marks.
@@ -149,8 +151,8 @@ spec:
 					assert.Contains(t, refusal.Problem, "evil/")
 					return
 				}
-				assert.Equal(t, "test/server", result.GatewayObject)
-				assert.Equal(t, "test/server", result.VirtualService)
+				assert.Equal(t, "test/server", result.GatewayObject.String())
+				assert.Equal(t, "test/server", result.VirtualService.String())
 				if !first {
 					assert.Empty(t, result.Plan.Changes)
 				}
@@ -171,5 +173,5 @@ spec:
 `)
 	result, err := expose.Build(s.intent("server", func(intent *expose.Intent) { intent.Gateway = "edge/shared" }), s.snapshot)
 	require.NoError(t, err)
-	assert.Equal(t, "edge/shared", result.GatewayObject)
+	assert.Equal(t, "edge/shared", result.GatewayObject.String())
 }

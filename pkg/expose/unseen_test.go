@@ -11,6 +11,7 @@ import (
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/removal"
 )
 
 // withoutWebhooks is a case as a user sees it who may not list webhooks.
@@ -18,7 +19,7 @@ func withoutWebhooks(t *testing.T, name string) (expose.Intent, *mesh.Snapshot) 
 	t.Helper()
 	intent, snapshot := readCase(t, filepath.Join("testdata", name+".yaml"))
 	var seen []mesh.Sourced
-	for _, kind := range slices.Concat(expose.KindsWithMarks, []mesh.Kind{mesh.KindPod}) {
+	for _, kind := range slices.Concat(removal.KindsWithMarks, []mesh.Kind{mesh.KindPod}) {
 		for _, object := range snapshot.Objects(kind) {
 			seen = append(seen, mesh.Sourced{Object: object})
 		}

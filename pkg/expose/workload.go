@@ -12,39 +12,34 @@ import (
 )
 
 // findWorkload finds the workload and refuses those that cannot be exposed through the mesh.
-func (b *builder) findWorkload() error {
-	workload, err := FindWorkload(b.snapshot, b.intent.Kind, b.intent.Namespace, b.intent.Name)
+func findWorkload(intent Intent, snapshot *mesh.Snapshot) (*workload.Workload, error) {
+	workload, err := FindWorkload(snapshot, intent.Kind, intent.Namespace, intent.Name)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	b.workload, b.user = workload, userOf(workload.Key)
-	b.result.Workload = workload
 	if gateway.IsInfrastructure(workload) {
-		return refuse("Name the workload that serves the calls",
+		return nil, refuse("Name the workload that serves the calls",
 			"%s is a part of the mesh itself (control plane, gateway, waypoint or ztunnel) and cannot be exposed by it", workload.Key)
 	}
-	if b.intent.Inject == InjectNone {
-		return nil
+	if intent.Inject == InjectNone {
+		return workload, nil
 	}
 	if proxy.InjectorIgnores(workload.Namespace()) {
-		return refuse("Move the workload to a namespace of its own, or leave its pods without a proxy with --inject=none (the gateway balances all the same)",
+		return nil, refuse("Move the workload to a namespace of its own, or leave its pods without a proxy with --inject=none (the gateway balances all the same)",
 			"%s cannot get a proxy: the injector leaves namespace %s alone", workload.Key, workload.Namespace())
 	}
 	if workload.Template.Spec.HostNetwork {
-		return refuse("Take hostNetwork out of the pod template, or go on without a proxy in the pods with --inject=none (the gateway balances all the same)",
+		return nil, refuse("Take hostNetwork out of the pod template, or go on without a proxy in the pods with --inject=none (the gateway balances all the same)",
 			"%s cannot get a proxy: its pods are on the host's network, and the injector leaves such pods alone", workload.Key)
 	}
-	return nil
+	return workload, nil
 }
-
-// WorkloadKinds are the kinds of workloads that can be exposed, in the order in which a bare name is looked for.
-var WorkloadKinds = []mesh.Kind{mesh.KindDeployment, mesh.KindStatefulSet, mesh.KindDaemonSet}
 
 // FindWorkload is the Deployment, StatefulSet or DaemonSet of that name; with an empty kind the one that has it. The error
 // proposes names like it.
 func FindWorkload(s *mesh.Snapshot, kind mesh.Kind, namespace, name string) (*workload.Workload, error) {
 	var found []*workload.Workload
-	for _, candidate := range WorkloadKinds {
+	for _, candidate := range workload.Kinds {
 		if kind != "" && kind != candidate {
 			continue
 		}
@@ -60,14 +55,10 @@ func FindWorkload(s *mesh.Snapshot, kind mesh.Kind, namespace, name string) (*wo
 	default:
 		var choices []string
 		for _, workload := range found {
-			choices = append(choices, argumentOf(workload))
+			choices = append(choices, workload.Key.Argument())
 		}
 		return nil, refuse("Say which, as TYPE/NAME", "namespace %s has several workloads called %s:", namespace, name).choices(choices)
 	}
-}
-
-func argumentOf(w *workload.Workload) string {
-	return strings.ToLower(string(w.Key.Kind)) + "/" + w.Name()
 }
 
 func workloadNotFound(s *mesh.Snapshot, kind mesh.Kind, namespace, name string) error {
@@ -75,7 +66,7 @@ func workloadNotFound(s *mesh.Snapshot, kind mesh.Kind, namespace, name string) 
 	if kind != "" {
 		what = string(kind)
 	}
-	for _, candidate := range WorkloadKinds {
+	for _, candidate := range workload.Kinds {
 		if reason, unknown := s.Unknown(candidate, namespace, name); unknown && (kind == "" || kind == candidate) {
 			return refuse(nextForUnread(reason), "whether namespace %s has a %s called %q is not known: %s", namespace, what, name, reason)
 		}
@@ -109,9 +100,9 @@ func nearWorkloads(s *mesh.Snapshot, namespace, name string) []string {
 		switch {
 		case gateway.IsInfrastructure(workload):
 		case workload.Namespace() == namespace && alike:
-			near = append(near, argumentOf(workload))
+			near = append(near, workload.Key.Argument())
 		case workload.Name() == name:
-			near = append(near, inert.Command(argumentOf(workload), "-n", workload.Namespace()))
+			near = append(near, inert.Command(workload.Key.Argument(), "-n", workload.Namespace()))
 		}
 	}
 	return near[:min(len(near), 5)]

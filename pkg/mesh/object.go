@@ -6,6 +6,9 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 )
 
 // kindByType serves the objects of typed lists: the API leaves their apiVersion and kind empty. Kinds without a Go type of their
@@ -48,14 +51,18 @@ func KeyOf(object Object) Key {
 
 // String is the form in which messages name an object: kind namespace/name, or kind name where there is no namespace.
 func (k Key) String() string {
-	name := kinds[k.Kind].Kind
-	if name == "" {
-		name = string(k.Kind)
-	}
-	if k.Namespace == "" {
-		return name + " " + k.Name
-	}
-	return name + " " + k.Namespace + "/" + k.Name
+	return inert.Name(k.kindName(), k.Namespace, k.Name)
+}
+
+// kindName is the kind in its own API group, where several have one of that name.
+func (k Key) kindName() string { return cmp.Or(kinds[k.Kind].Kind, string(k.Kind)) }
+
+// Argument is the object as kubectl's command lines name it, TYPE/NAME.
+func (k Key) Argument() string { return inert.TypeName(k.kindName(), k.Name) }
+
+// NamespacedName is the name of the object where its kind goes without saying.
+func NamespacedName(object Object) types.NamespacedName {
+	return types.NamespacedName{Namespace: object.GetNamespace(), Name: object.GetName()}
 }
 
 // CompareAge is istiod's usual order: the older first, then by name and namespace.

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 )
 
 // Action is what a Change does to its object.
@@ -173,12 +175,9 @@ func pointerTo(object map[string]any, edit Edit) (pointer string, value any, the
 	return pointer, nil, true
 }
 
-// Name is how messages name an object: kind namespace/name, or kind name.
+// Name is how messages name an object.
 func Name(object *unstructured.Unstructured) string {
-	if object.GetNamespace() == "" {
-		return object.GetKind() + " " + object.GetName()
-	}
-	return object.GetKind() + " " + object.GetNamespace() + "/" + object.GetName()
+	return inert.Name(object.GetKind(), object.GetNamespace(), object.GetName())
 }
 
 // SameObject says that two forms are of one object, in whatever version of its kind.

@@ -13,14 +13,18 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/internal/corpus"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/callpath"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/projection"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/removal"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/review"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/verify"
@@ -132,7 +136,7 @@ func stateOfText(t *testing.T, status report.Status, loaded *cluster.Loaded) str
 
 // stateOfVerify is what verify says before any call is made; where there is somewhere to call, the calls show.
 func stateOfVerify(snapshot *mesh.Snapshot, workload *workload.Workload, otherwise string) string {
-	if len(expose.Entrances(snapshot, workload)) > 0 {
+	if len(callpath.Entrances(snapshot, workload)) > 0 {
 		return otherwise
 	}
 	err := verify.Nowhere(snapshot, workload)
@@ -149,7 +153,7 @@ func stateOfVerify(snapshot *mesh.Snapshot, workload *workload.Workload, otherwi
 func lintOf(t *testing.T, snapshot *mesh.Snapshot, workload *workload.Workload) []checks.Finding {
 	t.Helper()
 	m := &lintMesh{snapshot: snapshot, target: lintTarget{namespace: workload.Namespace(), workloads: []mesh.Key{workload.Key}}}
-	made, err := (&lintOptions{checks: checks.All()}).judge(m, snapshot, lintBaseline{})
+	made, err := (&lintOptions{checks: lint.All()}).judge(m, snapshot, lintBaseline{})
 	require.NoError(t, err)
 	return made.Findings
 }
@@ -168,7 +172,7 @@ func createAndDelete(t *testing.T, about string, loaded *cluster.Loaded, w *work
 	t.Helper()
 	intent := expose.Intent{
 		Kind: w.Key.Kind, Namespace: w.Namespace(), Name: w.Name(), Port: port.Port.Port,
-		Inject: expose.InjectNamespace, Restart: expose.RestartWorkload,
+		Inject: expose.InjectNamespace, Restart: remedy.RestartWorkload,
 	}
 	if number, _, ok := workload.TargetPort(port.Port, w.Template); ok {
 		intent.TargetPort = intstr.FromInt32(number)
@@ -188,7 +192,7 @@ func createAndDelete(t *testing.T, about string, loaded *cluster.Loaded, w *work
 	}
 	after, err := projection.Of(loaded.Snapshot, result.Plan.Changes)
 	require.NoError(t, err, about)
-	removal, err := expose.Remove([]mesh.Key{w.Key}, after, expose.RemoveOptions{Restart: expose.RestartWorkload})
+	removal, err := removal.Remove([]mesh.Key{w.Key}, after, removal.Options{Restart: remedy.RestartWorkload})
 	require.NoError(t, err, about)
 	if len(removal.Unknown) > 0 {
 		return // nothing is written then

@@ -39,11 +39,11 @@ func (c *completer) workloads(command *cobra.Command, _ []string, typed string) 
 	}
 	var candidates []cobra.Completion
 	for _, workload := range workload.Workloads(c.inNamespace(command, kinds...)) {
-		word := strings.ToLower(string(workload.Key.Kind))
+		candidate := workload.Key.Argument()
 		if typedWord, _, ok := strings.Cut(typed, "/"); ok {
-			word = typedWord
+			candidate = typedWord + "/" + workload.Name()
 		}
-		candidates = append(candidates, word+"/"+workload.Name())
+		candidates = append(candidates, candidate)
 	}
 	return candidates
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/execution"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
 
@@ -122,7 +123,7 @@ func (f *createFlags) add(command *cobra.Command) {
 	flags.StringVar(&f.portFix, "port-fix", "", "How a Service port is made gRPC: name or app-protocol (default: a new name, unless something refers to the old one)")
 	flags.StringVar(&f.inject, "inject", string(expose.InjectNamespace), "Where the injection label goes: namespace, workload or none")
 	flags.StringVar(&f.revision, "revision", "", "Revision or tag of the control plane whose proxies the pods get (default: the only one, or the default one)")
-	flags.StringVar(&f.restart, "restart", string(expose.RestartWorkload), "Whose pods are made anew where they lack a proxy: workload, namespace or none")
+	flags.StringVar(&f.restart, "restart", string(remedy.RestartWorkload), "Whose pods are made anew where they lack a proxy: workload, namespace or none")
 	flags.StringVar(&f.gatewaySelector, "gateway-selector", "", "Labels of the gateway's pods, as KEY=VALUE (default: the only gateway)")
 	flags.StringVar(&f.gatewayWorkload, "gateway-workload", "", gatewayWorkloadUsage)
 	flags.StringVar(&f.gateway, "gateway", "", "Existing Gateway to bind the route to, as NAMESPACE/NAME (default: one that fits, else a new one)")
@@ -169,7 +170,7 @@ func (f *createFlags) toOptions(streams report.Streams, clients *factory, comman
 
 func (f *createFlags) toIntent(command *cobra.Command, arguments []string, offline bool) (expose.Intent, error) {
 	intent := expose.Intent{
-		Service: f.service, PortFix: expose.PortFix(f.portFix), Inject: expose.Inject(f.inject), Restart: expose.Restart(f.restart),
+		Service: f.service, PortFix: expose.PortFix(f.portFix), Inject: expose.Inject(f.inject), Restart: remedy.RestartScope(f.restart),
 		Revision: f.revision, Gateway: f.gateway, GatewayWorkload: f.gatewayWorkload, OpenGatewayPort: f.openGatewayPort, Hosts: eachOnce(f.hosts), GRPCServices: eachOnce(f.grpcServices),
 		TLSSecret: f.tlsSecret, TLSMutual: f.tlsMutual, Port: f.port, Offline: offline,
 	}
@@ -184,7 +185,7 @@ func (f *createFlags) toIntent(command *cobra.Command, arguments []string, offli
 		targetPortFlag(f.targetPort),
 		oneOf("port-fix", f.portFix, "", string(expose.PortFixName), string(expose.PortFixAppProtocol)),
 		oneOf("inject", f.inject, string(expose.InjectNamespace), string(expose.InjectWorkload), string(expose.InjectNone)),
-		oneOf("restart", f.restart, string(expose.RestartWorkload), string(expose.RestartNamespace), string(expose.RestartNone)),
+		oneOf("restart", f.restart, string(remedy.RestartWorkload), string(remedy.RestartNamespace), string(remedy.RestartNone)),
 		serviceNameFlag(f.service),
 		gatewayFlag(f.gateway),
 		gatewayWorkloadFlag(f.gatewayWorkload),

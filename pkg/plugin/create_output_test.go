@@ -19,6 +19,8 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/execution"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/removal"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/review"
 )
@@ -78,7 +80,7 @@ func planned(t *testing.T, intent expose.Intent, snapshot *mesh.Snapshot) *expos
 func ledger() expose.Intent {
 	return expose.Intent{
 		Namespace: "pay", Name: "ledger", TargetPort: intstr.FromInt32(50051),
-		Inject: expose.InjectNamespace, Restart: expose.RestartWorkload,
+		Inject: expose.InjectNamespace, Restart: remedy.RestartWorkload,
 	}
 }
 
@@ -137,7 +139,7 @@ func TestNothingToUndo(t *testing.T) {
 			streams: streams, write: execution.Options{Output: format, DryRun: execution.DryRunNone},
 		}
 		workload := mesh.Key{Kind: mesh.KindDeployment, Namespace: "hello", Name: "greeter"}
-		err := options.nothingToUndo(&found{workloads: []mesh.Key{workload}, removal: &expose.Removal{}})
+		err := options.nothingToUndo(&found{workloads: []mesh.Key{workload}, removal: &removal.Removal{}})
 		return out.String(), err
 	}
 	text, err := take("")

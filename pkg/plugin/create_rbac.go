@@ -15,6 +15,7 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/rbac"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/review"
 )
 
@@ -60,7 +61,7 @@ func createPermissions(intent expose.Intent, verify bool, found *mesh.Snapshot) 
 	for _, kind := range []mesh.Kind{mesh.KindService, mesh.KindGateway, mesh.KindVirtualService} {
 		permissions = append(permissions, rbac.On(kind, namespace, "", "create", "patch")...)
 	}
-	if intent.Restart == expose.RestartNamespace {
+	if intent.Restart == remedy.RestartNamespace {
 		permissions = append(permissions, rbac.ToRestart("", namespace, "")...)
 	} else {
 		permissions = append(permissions, rbac.ToRestart(intent.Kind, namespace, intent.Name)...)

@@ -16,6 +16,7 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/rbac"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/review"
 )
@@ -28,8 +29,8 @@ func TestPrintedRolesAreEnough(t *testing.T) {
 		"any kind":    func(intent *expose.Intent) { intent.Kind = "" },
 		"new port":    func(intent *expose.Intent) { intent.Port, intent.OpenGatewayPort = 9999, true },
 		"workload":    func(intent *expose.Intent) { intent.Inject = expose.InjectWorkload },
-		"none":        func(intent *expose.Intent) { intent.Inject, intent.Restart = expose.InjectNone, expose.RestartNone },
-		"namespace":   func(intent *expose.Intent) { intent.Restart = expose.RestartNamespace },
+		"none":        func(intent *expose.Intent) { intent.Inject, intent.Restart = expose.InjectNone, remedy.RestartNone },
+		"namespace":   func(intent *expose.Intent) { intent.Restart = remedy.RestartNamespace },
 		"own service": func(intent *expose.Intent) { intent.Service = "a-new-one" },
 	}
 	asked := 0
@@ -42,7 +43,7 @@ func TestPrintedRolesAreEnough(t *testing.T) {
 			for way, change := range ways {
 				intent := expose.Intent{
 					Kind: w.Key.Kind, Namespace: w.Namespace(), Name: w.Name(), Port: ports[0].Port.Port,
-					Inject: expose.InjectNamespace, Restart: expose.RestartWorkload,
+					Inject: expose.InjectNamespace, Restart: remedy.RestartWorkload,
 				}
 				if number, _, ok := workload.TargetPort(ports[0].Port, w.Template); ok {
 					intent.TargetPort = intstr.FromInt32(number)

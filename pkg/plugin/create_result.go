@@ -4,6 +4,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/callpath"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
@@ -79,5 +80,5 @@ func podsText(snapshot *mesh.Snapshot, key mesh.Key) string {
 	if workload == nil {
 		return "it is gone"
 	}
-	return expose.PodsText(snapshot, workload)
+	return callpath.PodsText(snapshot, workload)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/execution"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/load"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
@@ -76,12 +77,8 @@ func (o *createOptions) attempt(ctx context.Context, client *cluster.Client, aga
 	for _, warning := range warnings {
 		result.Plan.Notes = append(result.Plan.Notes, "still, afterwards: "+review.FindingText(warning))
 	}
-	probe, err := expose.ProbePod(loaded.Snapshot, result)
-	if err != nil {
-		return err
-	}
 	execution := o.execution(result)
-	execution.Client, execution.Rights, execution.Probe = client, rights, probe
+	execution.Client, execution.Rights, execution.Probe = client, rights, expose.ProbePod(loaded.Snapshot, result)
 	wrote, err := execution.Run(ctx)
 	switch {
 	case err != nil && wrote && o.lostInjection(ctx, client, result, err):
@@ -191,7 +188,7 @@ func (o *createOptions) confirm(ctx context.Context, client *cluster.Client, res
 			return err
 		}
 	}
-	worst := checks.Report{Findings: findings}.Worst()
+	worst := lint.Report{Findings: findings}.Worst()
 	if !reached || worst.AtLeast(checks.Error) || o.strict && worst.AtLeast(checks.Warning) {
 		return errBadAnswer
 	}

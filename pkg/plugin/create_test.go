@@ -12,6 +12,7 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/execution"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
 
@@ -36,7 +37,7 @@ func runCreate(t *testing.T, arguments ...string) (*createOptions, error) {
 func TestCreateOptions(t *testing.T) {
 	plain := expose.Intent{
 		Kind: mesh.KindDeployment, Namespace: "default", Name: "server",
-		Inject: expose.InjectNamespace, Restart: expose.RestartWorkload,
+		Inject: expose.InjectNamespace, Restart: remedy.RestartWorkload,
 	}
 	with := func(change func(*expose.Intent)) expose.Intent {
 		intent := plain
@@ -69,7 +70,7 @@ func TestCreateOptions(t *testing.T) {
 		"injection": {
 			[]string{"deployment/server", "--inject", "workload", "--revision", "1-27", "--restart", "none"},
 			with(func(i *expose.Intent) {
-				i.Inject, i.Revision, i.Restart = expose.InjectWorkload, "1-27", expose.RestartNone
+				i.Inject, i.Revision, i.Restart = expose.InjectWorkload, "1-27", remedy.RestartNone
 			}),
 		},
 		"gateway": {

@@ -6,8 +6,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/execution"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/removal"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
 
@@ -29,7 +30,7 @@ type deleteOptions struct {
 	// workload is the one to undo; with all it has a namespace at most.
 	workload  mesh.Key
 	all       bool
-	removal   expose.RemoveOptions
+	removal   removal.Options
 	write     execution.Options
 	exitCode  bool
 	printRBAC bool
@@ -73,7 +74,7 @@ workload that needs something takes it away, and --force does so at once.`,
 	command.Flags().BoolVar(&flags.all, "all", false, "Undo what create did for every workload of the namespace, or with -A of the cluster")
 	command.Flags().BoolVarP(&flags.allNamespaces, "all-namespaces", "A", false, "With --all: in all namespaces")
 	command.Flags().BoolVar(&flags.force, "force", false, "Undo also what others have come to need")
-	command.Flags().StringVar(&flags.restart, "restart", string(expose.RestartWorkload), "Whose pods are restarted where they would lose their proxy: workload, namespace or none")
+	command.Flags().StringVar(&flags.restart, "restart", string(remedy.RestartWorkload), "Whose pods are restarted where they would lose their proxy: workload, namespace or none")
 	command.Flags().BoolVar(&flags.exitCode, "exit-code", false, "With --dry-run: exit with 1 if there is something to undo")
 	command.Flags().BoolVar(&flags.printRBAC, "print-rbac", false, "Print the least Roles that delete needs here, and exit")
 	flags.write.add(command.Flags())
@@ -83,13 +84,13 @@ workload that needs something takes it away, and --force does so at once.`,
 func (f *deleteFlags) toOptions(streams report.Streams, clients *factory, command *cobra.Command, arguments []string) (*deleteOptions, error) {
 	options := &deleteOptions{
 		streams: streams, clients: clients, all: f.all, exitCode: f.exitCode, printRBAC: f.printRBAC, command: typedLine(command, arguments),
-		removal: expose.RemoveOptions{Force: f.force, Restart: expose.Restart(f.restart)},
+		removal: removal.Options{Force: f.force, Restart: remedy.RestartScope(f.restart)},
 	}
 	var err error
 	if options.workload, err = f.target(clients, arguments); err != nil {
 		return nil, err
 	}
-	if err := oneOf("restart", f.restart, string(expose.RestartWorkload), string(expose.RestartNamespace), string(expose.RestartNone)); err != nil {
+	if err := oneOf("restart", f.restart, string(remedy.RestartWorkload), string(remedy.RestartNamespace), string(remedy.RestartNone)); err != nil {
 		return nil, err
 	}
 	if options.write, err = f.write.toOptions(streams, false); err != nil {

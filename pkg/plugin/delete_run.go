@@ -18,6 +18,7 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/rbac"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/removal"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/review"
 )
@@ -73,7 +74,7 @@ func (o *deleteOptions) run(ctx context.Context) error {
 type found struct {
 	snapshot  *mesh.Snapshot
 	workloads []mesh.Key
-	removal   *expose.Removal
+	removal   *removal.Removal
 	// gone: the workload that was named is not there any more.
 	gone bool
 }
@@ -86,19 +87,19 @@ func (o *deleteOptions) find(ctx context.Context, client *cluster.Client) (*foun
 		return nil, err
 	}
 	result := &found{snapshot: loaded.Snapshot}
-	removal := o.removal
+	options := o.removal
 	if o.all {
-		if unread := expose.UnreadMarks(loaded.Snapshot); o.workload.Namespace == "" && len(unread) > 0 {
+		if unread := removal.UnreadMarks(loaded.Snapshot); o.workload.Namespace == "" && len(unread) > 0 {
 			return nil, unreadable(unread)
 		}
-		removal.Namespaces = o.allNamespaces(loaded.Snapshot)
-		result.workloads = expose.Managed(loaded.Snapshot, removal.Namespaces...)
+		options.Namespaces = o.allNamespaces(loaded.Snapshot)
+		result.workloads = removal.Managed(loaded.Snapshot, options.Namespaces...)
 	} else {
 		if result.workloads, result.gone, err = o.named(loaded); err != nil {
 			return nil, err
 		}
 	}
-	if result.removal, err = expose.Remove(result.workloads, loaded.Snapshot, removal); err != nil {
+	if result.removal, err = removal.Remove(result.workloads, loaded.Snapshot, options); err != nil {
 		return nil, err
 	}
 	adopted, rollouts := execution.LeaveAdopted(result.removal.Plan.Changes, result.removal.Rollouts, o.write.FieldManager)
@@ -124,7 +125,7 @@ func (o *deleteOptions) named(loaded *cluster.Loaded) (workloads []mesh.Key, gon
 	if err == nil {
 		return []mesh.Key{workload.Key}, false, nil
 	}
-	for _, managed := range expose.Managed(loaded.Snapshot, o.workload.Namespace) {
+	for _, managed := range removal.Managed(loaded.Snapshot, o.workload.Namespace) {
 		if managed.Name == o.workload.Name && (o.workload.Kind == "" || o.workload.Kind == managed.Kind) {
 			return []mesh.Key{managed}, true, nil
 		}
@@ -135,7 +136,7 @@ func (o *deleteOptions) named(loaded *cluster.Loaded) (workloads []mesh.Key, gon
 // withLeftOver adds to a workload that is not there what create has left in its namespace: it may have been for that one.
 func (o *deleteOptions) withLeftOver(err error, snapshot *mesh.Snapshot) error {
 	namespace := o.workload.Namespace
-	removal, failed := expose.Remove(expose.Managed(snapshot, namespace), snapshot, expose.RemoveOptions{Namespaces: []string{namespace}})
+	removal, failed := removal.Remove(removal.Managed(snapshot, namespace), snapshot, removal.Options{Namespaces: []string{namespace}})
 	if failed != nil {
 		return err
 	}
@@ -300,7 +301,7 @@ func (f *found) take(carriedOut *execution.Execution) {
 
 func (o *deleteOptions) printRoles() error {
 	namespace := o.workload.Namespace
-	permissions := rbac.ToRead(expose.RemovalKinds, []string{"get", "list"})
+	permissions := rbac.ToRead(removal.Kinds, []string{"get", "list"})
 	permissions = append(permissions, rbac.On(mesh.KindConfigMap, load.RootNamespace, "", "get")...)
 	permissions = append(permissions, rbac.On(mesh.KindNamespace, "", namespace, "patch")...)
 	permissions = append(permissions, rbac.ToRestart(o.workload.Kind, namespace, o.workload.Name)...)
@@ -314,5 +315,5 @@ func (o *deleteOptions) printRoles() error {
 
 // argumentOf is the workload as commands take it.
 func argumentOf(key mesh.Key) string {
-	return inert.Command(strings.ToLower(string(key.Kind))+"/"+key.Name, "-n", key.Namespace)
+	return inert.Command(key.Argument(), "-n", key.Namespace)
 }

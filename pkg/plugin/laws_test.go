@@ -14,9 +14,11 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/internal/golden"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/review"
 )
 
@@ -42,7 +44,7 @@ func TestCreateTrustsTheController(t *testing.T) {
 	snapshot := corpus.Mesh(t, "good-tcm")
 	intent := expose.Intent{
 		Namespace: "fair", Name: "gates", Port: 9443, TargetPort: intstr.FromInt32(50051),
-		Inject: expose.InjectNamespace, Restart: expose.RestartWorkload,
+		Inject: expose.InjectNamespace, Restart: remedy.RestartWorkload,
 	}
 	result, err := expose.Build(intent, snapshot)
 	require.NoError(t, err)
@@ -56,7 +58,7 @@ func createOn(t *testing.T, name string, snapshot *mesh.Snapshot, w *workload.Wo
 	t.Helper()
 	intent := expose.Intent{
 		Kind: w.Key.Kind, Namespace: w.Namespace(), Name: w.Name(), Port: port.Port.Port,
-		Inject: expose.InjectNamespace, Restart: expose.RestartWorkload,
+		Inject: expose.InjectNamespace, Restart: remedy.RestartWorkload,
 	}
 	if number, _, ok := workload.TargetPort(port.Port, w.Template); ok {
 		intent.TargetPort = intstr.FromInt32(number)
@@ -69,10 +71,9 @@ func createOn(t *testing.T, name string, snapshot *mesh.Snapshot, w *workload.Wo
 	if err != nil {
 		return "refused: " + strings.ReplaceAll(strings.Join(ids(err), " "), "\n", " ")
 	}
-	after, err := expose.After(snapshot, result)
-	require.NoError(t, err)
+	after := result.After
 	before := map[string]bool{}
-	for _, finding := range checks.Run(snapshot, checks.Options{}).Findings {
+	for _, finding := range lint.Run(snapshot, lint.Options{}).Findings {
 		before[finding.ID+mesh.KeyOf(finding.Object).String()] = true
 	}
 	told := "whole"

@@ -13,7 +13,6 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/internal/interrupt"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/execution"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
@@ -236,7 +235,7 @@ func (o *lintOptions) execution(client execution.Client) *execution.Execution {
 	return &execution.Execution{
 		Streams: o.streams, Client: client, GoOn: o.fix.command, Flagless: true,
 		Options: execution.Options{
-			DryRun: o.fix.dryRun, Interactive: o.fix.scope == fixAll && !o.fix.yes, Wait: true, Timeout: execution.DefaultTimeout, FieldManager: expose.Manager,
+			DryRun: o.fix.dryRun, Interactive: o.fix.scope == fixAll && !o.fix.yes, Wait: true, Timeout: execution.DefaultTimeout, FieldManager: plan.Manager,
 		},
 	}
 }

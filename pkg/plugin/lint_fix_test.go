@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
@@ -96,7 +97,7 @@ func TestFixesStayInTheNamespace(t *testing.T) {
 
 func TestVerdict(t *testing.T) {
 	options := &lintOptions{}
-	ran := []*checks.Check{checks.All()[0]}
+	ran := []*checks.Check{lint.All()[0]}
 	bad := report.LintFinding{Level: checks.Error}
 	skips := []report.LintSkip{{ID: "GX301", Reason: "you may not list services"}}
 	assert.NoError(t, options.verdict(&report.LintReport{Ran: ran, FailOn: checks.Warning}))

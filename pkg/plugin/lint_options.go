@@ -7,6 +7,7 @@ import (
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/execution"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
 
@@ -48,7 +49,7 @@ func (f *lintFlags) toOptions(streams report.Streams, clients *factory, command 
 	if f.failOn != failNever {
 		options.failOn = checks.Level(f.failOn)
 	}
-	if options.checks, err = checks.Select(f.checks); err != nil {
+	if options.checks, err = lint.Select(f.checks); err != nil {
 		return nil, usage("--checks: %v", err)
 	}
 	if len(options.checks) == 0 {

@@ -138,7 +138,7 @@ func (o *lintOptions) report(meshes []*lintMesh) (*report.LintReport, error) {
 // ignoreProblems says, and gives, what is meant to silence findings and does not.
 func (o *lintOptions) ignoreProblems(m *lintMesh) []string {
 	only := m.target.onlyKnown(m.snapshot)
-	problems := checks.IgnoreProblems(m.snapshot, func(object mesh.Object) bool { return only == nil || only(object) })
+	problems := lint.IgnoreProblems(m.snapshot, func(object mesh.Object) bool { return only == nil || only(object) })
 	if m.context != "" {
 		for i := range problems {
 			problems[i] = "context " + m.context + ": " + problems[i]
@@ -160,12 +160,12 @@ func (o *lintOptions) tooLarge(m *lintMesh) []string {
 	return notes
 }
 
-func (o *lintOptions) judge(m *lintMesh, snapshot *mesh.Snapshot, baseline lintBaseline) (checks.Report, error) {
+func (o *lintOptions) judge(m *lintMesh, snapshot *mesh.Snapshot, baseline lintBaseline) (lint.Report, error) {
 	paths, err := m.target.paths(snapshot)
 	if err != nil {
-		return checks.Report{}, err
+		return lint.Report{}, err
 	}
-	return checks.Run(snapshot, checks.Options{
+	return lint.Run(snapshot, lint.Options{
 		Checks: o.checks, AllScopes: o.allScopes, Only: m.target.only(paths), Paths: paths, Every: o.writeBaseline,
 		Ignore: func(finding checks.Finding) (string, bool) {
 			if reason, ignored := ignoredBy(o.ignores, finding, snapshot.Source(finding.Object).File); ignored {

@@ -14,9 +14,11 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/internal/corpus"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/callpath"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
 
@@ -135,22 +137,21 @@ func TestStatusAndPlansOfTheCorpusAreOfTheSchema(t *testing.T) {
 		snapshot := corpus.Mesh(t, name)
 		for workload, ports := range exposure.ExposedWorkloads(snapshot) {
 			var out bytes.Buffer
-			found := checks.Run(snapshot, checks.Options{Only: checks.OnPathOf(snapshot, workload.Key)})
+			found := lint.Run(snapshot, lint.Options{Only: lint.OnPathOf(snapshot, workload.Key)})
 			require.NoError(t, report.StatusJSON(&out, report.Status{
-				Workload: workload.Key, Roots: expose.Trace(snapshot, workload), Findings: found.Findings,
+				Workload: workload.Key, Roots: callpath.Trace(snapshot, workload), Findings: found.Findings,
 			}))
 			assertOfSchema(t, schema, "Status", out.String())
 
 			result, err := expose.Build(expose.Intent{
 				Kind: workload.Key.Kind, Namespace: workload.Namespace(), Name: workload.Name(), Port: ports[0].Port.Port,
-				Inject: expose.InjectNamespace, Restart: expose.RestartWorkload,
+				Inject: expose.InjectNamespace, Restart: remedy.RestartWorkload,
 			}, snapshot)
 			if err != nil {
 				continue
 			}
 			plans++
-			after, err := expose.After(snapshot, result)
-			require.NoError(t, err)
+			after := result.After
 			out.Reset()
 			require.NoError(t, report.PlanJSON(&out, report.PlanReport{Plan: result.Plan, Exposure: expose.ExposureOf(result, after)}))
 			assertOfSchema(t, schema, "Plan", out.String())

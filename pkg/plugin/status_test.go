@@ -12,8 +12,9 @@ import (
 
 	"github.com/grpcexpose/kubectl-grpcexpose/internal/corpus"
 	"github.com/grpcexpose/kubectl-grpcexpose/internal/golden"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/callpath"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
@@ -54,8 +55,8 @@ func statusIn(t *testing.T, snapshot *mesh.Snapshot, namespace, name string) rep
 	t.Helper()
 	workload, err := expose.FindWorkload(snapshot, "", namespace, name)
 	require.NoError(t, err)
-	lint := checks.Run(snapshot, checks.Options{Only: checks.OnPathOf(snapshot, workload.Key)})
-	return report.Status{Workload: workload.Key, Roots: expose.Trace(snapshot, workload), Findings: lint.Findings}
+	found := lint.Run(snapshot, lint.Options{Only: lint.OnPathOf(snapshot, workload.Key)})
+	return report.Status{Workload: workload.Key, Roots: callpath.Trace(snapshot, workload), Findings: found.Findings}
 }
 
 func TestStatusColour(t *testing.T) {
@@ -74,10 +75,10 @@ func TestStatusColour(t *testing.T) {
 // TestStatusOfManyPods: of many pods the broken ones are shown, and the rest is counted.
 func TestStatusOfManyPods(t *testing.T) {
 	workload := statusIn(t, corpus.Mesh(t, "good-plain"), "hello", "greeter")
-	status := report.Status{Workload: workload.Workload, Roots: []*expose.Hop{{Object: workload.Roots[0].Object, Text: "many"}}}
+	status := report.Status{Workload: workload.Workload, Roots: []*callpath.Hop{{Object: workload.Roots[0].Object, Text: "many"}}}
 	for i := range 30 {
 		pod := &core.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "hello", Name: fmt.Sprintf("greeter-%02d", i)}}
-		hop := &expose.Hop{Object: pod, Text: "proxy"}
+		hop := &callpath.Hop{Object: pod, Text: "proxy"}
 		if i == 29 {
 			hop.Broken = "not ready"
 		}

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/internal/corpus"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/callpath"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
@@ -105,7 +106,7 @@ func TestVerifyTarget(t *testing.T) {
 			snapshot := corpus.Mesh(t, test.name)
 			workload, err := expose.FindWorkload(snapshot, "", test.namespace, test.workload)
 			require.NoError(t, err)
-			entrances := expose.Entrances(snapshot, workload)
+			entrances := callpath.Entrances(snapshot, workload)
 			require.NotEmpty(t, entrances)
 			entrance := entrances[0]
 			assert.Equal(t, []string{test.address}, entrance.Addresses)

@@ -9,8 +9,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/execution"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
 
@@ -25,7 +25,7 @@ func (f *writeFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.Interactive, "interactive", false, "Show the plan and ask before anything is written")
 	flags.BoolVar(&f.Wait, "wait", true, "Wait for rollouts and ports, and confirm the path")
 	flags.DurationVar(&f.Timeout, "timeout", execution.DefaultTimeout, "How long to wait in all")
-	flags.StringVar(&f.FieldManager, "field-manager", expose.Manager, "Name under which fields are owned (server-side apply)")
+	flags.StringVar(&f.FieldManager, "field-manager", plan.Manager, "Name under which fields are owned (server-side apply)")
 	flags.BoolVar(&f.ForceConflicts, "force-conflicts", false, "Take over fields that somebody else owns")
 }
 

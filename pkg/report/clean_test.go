@@ -23,9 +23,10 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	kyaml "sigs.k8s.io/yaml"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/callpath"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/traffic"
@@ -73,7 +74,7 @@ func requireClean(t *testing.T, text string) {
 func hostileReport(size int) *LintReport {
 	random := rand.New(rand.NewPCG(1, 2))
 	text := func() string { return hostileText(random, size/200) }
-	report := &LintReport{APIVersion: APIVersion, Kind: "LintReport", FailOn: checks.Warning, Ran: checks.All()[:3]}
+	report := &LintReport{APIVersion: APIVersion, Kind: "LintReport", FailOn: checks.Warning, Ran: lint.All()[:3]}
 	for i := range 10 {
 		object := LintObject{APIVersion: text(), Kind: text(), Namespace: text(), Name: text()}
 		report.Findings = append(report.Findings, LintFinding{
@@ -192,7 +193,7 @@ func printers(text func() string) map[string]func(Streams) error {
 	key := mesh.Key{Kind: mesh.KindDeployment, Namespace: text(), Name: text()}
 	status := Status{
 		Workload: key, NotLookedAt: []string{text()}, Findings: []checks.Finding{finding},
-		Roots: []*expose.Hop{{Object: service, Text: text(), Broken: text()}, {Object: &core.Pod{ObjectMeta: metav1.ObjectMeta{Name: text()}}, Text: text(), Broken: text()}},
+		Roots: []*callpath.Hop{{Object: service, Text: text(), Broken: text()}, {Object: &core.Pod{ObjectMeta: metav1.ObjectMeta{Name: text()}}, Text: text(), Broken: text()}},
 	}
 	verification := &Verification{
 		Workload: key, Address: text(), Call: text(), Verdict: traffic.Verdict(text()), Why: text(), Notes: []string{text()}, CountedBy: text(),

@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
@@ -83,12 +85,9 @@ type LintObject struct {
 	Name      string `json:"name"`
 }
 
-// String is the form in which people name an object: kind namespace/name, or kind name.
+// String is the form in which people name an object.
 func (o LintObject) String() string {
-	if o.Namespace == "" {
-		return o.Kind + " " + o.Name
-	}
-	return o.Kind + " " + o.Namespace + "/" + o.Name
+	return inert.Name(o.Kind, o.Namespace, o.Name)
 }
 
 // LintFix is what to do about a finding.
@@ -142,7 +141,7 @@ type LintSummary struct {
 }
 
 // NewLintReport makes a report of what the checks say of a snapshot.
-func NewLintReport(found checks.Report, snapshot *mesh.Snapshot) *LintReport {
+func NewLintReport(found lint.Report, snapshot *mesh.Snapshot) *LintReport {
 	r := &LintReport{
 		APIVersion: APIVersion, Kind: "LintReport", FailOn: checks.Warning, Ran: found.Ran,
 		Findings: []LintFinding{}, Skipped: []LintSkip{}, Suppressed: []LintSuppressed{},

@@ -8,15 +8,15 @@ import (
 
 	core "k8s.io/api/core/v1"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/callpath"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
 // Status is the way of calls to a workload, and what is wrong on it.
 type Status struct {
 	Workload mesh.Key
-	Roots    []*expose.Hop
+	Roots    []*callpath.Hop
 	Findings []checks.Finding
 	// NotLookedAt is what could not be read, one clause each; NotRead the same for people.
 	NotLookedAt []string
@@ -25,12 +25,12 @@ type Status struct {
 
 // Exposed says that some gateway leads calls to a pod.
 func (s Status) Exposed() bool {
-	return slices.ContainsFunc(s.Roots, func(root *expose.Hop) bool { return root.Reaches() && throughGateway(root) })
+	return slices.ContainsFunc(s.Roots, func(root *callpath.Hop) bool { return root.Reaches() && throughGateway(root) })
 }
 
 // Unknown reports whether nobody can tell if the workload is exposed, because something on the path could not be read.
 func (s Status) Unknown() bool {
-	return !s.Exposed() && slices.ContainsFunc(s.Roots, (*expose.Hop).IsUnknown)
+	return !s.Exposed() && slices.ContainsFunc(s.Roots, (*callpath.Hop).IsUnknown)
 }
 
 // Errors says that something on the way keeps calls from arriving, or from being answered.
@@ -39,7 +39,7 @@ func (s Status) Errors() bool {
 }
 
 // throughGateway says that a route stands on the way: without one the tree begins at the application's own Service.
-func throughGateway(hop *expose.Hop) bool {
+func throughGateway(hop *callpath.Hop) bool {
 	switch mesh.KeyOf(hop.Object).Kind {
 	case mesh.KindVirtualService, mesh.KindGRPCRoute, mesh.KindHTTPRoute:
 		return true
@@ -49,7 +49,7 @@ func throughGateway(hop *expose.Hop) bool {
 }
 
 // atHop are the findings about a hop's object, each shown at the first hop with that object only.
-func (s Status) atHop(hop *expose.Hop, shown map[int]bool) []checks.Finding {
+func (s Status) atHop(hop *callpath.Hop, shown map[int]bool) []checks.Finding {
 	var found []checks.Finding
 	for i, finding := range s.Findings {
 		if !shown[i] && mesh.KeyOf(finding.Object) == mesh.KeyOf(hop.Object) {
@@ -94,7 +94,7 @@ type statusText struct {
 	b      strings.Builder
 }
 
-func (t *statusText) hop(hop *expose.Hop, first, indent string) {
+func (t *statusText) hop(hop *callpath.Hop, first, indent string) {
 	findings := t.status.atHop(hop, t.shown)
 	Printf(&t.b, "%s%s %s: %s\n", first, t.mark(hop, findings), mesh.KeyOf(hop.Object), hop.Text)
 	if reason := cmp.Or(hop.Broken, hop.Unknown); reason != "" && len(findings) == 0 {
@@ -120,16 +120,16 @@ func (t *statusText) hop(hop *expose.Hop, first, indent string) {
 const mostShown = 10
 
 // mostTelling are the hops to show of many, the broken ones first, and how many are left out.
-func mostTelling(hops []*expose.Hop) (shown []*expose.Hop, more int) {
+func mostTelling(hops []*callpath.Hop) (shown []*callpath.Hop, more int) {
 	if len(hops) <= mostShown {
 		return hops, 0
 	}
 	shown = slices.Clone(hops)
-	slices.SortStableFunc(shown, func(a, b *expose.Hop) int { return cmp.Compare(rankOf(a), rankOf(b)) })
+	slices.SortStableFunc(shown, func(a, b *callpath.Hop) int { return cmp.Compare(rankOf(a), rankOf(b)) })
 	return shown[:mostShown], len(hops) - mostShown
 }
 
-func rankOf(hop *expose.Hop) int {
+func rankOf(hop *callpath.Hop) int {
 	if hop.Broken != "" {
 		return 0
 	}
@@ -155,7 +155,7 @@ func levelCode(level checks.Level) string {
 }
 
 // mark is what one sees of a hop at a glance.
-func (t *statusText) mark(hop *expose.Hop, findings []checks.Finding) painted {
+func (t *statusText) mark(hop *callpath.Hop, findings []checks.Finding) painted {
 	worst := checks.Level("")
 	for _, finding := range findings {
 		if !worst.AtLeast(finding.Level) {
@@ -225,7 +225,7 @@ func StatusJSON(w io.Writer, s Status) error {
 	return JSON(w, document)
 }
 
-func statusHops(hops []*expose.Hop) []statusHop {
+func statusHops(hops []*callpath.Hop) []statusHop {
 	documents := make([]statusHop, 0, len(hops))
 	for _, hop := range hops {
 		document := statusHop{Object: lintObject(hop.Object), Text: hop.Text, Broken: hop.Broken, Unknown: hop.Unknown, Reached: hop.Reaches()}

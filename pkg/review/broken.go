@@ -9,6 +9,7 @@ import (
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
 )
@@ -64,7 +65,7 @@ func whyBroken(snapshot *mesh.Snapshot, route *networking.VirtualService) (reaso
 	for _, gateway := range gateways {
 		about = append(about, mesh.KeyOf(gateway))
 	}
-	found := checks.Run(snapshot, checks.Options{Only: func(object mesh.Object) bool { return slices.Contains(about, mesh.KeyOf(object)) }})
+	found := lint.Run(snapshot, lint.Options{Only: func(object mesh.Object) bool { return slices.Contains(about, mesh.KeyOf(object)) }})
 	for _, finding := range found.Findings {
 		if finding.Level == checks.Error && !slices.Contains(passingStates, finding.ID) {
 			reasons = append(reasons, FindingText(finding))

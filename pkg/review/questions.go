@@ -4,11 +4,11 @@ import (
 	"slices"
 	"time"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/load"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/removal"
 )
 
 // reads are what keeps calls from arriving although the plan is carried out, beside what expose.Reads has: policies.
@@ -27,13 +27,13 @@ func ForCreate(intent expose.Intent) load.Question {
 
 // ForPath is what the findings about the paths to the workloads of a namespace depend on: what the checks read.
 func ForPath(namespace string) load.Question {
-	return load.Question{Kinds: lint.Kinds(checks.All()), Namespace: namespace, Now: time.Now()}
+	return load.Question{Kinds: lint.Kinds(lint.All()), Namespace: namespace, Now: time.Now()}
 }
 
 // ForDelete is what an undo depends on, in a namespace or with an empty one in all.
 func ForDelete(namespace string) load.Question {
 	return load.Question{
-		Kinds: expose.RemovalReads, Namespace: namespace, Near: []mesh.Kind{mesh.KindPod, mesh.KindNamespace},
+		Kinds: removal.Reads, Namespace: namespace, Near: []mesh.Kind{mesh.KindPod, mesh.KindNamespace},
 		AtControlPlanes: []mesh.Kind{mesh.KindEndpointSlice}, Entire: true, Now: time.Now(),
 	}
 }

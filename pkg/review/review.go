@@ -6,8 +6,10 @@ import (
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
 )
 
 // passingStates are errors that say how things are at the moment, not how they are set up: pods that are not ready, a
@@ -20,16 +22,12 @@ func Plan(intent expose.Intent, snapshot *mesh.Snapshot, result *expose.Result) 
 	if err := refuseBeside(intent, snapshot, result); err != nil {
 		return nil, err
 	}
-	after, err := expose.After(snapshot, result)
-	if err != nil {
-		return nil, err
-	}
 	refusal := &expose.Error{
 		Problem: fmt.Sprintf("nothing was written: after it, calls would still not get to %s:", result.Workload.Key),
 		Next: "Put this right first (kubectl grpcexpose lint explains and fixes much of it), or silence a finding that you know better about" +
-			" with the annotation " + checks.IgnoreAnnotation + " on its object",
+			" with the annotation " + lint.IgnoreAnnotation + " on its object",
 	}
-	for _, finding := range OnPath(intent, after, result) {
+	for _, finding := range OnPath(intent, result.After, result) {
 		switch {
 		case finding.Level == checks.Error && !slices.Contains(passingStates, finding.ID):
 			refusal.Choices = append(refusal.Choices, FindingText(finding))
@@ -60,19 +58,19 @@ func OnPath(intent expose.Intent, snapshot *mesh.Snapshot, result *expose.Result
 // onExposedPath are the findings about the path that create makes: that of the workload, with the one Service, Gateway and
 // VirtualService of it. Other routes that lead to the workload are not create's to judge.
 func onExposedPath(snapshot *mesh.Snapshot, result *expose.Result) []checks.Finding {
-	toWorkload := checks.OnPathOf(snapshot, result.Workload.Key)
-	report := checks.Run(snapshot, checks.Options{Only: func(object mesh.Object) bool {
+	toWorkload := lint.OnPathOf(snapshot, result.Workload.Key)
+	report := lint.Run(snapshot, lint.Options{Only: func(object mesh.Object) bool {
 		if !toWorkload(object) {
 			return false
 		}
-		name := object.GetNamespace() + "/" + object.GetName()
+		name := mesh.NamespacedName(object)
 		switch mesh.KeyOf(object).Kind {
 		case mesh.KindVirtualService:
 			return name == result.VirtualService
 		case mesh.KindGateway:
 			return name == result.GatewayObject
 		case mesh.KindService:
-			return object.GetNamespace() != result.Workload.Namespace() || object.GetName() == result.Service ||
+			return object.GetNamespace() != result.Workload.Namespace() || name == result.Service ||
 				isGatewayService(result, object)
 		case mesh.KindGRPCRoute, mesh.KindHTTPRoute, mesh.KindKubernetesGateway:
 			return false
@@ -107,7 +105,7 @@ func withoutAsked(intent expose.Intent, findings []checks.Finding) []checks.Find
 	if intent.Inject == expose.InjectNone {
 		asked = append(asked, "GX101", "GX102", "GX103", "GX104", "GX105", "GX106", "GX108", "GX109", "GX110")
 	}
-	if intent.Restart == expose.RestartNone {
+	if intent.Restart == remedy.RestartNone {
 		asked = append(asked, "GX106", "GX107")
 	}
 	return slices.DeleteFunc(findings, func(finding checks.Finding) bool { return slices.Contains(asked, finding.ID) })

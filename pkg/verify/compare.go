@@ -8,7 +8,7 @@ import (
 	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/callpath"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
@@ -22,7 +22,7 @@ func (v *verifier) compare(ctx context.Context) (*report.Verification, error) {
 		return nil, fmt.Errorf("no route of a gateway leads to %s", v.workload.Key)
 	}
 	service := v.entrance.Service
-	endpoints := &podObserver{client: v.client, namespace: service.Namespace, endpoints: expose.EndpointsOf(v.snapshot, service)}
+	endpoints := &podObserver{client: v.client, namespace: service.Namespace, endpoints: callpath.EndpointsOf(v.snapshot, service)}
 	pods := endpoints.readyPods()
 	port, ok := v.targetPort()
 	if len(pods) == 0 || !ok {

@@ -9,7 +9,7 @@ import (
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/callpath"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/traffic"
@@ -31,8 +31,8 @@ func TestIsCredential(t *testing.T) {
 func TestCredentialsAreKept(t *testing.T) {
 	yes, no := true, false
 	believing := &tls.Config{InsecureSkipVerify: true} //nolint:gosec // what is tested
-	entrance := func(trusted bool) *expose.Entrance {
-		return &expose.Entrance{Trusted: trusted, Route: &gateway.GatewayRoute{
+	entrance := func(trusted bool) *callpath.Entrance {
+		return &callpath.Entrance{Trusted: trusted, Route: &gateway.GatewayRoute{
 			Server:         &gateway.Server{Workload: &proxy.GatewayWorkload{Namespace: "evil"}},
 			VirtualService: &networking.VirtualService{ObjectMeta: metav1.ObjectMeta{Namespace: "evil", Name: "route"}},
 		}}
@@ -84,7 +84,7 @@ func TestStrangersAreFew(t *testing.T) {
 	for i := range 1000 {
 		counts[string(rune('a'+i%26))+string(rune('a'+i/26))] = 1
 	}
-	o := &gatewayObserver{endpoints: map[string]expose.Endpoint{"10.0.0.1": {Pod: "server-1", Ready: true}}}
+	o := &gatewayObserver{endpoints: map[string]callpath.Endpoint{"10.0.0.1": {Pod: "server-1", Ready: true}}}
 	shares := o.shares(counts)
 	assert.Len(t, shares, maxStrangers+2)
 	assert.Equal(t, traffic.Share{Pod: "other addresses", Calls: 1000 - maxStrangers}, shares[len(shares)-1])

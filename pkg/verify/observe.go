@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/callpath"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/traffic"
 )
@@ -40,7 +40,7 @@ func (v *verifier) observe(ctx context.Context) observer {
 	if v.entrance == nil {
 		return nobody{reason: "which gateway the address belongs to is not known, so neither is which pods answered"}
 	}
-	endpoints := expose.EndpointsOf(v.snapshot, v.entrance.Service)
+	endpoints := callpath.EndpointsOf(v.snapshot, v.entrance.Service)
 	gateway, gatewayError := v.gatewayObserver(ctx, endpoints)
 	if gatewayError == nil {
 		return gateway
@@ -75,11 +75,11 @@ type gatewayObserver struct {
 	pods          []string
 	service       types.NamespacedName
 	port          int32
-	endpoints     map[string]expose.Endpoint
+	endpoints     map[string]callpath.Endpoint
 	gatewayObject string
 }
 
-func (v *verifier) gatewayObserver(ctx context.Context, endpoints map[string]expose.Endpoint) (*gatewayObserver, error) {
+func (v *verifier) gatewayObserver(ctx context.Context, endpoints map[string]callpath.Endpoint) (*gatewayObserver, error) {
 	gateway := v.entrance.Gateway()
 	if len(gateway.Pods) == 0 {
 		return nil, fmt.Errorf("no pod of %s is known", gateway)
@@ -185,7 +185,7 @@ func (o *gatewayObserver) close() {
 type podObserver struct {
 	client    *cluster.Client
 	namespace string
-	endpoints map[string]expose.Endpoint
+	endpoints map[string]callpath.Endpoint
 }
 
 func (o *podObserver) name() string { return "the pods' own proxies" }

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/internal/interrupt"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/callpath"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
@@ -41,12 +42,12 @@ type verifier struct {
 	workload *workload.Workload
 	trial    Trial
 	// entrance is nil where no gateway is known to lead to the workload.
-	entrance *expose.Entrance
+	entrance *callpath.Entrance
 }
 
 // enter finds where calls enter; until ctx ends, because it takes the model of the whole mesh.
 func (v *verifier) enter(ctx context.Context) (err error) {
-	v.entrance, err = interrupt.Until(ctx, func() (*expose.Entrance, error) {
+	v.entrance, err = interrupt.Until(ctx, func() (*callpath.Entrance, error) {
 		return expose.ChooseEntrance(v.snapshot, v.workload, v.trial.GatewayWorkload)
 	})
 	return err

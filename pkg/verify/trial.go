@@ -6,7 +6,7 @@ import (
 
 	"google.golang.org/grpc/metadata"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/callpath"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/traffic"
 )
 
@@ -40,7 +40,7 @@ var DefaultTrial = Trial{
 }
 
 // Target is where the calls go by way of an entrance, at an address; entrance may be nil.
-func (t Trial) Target(entrance *expose.Entrance, address string) traffic.Target {
+func (t Trial) Target(entrance *callpath.Entrance, address string) traffic.Target {
 	target := traffic.Target{Address: address, Authority: t.Authority, Headers: t.Headers}
 	speaksTLS := entrance != nil && entrance.TLS
 	if t.TLS != nil {

@@ -12,12 +12,14 @@ import (
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/projection"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
 )
 
 // lawMeshes is the number of meshes on which a law is tried: a law takes several runs of istiod for each.
@@ -69,11 +71,11 @@ func TestCreateMakesThePathWhole(t *testing.T) {
 // faultOnPath is the check with an error about what create makes or uses, empty if there is none.
 func faultOnPath(t *testing.T, after *mesh.Snapshot, result *expose.Result) string {
 	// The meshes have no injectors, and create is told to leave injection alone.
-	judging, err := checks.Select([]string{"-GX1", "-GX202", "-GX416"})
+	judging, err := lint.Select([]string{"-GX1", "-GX202", "-GX416"})
 	require.NoError(t, err)
-	options := checks.Options{Checks: judging, Only: checks.OnPathOf(after, result.Workload.Key)}
-	for _, finding := range checks.Run(after, options).Findings {
-		object := finding.Object.GetNamespace() + "/" + finding.Object.GetName()
+	options := lint.Options{Checks: judging, Only: lint.OnPathOf(after, result.Workload.Key)}
+	for _, finding := range lint.Run(after, options).Findings {
+		object := mesh.NamespacedName(finding.Object)
 		switch mesh.KeyOf(finding.Object).Kind {
 		case mesh.KindVirtualService:
 			if object != result.VirtualService {
@@ -98,7 +100,7 @@ func randomIntent(m *Mesh, seed uint64) expose.Intent {
 	pods := m.gatewayPods()
 	intent := expose.Intent{
 		Kind: mesh.KindDeployment, Namespace: workload.Namespace, Name: workload.Name, TargetPort: intstr.FromInt32(50051),
-		Inject: expose.InjectNone, Restart: expose.RestartNone, GatewaySelector: pods[int(seed)%len(pods)].Labels,
+		Inject: expose.InjectNone, Restart: remedy.RestartNone, GatewaySelector: pods[int(seed)%len(pods)].Labels,
 		OpenGatewayPort: seed%2 == 0, Port: []int32{0, 80, 8000, 7443}[seed%4],
 	}
 	if seed%3 != 0 {
@@ -155,7 +157,7 @@ func gatewayOf(m *Mesh, pod *core.Pod) *proxy.GatewayWorkload {
 func readyAddresses(m *Mesh, result *expose.Result) []string {
 	var addresses []string
 	snapshot := m.Snapshot()
-	service, _ := snapshot.Services().Get(result.Workload.Namespace(), result.Service)
+	service, _ := snapshot.Services().Get(result.Service.Namespace, result.Service.Name)
 	for _, port := range service.Spec.Ports {
 		if port.Port != result.ServicePort || port.Protocol != core.ProtocolTCP {
 			continue
@@ -178,7 +180,7 @@ func TestSafeFixes(t *testing.T) {
 		m := NewMesh(seed)
 		istiod, err := AskIstiod(m)
 		require.NoError(t, err)
-		for _, finding := range checks.Run(m.Snapshot(), checks.Options{}).Findings {
+		for _, finding := range lint.Run(m.Snapshot(), lint.Options{}).Findings {
 			if finding.Fix.Level != checks.Safe || len(finding.Fix.Changes) == 0 || fixed[finding.ID] >= 20 {
 				continue
 			}
@@ -194,7 +196,7 @@ func requireFixed(t *testing.T, m *Mesh, istiodBefore Facts, fixed checks.Findin
 	t.Helper()
 	after := carriedOut(t, m, fixed.Fix.Changes)
 	text := fmt.Sprintf("seed %d: %s %s: %s\nfix: %s\n", m.Seed, fixed.ID, mesh.KeyOf(fixed.Object), fixed.Message, fixed.Fix.Text)
-	for _, finding := range checks.Run(after.Snapshot(), checks.Options{}).Findings {
+	for _, finding := range lint.Run(after.Snapshot(), lint.Options{}).Findings {
 		require.NotEqualf(t, identity(fixed)+fixed.Path, identity(finding)+finding.Path, "still there: %s", text)
 	}
 	istiodAfter, err := AskIstiod(after)

@@ -53,3 +53,8 @@ func ServerAccepts(gateway *networking.Gateway, server *networkingapi.Server, ho
 	}
 	return slices.MinFunc(shared, CompareHosts), true
 }
+
+// GatewayAccepts reports whether a server of the Gateway accepts one of the VirtualService's hosts.
+func GatewayAccepts(gateway *networking.Gateway, route *networking.VirtualService) bool {
+	return slices.ContainsFunc(route.Spec.GetHosts(), ServersAccept([]*networking.Gateway{gateway}, route.Namespace))
+}

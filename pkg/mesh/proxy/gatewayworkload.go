@@ -2,12 +2,10 @@ package proxy
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"strings"
 
 	networking "istio.io/client-go/pkg/apis/networking/v1"
-	apps "k8s.io/api/apps/v1"
 	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
@@ -142,7 +140,7 @@ func podsWithoutWorkload(s *mesh.Snapshot) []*GatewayWorkload {
 		if RoleOf(template) == roleOther {
 			continue
 		}
-		stable := labelsOfTemplate(pod)
+		stable := workload.LabelsOfTemplate(pod.Labels)
 		key := pod.Namespace + "/" + labels.Set(stable).String()
 		if groups[key] == nil {
 			groups[key] = &GatewayWorkload{Namespace: pod.Namespace, Labels: stable, Template: template}
@@ -151,17 +149,6 @@ func podsWithoutWorkload(s *mesh.Snapshot) []*GatewayWorkload {
 		groups[key].Pods = append(groups[key].Pods, pod)
 	}
 	return ordered
-}
-
-// labelsOfTemplate are a pod's labels without those that controllers add to each pod or revision.
-func labelsOfTemplate(pod *core.Pod) map[string]string {
-	stable := maps.Clone(pod.Labels)
-	for _, added := range []string{
-		apps.DefaultDeploymentUniqueLabelKey, apps.ControllerRevisionHashLabelKey, apps.StatefulSetPodNameLabel, apps.PodIndexLabel,
-	} {
-		delete(stable, added)
-	}
-	return stable
 }
 
 // servicesInFrontOf follows getPodServices in Istio's pilot/pkg/serviceregistry/kube/controller/util.go: Services of the pod's

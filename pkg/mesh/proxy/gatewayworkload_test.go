@@ -3,14 +3,13 @@ package proxy_test
 import (
 	"testing"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
-
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/meshtest"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/meshtest/onlygateway"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 )
 
 func TestGatewayWorkloads(t *testing.T) {
@@ -69,6 +68,10 @@ func TestGatewayWorkloads(t *testing.T) {
 		},
 		"pods without a known owner": {
 			meshtest.Documents(podOf("gw-1", "istio: gw, pod-template-hash: a1"), podOf("gw-2", "istio: gw, pod-template-hash: b2")),
+			[]string{"Pod edge/gw-1"},
+		},
+		"pods of a DaemonSet in the middle of an update": {
+			meshtest.Documents(podOf("gw-1", "istio: gw, pod-template-generation: '1'"), podOf("gw-2", "istio: gw, pod-template-generation: '2'")),
 			[]string{"Pod edge/gw-1"},
 		},
 		"pods with nothing but metadata, that a Gateway selects and a Service is in front of": {

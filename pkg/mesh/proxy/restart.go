@@ -3,9 +3,7 @@ package proxy
 import (
 	"encoding/json"
 	"maps"
-	"strings"
 
-	apps "k8s.io/api/apps/v1"
 	core "k8s.io/api/core/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
@@ -36,7 +34,7 @@ func Restart(s *mesh.Snapshot, workloads []mesh.Key) *mesh.Snapshot {
 
 func successor(old *core.Pod, template *core.PodTemplateSpec, injection Injection) *core.Pod {
 	pod := old.DeepCopy()
-	pod.Labels = labelsOfController(old.Labels)
+	pod.Labels = workload.LabelsOfController(old.Labels)
 	maps.Copy(pod.Labels, template.Labels)
 	pod.Annotations = map[string]string{}
 	maps.Copy(pod.Annotations, template.Annotations)
@@ -46,20 +44,6 @@ func successor(old *core.Pod, template *core.PodTemplateSpec, injection Injectio
 		addProxy(pod, injection.Revision)
 	}
 	return pod
-}
-
-// labelsOfController are the labels that controllers add to those of the template.
-func labelsOfController(all map[string]string) map[string]string {
-	kept := map[string]string{}
-	for key, value := range all {
-		switch {
-		case key == apps.DefaultDeploymentUniqueLabelKey, key == apps.ControllerRevisionHashLabelKey,
-			key == "pod-template-generation", strings.HasPrefix(key, "statefulset.kubernetes.io/"),
-			key == apps.PodIndexLabel:
-			kept[key] = value
-		}
-	}
-	return kept
 }
 
 // addProxy does to a pod what the model asks about of what an injector does.

@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -45,7 +46,7 @@ func (w *Workload) RestartedAt(now time.Time) string {
 	return value
 }
 
-// UpdatesOnDelete says that a StatefulSet's or DaemonSet's pods are only made anew when somebody deletes them.
+// UpdatesOnDelete reports whether a StatefulSet's or DaemonSet's pods are only made anew when somebody deletes them.
 func (w *Workload) UpdatesOnDelete() bool {
 	switch object := w.Object.(type) {
 	case *apps.StatefulSet:
@@ -67,7 +68,7 @@ func (w *Workload) Partition() int32 {
 	return ValueOr(set.Spec.UpdateStrategy.RollingUpdate.Partition, 0)
 }
 
-// RollsOut says that a change of the template makes pods anew by itself, and RenewsAllPods that it does so with all of them.
+// RollsOut reports whether a change of the template makes pods anew by itself, and RenewsAllPods that it does so with all of them.
 func (w *Workload) RollsOut() bool { return !w.Paused && !w.UpdatesOnDelete() }
 
 // RenewsAllPods is described at RollsOut.
@@ -78,6 +79,9 @@ func (w *Workload) Namespace() string { return w.Key.Namespace }
 
 // Name is the workload's.
 func (w *Workload) Name() string { return w.Key.Name }
+
+// Kinds are the kinds of workloads, in the order in which a bare name is looked for.
+var Kinds = []mesh.Kind{mesh.KindDeployment, mesh.KindStatefulSet, mesh.KindDaemonSet}
 
 // Workloads are the Deployments, StatefulSets and DaemonSets, in that order, each by namespace and name.
 func Workloads(s *mesh.Snapshot) []*Workload { return workloads(s).all }
@@ -175,6 +179,11 @@ func ValueOr[T any](pointer *T, otherwise T) T {
 // to the first workload whose selector matches it.
 // Source: Kubernetes pkg/controller/deployment/sync.go (getNewReplicaSet), for the ReplicaSet's name.
 func PodsOf(s *mesh.Snapshot, w *Workload) []*core.Pod { return podOwnersOf(s).pods[w.Key] }
+
+// LivePodsOf are those of them that are not being deleted.
+func LivePodsOf(s *mesh.Snapshot, w *Workload) []*core.Pod {
+	return slices.DeleteFunc(slices.Clone(PodsOf(s, w)), func(pod *core.Pod) bool { return pod.DeletionTimestamp != nil })
+}
 
 // StrayPods are the pods of no workload that is known, by namespace and name, and StrayPodsSelected those of them that a
 // selector matches, as PodsSelected has it.
