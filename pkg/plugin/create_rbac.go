@@ -2,7 +2,6 @@ package plugin
 
 import (
 	"context"
-	"io"
 	"slices"
 	"time"
 
@@ -22,7 +21,7 @@ import (
 // printRoles prints the least Roles for create with these flags. Where the cluster can be asked, they are for the gateways and
 // Secrets that it has; else for where Istio's own ingress gateway is, and another one's namespace is the reader's to change.
 func (o *createOptions) printRoles(ctx context.Context) error {
-	return printRoles(o.streams.Out, "grpcexpose-create", createPermissions(o.intent, o.verify, o.asFound(ctx)))
+	return rbac.Print(o.streams.Out, "grpcexpose-create", createPermissions(o.intent, o.verify, o.asFound(ctx)))
 }
 
 // asFound is the cluster as far as it can be read, nil where it cannot.
@@ -72,16 +71,9 @@ func createPermissions(intent expose.Intent, verify bool, found *mesh.Snapshot) 
 	return append(permissions, cluster.Permission{Verb: "create", Resource: "events", Namespace: namespace})
 }
 
-// createKinds are those that create lists: to decide, and to confirm.
+// createKinds are those that create reads: to decide, and to confirm.
 func createKinds(intent expose.Intent) []mesh.Kind {
-	return listed(slices.Concat(review.ForPath(intent.Namespace).Kinds, review.ForCreate(intent).Kinds))
-}
-
-// listed are the kinds that are read by listing them, each once.
-func listed(kinds []mesh.Kind) []mesh.Kind {
-	kinds = slices.DeleteFunc(slices.Clone(kinds), func(kind mesh.Kind) bool { return kind == mesh.KindSecret || kind == mesh.KindConfigMap })
-	slices.Sort(kinds)
-	return slices.Compact(kinds)
+	return slices.Concat(review.ForPath(intent.Namespace).Kinds, review.ForCreate(intent).Kinds)
 }
 
 // secretPermissions are the rights to read the Secret of --tls-secret, and those that the Gateways in use name.
@@ -138,13 +130,4 @@ func permissionsAtGateway(intent expose.Intent, verify bool, found *mesh.Snapsho
 		}
 	}
 	return permissions
-}
-
-func printRoles(w io.Writer, name string, permissions []cluster.Permission) error {
-	text, err := rbac.Roles(name, permissions)
-	if err != nil {
-		return err
-	}
-	_, err = io.WriteString(w, text)
-	return err
 }

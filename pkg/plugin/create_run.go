@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	core "k8s.io/api/core/v1"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/exitcode"
 	"github.com/grpcexpose/kubectl-grpcexpose/internal/interrupt"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
@@ -89,7 +90,7 @@ func (o *createOptions) attempt(ctx context.Context, client *cluster.Client, aga
 	case err != nil:
 		return err
 	case !wrote && o.exitCode && !result.Plan.Empty():
-		return errBadAnswer
+		return exitcode.ErrBadAnswer
 	case !wrote:
 		return nil
 	}
@@ -190,7 +191,7 @@ func (o *createOptions) confirm(ctx context.Context, client *cluster.Client, res
 	}
 	worst := lint.Report{Findings: findings}.Worst()
 	if !reached || worst.AtLeast(checks.Error) || o.strict && worst.AtLeast(checks.Warning) {
-		return errBadAnswer
+		return exitcode.ErrBadAnswer
 	}
 	return nil
 }

@@ -9,10 +9,12 @@ import (
 
 	core "k8s.io/api/core/v1"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/exitcode"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/execution"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/load"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
@@ -52,7 +54,7 @@ func (o *deleteOptions) run(ctx context.Context) error {
 	case err != nil:
 		return err
 	case !wrote && o.exitCode:
-		return errBadAnswer
+		return exitcode.ErrBadAnswer
 	case !wrote:
 		return nil
 	}
@@ -175,7 +177,7 @@ func unreadable(unknown []mesh.Gap) error {
 
 func (o *deleteOptions) nothingToUndo(found *found) error {
 	if o.all && o.workload.Namespace != "" {
-		if problem := noNamespace(found.snapshot, o.workload.Namespace); problem != "" {
+		if problem := lint.NoNamespace(found.snapshot, o.workload.Namespace); problem != "" {
 			return fmt.Errorf("%s; name one with -n, or undo everything with -A", problem)
 		}
 	}
@@ -310,7 +312,7 @@ func (o *deleteOptions) printRoles() error {
 	}
 	permissions = append(permissions, rbac.On(mesh.KindService, load.RootNamespace, "", "patch")...)
 	permissions = append(permissions, cluster.Permission{Verb: "create", Resource: "events", Namespace: namespace})
-	return printRoles(o.streams.Out, "grpcexpose-delete", permissions)
+	return rbac.Print(o.streams.Out, "grpcexpose-delete", permissions)
 }
 
 // argumentOf is the workload as commands take it.

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/corpus"
 	"github.com/grpcexpose/kubectl-grpcexpose/internal/fakeapi"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
@@ -64,7 +65,7 @@ func TestDeleteOptions(t *testing.T) {
 
 // TestDeleteFindsMarksOfWhatIsGone: a workload that was deleted by hand is found by what create left for it.
 func TestDeleteFindsMarksOfWhatIsGone(t *testing.T) {
-	manifests := manifestsOf(t, `
+	manifests := corpus.Manifests(t, `
 apiVersion: v1
 kind: Service
 metadata:

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/exitcode"
 	"github.com/grpcexpose/kubectl-grpcexpose/internal/interrupt"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/load"
@@ -87,7 +88,7 @@ func (o *statusOptions) run(ctx context.Context) error {
 	case status.Unknown():
 		return fmt.Errorf("whether %s is exposed is not known: something on the path could not be read", workload.Key)
 	case !status.Exposed() || status.Errors():
-		return errBadAnswer
+		return exitcode.ErrBadAnswer
 	default:
 		return nil
 	}
