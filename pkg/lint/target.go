@@ -206,6 +206,7 @@ func (t Target) isCalled(workload *workload.Workload, wanted mesh.Key) bool {
 	return sameKind && workload.Name() == wanted.Name && (t.All || workload.Namespace() == wanted.Namespace)
 }
 
+// InNamespace reports whether an object is in the namespace, or is the namespace.
 func (t Target) InNamespace(object mesh.Object) bool {
 	key := mesh.KeyOf(object)
 	return key.Namespace == t.Namespace || key.Kind == mesh.KindNamespace && key.Name == t.Namespace

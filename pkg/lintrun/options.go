@@ -62,7 +62,8 @@ const (
 )
 
 var (
-	// Scopes and FailLevels are the words that --scope and --fail-on take.
-	Scopes     = []string{ScopeGRPC, ScopeAll}
+	// Scopes are the words that --scope takes.
+	Scopes = []string{ScopeGRPC, ScopeAll}
+	// FailLevels are those that --fail-on takes.
 	FailLevels = []string{string(checks.Error), string(checks.Warning), string(checks.Info), FailNever}
 )

@@ -180,7 +180,7 @@ func createAndDelete(t *testing.T, about string, loaded *cluster.Loaded, w *work
 	result, err := expose.Build(intent, loaded.Snapshot)
 	if err != nil {
 		if len(loaded.Missing) > 0 {
-			assert.Contains(t, withGaps(err, loaded, "create").Error(), "What you may not read may be why", about)
+			assert.Contains(t, review.WithGaps(err, loaded, "create").Error(), "What you may not read may be why", about)
 		}
 		return
 	}

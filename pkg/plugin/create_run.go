@@ -66,7 +66,7 @@ func (o *createOptions) attempt(ctx context.Context, client *cluster.Client, aga
 	}
 	result, err := review.Build(o.intent, loaded.Snapshot)
 	if err != nil {
-		return withGaps(err, loaded, "create")
+		return review.WithGaps(err, loaded, "create")
 	}
 	warnings, err := review.Plan(o.intent, loaded.Snapshot, result)
 	if err != nil {
@@ -236,12 +236,4 @@ const configurationPatience = 10 * time.Second
 
 func firstLine(err error) string {
 	return report.ErrorLines(err)[0]
-}
-
-// withGaps adds to a refusal what could not be read, which may be why.
-func withGaps(err error, loaded *cluster.Loaded, command string) error {
-	if _, refused := errors.AsType[*expose.Error](err); refused {
-		return load.WithGaps(err, loaded, name+" "+command+" --print-rbac")
-	}
-	return err
 }

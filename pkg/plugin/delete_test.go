@@ -12,7 +12,10 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/internal/fakeapi"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/removal"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/review"
 )
 
 func TestDeleteOptions(t *testing.T) {
@@ -75,14 +78,12 @@ metadata:
   annotations: {grpcexpose/for: StatefulSet/test/server}
 `)
 	loaded := &cluster.Loaded{Snapshot: mesh.New(manifests.Objects, mesh.Options{Now: time.Now()})}
-	options := &deleteOptions{workload: mesh.Key{Namespace: "test", Name: "server"}}
-	workloads, gone, err := options.named(loaded)
+	undo, err := review.UndoOf(loaded, mesh.Key{Namespace: "test", Name: "server"}, removal.Options{}, plan.Manager)
 	require.NoError(t, err)
-	assert.True(t, gone)
-	assert.Equal(t, []mesh.Key{{Kind: mesh.KindStatefulSet, Namespace: "test", Name: "server"}}, workloads)
+	assert.True(t, undo.Gone)
+	assert.Equal(t, []mesh.Key{{Kind: mesh.KindStatefulSet, Namespace: "test", Name: "server"}}, undo.Workloads)
 
-	options.workload = mesh.Key{Namespace: "test", Name: "other"}
-	_, _, err = options.named(loaded)
+	_, err = review.UndoOf(loaded, mesh.Key{Namespace: "test", Name: "other"}, removal.Options{}, plan.Manager)
 	require.ErrorContains(t, err, `there is no namespace "test"`)
 }
 

@@ -71,7 +71,7 @@ func (o *statusOptions) run(ctx context.Context) error {
 	}
 	workload, err := expose.FindWorkload(loaded.Snapshot, o.workload.Kind, o.workload.Namespace, o.workload.Name)
 	if err != nil {
-		return withGaps(err, loaded, "lint")
+		return review.WithGaps(err, loaded, "lint")
 	}
 	status, err := interrupt.Until(ctx, func() (report.Status, error) { return review.Status(loaded, workload), nil })
 	if err != nil {

@@ -151,7 +151,7 @@ func (o *verifyOptions) run(ctx context.Context) error {
 	}
 	workload, err := expose.FindWorkload(loaded.Snapshot, o.workload.Kind, o.workload.Namespace, o.workload.Name)
 	if err != nil {
-		return withGaps(err, loaded, "lint")
+		return review.WithGaps(err, loaded, "lint")
 	}
 	return o.verify(ctx, client, loaded.Snapshot, workload)
 }
