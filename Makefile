@@ -52,7 +52,7 @@ bench-create: build ## Time create against a kubectl script that knows every ans
 
 bench-lint: build ## Time lint on a large cluster against istioctl analyze, and with hostile objects (loads the cluster the first time: some minutes)
 	@$(GO) run -C test/bench .
-	@GRPCEXPOSE_LONG_TESTS=1 $(GO) test -count=1 -run TestHostileObjects ./pkg/checks
+	@GRPCEXPOSE_LONG_TESTS=1 $(GO) test -count=1 -run TestHostileObjects ./pkg/lint
 
 clean: ## Remove what was built here
 	rm -rf bin dist

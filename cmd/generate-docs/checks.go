@@ -6,7 +6,9 @@ import (
 	"strings"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
 
 // group is the checks of one hop of a call, as the first digit of their IDs has it.
@@ -19,9 +21,9 @@ var groups = []group{
 	{"GX2", "Workload: is a gRPC server behind the port?", "工作负载：端口后面是不是 gRPC 服务"},
 	{"GX3", "Service: does Istio know that the port is gRPC?", "Service：Istio 是否知道端口是 gRPC"},
 	{"GX4", "Gateway: is there a listener, and can clients reach it?", "Gateway：有没有监听，客户端能不能连上"},
-	{"GX5", "Route: do calls get from the listener to the Service?", "路由：调用能否从监听到达 Service"},
-	{"GX6", "Traffic policy: is each call balanced, and does it live?", "流量策略：是否逐请求均衡，连接能否保持"},
-	{"GX7", "Access: may the calls in?", "访问控制：调用是否被放行"},
+	{"GX5", "Route: do calls reach the Service from the listener?", "路由：调用能否从监听到达 Service"},
+	{"GX6", "Traffic policy: is each call balanced, and not cut off?", "流量策略：是否逐请求均衡，连接能否保持"},
+	{"GX7", "Access: are the calls allowed?", "访问控制：调用是否被放行"},
 	{"GX8", "Gateway API: the same path with GRPCRoute", "Gateway API：用 GRPCRoute 的同一条路径"},
 }
 
@@ -44,18 +46,17 @@ func checkPage(check *checks.Check) string {
 	var b strings.Builder
 	b.WriteString(notice)
 	fmt.Fprintf(&b, "# %s %s\n\n%s.\n\n", check.ID, check.Slug, check.Title)
-	b.WriteString("| level | reads | looks at besides | since |\n|--|--|--|--|\n")
+	b.WriteString("| level | reads | also consults | since |\n|--|--|--|--|\n")
 	fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", levels(check), kindList(check.Reads), kindList(check.Consults), check.Since)
 	for _, section := range []struct{ title, text string }{
 		{"What it finds", check.What}, {"Why", check.Why}, {"What a client sees", check.Client},
 	} {
 		fmt.Fprintf(&b, "\n## %s\n\n%s\n", section.title, section.text)
 	}
-	for _, example := range []struct{ title, text string }{{"With the fault", check.Bad}, {"Without", check.Good}} {
-		fmt.Fprintf(&b, "\n## %s\n\n```yaml\n%s\n```\n", example.title, strings.TrimSpace(example.text))
-	}
+	fmt.Fprintf(&b, "\n## With the fault (-) and without (+)\n\nOnly the objects that differ:\n\n```diff\n%s\n```\n", strings.Join(report.CheckDifference(check), "\n"))
+	fmt.Fprintf(&b, "\n<details><summary>The complete manifests with the fault</summary>\n\n```yaml\n%s\n```\n\n</details>\n", strings.TrimSpace(check.Bad))
 	fmt.Fprintf(&b, "\n## Silence it\n\nOn one object, with an annotation that says why:\n\n```yaml\nmetadata:\n  annotations:\n    %s: \"%s: the reason\"\n```\n",
-		checks.IgnoreAnnotation, check.ID)
+		lint.IgnoreAnnotation, check.ID)
 	b.WriteString("\nEverywhere, with `--checks=-" + check.ID + "`, or in [.grpcexpose.yaml](../ci.md#settings).\n\n[All checks](README.md)\n")
 	return b.String()
 }

@@ -89,7 +89,7 @@ func commandIndex(root *cobra.Command) string {
 	b.WriteString(notice)
 	b.WriteString("# Commands\n\n")
 	commandTable(&b, root, "", inEnglish)
-	b.WriteString("\nAll take kubectl's [connection flags](" + connectionPage + "), and exit with 0 (fine), 1 (the answer is bad) or 2 (it could not be done).\n\n[README](../../README.md)\n")
+	b.WriteString("\nAll commands accept kubectl's [connection flags](" + connectionPage + "), and exit with 0 (fine), 1 (the answer is bad) or 2 (it could not be done).\n\n[README](../../README.md)\n")
 	return b.String()
 }
 
@@ -108,7 +108,7 @@ var (
 var chineseShort = map[string]string{
 	"completion": "输出命令补全脚本",
 	"create":     "把一个 gRPC 工作负载暴露到网格的网关上",
-	"delete":     "撤回 create 为一个工作负载所做的改动",
+	"delete":     "撤销 create 为一个工作负载所做的改动",
 	"explain":    "解释 lint 的一项检查",
 	"lint":       "找出 gRPC 调用的路径上有什么问题",
 	"status":     "逐跳展示 gRPC 调用到达工作负载的路径",
@@ -127,7 +127,7 @@ func commandTable(b *strings.Builder, root *cobra.Command, folder string, in wor
 func connectionFlags(root *cobra.Command) string {
 	var b strings.Builder
 	b.WriteString(notice)
-	b.WriteString("# Connection flags\n\nkubectl's own, with kubectl's meaning. Every command takes them; those that read files alone ask no cluster.\n\n")
+	b.WriteString("# Connection flags\n\nThese are kubectl's own flags, with the same meaning. Every command accepts them; with files alone, no command contacts a cluster.\n\n")
 	flagTable(&b, root.PersistentFlags())
 	b.WriteString("\n[All commands](README.md)\n")
 	return b.String()

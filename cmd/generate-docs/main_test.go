@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plugin"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
@@ -32,9 +32,19 @@ func TestNothingIsStale(t *testing.T) {
 func TestEveryCheckIsInAGroup(t *testing.T) {
 	members := 0
 	for _, group := range groups {
-		members += len(group.of(checks.All()))
+		members += len(group.of(lint.All()))
 	}
-	assert.Equal(t, len(checks.All()), members)
+	assert.Equal(t, len(lint.All()), members)
+}
+
+func TestFirstCausesNameChecks(t *testing.T) {
+	for _, cause := range firstCauses {
+		assert.NotEmpty(t, cause.checks, cause.seen)
+		for _, id := range cause.checks {
+			_, ok := lint.Find(id)
+			assert.True(t, ok, "%s: no check %s", cause.seen, id)
+		}
+	}
 }
 
 func TestEveryCommandHasItsChinese(t *testing.T) {

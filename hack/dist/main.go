@@ -37,15 +37,9 @@ func main() {
 	output := flag.String("output", "dist", "folder to write to; what it had is removed")
 	names := flag.String("platforms", allPlatforms, "platforms, as OS/ARCH, separated by commas")
 	epoch := flag.Int64("epoch", earliest, "time of the files in seconds since 1970")
-	only := flag.String("notices", "", "folder to write the notices of all platforms to, and nothing else")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	var err error
-	if *only != "" {
-		err = writeNotices(ctx, *only, *names)
-	} else {
-		err = run(ctx, *version, *output, *names, *epoch)
-	}
+	err := run(ctx, *version, *output, *names, *epoch)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "dist:", err)

@@ -200,25 +200,3 @@ func formatNotices(found []notice) []byte {
 	}
 	return b.Bytes()
 }
-
-// writeNotices writes the notices of each platform to a folder of its name, where goreleaser takes them from.
-func writeNotices(ctx context.Context, folder, names string) error {
-	platforms, err := parsePlatforms(names)
-	if err != nil {
-		return err
-	}
-	for _, platform := range platforms {
-		text, err := notices(ctx, platform)
-		if err != nil {
-			return err
-		}
-		own := filepath.Join(folder, platform.os+"_"+platform.arch)
-		if err := os.MkdirAll(own, 0o755); err != nil {
-			return err
-		}
-		if err := os.WriteFile(filepath.Join(own, noticesName), text, 0o644); err != nil {
-			return err
-		}
-	}
-	return nil
-}

@@ -13,33 +13,33 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
-// caller is a proxy that calls an exposed port: a gateway with a route to it, or a sidecar.
-type caller struct {
+// Caller is a proxy that calls an exposed port: a gateway with a route to it, or a sidecar.
+type Caller struct {
 	proxy.Client
 	// gateway is nil for a sidecar.
-	gateway *proxy.GatewayWorkload
+	Gateway *proxy.GatewayWorkload
 }
 
 // String is how messages name the caller.
-func (c caller) String() string {
-	if c.gateway == nil {
+func (c Caller) String() string {
+	if c.Gateway == nil {
 		return "a sidecar in namespace " + c.Namespace
 	}
-	return gatewayText(c.gateway)
+	return GatewayText(c.Gateway)
 }
 
-// gatewayText names a gateway in a message.
-func gatewayText(gateway *proxy.GatewayWorkload) string {
+// GatewayText names a gateway in a message.
+func GatewayText(gateway *proxy.GatewayWorkload) string {
 	if gateway.Workload == nil && len(gateway.Pods) == 0 {
 		return "the gateway in namespace " + gateway.Namespace
 	}
 	return "gateway " + gateway.Namespace + "/" + gateway.Name()
 }
 
-// judgedPorts are the ports whose policies are judged: the exposed ones, or with --scope=all every Service port of an
+// PortsInScope are the ports whose policies are judged: the exposed ones, or with --scope=all every Service port of an
 // application, for which nothing then needs to say gRPC.
-func judgedPorts(p *Pass) []*exposure.ExposedPort {
-	if !p.AllScopes {
+func PortsInScope(p *Pass) []*exposure.ExposedPort {
+	if !p.All {
 		return exposure.ExposedPorts(p.Snapshot)
 	}
 	return mesh.Remember(p.Snapshot, allPortsMemory{}, func() []*exposure.ExposedPort { return allPorts(p) })
@@ -68,33 +68,33 @@ func allPorts(p *Pass) []*exposure.ExposedPort {
 	return ports
 }
 
-// callersOf are the gateways with a route to the port, and after them the sidecars that may call it.
-func callersOf(p *Pass, port *exposure.ExposedPort) []caller {
-	var callers []caller
+// CallersOf are the gateways with a route to the port, and after them the sidecars that may call it.
+func CallersOf(p *Pass, port *exposure.ExposedPort) []Caller {
+	var callers []Caller
 	for _, gateway := range exposure.GatewaysTo(p.Snapshot, port) {
-		callers = append(callers, caller{Client: gateway.Client(), gateway: gateway})
+		callers = append(callers, Caller{Client: gateway.Client(), Gateway: gateway})
 	}
 	for _, client := range policy.SidecarClients(p.Snapshot, host.ServiceHost(port.Service), port.Service.Namespace) {
-		callers = append(callers, caller{Client: client})
+		callers = append(callers, Caller{Client: client})
 	}
 	return callers
 }
 
-// policyOf is what the DestinationRule that the caller uses says for the port, and for a subset of its host if that is named.
-func policyOf(p *Pass, c caller, port *exposure.ExposedPort, subset string) policy.TrafficPolicy {
+// PolicyOf is what the DestinationRule that the caller uses says for the port, and for a subset of its host if that is named.
+func PolicyOf(p *Pass, c Caller, port *exposure.ExposedPort, subset string) policy.TrafficPolicy {
 	rule := policy.DestinationRuleFor(p.Snapshot, c.Client, host.ServiceHost(port.Service), port.Service.Namespace)
 	return policy.TrafficPolicyFor(p.Snapshot, rule, port.Port.Port, subset)
 }
 
-// eachPolicy judges what every caller of every exposed port, and every subset that it calls, comes under. judge names the
+// EachPolicy judges what every caller of every exposed port, and every subset that it calls, comes under. judge names the
 // place of a fault and how to report it; each place is reported once.
-func eachPolicy(p *Pass, judge func(*exposure.ExposedPort, caller, policy.TrafficPolicy) (place string, report func())) {
+func EachPolicy(p *Pass, judge func(*exposure.ExposedPort, Caller, policy.TrafficPolicy) (place string, report func())) {
 	seen := map[string]bool{}
-	for _, port := range judgedPorts(p) {
-		subsets := subsetsCalled(p, port)
-		for _, caller := range callersOf(p, port) {
+	for _, port := range PortsInScope(p) {
+		subsets := SubsetsCalled(p, port)
+		for _, caller := range CallersOf(p, port) {
 			for _, subset := range subsets {
-				place, report := judge(port, caller, policyOf(p, caller, port, subset))
+				place, report := judge(port, caller, PolicyOf(p, caller, port, subset))
 				if report != nil && !seen[place] {
 					seen[place] = true
 					report()
@@ -104,8 +104,8 @@ func eachPolicy(p *Pass, judge func(*exposure.ExposedPort, caller, policy.Traffi
 	}
 }
 
-// subsetsCalled are the subsets through which gateway routes lead to the port, "" for none; never empty.
-func subsetsCalled(p *Pass, port *exposure.ExposedPort) []string {
+// SubsetsCalled are the subsets through which gateway routes lead to the port, "" for none; never empty.
+func SubsetsCalled(p *Pass, port *exposure.ExposedPort) []string {
 	var subsets []string
 	for _, route := range gateway.RoutesTo(p.Snapshot, port.Service, port.Port.Port) {
 		for _, destination := range host.Destinations(p.Snapshot, route.Spec, route.Holder.Namespace) {

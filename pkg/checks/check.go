@@ -1,12 +1,13 @@
-// Package checks finds what keeps gRPC calls from being balanced per request, or from arriving at all. A check is one value
-// with its whole documentation; it sees a mesh.Snapshot and nothing else.
+// Package checks is the vocabulary of whoever writes a check: Check, its documentation and what it reads; Pass, through which it sees
+// the mesh and reports; Finding and Fix; and what all families ask of the mesh: which ports are gRPC (PortsInScope, EachPolicy), who calls
+// them (CallersOf, CallPathsTo), what answers (BackendsOf), and whether a route, Gateway or server concerns gRPC (InScope and its kin).
+// The checks stand in the families, one package for each hop of a call. It imports the model and pkg/plan.
 package checks
 
 import (
-	"fmt"
+	"strings"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
@@ -22,7 +23,7 @@ const (
 	Info Level = "info"
 )
 
-// AtLeast says whether a level is as bad as another, or worse.
+// AtLeast reports whether a level is as bad as another, or worse.
 func (l Level) AtLeast(other Level) bool { return l.rank() >= other.rank() }
 
 func (l Level) rank() int {
@@ -65,6 +66,11 @@ type Check struct {
 	Since string
 	// Run reports what it finds.
 	Run func(*Pass)
+}
+
+// Matches reports whether a pattern means the check: its ID, the beginning of its ID, or its slug.
+func (c *Check) Matches(pattern string) bool {
+	return len(pattern) >= len("GX") && strings.HasPrefix(c.ID, strings.ToUpper(pattern)) || c.Slug == pattern
 }
 
 // FixLevel says whether a fix may be applied without a question.
@@ -116,52 +122,4 @@ type Skip struct {
 	ID     string
 	Slug   string
 	Reason string
-}
-
-// Pass is one run of one check.
-type Pass struct {
-	*mesh.Snapshot
-	// AllScopes judges every route, Gateway and policy, not only those of gRPC (--scope=all).
-	AllScopes bool
-
-	check    *Check
-	only     func(mesh.Object) bool
-	findings []Finding
-	skips    []string
-	// ran: nothing that the check rests on is unreadable.
-	ran bool
-}
-
-// Report adds a finding. ID and slug are filled in; a finding without a level has the check's worst, and a fix without changes
-// is words.
-func (p *Pass) Report(finding Finding) {
-	finding.ID, finding.Slug = p.check.ID, p.check.Slug
-	if finding.Level == "" {
-		finding.Level = p.check.Levels[0]
-	}
-	if len(finding.Fix.Changes) > 0 && overridesOptOut(p.Snapshot, finding.Fix.Changes) {
-		finding.Fix.Changes = nil
-		finding.Fix.Text += fmt.Sprintf(" Ask first who set %s=disabled on the namespace.", proxy.LabelInjection)
-	}
-	if len(finding.Fix.Changes) == 0 {
-		finding.Fix.Level = Words
-	}
-	p.findings = append(p.findings, finding)
-}
-
-// Skip says that a part of the check could not be judged, and why.
-func (p *Pass) Skip(reason string) { p.skips = append(p.skips, reason) }
-
-// wants says that a finding about the object would be in the report. A check asks where it would otherwise say that it had to
-// be skipped for lack of objects that nobody asked to read.
-func (p *Pass) wants(object mesh.Object) bool { return p.only == nil || p.only(object) }
-
-// Missing says whether an object that is not in the snapshot is truly missing. Where it may exist unseen, the check is
-// reported as skipped with the reason, and the answer is false. An empty name asks about all objects of the kind.
-func (p *Pass) Missing(kind mesh.Kind, namespace, name string) bool {
-	reason, unknown := p.Unknown(kind, namespace, name)
-	if unknown {
-		p.Skip(reason)
-	}
-	return !unknown
 }

@@ -16,8 +16,8 @@ import (
 // RestartedAtAnnotation, set on a pod template, makes the pods anew; it is the one that "kubectl rollout restart" sets.
 const RestartedAtAnnotation = workload.RestartedAtAnnotation
 
-// updateOf is the change of some fields of an object; edits is given the object's JSON form, which all changes of it share.
-func updateOf(p *Pass, object mesh.Object, reason string, edits func(*unstructured.Unstructured) []plan.Edit) []plan.Change {
+// Update is the change of some fields of an object; edits is given the object's JSON form, which all changes of it share.
+func Update(p *Pass, object mesh.Object, reason string, edits func(*unstructured.Unstructured) []plan.Edit) []plan.Change {
 	form, err := p.Form(object)
 	if err != nil {
 		return nil // an object that was read from JSON has a JSON form
@@ -25,16 +25,16 @@ func updateOf(p *Pass, object mesh.Object, reason string, edits func(*unstructur
 	return []plan.Change{{Action: plan.Update, Object: form, Edits: edits(form), Reason: reason}}
 }
 
-// setField is the change of one field of an object to a value, or with nil its removal.
-func setField(p *Pass, object mesh.Object, reason string, value any, path ...string) []plan.Change {
-	return updateOf(p, object, reason, func(form *unstructured.Unstructured) []plan.Edit {
+// SetField is the change of one field of an object to a value, or with nil its removal.
+func SetField(p *Pass, object mesh.Object, reason string, value any, path ...string) []plan.Change {
+	return Update(p, object, reason, func(form *unstructured.Unstructured) []plan.Edit {
 		return []plan.Edit{plan.Set(form, value, path...)}
 	})
 }
 
-// restart is the change that makes a workload's pods anew.
-func restart(p *Pass, w *workload.Workload, reason string) []plan.Change {
-	changes := setField(p, w.Object, reason, w.RestartedAt(p.Now()),
+// Restart is the change that makes a workload's pods anew.
+func Restart(p *Pass, w *workload.Workload, reason string) []plan.Change {
+	changes := SetField(p, w.Object, reason, w.RestartedAt(p.Now()),
 		"spec", "template", "metadata", "annotations", RestartedAtAnnotation)
 	for i := range changes {
 		changes[i].Action = plan.Restart
@@ -42,14 +42,14 @@ func restart(p *Pass, w *workload.Workload, reason string) []plan.Change {
 	return changes
 }
 
-// namespaceLabels is the change of labels of a namespace; an empty value removes one. nil if the namespace is not in the
+// NamespaceLabels is the change of labels of a namespace; an empty value removes one. nil if the namespace is not in the
 // snapshot.
-func namespaceLabels(p *Pass, name, reason string, labels ...proxy.InjectionLabel) []plan.Change {
+func NamespaceLabels(p *Pass, name, reason string, labels ...proxy.InjectionLabel) []plan.Change {
 	namespace, ok := p.Namespaces().Get("", name)
 	if !ok {
 		return nil
 	}
-	return updateOf(p, namespace, reason, func(form *unstructured.Unstructured) []plan.Edit {
+	return Update(p, namespace, reason, func(form *unstructured.Unstructured) []plan.Edit {
 		var edits []plan.Edit
 		for _, label := range labels {
 			var value any
@@ -62,22 +62,31 @@ func namespaceLabels(p *Pass, name, reason string, labels ...proxy.InjectionLabe
 	})
 }
 
-// servicePortStep is the step of a plan.Path to a port of a Service. Its list is a map to the API server, by these keys.
-func servicePortStep(port *core.ServicePort) string {
+// ServicePortStep is the step of a plan.Path to a port of a Service. Its list is a map to the API server, by these keys.
+func ServicePortStep(port *core.ServicePort) string {
 	return fmt.Sprintf("port=%d,protocol=%s", port.Port, port.Protocol)
 }
 
-// declareGRPC is the fix for a port that Istio does not know to be gRPC: a name that says so where nothing refers to the old
+// DeclareGRPC is the fix for a port that Istio does not know to be gRPC: a name that says so where nothing refers to the old
 // one, else appProtocol, which changes nobody's references. On weak evidence it asks first.
-func declareGRPC(p *Pass, port *exposure.ExposedPort) Fix {
+func DeclareGRPC(p *Pass, port *exposure.ExposedPort) Fix {
 	level := Safe
 	if port.Weak() {
 		level = Ask
 	}
 	fix := workload.GRPCPortFix(p.Snapshot, port.Service, port.Port)
 	return Fix{
-		Text:    fmt.Sprintf("Set %s: %s on %s of Service %s (%s).", fix.Field, fix.Value, portText(port), port.Service.Name, fix.Reason),
+		Text:    fmt.Sprintf("Set %s: %s on %s of Service %s (%s).", fix.Field, fix.Value, PortText(port), port.Service.Name, fix.Reason),
 		Level:   level,
-		Changes: setField(p, port.Service, fix.Reason, fix.Value, "spec", "ports", servicePortStep(port.Port), fix.Field),
+		Changes: SetField(p, port.Service, fix.Reason, fix.Value, "spec", "ports", ServicePortStep(port.Port), fix.Field),
 	}
+}
+
+// NamespaceOf is the namespace that a change is in: for a Namespace that of its name, and empty for the other cluster-scoped objects.
+func NamespaceOf(change plan.Change) string { return mesh.NamespaceOf(KeyOfChange(change)) }
+
+// KeyOfChange is the key of the object that changes.
+func KeyOfChange(change plan.Change) mesh.Key {
+	kind, _ := mesh.KindOf(change.Object.GroupVersionKind().GroupKind())
+	return mesh.Key{Kind: kind, Namespace: change.Object.GetNamespace(), Name: change.Object.GetName()}
 }

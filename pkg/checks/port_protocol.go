@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	meshapi "istio.io/api/mesh/v1alpha1"
 	core "k8s.io/api/core/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
@@ -19,31 +20,31 @@ import (
 // portFixConsults are the kinds that decide how a port may be declared to be gRPC, and portProtocolConsults those that decide
 // whether HTTP/2 is spoken to it all the same, as well.
 var (
-	portFixConsults      = []mesh.Kind{mesh.KindIngress, mesh.KindServiceMonitor, mesh.KindEndpointSlice}
-	portProtocolConsults = slices.Concat([]mesh.Kind{mesh.KindDestinationRule}, portFixConsults, exposureConsults)
+	PortFixConsults      = []mesh.Kind{mesh.KindIngress, mesh.KindServiceMonitor, mesh.KindEndpointSlice}
+	PortProtocolConsults = slices.Concat([]mesh.Kind{mesh.KindDestinationRule}, PortFixConsults, ExposureConsults)
 )
 
-// notHTTP2 says that Istio takes an exposed port for something that is not HTTP/2, and that no policy makes up for it. Ports of
+// NotHTTP2 reports whether Istio takes an exposed port for something that is not HTTP/2, and that no policy makes up for it. Ports of
 // other transports than TCP, and those of ExternalName Services, which no proxy calls, are not judged.
-func notHTTP2(p *Pass, port *exposure.ExposedPort) bool {
+func NotHTTP2(p *Pass, port *exposure.ExposedPort) bool {
 	if port.Port.Protocol != core.ProtocolTCP || port.Service.Spec.Type == core.ServiceTypeExternalName || port.Protocol().IsHTTP2() {
 		return false
 	}
-	return slices.ContainsFunc(waysTo(p, port), func(way wayTo) bool {
-		return !policy.UpgradesToHTTP2(p.Snapshot, port.Service, port.Port, way.client, way.subset)
+	return slices.ContainsFunc(CallPathsTo(p, port), func(way CallPath) bool {
+		return !policy.UpgradesToHTTP2(p.Snapshot, port.Service, port.Port, way.Client, way.Subset)
 	})
 }
 
-// wayTo is how a port is called: by whom, and by way of which subset.
-type wayTo struct {
-	client proxy.Client
-	subset string
+// CallPath is how a port is called: by whom, and by way of which subset.
+type CallPath struct {
+	Client proxy.Client
+	Subset string
 }
 
-// waysTo are those of gateways. Where no gateway leads to the port, or nobody knows which, callers in its own namespace stand for
+// CallPathsTo are those of gateways. Where no gateway leads to the port, or nobody knows which, callers in its own namespace stand for
 // them.
-func waysTo(p *Pass, port *exposure.ExposedPort) []wayTo {
-	var ways []wayTo
+func CallPathsTo(p *Pass, port *exposure.ExposedPort) []CallPath {
+	var ways []CallPath
 	for _, route := range gateway.RoutesTo(p.Snapshot, port.Service, port.Port.Port) {
 		client := proxy.Client{Namespace: port.Service.Namespace}
 		if route.Server != nil && route.Server.Workload != nil {
@@ -51,38 +52,38 @@ func waysTo(p *Pass, port *exposure.ExposedPort) []wayTo {
 		}
 		for _, destination := range host.Destinations(p.Snapshot, route.Spec, route.Holder.Namespace) {
 			if destination.Service == port.Service && route.PortOf(destination) == port.Port.Port {
-				ways = append(ways, wayTo{client, destination.Spec.GetSubset()})
+				ways = append(ways, CallPath{client, destination.Spec.GetSubset()})
 			}
 		}
 	}
 	for _, backend := range gatewayapi.RouteBackendsTo(p.Snapshot, port.Service, port.Port.Port) {
 		for _, gateway := range backend.Gateways {
 			for _, workload := range gatewayapi.KubernetesGatewayWorkloads(p.Snapshot, gateway) {
-				ways = append(ways, wayTo{client: workload.Client()})
+				ways = append(ways, CallPath{Client: workload.Client()})
 			}
 		}
 	}
 	if len(ways) == 0 {
-		ways = append(ways, wayTo{client: proxy.Client{Namespace: port.Service.Namespace}})
+		ways = append(ways, CallPath{Client: proxy.Client{Namespace: port.Service.Namespace}})
 	}
 	return ways
 }
 
-// overridesName says that the name of the port speaks of gRPC, and appProtocol replaces it.
-func overridesName(port *exposure.ExposedPort) bool {
+// OverridesName reports whether the name of the port speaks of gRPC, and appProtocol replaces it.
+func OverridesName(port *exposure.ExposedPort) bool {
 	return port.Port.AppProtocol != nil && exposure.SaysGRPC(port.Port.Name)
 }
 
-// routedLevel is Error for a port that a gateway leads to, Warning for one that only the mesh calls.
-func routedLevel(port *exposure.ExposedPort) Level {
+// LevelOfPort is Error for a port that a gateway leads to, Warning for one that only the mesh calls.
+func LevelOfPort(port *exposure.ExposedPort) Level {
 	if port.Routed {
-		return errorUnlessWeak(port)
+		return ErrorUnlessWeak(port)
 	}
 	return Warning
 }
 
-// wrongProtocolSymptom is what a client sees of a port that Istio does not know to be gRPC.
-func wrongProtocolSymptom(port *exposure.ExposedPort) string {
+// WrongProtocolSymptom is what a client sees of a port that Istio does not know to be gRPC.
+func WrongProtocolSymptom(port *exposure.ExposedPort) string {
 	switch protocol := port.Protocol(); {
 	case port.Routed:
 		return "UNAVAILABLE or INTERNAL: the gateway speaks HTTP/1.1 to the pods"
@@ -95,18 +96,46 @@ func wrongProtocolSymptom(port *exposure.ExposedPort) string {
 	}
 }
 
-// protocolText says what Istio takes a port for.
-func protocolText(port *exposure.ExposedPort) string {
+// ProtocolText says what Istio takes a port for.
+func ProtocolText(port *exposure.ExposedPort) string {
 	if protocol := port.Protocol(); protocol != workload.ProtocolUnsupported {
 		return fmt.Sprintf("Istio takes it for %s", protocol)
 	}
 	return "Istio does not know its protocol"
 }
 
-// protocolName is a protocol in a message.
-func protocolName(protocol workload.Protocol) string {
+// ProtocolName is a protocol in a message.
+func ProtocolName(protocol workload.Protocol) string {
 	if protocol == workload.ProtocolUnsupported {
 		return "of no protocol that Istio knows"
 	}
 	return string(protocol)
+}
+
+// IneffectiveUpgrades says, for each DestinationRule and the mesh config that could make up for the protocol of a port, why it does not.
+func IneffectiveUpgrades(p *Pass, port *exposure.ExposedPort) []string {
+	ways := CallPathsTo(p, port)
+	at := slices.IndexFunc(ways, func(way CallPath) bool {
+		return !policy.UpgradesToHTTP2(p.Snapshot, port.Service, port.Port, way.Client, way.Subset)
+	})
+	if at < 0 {
+		return nil
+	}
+	way, name := ways[at], host.ServiceHost(port.Service)
+	var clauses []string
+	for _, rule := range p.DestinationRules().All() {
+		upgrades := upgradesOf(rule)
+		if len(upgrades) > 0 && host.HostSubsetOf(name, host.ResolveHost(rule.Spec.GetHost(), rule.Namespace)) {
+			clauses = append(clauses, fmt.Sprintf("%s has %s, but %s",
+				mesh.KeyOf(rule), upgrades[0].field, whyIdle(p, rule, upgrades[0], way, port)))
+		}
+	}
+	if proxy.DefaultMeshConfig(p.Snapshot).GetH2UpgradePolicy() == meshapi.MeshConfig_UPGRADE {
+		why := "that is for ports whose name says http"
+		if port.Protocol() == workload.ProtocolHTTP {
+			why = "DO_NOT_UPGRADE in " + poolText(p, way, port) + " counts instead"
+		}
+		clauses = append(clauses, "the mesh config has h2UpgradePolicy UPGRADE, but "+why)
+	}
+	return clauses
 }

@@ -6,9 +6,9 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// messageWithout is a message without the field at a path of JSON names and places in lists. It shares everything else with the
+// MessageWithout is a message without the field at a path of JSON names and places in lists. It shares everything else with the
 // message, which may be large: nobody may change it.
-func messageWithout(message protoreflect.Message, path []string) protoreflect.Message {
+func MessageWithout(message protoreflect.Message, path []string) protoreflect.Message {
 	copied := message.New()
 	message.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
 		copied.Set(field, value)
@@ -22,7 +22,7 @@ func messageWithout(message protoreflect.Message, path []string) protoreflect.Me
 	case field.IsList():
 		copied.Set(field, protoreflect.ValueOfList(listWithout(message.Get(field).List(), copied.NewField(field).List(), path[1:])))
 	case field.Message() != nil && !field.IsMap():
-		copied.Set(field, protoreflect.ValueOfMessage(messageWithout(message.Get(field).Message(), path[1:])))
+		copied.Set(field, protoreflect.ValueOfMessage(MessageWithout(message.Get(field).Message(), path[1:])))
 	}
 	return copied
 }
@@ -34,7 +34,7 @@ func listWithout(list, empty protoreflect.List, path []string) protoreflect.List
 		case strconv.Itoa(i) != path[0]:
 			empty.Append(list.Get(i))
 		case len(path) > 1:
-			empty.Append(protoreflect.ValueOfMessage(messageWithout(list.Get(i).Message(), path[1:])))
+			empty.Append(protoreflect.ValueOfMessage(MessageWithout(list.Get(i).Message(), path[1:])))
 		}
 	}
 	return empty

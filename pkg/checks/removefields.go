@@ -1,21 +1,16 @@
 package checks
 
 import (
-	"fmt"
-	"slices"
-	"strconv"
-
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/policy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
-// removeFields is the change that removes fields, and every field above one that would be left empty: istiod's webhook refuses
+// RemoveFields is the change that removes fields, and every field above one that would be left empty: istiod's webhook refuses
 // empty policies. What is above the spec stays.
-func removeFields(p *Pass, object mesh.Object, reason string, paths ...[]string) []plan.Change {
-	return updateOf(p, object, reason, func(form *unstructured.Unstructured) []plan.Edit {
+func RemoveFields(p *Pass, object mesh.Object, reason string, paths ...[]string) []plan.Change {
+	return Update(p, object, reason, func(form *unstructured.Unstructured) []plan.Edit {
 		var edits []plan.Edit
 		work := form
 		for _, path := range paths {
@@ -56,25 +51,7 @@ func withEmptiedParents(object map[string]any, path []string) []string {
 	return path
 }
 
-// isEntryOf says that the path is that of a field of an entry of the list.
+// isEntryOf reports whether the path is that of a field of an entry of the list.
 func isEntryOf(path []string, list string) bool {
 	return len(path) > 3 && path[len(path)-3] == list
-}
-
-// placePath is where a part of a traffic policy stands, as findings name fields.
-func placePath(place policy.PolicyPlace, fields ...string) string {
-	return plan.Path(append(slices.Clone(place.Steps), fields...)).String()
-}
-
-// fieldPath is plan.Path's text for steps of which some are places in lists.
-func fieldPath(steps ...any) string {
-	texts := make(plan.Path, 0, len(steps))
-	for _, step := range steps {
-		if place, isPlace := step.(int); isPlace {
-			texts = append(texts, strconv.Itoa(place))
-		} else {
-			texts = append(texts, fmt.Sprint(step))
-		}
-	}
-	return texts.String()
 }

@@ -12,38 +12,38 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
-// serverRelevance judges a server by itself, then by the VirtualServices whose hosts it takes; where it takes none's, by those
+// ServerRelevance judges a server by itself, then by the VirtualServices whose hosts it takes; where it takes none's, by those
 // of the Gateway whose hosts no server takes, because they may have been meant for it.
-func (p *Pass) serverRelevance(gateway *networking.Gateway, server *networkingapi.Server) relevance {
-	return mesh.Remember(p.Snapshot, serversMemory{gateway}, func() map[*networkingapi.Server]relevance {
+func (p *Pass) ServerRelevance(gateway *networking.Gateway, server *networkingapi.Server) Relevance {
+	return mesh.Remember(p.Snapshot, serversMemory{gateway}, func() map[*networkingapi.Server]Relevance {
 		return p.serverRelevances(gateway)
 	})[server]
 }
 
 type serversMemory struct{ of *networking.Gateway }
 
-func (p *Pass) serverRelevances(gateway *networking.Gateway) map[*networkingapi.Server]relevance {
-	most := map[*networkingapi.Server]relevance{}
-	lost := plain
+func (p *Pass) serverRelevances(gateway *networking.Gateway) map[*networkingapi.Server]Relevance {
+	most := map[*networkingapi.Server]Relevance{}
+	lost := PlainHTTP
 	for _, vs := range host.VirtualServicesBoundTo(p.Snapshot, gateway) {
 		taken := false
 		for _, server := range gateway.Spec.Servers {
-			if takesAHost(gateway, server, vs) {
-				most[server], taken = max(most[server], p.relevanceAt(gateway, server, vs)), true
+			if TakesHostOf(gateway, server, vs) {
+				most[server], taken = max(most[server], p.RelevanceAt(gateway, server, vs)), true
 			}
 		}
 		if !taken {
-			lost = max(lost, p.relevanceFor(gateway.Namespace+"/"+gateway.Name, vs))
+			lost = max(lost, p.RelevanceFor(gateway.Namespace+"/"+gateway.Name, vs))
 		}
 	}
 	for _, server := range gateway.Spec.Servers {
 		_, taken := most[server]
 		switch {
 		case isForGRPC(server):
-			most[server] = certain
+			most[server] = CertainGRPC
 		case taken:
-		case lost == plain && workload.ParseProtocol(server.GetPort().GetProtocol()) != workload.ProtocolHTTP:
-			most[server] = unclear
+		case lost == PlainHTTP && workload.ParseProtocol(server.GetPort().GetProtocol()) != workload.ProtocolHTTP:
+			most[server] = Unclear
 		default:
 			most[server] = lost
 		}
@@ -51,7 +51,8 @@ func (p *Pass) serverRelevances(gateway *networking.Gateway) map[*networkingapi.
 	return most
 }
 
-func takesAHost(gateway *networking.Gateway, server *networkingapi.Server, vs *networking.VirtualService) bool {
+// TakesHostOf reports whether a server takes one of the hosts of a VirtualService.
+func TakesHostOf(gateway *networking.Gateway, server *networkingapi.Server, vs *networking.VirtualService) bool {
 	for _, offered := range host.ServerHosts(gateway, server, vs.Namespace) {
 		for _, name := range vs.Spec.Hosts {
 			if host.HostMatches(offered, host.ResolveHost(name, vs.Namespace)) {
@@ -62,46 +63,46 @@ func takesAHost(gateway *networking.Gateway, server *networkingapi.Server, vs *n
 	return false
 }
 
-// relevanceAt judges what of a VirtualService a server takes: its http rules that are for this Gateway and port, or, on a server that
+// RelevanceAt judges what of a VirtualService a server takes: its http rules that are for this Gateway and port, or, on a server that
 // reads no HTTP, its tcp or tls routes. One that has no routes of the server's kind is judged as a whole.
 // Source: Istio's pilot/pkg/networking/core/gateway.go (buildGatewayTCPBasedFilterChains, createGatewayTCPFilterChainOpts).
-func (p *Pass) relevanceAt(gateway *networking.Gateway, server *networkingapi.Server, vs *networking.VirtualService) relevance {
-	switch kind := kindOf(server); {
-	case !slices.Contains(routeKinds(vs), kind):
-		return p.virtualServiceRelevance(vs)
+func (p *Pass) RelevanceAt(gateway *networking.Gateway, server *networkingapi.Server, vs *networking.VirtualService) Relevance {
+	switch kind := RouteKindOf(server); {
+	case !slices.Contains(RouteKinds(vs), kind):
+		return p.VirtualServiceRelevance(vs)
 	case kind == "http":
 		return p.mostRelevantRule(vs, gateway.Namespace+"/"+gateway.Name, server.GetPort().GetNumber())
 	default:
-		return p.mostRelevant(vs, destinationsOf(kind, vs))
+		return p.MostRelevant(vs, DestinationsOf(kind, vs))
 	}
 }
 
-// relevanceFor judges what of a VirtualService is for a Gateway ("namespace/name"), be it there or not.
-func (p *Pass) relevanceFor(gateway string, vs *networking.VirtualService) relevance {
-	return max(p.mostRelevantRule(vs, gateway, 0), p.mostRelevant(vs, streamDestinations(vs)))
+// RelevanceFor judges what of a VirtualService is for a Gateway ("namespace/name"), be it there or not.
+func (p *Pass) RelevanceFor(gateway string, vs *networking.VirtualService) Relevance {
+	return max(p.mostRelevantRule(vs, gateway, 0), p.MostRelevant(vs, StreamDestinations(vs)))
 }
 
-// relevanceForAny judges what of it is for one of the Gateways.
-func (p *Pass) relevanceForAny(gateways []*networking.Gateway, vs *networking.VirtualService) relevance {
-	most := plain
+// RelevanceForAny judges what of it is for one of the Gateways.
+func (p *Pass) RelevanceForAny(gateways []*networking.Gateway, vs *networking.VirtualService) Relevance {
+	most := PlainHTTP
 	for _, gateway := range gateways {
-		most = max(most, p.relevanceFor(gateway.Namespace+"/"+gateway.Name, vs))
+		most = max(most, p.RelevanceFor(gateway.Namespace+"/"+gateway.Name, vs))
 	}
 	return most
 }
 
 // mostRelevantRule judges the http rules that are for a Gateway, and for one of its ports unless that is 0.
-func (p *Pass) mostRelevantRule(vs *networking.VirtualService, gateway string, port uint32) relevance {
-	most := plain
+func (p *Pass) mostRelevantRule(vs *networking.VirtualService, gateway string, port uint32) Relevance {
+	most := PlainHTTP
 	for _, rule := range host.HTTPRules(p.Snapshot, vs) {
 		if isRuleFor(rule, gateway, port) {
-			most = max(most, p.ruleRelevance(rule))
+			most = max(most, p.RuleRelevance(rule))
 		}
 	}
 	return most
 }
 
-// isRuleFor says that a rule has a match for a Gateway, and for one of its ports unless that is 0, or none at all.
+// isRuleFor reports whether a rule has a match for a Gateway, and for one of its ports unless that is 0, or none at all.
 // Source: Istio's pilot/pkg/networking/core/route/route.go (TranslateRoute).
 func isRuleFor(rule *host.HTTPRule, gw string, port uint32) bool {
 	return len(rule.Spec.Match) == 0 || slices.ContainsFunc(rule.Spec.Match, func(match *networkingapi.HTTPMatchRequest) bool {

@@ -10,27 +10,27 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
-// target is what a Service port finds in the pods of a workload.
-type target int
+// Target is what a Service port finds in the pods of a workload.
+type Target int
 
 const (
-	// targetThere: a container declares the port, or a probe calls it.
-	targetThere target = iota
-	// targetPossible: a number, in pods that declare no ports at all, which they need not.
-	targetPossible
-	// targetUndeclared: a number that no container declares, although ports are declared.
-	targetUndeclared
-	// targetMissing: a name that no container declares, so that Kubernetes makes no endpoints.
-	targetMissing
+	// TargetPresent: a container declares the port, or a probe calls it.
+	TargetPresent Target = iota
+	// TargetPossible: a number, in pods that declare no ports at all, which they need not.
+	TargetPossible
+	// TargetUndeclared: a number that no container declares, although ports are declared.
+	TargetUndeclared
+	// TargetMissing: a name that no container declares, so that Kubernetes makes no endpoints.
+	TargetMissing
 )
 
-// lacks says that the port is not there, as far as the template tells.
-func (t target) lacks() bool { return t == targetUndeclared || t == targetMissing }
+// Lacks reports whether the port is not there, as far as the template tells.
+func (t Target) Lacks() bool { return t == TargetUndeclared || t == TargetMissing }
 
-// targetIn judges a port of another transport as if it were TCP as well: that it is not is what port-not-tcp says.
-func targetIn(port *core.ServicePort, w *workload.Workload) target {
+// TargetIn judges a port of another transport as if it were TCP as well: that it is not is what port-not-tcp says.
+func TargetIn(port *core.ServicePort, w *workload.Workload) Target {
 	found := targetByTransport(port, w)
-	if found.lacks() && port.Protocol != core.ProtocolTCP {
+	if found.Lacks() && port.Protocol != core.ProtocolTCP {
 		overTCP := *port
 		overTCP.Protocol = core.ProtocolTCP
 		return targetByTransport(&overTCP, w)
@@ -38,22 +38,22 @@ func targetIn(port *core.ServicePort, w *workload.Workload) target {
 	return found
 }
 
-func targetByTransport(port *core.ServicePort, w *workload.Workload) target {
+func targetByTransport(port *core.ServicePort, w *workload.Workload) Target {
 	number, container, ok := workload.TargetPort(port, w.Template)
 	containers := workload.AppContainers(w.Template)
 	switch {
 	case !ok:
-		return targetMissing
+		return TargetMissing
 	case container != nil || slices.ContainsFunc(containers, func(c *core.Container) bool { return isProbed(c, number) }):
-		return targetThere
+		return TargetPresent
 	case slices.ContainsFunc(containers, func(c *core.Container) bool { return len(c.Ports) > 0 }):
-		return targetUndeclared
+		return TargetUndeclared
 	default:
-		return targetPossible
+		return TargetPossible
 	}
 }
 
-// isProbed says that a probe of the container calls the port: something listens there.
+// isProbed reports whether a probe of the container calls the port: something listens there.
 func isProbed(container *core.Container, number int32) bool {
 	for _, probe := range []*core.Probe{container.ReadinessProbe, container.LivenessProbe, container.StartupProbe} {
 		switch {
@@ -67,9 +67,9 @@ func isProbed(container *core.Container, number int32) bool {
 	return false
 }
 
-// servingContainer is the container that serves a Service port: the one that declares the target, or whose probe calls it, or the
+// ServingContainer is the container that serves a Service port: the one that declares the target, or whose probe calls it, or the
 // only one there is. nil where it cannot be told.
-func servingContainer(port *core.ServicePort, w *workload.Workload) (container *core.Container, number int32) {
+func ServingContainer(port *core.ServicePort, w *workload.Workload) (container *core.Container, number int32) {
 	number, container, ok := workload.TargetPort(port, w.Template)
 	if !ok {
 		return nil, 0
@@ -87,8 +87,8 @@ func servingContainer(port *core.ServicePort, w *workload.Workload) (container *
 	return nil, number
 }
 
-// containerField is the path of a field of one of the workload's containers; without a field, of the container itself.
-func containerField(w *workload.Workload, container *core.Container, field string) string {
+// ContainerField is the path of a field of one of the workload's containers; without a field, of the container itself.
+func ContainerField(w *workload.Workload, container *core.Container, field string) string {
 	if field != "" {
 		field = "." + field
 	}

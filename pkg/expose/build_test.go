@@ -89,7 +89,7 @@ func readCase(t *testing.T, path string) (expose.Intent, *mesh.Snapshot) {
 	require.NoError(t, yaml.UnmarshalStrict([]byte(comment.String()), &r))
 	objects := parse(t, string(text))
 	if r.Base != "" {
-		base, err := os.ReadFile(filepath.Join("..", "checks", "testdata", "corpus", "_base-"+r.Base+".yaml"))
+		base, err := os.ReadFile(filepath.Join("..", "lint", "testdata", "corpus", "_base-"+r.Base+".yaml"))
 		require.NoError(t, err)
 		objects = append(parse(t, string(base)), objects...)
 	}

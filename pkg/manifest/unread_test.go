@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
@@ -18,7 +19,7 @@ kind: Service
 metadata: {name: orders, namespace: shop}
 spec: {selector: {app: orders}, ports: [{name: grpc, port: 8000}]}
 `
-	check, ok := checks.Find("GX303")
+	check, ok := lint.Find("GX303")
 	assert.True(t, ok)
 	for name, test := range map[string]struct {
 		text  string
@@ -34,7 +35,7 @@ spec: {selector: {app: orders}, ports: [{name: grpc, port: 8000}]}
 	} {
 		t.Run(name, func(t *testing.T) {
 			snapshot := load(t, test.text+selecting).Snapshot(true, mesh.Options{})
-			assert.Len(t, checks.Run(snapshot, checks.Options{Checks: []*checks.Check{check}}).Findings, test.found)
+			assert.Len(t, lint.Run(snapshot, lint.Options{Checks: []*checks.Check{check}}).Findings, test.found)
 		})
 	}
 }

@@ -10,7 +10,7 @@ type UnreadWorkload struct {
 	Labels map[string]string
 }
 
-// SelectsUnread says that the labels are those of pods of an UnreadWorkload in the namespace. An empty selector matches none, as
+// SelectsUnread reports whether the labels are those of pods of an UnreadWorkload in the namespace. An empty selector matches none, as
 // that of a Service.
 func (s *Snapshot) SelectsUnread(namespace string, selector map[string]string) bool {
 	return len(selector) > 0 && slices.ContainsFunc(s.options.Unread, func(unread UnreadWorkload) bool {

@@ -3,13 +3,12 @@ package mesh_test
 import (
 	"testing"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
-
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
-
 	"github.com/stretchr/testify/assert"
 	core "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 )
 
 // TestWithin holds what belongs to a namespace: its objects and the Namespace itself; cluster-scoped objects belong to all.

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
 
@@ -117,7 +117,7 @@ contexts: [{name: eu}, {name: asia}]
 
 func TestCompletionOfChecks(t *testing.T) {
 	got, directive := completions(t, "explain", "")
-	assert.Len(t, got, 2*len(checks.All()), "IDs and names")
+	assert.Len(t, got, 2*len(lint.All()), "IDs and names")
 	assert.Equal(t, onlyWordsDirective, directive)
 
 	got, directive = completions(t, "lint", "--checks", "GX1,-GX30")

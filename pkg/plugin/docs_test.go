@@ -73,7 +73,69 @@ func TestEveryPageIsReachableFromTheREADME(t *testing.T) {
 		for page := range pages {
 			assert.True(t, reached[page], "%s cannot be reached from %s", page, readme)
 		}
-		assert.True(t, reached["docs/schema/grpcexpose-v1.json"] && reached["docs/balancing.svg"])
+		for _, other := range []string{"docs/schema/grpcexpose-v1.json", "docs/balancing.svg", "docs/path.svg"} {
+			assert.True(t, reached[other], "%s cannot be reached from %s", other, readme)
+		}
+	}
+}
+
+var transcript = regexp.MustCompile("(?s)<!-- held by TestTranscriptsAreReal -->\n```\n(.*?)```")
+
+// TestTranscriptsAreReal holds the READMEs' transcript to what the tests on a real control plane have seen: each of its lines, in
+// this order. Lines may be left out.
+func TestTranscriptsAreReal(t *testing.T) {
+	seen := ""
+	for _, golden := range []string{"Recipe", "Status"} {
+		text, err := os.ReadFile(filepath.Join(repository, "test/e2e/testdata", golden+".golden"))
+		require.NoError(t, err)
+		seen += string(text)
+	}
+	pages := markdown(t)
+	for _, readme := range []string{"README.md", "README.zh-CN.md"} {
+		found := transcript.FindStringSubmatch(pages[readme])
+		require.NotNil(t, found, readme)
+		rest := seen
+		for line := range strings.Lines(strings.ReplaceAll(found[1], "127.64.0.1", "GATEWAY-ADDRESS")) {
+			if line == "\n" || line == "…\n" || strings.HasPrefix(line, "$ ") {
+				continue
+			}
+			_, after, ok := strings.Cut(rest, "\n"+line)
+			assert.True(t, ok, "%s: no test has seen %q at this place", readme, line)
+			if ok {
+				rest = "\n" + after
+			}
+		}
+	}
+}
+
+var (
+	doors     = regexp.MustCompile("(?s)<!-- held by TestDoorsOfTheFamilies -->\n(.*?)\n\n")
+	familyRow = regexp.MustCompile("(?m)^\\| `(pkg/checks/\\w+)` \\| (.*?) \\|")
+	quoted    = regexp.MustCompile("`([^`]+)`")
+)
+
+// TestDoorsOfTheFamilies holds CONTRIBUTING.md to the functions that each family of checks begins with.
+func TestDoorsOfTheFamilies(t *testing.T) {
+	table := doors.FindString(markdown(t)["CONTRIBUTING.md"])
+	families := familyRow.FindAllStringSubmatch(table, -1)
+	folders, err := fs.Glob(os.DirFS(repository), "pkg/checks/*/checks.go")
+	require.NoError(t, err)
+	assert.Len(t, families, len(folders))
+	for _, family := range families {
+		for _, door := range quoted.FindAllStringSubmatch(family[2], -1) {
+			folder := family[1]
+			source, function, elsewhere := strings.Cut(door[1], ".")
+			switch {
+			case !elsewhere:
+				function = source
+			case source == "checks":
+				folder = "pkg/checks"
+			default:
+				folder = "pkg/mesh/" + source
+			}
+			output, err := exec.Command("grep", "-h", "^func "+function+"(", "-r", filepath.Join(repository, folder)).CombinedOutput()
+			assert.NoError(t, err, "%s has no function %s: %s", folder, function, output)
+		}
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 // TestFixesOfFilesFix holds the second law for files: every case of the corpus is fixed in place, and then the findings that
 // were fixed are gone, and none is new.
 func TestFixesOfFilesFix(t *testing.T) {
-	corpus := filepath.Join("..", "checks", "testdata", "corpus")
+	corpus := filepath.Join("..", "lint", "testdata", "corpus")
 	cases, err := filepath.Glob(filepath.Join(corpus, "[^_]*.yaml"))
 	require.NoError(t, err)
 	require.NotEmpty(t, cases)

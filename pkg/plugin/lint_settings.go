@@ -16,6 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
@@ -175,7 +176,7 @@ func (s lintSettings) problem() error {
 			return fmt.Errorf("%s: %q must be one of %s", setting.name, setting.value, strings.Join(setting.values, ", "))
 		}
 	}
-	if _, err := checks.Select(s.Checks); err != nil {
+	if _, err := lint.Select(s.Checks); err != nil {
 		return fmt.Errorf("checks: %w", err)
 	}
 	for i, rule := range s.Ignore {
@@ -256,7 +257,7 @@ func (s lintSettings) fill(flags *lintFlags, typed func(flag string) bool) {
 }
 
 func (r ignoreRule) problem() error {
-	if _, err := checks.Select([]string{r.Check}); err != nil || strings.HasPrefix(r.Check, "-") {
+	if _, err := lint.Select([]string{r.Check}); err != nil || strings.HasPrefix(r.Check, "-") {
 		return fmt.Errorf("check: %q is no check's ID, beginning of an ID, or name", r.Check)
 	}
 	if r.Reason == "" {
@@ -284,7 +285,7 @@ func ignoredBy(rules []ignoreRule, finding checks.Finding, file string) (reason 
 }
 
 func (r ignoreRule) accepts(finding checks.Finding, file string) bool {
-	check, ok := checks.Find(finding.ID)
+	check, ok := lint.Find(finding.ID)
 	return ok && check.Matches(r.Check) &&
 		(r.Kind == "" || strings.EqualFold(r.Kind, mesh.GroupVersionKind(finding.Object).Kind)) &&
 		accepts(r.Namespace, finding.Object.GetNamespace()) && accepts(r.Name, finding.Object.GetName()) && r.acceptsFile(file)

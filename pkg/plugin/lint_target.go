@@ -8,7 +8,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/labels"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/execution"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
@@ -83,7 +84,7 @@ func (f *lintFlags) misplaced(argument string) error {
 		return usage("%s is no workload: files and directories go with -f", argument)
 	case f.fix != "" && (argument == string(fixSafe) || argument == string(fixAll)):
 		return usage("%s is no workload: say --fix=%s", argument, argument)
-	case f.dryRun != dryRunNone && (argument == dryRunClient || argument == dryRunServer):
+	case f.dryRun != execution.DryRunNone && (argument == execution.DryRunClient || argument == execution.DryRunServer):
 		return usage("%s is no workload: say --dry-run=%s", argument, argument)
 	}
 	return nil
@@ -109,12 +110,12 @@ func (t lintTarget) writable(snapshot *mesh.Snapshot) ([]string, error) {
 }
 
 // paths are those to the workloads that the report is about: the ones meant, or those of the target that serve gRPC.
-func (t lintTarget) paths(snapshot *mesh.Snapshot) (*checks.Paths, error) {
+func (t lintTarget) paths(snapshot *mesh.Snapshot) (*lint.Paths, error) {
 	if t.isWhole() {
-		return checks.PathsTo(snapshot, func() []mesh.Key { return t.exposed(snapshot) }), nil
+		return lint.PathsTo(snapshot, func() []mesh.Key { return t.exposed(snapshot) }), nil
 	}
 	keys, err := t.meant(snapshot)
-	return checks.PathsTo(snapshot, func() []mesh.Key { return keys }), err
+	return lint.PathsTo(snapshot, func() []mesh.Key { return keys }), err
 }
 
 // meant are the workloads that are named or selected.
@@ -151,7 +152,7 @@ func (t lintTarget) exposed(snapshot *mesh.Snapshot) (keys []mesh.Key) {
 }
 
 // only accepts the objects that the report is about: the paths, and what else is in the namespace. nil accepts all.
-func (t lintTarget) only(paths *checks.Paths) func(mesh.Object) bool {
+func (t lintTarget) only(paths *lint.Paths) func(mesh.Object) bool {
 	if t.isWhole() && t.all {
 		return nil
 	}

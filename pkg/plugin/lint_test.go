@@ -12,7 +12,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/golden"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
@@ -45,7 +46,7 @@ func lintFiles(t *testing.T) {
 
 func lintGolden(t *testing.T, path, got string) {
 	t.Helper()
-	if *update {
+	if *golden.Update {
 		require.NoError(t, os.WriteFile(path, []byte(got), 0o644))
 	}
 	want, err := os.ReadFile(path)
@@ -128,7 +129,7 @@ func TestLintFixesWhatItCan(t *testing.T) {
 }
 
 func checksRun() string {
-	return strings.SplitAfter(report.NewLintReport(checks.Report{Ran: checks.All()}, emptySnapshot()).Summary.String(), "objects. ")[1]
+	return strings.SplitAfter(report.NewLintReport(lint.Report{Ran: lint.All()}, emptySnapshot()).Summary.String(), "objects. ")[1]
 }
 
 func TestLintAsksBeforeFixingAll(t *testing.T) {
@@ -379,9 +380,12 @@ func TestExplain(t *testing.T) {
 	byID, bySlug := command(t, "explain", "GX301"), command(t, "explain", "port-not-grpc")
 	assert.Equal(t, byID, bySlug)
 	assert.Equal(t, ExitFine, byID.code)
-	for _, heading := range []string{"GX301 port-not-grpc: ", "What it finds\n", "Why\n", "What a client sees\n", "With the fault\n", "Without\n", "grpcexpose/ignore"} {
+	for _, heading := range []string{"GX301 port-not-grpc: ", "What it finds\n", "Why\n", "What a client sees\n", "With the fault (-) and without (+)\n", "grpcexpose/ignore"} {
 		assert.Contains(t, byID.out, heading)
 	}
+	assert.Contains(t, byID.out, "    selector: {app: greeter}\n"+
+		"  -  ports: [{name: http, port: 8000, targetPort: 50051}]\n  +  ports: [{name: grpc, port: 8000, targetPort: 50051}]\n")
+	assert.NotContains(t, byID.out, "Deployment\n", "the objects that do not differ are left out")
 	assert.Equal(t, answer{ExitFailed, "", "error: there is no check \"GX9\"; kubectl grpcexpose lint --list-checks lists them\n" +
 		"See 'kubectl grpcexpose explain --help'\n"}, command(t, "explain", "GX9"))
 }

@@ -13,9 +13,10 @@ import (
 	"github.com/stretchr/testify/require"
 	"sigs.k8s.io/yaml"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/corpus"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/callpath"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
@@ -132,11 +133,11 @@ func TestTheSchemaRefuses(t *testing.T) {
 func TestStatusAndPlansOfTheCorpusAreOfTheSchema(t *testing.T) {
 	schema := strictSchema(t)
 	plans := 0
-	for _, name := range corpusNames(t) {
-		snapshot := corpusMesh(t, name)
+	for _, name := range corpus.Names(t) {
+		snapshot := corpus.Mesh(t, name)
 		for workload, ports := range exposure.ExposedWorkloads(snapshot) {
 			var out bytes.Buffer
-			found := checks.Run(snapshot, checks.Options{Only: checks.OnPathOf(snapshot, workload.Key)})
+			found := lint.Run(snapshot, lint.Options{Only: lint.OnPathOf(snapshot, workload.Key)})
 			require.NoError(t, report.StatusJSON(&out, report.Status{
 				Workload: workload.Key, Roots: callpath.Trace(snapshot, workload), Findings: found.Findings,
 			}))

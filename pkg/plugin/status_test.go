@@ -10,9 +10,11 @@ import (
 	core "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/corpus"
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/golden"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/callpath"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
@@ -39,12 +41,12 @@ func TestStatus(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			status := statusIn(t, corpusMesh(t, test.name), test.namespace, test.workload)
+			status := statusIn(t, corpus.Mesh(t, test.name), test.namespace, test.workload)
 			var text, json bytes.Buffer
 			require.NoError(t, report.StatusText(&text, status, false))
 			require.NoError(t, report.StatusJSON(&json, status))
-			golden(t, "testdata/status/"+test.name+".txt", text.String())
-			golden(t, "testdata/status/"+test.name+".json", json.String())
+			golden.Compare(t, "testdata/status/"+test.name+".txt", text.String())
+			golden.Compare(t, "testdata/status/"+test.name+".json", json.String())
 		})
 	}
 }
@@ -53,13 +55,13 @@ func statusIn(t *testing.T, snapshot *mesh.Snapshot, namespace, name string) rep
 	t.Helper()
 	workload, err := expose.FindWorkload(snapshot, "", namespace, name)
 	require.NoError(t, err)
-	lint := checks.Run(snapshot, checks.Options{Only: checks.OnPathOf(snapshot, workload.Key)})
-	return report.Status{Workload: workload.Key, Roots: callpath.Trace(snapshot, workload), Findings: lint.Findings}
+	found := lint.Run(snapshot, lint.Options{Only: lint.OnPathOf(snapshot, workload.Key)})
+	return report.Status{Workload: workload.Key, Roots: callpath.Trace(snapshot, workload), Findings: found.Findings}
 }
 
 func TestStatusColour(t *testing.T) {
 	var coloured, plain bytes.Buffer
-	status := statusIn(t, corpusMesh(t, "gx301-port-not-grpc"), "store", "cart")
+	status := statusIn(t, corpus.Mesh(t, "gx301-port-not-grpc"), "store", "cart")
 	require.NoError(t, report.StatusText(&coloured, status, true))
 	require.NoError(t, report.StatusText(&plain, status, false))
 	bare := coloured.String()
@@ -72,7 +74,7 @@ func TestStatusColour(t *testing.T) {
 
 // TestStatusOfManyPods: of many pods the broken ones are shown, and the rest is counted.
 func TestStatusOfManyPods(t *testing.T) {
-	workload := statusIn(t, corpusMesh(t, "good-plain"), "hello", "greeter")
+	workload := statusIn(t, corpus.Mesh(t, "good-plain"), "hello", "greeter")
 	status := report.Status{Workload: workload.Workload, Roots: []*callpath.Hop{{Object: workload.Roots[0].Object, Text: "many"}}}
 	for i := range 30 {
 		pod := &core.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "hello", Name: fmt.Sprintf("greeter-%02d", i)}}
@@ -84,5 +86,5 @@ func TestStatusOfManyPods(t *testing.T) {
 	}
 	var text bytes.Buffer
 	require.NoError(t, report.StatusText(&text, status, false))
-	golden(t, "testdata/status/many-pods.txt", text.String())
+	golden.Compare(t, "testdata/status/many-pods.txt", text.String())
 }

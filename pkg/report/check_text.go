@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 )
 
 // CheckText prints a check's documentation for people.
@@ -28,13 +29,11 @@ func CheckText(w io.Writer, check *checks.Check, options PrintOptions) error {
 			}
 		}
 	}
-	for _, example := range []struct{ title, text string }{{"With the fault", check.Bad}, {"Without", check.Good}} {
-		Printf(&b, "\n%s\n", paint(example.title, bold, options.Colour))
-		for line := range strings.Lines(strings.TrimSpace(example.text)) {
-			Printf(&b, "  %s\n", strings.TrimRight(line, "\n"))
-		}
+	Printf(&b, "\n%s\n", paint("With the fault (-) and without (+)", bold, options.Colour))
+	for _, line := range CheckDifference(check) {
+		Printf(&b, "  %s\n", paintDiffLine(line, options.Colour))
 	}
-	Printf(&b, "\nSilence it on an object with the annotation %s: \"%s: the reason\".\n", checks.IgnoreAnnotation, check.ID)
+	Printf(&b, "\nSilence it on an object with the annotation %s: \"%s: the reason\".\n", lint.IgnoreAnnotation, check.ID)
 	_, err := io.WriteString(w, b.String())
 	return err
 }

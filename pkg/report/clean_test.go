@@ -26,6 +26,7 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/callpath"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/traffic"
@@ -73,7 +74,7 @@ func requireClean(t *testing.T, text string) {
 func hostileReport(size int) *LintReport {
 	random := rand.New(rand.NewPCG(1, 2))
 	text := func() string { return hostileText(random, size/200) }
-	report := &LintReport{APIVersion: APIVersion, Kind: "LintReport", FailOn: checks.Warning, Ran: checks.All()[:3]}
+	report := &LintReport{APIVersion: APIVersion, Kind: "LintReport", FailOn: checks.Warning, Ran: lint.All()[:3]}
 	for i := range 10 {
 		object := LintObject{APIVersion: text(), Kind: text(), Namespace: text(), Name: text()}
 		report.Findings = append(report.Findings, LintFinding{

@@ -6,6 +6,7 @@ import (
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
@@ -140,7 +141,7 @@ type LintSummary struct {
 }
 
 // NewLintReport makes a report of what the checks say of a snapshot.
-func NewLintReport(found checks.Report, snapshot *mesh.Snapshot) *LintReport {
+func NewLintReport(found lint.Report, snapshot *mesh.Snapshot) *LintReport {
 	r := &LintReport{
 		APIVersion: APIVersion, Kind: "LintReport", FailOn: checks.Warning, Ran: found.Ran,
 		Findings: []LintFinding{}, Skipped: []LintSkip{}, Suppressed: []LintSuppressed{},

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
@@ -83,15 +84,15 @@ func lintReports(t *testing.T) map[string]*LintReport {
 		{ID: "GX411", Slug: "credential-not-found", Reason: "not in the files"},
 		{ID: "GX501", Slug: "gateway-not-found", Reason: "not in the files"},
 	}
-	compared := NewLintReport(checks.Report{Findings: []checks.Finding{replica, port, onNamespace}, Ran: ran}, snapshot)
+	compared := NewLintReport(lint.Report{Findings: []checks.Finding{replica, port, onNamespace}, Ran: ran}, snapshot)
 	for i, state := range []LintState{Fixed, New, Unchanged} {
 		compared.Findings[i].State = state
 	}
 	compared.Count()
 	return map[string]*LintReport{
-		"clean":    NewLintReport(checks.Report{Ran: ran}, snapshot),
-		"findings": NewLintReport(checks.Report{Findings: []checks.Finding{onNamespace, replica, port}, Ran: ran, Suppressed: []checks.Suppressed{{Finding: replica, Reason: "it is a test"}}}, snapshot),
-		"skips":    NewLintReport(checks.Report{Skips: skips, Ran: ran}, snapshot),
+		"clean":    NewLintReport(lint.Report{Ran: ran}, snapshot),
+		"findings": NewLintReport(lint.Report{Findings: []checks.Finding{onNamespace, replica, port}, Ran: ran, Suppressed: []lint.Suppressed{{Finding: replica, Reason: "it is a test"}}}, snapshot),
+		"skips":    NewLintReport(lint.Report{Skips: skips, Ran: ran}, snapshot),
 		"compared": compared,
 	}
 }

@@ -53,20 +53,24 @@ func Diff(w io.Writer, differences []Difference, colour bool) error {
 func DiffText(w io.Writer, text string, colour bool) error {
 	var b strings.Builder
 	for line := range strings.Lines(text) {
-		code := ""
-		switch line[0] {
-		case '+':
-			code = green
-		case '-':
-			code = red
-		case '@':
-			code = cyan
-		}
 		line = strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r") // of a file from Windows
-		b.WriteString(string(paint(line, code, colour)) + "\n")
+		b.WriteString(string(paintDiffLine(line, colour)) + "\n")
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+func paintDiffLine(line string, colour bool) painted {
+	code := ""
+	switch {
+	case strings.HasPrefix(line, "+"):
+		code = green
+	case strings.HasPrefix(line, "-"):
+		code = red
+	case strings.HasPrefix(line, "@"):
+		code = cyan
+	}
+	return paint(line, code, colour)
 }
 
 func manifestText(object *unstructured.Unstructured) (string, error) {

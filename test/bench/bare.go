@@ -16,7 +16,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
@@ -61,7 +61,7 @@ func (l *lister) listAll(ctx context.Context) error {
 // kindsOfChecks are those that are listed; Secrets and ConfigMaps are read by name.
 func kindsOfChecks() []mesh.Kind {
 	var kinds []mesh.Kind
-	for _, check := range checks.All() {
+	for _, check := range lint.All() {
 		kinds = append(append(kinds, check.Reads...), check.Consults...)
 	}
 	slices.Sort(kinds)

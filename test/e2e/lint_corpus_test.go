@@ -132,7 +132,7 @@ func (s *scene) removeCases(cases []liveCase) {
 // liveCases are the cases on the default mesh that need nothing in the control plane's namespace.
 func liveCases(t *testing.T) []liveCase {
 	t.Helper()
-	files, err := filepath.Glob("../../pkg/checks/testdata/corpus/*.yaml")
+	files, err := filepath.Glob("../../pkg/lint/testdata/corpus/*.yaml")
 	require.NoError(t, err)
 	var cases []liveCase
 	for _, file := range files {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
@@ -70,10 +71,10 @@ func TestCreateMakesThePathWhole(t *testing.T) {
 // faultOnPath is the check with an error about what create makes or uses, empty if there is none.
 func faultOnPath(t *testing.T, after *mesh.Snapshot, result *expose.Result) string {
 	// The meshes have no injectors, and create is told to leave injection alone.
-	judging, err := checks.Select([]string{"-GX1", "-GX202", "-GX416"})
+	judging, err := lint.Select([]string{"-GX1", "-GX202", "-GX416"})
 	require.NoError(t, err)
-	options := checks.Options{Checks: judging, Only: checks.OnPathOf(after, result.Workload.Key)}
-	for _, finding := range checks.Run(after, options).Findings {
+	options := lint.Options{Checks: judging, Only: lint.OnPathOf(after, result.Workload.Key)}
+	for _, finding := range lint.Run(after, options).Findings {
 		object := mesh.NamespacedName(finding.Object)
 		switch mesh.KeyOf(finding.Object).Kind {
 		case mesh.KindVirtualService:
@@ -179,7 +180,7 @@ func TestSafeFixes(t *testing.T) {
 		m := NewMesh(seed)
 		istiod, err := AskIstiod(m)
 		require.NoError(t, err)
-		for _, finding := range checks.Run(m.Snapshot(), checks.Options{}).Findings {
+		for _, finding := range lint.Run(m.Snapshot(), lint.Options{}).Findings {
 			if finding.Fix.Level != checks.Safe || len(finding.Fix.Changes) == 0 || fixed[finding.ID] >= 20 {
 				continue
 			}
@@ -195,7 +196,7 @@ func requireFixed(t *testing.T, m *Mesh, istiodBefore Facts, fixed checks.Findin
 	t.Helper()
 	after := carriedOut(t, m, fixed.Fix.Changes)
 	text := fmt.Sprintf("seed %d: %s %s: %s\nfix: %s\n", m.Seed, fixed.ID, mesh.KeyOf(fixed.Object), fixed.Message, fixed.Fix.Text)
-	for _, finding := range checks.Run(after.Snapshot(), checks.Options{}).Findings {
+	for _, finding := range lint.Run(after.Snapshot(), lint.Options{}).Findings {
 		require.NotEqualf(t, identity(fixed)+fixed.Path, identity(finding)+finding.Path, "still there: %s", text)
 	}
 	istiodAfter, err := AskIstiod(after)

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
@@ -60,7 +61,7 @@ func TestInMesh(t *testing.T) {
 	// Another folder has a collector of the same name, without that port, and the later one counts.
 	delete(want, "GX201 Service default/opentelemetry-collector")
 	// Folder by folder: some below the samples hold data that is no manifest.
-	files := append(foldersBelow(t, istioSamples(t)), "../../pkg/checks/testdata/corpus/_base-default.yaml", "testdata/labelled.yaml")
+	files := append(foldersBelow(t, istioSamples(t)), "../../pkg/lint/testdata/corpus/_base-default.yaml", "testdata/labelled.yaml")
 	found := findings(t, manifest.Sources{Files: files}, true)
 	assert.Equal(t, slices.Sorted(maps.Keys(want)), found)
 }
@@ -71,7 +72,7 @@ func findings(t *testing.T, sources manifest.Sources, selfContained bool) []stri
 	loaded, err := manifest.Load(sources, "default")
 	require.NoError(t, err)
 	var found []string
-	for _, finding := range checks.Run(loaded.Snapshot(selfContained, mesh.Options{Now: now}), checks.Options{}).Findings {
+	for _, finding := range lint.Run(loaded.Snapshot(selfContained, mesh.Options{Now: now}), lint.Options{}).Findings {
 		if finding.Level.AtLeast(checks.Warning) {
 			found = append(found, fmt.Sprintf("%s %s", finding.ID, mesh.KeyOf(finding.Object)))
 		}

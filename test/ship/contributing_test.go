@@ -40,25 +40,25 @@ func TestAddACheck(t *testing.T) {
 	}
 	moreCases(t, folder)
 
-	for _, arguments := range [][]string{{"vet", "./pkg/checks"}, {"test", "./pkg/checks"}, {"run", "./cmd/generate-docs", "."}} {
+	for _, arguments := range [][]string{{"vet", "./pkg/checks/workload"}, {"test", "./pkg/checks/workload", "./pkg/lint"}, {"run", "./cmd/generate-docs", "."}} {
 		command := exec.Command("go", arguments...)
 		command.Dir = folder
 		output(t, command)
 	}
-	page, err := os.ReadFile(filepath.Join(folder, "docs/checks/GX207-http-probe-on-grpc-port.md"))
+	page, err := os.ReadFile(filepath.Join(folder, "docs/checks/GX299-http-probe-on-grpc-port.md"))
 	require.NoError(t, err)
-	assert.Contains(t, string(page), "The liveness probe speaks HTTP/1.1 to a gRPC port")
+	assert.Contains(t, string(page), "The liveness probe sends HTTP/1.1 to a gRPC port")
 }
 
 // moreCases are the two that the instructions describe and leave to the reader.
 func moreCases(t *testing.T, folder string) {
 	t.Helper()
-	cases := filepath.Join(folder, "pkg/checks/testdata/cases")
+	cases := filepath.Join(folder, "pkg/checks/workload/testdata")
 	text, err := os.ReadFile(filepath.Join(cases, "http-probe-on-grpc-port-number.yaml"))
 	require.NoError(t, err)
 	for name, probe := range map[string]string{"other-port": "{httpGet: {path: /healthz, port: 8080}}", "tcp": "{tcpSocket: {port: 50051}}"} {
 		other := strings.NewReplacer(
-			"port-number", "port-good-"+name, "# expect: GX207 Deployment/demo/greeter", "# expect: none", "{httpGet: {path: /healthz, port: 50051}}", probe,
+			"port-number", "port-good-"+name, "# expect: GX299 Deployment/demo/greeter", "# expect: none", "{httpGet: {path: /healthz, port: 50051}}", probe,
 		).Replace(string(text))
 		require.NoError(t, os.WriteFile(filepath.Join(cases, "http-probe-on-grpc-port-good-"+name+".yaml"), []byte(other), 0o644))
 	}

@@ -54,12 +54,12 @@ func isWeak(evidence []Evidence) bool {
 	return !slices.ContainsFunc(evidence, func(e Evidence) bool { return e.Strength < EvidenceWeak })
 }
 
-// HasGRPCToken says that grpc is one of the parts of a name that dashes part.
+// HasGRPCToken reports whether grpc is one of the parts of a name that dashes part.
 func HasGRPCToken(name string) bool {
 	return slices.Contains(strings.Split(strings.ToLower(name), "-"), "grpc")
 }
 
-// SaysGRPC says that the name of a Service port speaks of gRPC, whatever Istio makes of it: grpc is one of its parts, or its
+// SaysGRPC reports whether the name of a Service port speaks of gRPC, whatever Istio makes of it: grpc is one of its parts, or its
 // beginning, or its end.
 func SaysGRPC(name string) bool {
 	name = strings.ToLower(name)

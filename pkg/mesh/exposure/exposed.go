@@ -30,7 +30,7 @@ type ExposedPort struct {
 	Routed bool
 }
 
-// Weak says that nothing but weak evidence speaks for gRPC: never ground for an error.
+// Weak reports whether nothing but weak evidence speaks for gRPC: never ground for an error.
 func (e *ExposedPort) Weak() bool { return isWeak(e.Evidence) }
 
 // Protocol is what Istio takes the port for.
@@ -130,7 +130,7 @@ func templateEvidence(port *core.ServicePort, template *core.PodTemplateSpec) []
 	return evidence
 }
 
-// isTwinOfTCP says that a port of another transport has the number or the target of a TCP port, as HTTP/3 beside HTTP/2.
+// isTwinOfTCP reports whether a port of another transport has the number or the target of a TCP port, as HTTP/3 beside HTTP/2.
 func isTwinOfTCP(service *core.Service, port *core.ServicePort) bool {
 	return workload.TransportOf(port.Protocol) != core.ProtocolTCP && slices.ContainsFunc(service.Spec.Ports, func(other core.ServicePort) bool {
 		return workload.TransportOf(other.Protocol) == core.ProtocolTCP && (other.TargetPort == port.TargetPort || other.Port == port.Port)

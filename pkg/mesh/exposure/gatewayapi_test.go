@@ -3,12 +3,11 @@ package exposure
 import (
 	"testing"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gatewayapi"
-
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gatewayapi"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/meshtest"
 )
 

@@ -97,7 +97,7 @@ func grpcRouteClaims(s *mesh.Snapshot) map[workload.ServicePort][]Evidence {
 	})
 }
 
-// serverSpeaksFor says whether a Gateway server with protocol GRPC makes the port, to which the route leads from it, a gRPC one.
+// serverSpeaksFor reports whether a Gateway server with protocol GRPC makes the port, to which the route leads from it, a gRPC one.
 // Such a server carries plain HTTP as well (istiod merges the two), so it does not speak for a port that a probe calls by
 // HTTP/1.1, nor by a match that is for plain HTTP, nor by a route that leaves the port to the server's number. Where another port
 // of the Service, or of what another rule on the same host of the server leads to, shows gRPC by itself, it does not speak for a
@@ -121,19 +121,19 @@ func serverSpeaksFor(s *mesh.Snapshot, route *gateway.GatewayRoute, service *cor
 	return !namedOtherwise || len(ownEvidenceOf(s, service, port)) > 0 || !showsGRPC(s, service) && !hasGRPCNeighbour(s, route)
 }
 
-// namesPort says that a destination of the route leads to the port by its own number, or because the Service has no other.
+// namesPort reports whether a destination of the route leads to the port by its own number, or because the Service has no other.
 func namesPort(s *mesh.Snapshot, route *gateway.GatewayRoute, service *core.Service, number int32) bool {
 	return slices.ContainsFunc(host.ServiceDestinations(s, route.Spec, route.Holder.Namespace), func(destination host.Destination) bool {
 		return mesh.KeyOf(destination.Service) == mesh.KeyOf(service) && destination.Port == number
 	})
 }
 
-// showsGRPC says that a port of the Service is gRPC by its own evidence or its pods'.
+// showsGRPC reports whether a port of the Service is gRPC by its own evidence or its pods'.
 func showsGRPC(s *mesh.Snapshot, service *core.Service) bool {
 	return slices.ContainsFunc(service.Spec.Ports, func(port core.ServicePort) bool { return len(ownEvidenceOf(s, service, &port)) > 0 })
 }
 
-// isSeen says that the shape of the pods is known: of those that are read as metadata only it is not.
+// isSeen reports whether the shape of the pods is known: of those that are read as metadata only it is not.
 func isSeen(template *core.PodTemplateSpec) bool { return len(template.Spec.Containers) > 0 }
 
 // serverHost is a host that a Gateway server names, in lower case, or all that its wildcards take together.
@@ -154,7 +154,7 @@ func serverHostOf(route *gateway.GatewayRoute) serverHost {
 
 type grpcNeighboursMemory struct{}
 
-// hasGRPCNeighbour says that another rule on the same host of the route's server leads to a port that is, or for all that can be
+// hasGRPCNeighbour reports whether another rule on the same host of the route's server leads to a port that is, or for all that can be
 // seen may be, gRPC by evidence of its own.
 func hasGRPCNeighbour(s *mesh.Snapshot, route *gateway.GatewayRoute) bool {
 	rules := mesh.Remember(s, grpcNeighboursMemory{}, func() map[serverHost][]*networkingapi.HTTPRoute {
@@ -193,19 +193,19 @@ func mayShowGRPC(s *mesh.Snapshot, service *core.Service, number int32) bool {
 	return len(ownEvidenceOf(s, service, port)) > 0 || slices.ContainsFunc(workload.TemplatesBehind(s, service), unseen)
 }
 
-// isPlainHTTP says that a match is for something else than gRPC calls: for another method than POST, or for a path that has
+// isPlainHTTP reports whether a match is for something else than gRPC calls: for another method than POST, or for a path that has
 // nothing of a gRPC service.
 func isPlainHTTP(match *networkingapi.HTTPMatchRequest) bool {
 	method := match.GetMethod().GetExact()
 	return method != "" && method != "POST" || !MayNameService(match.GetUri().GetExact()+match.GetUri().GetPrefix())
 }
 
-// MatchesPlainHTTP says that each of the rule's matches is for plain HTTP.
+// MatchesPlainHTTP reports whether each of the rule's matches is for plain HTTP.
 func MatchesPlainHTTP(rule *networkingapi.HTTPRoute) bool {
 	return len(rule.Match) > 0 && !slices.ContainsFunc(rule.Match, func(match *networkingapi.HTTPMatchRequest) bool { return !isPlainHTTP(match) })
 }
 
-// MayNameService says that a path, or the prefix of one, may begin with the name of a gRPC service.
+// MayNameService reports whether a path, or the prefix of one, may begin with the name of a gRPC service.
 func MayNameService(path string) bool {
 	service, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	return service == "" || strings.Contains(service, ".") || service[0] >= 'A' && service[0] <= 'Z'
@@ -225,7 +225,7 @@ func saysOtherwise(protocol workload.Protocol) bool {
 	return protocol != workload.ProtocolUnsupported && !protocol.IsHTTP2()
 }
 
-// isNamedForHTTP says that the port of the pods has the name of another protocol of the web.
+// isNamedForHTTP reports whether the port of the pods has the name of another protocol of the web.
 func isNamedForHTTP(template *core.PodTemplateSpec, number int32) bool {
 	return slices.ContainsFunc(workload.ServingContainers(&template.Spec), func(container *core.Container) bool {
 		prefix, _, _ := strings.Cut(nameOfPort(container, number), "-")
@@ -234,7 +234,7 @@ func isNamedForHTTP(template *core.PodTemplateSpec, number int32) bool {
 	})
 }
 
-// isProbedByHTTP says that a probe calls the port of the pods by HTTP/1.1.
+// isProbedByHTTP reports whether a probe calls the port of the pods by HTTP/1.1.
 func isProbedByHTTP(template *core.PodTemplateSpec, number int32) bool {
 	for _, container := range workload.ServingContainers(&template.Spec) {
 		name := nameOfPort(container, number)

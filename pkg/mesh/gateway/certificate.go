@@ -217,7 +217,7 @@ func Validity(certificate *x509.Certificate, now time.Time) string {
 	}
 }
 
-// CertificateCovers says whether a client that checks names takes the certificate for a host. Only subject alternative names
+// CertificateCovers reports whether a client that checks names takes the certificate for a host. Only subject alternative names
 // count, not the common name, and a wildcard covers exactly one label: the host "*.example.com" needs that very name, because
 // single ones leave out the others. The host "*" says nothing about names: it is always covered.
 // Source: RFC 6125, 6.4; RFC 9525, 6.3; crypto/x509 (Certificate.VerifyHostname).

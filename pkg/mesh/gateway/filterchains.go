@@ -52,7 +52,7 @@ func refuseListeners(s *mesh.Snapshot, servers []*Server) {
 	}
 }
 
-// ServersShareListener says that two servers live on one listener whichever is older: both are plaintext HTTP, or both take TLS
+// ServersShareListener reports whether two servers live on one listener whichever is older: both are plaintext HTTP, or both take TLS
 // for different names.
 func ServersShareListener(a, b *networkingapi.Server) bool {
 	if ServerIsPlaintextHTTP(a) && ServerIsPlaintextHTTP(b) {

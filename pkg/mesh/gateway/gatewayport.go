@@ -137,7 +137,7 @@ func targetPort(w *proxy.GatewayWorkload, port *core.ServicePort) (number int32,
 	return number, ok
 }
 
-// reachedThroughNode says that pods are reached at the node's own address: on its network, or by a hostPort.
+// reachedThroughNode reports whether pods are reached at the node's own address: on its network, or by a hostPort.
 func reachedThroughNode(w *proxy.GatewayWorkload, port int32) bool {
 	if w.Template.Spec.HostNetwork {
 		return true

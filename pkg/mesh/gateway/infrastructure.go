@@ -23,7 +23,7 @@ var infrastructureLabels = map[string][]string{
 	"k8s-app":                {"istio-cni-node", "ztunnel"},
 }
 
-// IsInfrastructure says that a workload is the control plane's, a gateway, a waypoint or ztunnel.
+// IsInfrastructure reports whether a workload is the control plane's, a gateway, a waypoint or ztunnel.
 // Source: Istio manifests/charts (labels), pilot/cmd/pilot-agent/app/cmd.go (the proxy's types: sidecar, router, waypoint,
 // ztunnel), pilot/pkg/config/kube/gatewaycommon/deploymentcontroller.go (labels of what the Gateway API controller makes).
 func IsInfrastructure(w *workload.Workload) bool {
@@ -70,7 +70,7 @@ func hasInfrastructureLabels(labels map[string]string) bool {
 	return false
 }
 
-// runsProxyAlone says that the proxy serves no application: there is none beside it, or its injection template is a waypoint's.
+// runsProxyAlone reports whether the proxy serves no application: there is none beside it, or its injection template is a waypoint's.
 func runsProxyAlone(template *core.PodTemplateSpec) bool {
 	names := proxy.InjectionTemplates(template)
 	containers := template.Spec.Containers

@@ -30,12 +30,12 @@ func (r *GatewayRoute) RequestShape() RequestShape {
 	return shape
 }
 
-// NoneOf says that something is known of the requests, and none fits.
+// NoneOf reports whether something is known of the requests, and none fits.
 func NoneOf(shapes []RequestShape, fits func(RequestShape) bool) bool {
 	return len(shapes) > 0 && !slices.ContainsFunc(shapes, fits)
 }
 
-// MayHaveHost says that a pattern for hosts may match. It is held against the :authority as it is, without regard to case; clients
+// MayHaveHost reports whether a pattern for hosts may match. It is held against the :authority as it is, without regard to case; clients
 // may put a port behind the name.
 // Source: Istio's pilot/pkg/security/authz/matcher/header.go (HostMatcher).
 func (r RequestShape) MayHaveHost(pattern string) bool {
@@ -49,7 +49,7 @@ func (r RequestShape) MayHaveHost(pattern string) bool {
 	return false
 }
 
-// MayHavePath says that a pattern for paths may match. Templates are taken to.
+// MayHavePath reports whether a pattern for paths may match. Templates are taken to.
 func (r RequestShape) MayHavePath(pattern string) bool {
 	if r.Path == "" || strings.Contains(pattern, "{") || host.MatchesPattern(pattern, r.Path) {
 		return true

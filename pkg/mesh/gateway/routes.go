@@ -60,10 +60,10 @@ func (r *GatewayRoute) MatchSpec() *networkingapi.HTTPMatchRequest {
 // HTTPRule is the rule that the route is one match of.
 func (r *GatewayRoute) HTTPRule() *host.HTTPRule { return r.rule }
 
-// CatchesAll says that the route takes every call of its host that no other route takes: istiod tries it last.
+// CatchesAll reports whether the route takes every call of its host that no other route takes: istiod tries it last.
 func (r *GatewayRoute) CatchesAll() bool { return r.match.IsCatchAll() }
 
-// TakesPrefix says that the route takes every gRPC call whose path begins so, as far as no route ahead of it does.
+// TakesPrefix reports whether the route takes every gRPC call whose path begins so, as far as no route ahead of it does.
 func (r *GatewayRoute) TakesPrefix(prefix string) bool {
 	taken, ok := r.match.TakenPrefix()
 	return ok && len(r.match.Narrowing()) == 0 && !r.match.Fold && strings.HasPrefix(prefix, taken)

@@ -56,14 +56,14 @@ const (
 	DropName Drop = "port name"
 )
 
-// Lives says that the proxy has the server.
+// Lives reports whether the proxy has the server.
 func (v *Server) Lives() bool { return v.Drop == "" && v.LeftOut == "" }
 
 // address is where the server listens: no bind is all of them, as 0.0.0.0 is.
 // Source: Istio pilot/pkg/networking/core/listener_address.go (getWildcardsAndLocalHost).
 func (v *Server) address() string { return cmp.Or(v.Bind, "0.0.0.0") }
 
-// IsHTTP says that istiod makes an HTTP connection manager of the server (plaintext HTTP-class, or terminating HTTPS).
+// IsHTTP reports whether istiod makes an HTTP connection manager of the server (plaintext HTTP-class, or terminating HTTPS).
 // Source: Istio pkg/config/gateway/gateway.go (IsHTTPServer).
 func (v *Server) IsHTTP() bool { return ServerIsHTTP(v.Spec) }
 
@@ -91,13 +91,13 @@ func ServerIsHTTP(server *networkingapi.Server) bool {
 	return ServerIsPlaintextHTTP(server) || (protocolIs(server, "https") && !ServerIsPassthrough(server))
 }
 
-// ServerIsPlaintextHTTP says that the server's protocol is HTTP, HTTP2, GRPC, GRPC-Web or HTTP_PROXY, in any case.
+// ServerIsPlaintextHTTP reports whether the server's protocol is HTTP, HTTP2, GRPC, GRPC-Web or HTTP_PROXY, in any case.
 // Source: Istio pkg/config/protocol/instance.go (Parse, IsHTTP).
 func ServerIsPlaintextHTTP(server *networkingapi.Server) bool {
 	return protocolIs(server, "http", "http2", "grpc", "grpc-web", "http_proxy")
 }
 
-// ServerIsPassthrough says that the server hands TLS on as it is.
+// ServerIsPassthrough reports whether the server hands TLS on as it is.
 // Source: Istio pkg/config/gateway/gateway.go (IsPassThroughServer).
 func ServerIsPassthrough(server *networkingapi.Server) bool {
 	mode := server.GetTls().GetMode()
@@ -105,7 +105,7 @@ func ServerIsPassthrough(server *networkingapi.Server) bool {
 		(mode == networkingapi.ServerTLSSettings_PASSTHROUGH || mode == networkingapi.ServerTLSSettings_AUTO_PASSTHROUGH)
 }
 
-// IsTLS says that the server takes TLS (terminated or passed through).
+// IsTLS reports whether the server takes TLS (terminated or passed through).
 // Source: Istio pkg/config/gateway/gateway.go (IsTLSServer): a plaintext server that redirects to https has tls, but takes none.
 func (v *Server) IsTLS() bool { return ServerIsTLS(v.Spec) }
 

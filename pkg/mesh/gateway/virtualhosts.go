@@ -208,7 +208,7 @@ func matchPlaces(rule *networkingapi.HTTPRoute) []int {
 	return places
 }
 
-// serves says whether a match is for this gateway at all: by port, gateway names, and the proxies' labels and namespace.
+// serves reports whether a match is for this gateway at all: by port, gateway names, and the proxies' labels and namespace.
 // Source: Istio's pilot/pkg/networking/core/route/route.go (TranslateRoute).
 func (t *tableBuilder) serves(route *GatewayRoute, number uint32) bool {
 	match := route.MatchSpec()
@@ -221,7 +221,7 @@ func (t *tableBuilder) serves(route *GatewayRoute, number uint32) bool {
 	return servesClient(match, route.Holder.Namespace, route.Server.Gateway.Namespace+"/"+route.Server.Gateway.Name, t.gateway)
 }
 
-// MatchIsFor says that a match in an object of that namespace names a gateway ("namespace/name", or MeshGateway), or none at all.
+// MatchIsFor reports whether a match in an object of that namespace names a gateway ("namespace/name", or MeshGateway), or none at all.
 // Source: Istio's pilot/pkg/networking/core/route/route.go (sourceMatchHTTP).
 func MatchIsFor(match *networkingapi.HTTPMatchRequest, namespace, gateway string) bool {
 	return len(match.GetGateways()) == 0 || slices.ContainsFunc(match.GetGateways(), func(name string) bool {
@@ -229,7 +229,7 @@ func MatchIsFor(match *networkingapi.HTTPMatchRequest, namespace, gateway string
 	})
 }
 
-// servesClient says whether proxies get a match in an object of that namespace: by the gateway that they serve (a resolved name),
+// servesClient reports whether proxies get a match in an object of that namespace: by the gateway that they serve (a resolved name),
 // or where the match names none, by their namespace and labels.
 // Source: Istio's pilot/pkg/networking/core/route/route.go (sourceMatchHTTP).
 func servesClient(match *networkingapi.HTTPMatchRequest, namespace, gateway string, client proxy.Client) bool {
@@ -242,7 +242,7 @@ func servesClient(match *networkingapi.HTTPMatchRequest, namespace, gateway stri
 	return mesh.HasLabels(client.Labels, match.GetSourceLabels())
 }
 
-// ServedBy says that a gateway gets one of the rule's matches, whatever their ports: it is for one of the Gateways that the gateway
+// ServedBy reports whether a gateway gets one of the rule's matches, whatever their ports: it is for one of the Gateways that the gateway
 // serves, and for callers like its pods.
 func ServedBy(s *mesh.Snapshot, rule *host.HTTPRule, workload *proxy.GatewayWorkload) bool {
 	gateways, _ := host.GatewaysOf(s, rule.Root)

@@ -46,7 +46,7 @@ type ListenerMatch struct {
 	Attachment
 }
 
-// Attached says that a listener takes the route.
+// Attached reports whether a listener takes the route.
 func (p *RouteParent) Attached() bool {
 	for _, match := range p.Listeners {
 		if match.Attachment == Attached {
@@ -77,7 +77,7 @@ func GatewayParents(s *mesh.Snapshot, route *APIRoute) []RouteParent {
 	return parents
 }
 
-// ServesRoute says that an entry of the route's status is of the controller that serves the parent, and that the parent is still
+// ServesRoute reports whether an entry of the route's status is of the controller that serves the parent, and that the parent is still
 // one of the route's: nobody takes away the entries of controllers that are gone.
 // Source: Istio's pilot/pkg/config/kube/gateway/conditions.go (createRouteStatus), which leaves those of others as they are, and
 // signs with one name for Gateways of all its classes.
@@ -99,7 +99,7 @@ func ServesRoute(s *mesh.Snapshot, route *APIRoute, status gatewayapi.RouteParen
 	return !known || controller == string(status.ControllerName)
 }
 
-// SameParent says that two references in a route of that namespace are one. The API server writes out what is left out in one of them.
+// SameParent reports whether two references in a route of that namespace are one. The API server writes out what is left out in one of them.
 func SameParent(a, b gatewayapi.ParentReference, namespace string) bool {
 	group := func(r gatewayapi.ParentReference) gatewayapi.Group {
 		return workload.ValueOr(r.Group, gatewayapi.GroupName)
@@ -118,7 +118,7 @@ func isGatewayParent(reference gatewayapi.ParentReference) bool {
 	return refersTo(reference.Group, reference.Kind, gatewayapi.GroupName, "Gateway", "Gateway")
 }
 
-// IsIstioGatewayParent says that a parentRef is to a Gateway of Istio's own API. istiod leaves kinds that it does not serve to other
+// IsIstioGatewayParent reports whether a parentRef is to a Gateway of Istio's own API. istiod leaves kinds that it does not serve to other
 // controllers, and this one nobody else serves.
 // Source: Istio's pilot/pkg/config/kube/gateway/conversion.go (allowedParentReferences, extractParentReferenceInfo).
 func IsIstioGatewayParent(reference gatewayapi.ParentReference) bool {
@@ -152,7 +152,7 @@ func attach(s *mesh.Snapshot, route *APIRoute, gateway *gatewayapi.Gateway, list
 	return Attached
 }
 
-// servesHostnames says that calls for one of the route's hostnames come to the listener rather than to another of the same port
+// servesHostnames reports whether calls for one of the route's hostnames come to the listener rather than to another of the same port
 // and protocol.
 // Source: Istio's pilot/pkg/config/kube/gateway/conversion.go (routeParentReference.hostnameAllowedByIsolation).
 func servesHostnames(hostnames []string, gateway *gatewayapi.Gateway, listener *gatewayapi.Listener) bool {

@@ -37,12 +37,12 @@ type APIBackend struct {
 	Reference gatewayapi.BackendObjectReference
 }
 
-// IsService says that the reference is to a Kubernetes Service, which is what one without group and kind means.
+// IsService reports whether the reference is to a Kubernetes Service, which is what one without group and kind means.
 func (b APIBackend) IsService() bool {
 	return refersTo(b.Reference.Group, b.Reference.Kind, "", "Service", "Service")
 }
 
-// IsHostname says that the reference is to the host of a Service or ServiceEntry, by its full name.
+// IsHostname reports whether the reference is to the host of a Service or ServiceEntry, by its full name.
 // Source: Istio's pilot/pkg/config/kube/gateway/conversion.go (buildDestination).
 func (b APIBackend) IsHostname() bool {
 	return workload.ValueOr(b.Reference.Group, "") == gatewayapi.Group(mesh.KindServiceEntry.Info().Group) && workload.ValueOr(b.Reference.Kind, "") == "Hostname"
@@ -56,10 +56,10 @@ func (b APIBackend) Namespace(route *APIRoute) string {
 	return route.Key.Namespace
 }
 
-// GRPC says that the route is a GRPCRoute.
+// GRPC reports whether the route is a GRPCRoute.
 func (r *APIRoute) GRPC() bool { return r.Key.Kind == mesh.KindGRPCRoute }
 
-// ForGateways says that one of the parents is no Service or ServiceEntry: those are of routes for callers in the mesh.
+// ForGateways reports whether one of the parents is no Service or ServiceEntry: those are of routes for callers in the mesh.
 func (r *APIRoute) ForGateways() bool {
 	return slices.ContainsFunc(r.Parents, func(parent gatewayapi.ParentReference) bool {
 		return parent.Kind == nil || *parent.Kind != "Service" && *parent.Kind != "ServiceEntry"
@@ -133,7 +133,7 @@ func hostnames(names []gatewayapi.Hostname) []string {
 	return texts
 }
 
-// refersTo says that a reference's group and kind mean that group and kind; kindless references mean byDefault.
+// refersTo reports whether a reference's group and kind mean that group and kind; kindless references mean byDefault.
 // Source: Istio's pilot/pkg/config/kube/gatewaycommon (NormalizeReference).
 func refersTo(group *gatewayapi.Group, kind *gatewayapi.Kind, wantGroup, wantKind, byDefault string) bool {
 	haveKind := byDefault

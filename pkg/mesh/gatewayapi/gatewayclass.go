@@ -36,7 +36,7 @@ func GatewayClassController(s *mesh.Snapshot, class string) (controller string, 
 	return controller, ok
 }
 
-// IsIstioIngress says that istiod makes listeners and routes of this Gateway of the Gateway API: it is of a class of Istio's
+// IsIstioIngress reports whether istiod makes listeners and routes of this Gateway of the Gateway API: it is of a class of Istio's
 // gateway controller, neither a waypoint nor the stand-in for another cluster's gateway.
 func IsIstioIngress(s *mesh.Snapshot, gateway *gatewayapi.Gateway) bool {
 	controller, ok := GatewayClassController(s, string(gateway.Spec.GatewayClassName))

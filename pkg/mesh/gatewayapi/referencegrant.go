@@ -16,7 +16,7 @@ type Reference struct {
 	ToName        string
 }
 
-// Granted says that the reference may cross namespaces: it does not, or a ReferenceGrant beside its target allows it.
+// Granted reports whether the reference may cross namespaces: it does not, or a ReferenceGrant beside its target allows it.
 // Source: Istio's pilot/pkg/config/kube/gatewaycommon/references.go (ReferenceGrantsCollection, BackendAllowed, SecretAllowed).
 func Granted(s *mesh.Snapshot, reference Reference) bool {
 	if reference.FromNamespace == reference.ToNamespace {
@@ -48,7 +48,7 @@ func BackendReference(route *APIRoute, backend APIBackend) Reference {
 	}
 }
 
-// ServesCertificateRefs says that a listener presents the certificates of its certificateRefs. Nobody looks at them where it passes TLS
+// ServesCertificateRefs reports whether a listener presents the certificates of its certificateRefs. Nobody looks at them where it passes TLS
 // through, nor where it terminates with the certificate of the mesh.
 // Source: Istio's pilot/pkg/config/kube/gateway/conversion.go (buildTLS).
 func ServesCertificateRefs(listener *gatewayapi.Listener) bool {

@@ -37,7 +37,7 @@ type WaypointUse struct {
 	Refused string
 }
 
-// InUse says that calls to the Service go through a waypoint.
+// InUse reports whether calls to the Service go through a waypoint.
 func (u WaypointUse) InUse() bool { return u.Gateway != nil && u.Refused == "" }
 
 // WaypointOf says which waypoint calls to the Service go through.
@@ -58,7 +58,7 @@ func WaypointOf(s *mesh.Snapshot, service *core.Service) WaypointUse {
 	return use
 }
 
-// IngressMayUseWaypoint says that gateways call the Service through its waypoint, as far as is known: a label of the Service, or
+// IngressMayUseWaypoint reports whether gateways call the Service through its waypoint, as far as is known: a label of the Service, or
 // else of its namespace, asks for it, and a waypoint is named. Without the label they go past the waypoint.
 // Source: Istio's pilot/pkg/serviceregistry/ambient/services.go (ingressUseWaypointFromLabels) and
 // pilot/pkg/xds/endpoints/endpoint_builder.go (findServiceWaypoint).
@@ -123,7 +123,7 @@ func statedByClass(gateway *gatewayapi.Gateway) string {
 	return fmt.Sprintf(", by the label %s of its GatewayClass %s", LabelWaypointFor, gateway.Spec.GatewayClassName)
 }
 
-// WaypointPending says that a waypoint's controller has judged it and none of its pods was ready so far.
+// WaypointPending reports whether a waypoint's controller has judged it and none of its pods was ready so far.
 func WaypointPending(gateway *gatewayapi.Gateway) bool {
 	return len(gateway.Status.Conditions) > 0 && len(gateway.Status.Addresses) == 0
 }

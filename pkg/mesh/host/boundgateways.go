@@ -48,7 +48,7 @@ func GatewayNamesOf(vs *networking.VirtualService) []string {
 	return names
 }
 
-// BoundToMesh says that a VirtualService is for sidecars, perhaps among others.
+// BoundToMesh reports whether a VirtualService is for sidecars, perhaps among others.
 func BoundToMesh(vs *networking.VirtualService) bool {
 	return slices.Contains(GatewayNamesOf(vs), MeshGateway)
 }

@@ -91,7 +91,7 @@ func mergeMaps[V any](base, over map[string]V) map[string]V {
 	return merged
 }
 
-// contradicts says that a delegate's match asks for what the root's does not let through.
+// contradicts reports whether a delegate's match asks for what the root's does not let through.
 // Source: Istio's pilot/pkg/model/virtualservice.go (hasConflict).
 func contradicts(root, leaf *networkingapi.HTTPMatchRequest) bool {
 	switch {
@@ -126,7 +126,7 @@ func mapsContradict(root, leaf map[string]*networkingapi.StringMatch) bool {
 	return false
 }
 
-// valuesContradict says that a delegate's condition is not within the root's. Beside a regular expression istiod allows no
+// valuesContradict reports whether a delegate's condition is not within the root's. Beside a regular expression istiod allows no
 // second condition at all.
 // Source: Istio's pilot/pkg/model/virtualservice.go (stringMatchConflict).
 func valuesContradict(root, leaf *networkingapi.StringMatch) bool {

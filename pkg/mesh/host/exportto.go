@@ -14,7 +14,7 @@ import (
 // exportToAnnotation is the exportTo of a Service, a comma-separated list.
 const exportToAnnotation = "networking.istio.io/exportTo"
 
-// ServiceVisibleTo says whether a proxy of that namespace sees the Service: by its annotation networking.istio.io/exportTo,
+// ServiceVisibleTo reports whether a proxy of that namespace sees the Service: by its annotation networking.istio.io/exportTo,
 // else by the mesh config's defaultServiceExportTo.
 // Source: Istio's pilot/pkg/serviceregistry/kube/conversion.go (ConvertService) and pilot/pkg/model/push_context.go
 // (IsServiceVisible).
@@ -26,7 +26,7 @@ func ServiceVisibleTo(s *mesh.Snapshot, service *core.Service, namespace string)
 	return exports(exportTo, service.Namespace, namespace)
 }
 
-// VirtualServiceVisibleTo says whether a proxy of that namespace sees the VirtualService.
+// VirtualServiceVisibleTo reports whether a proxy of that namespace sees the VirtualService.
 // Source: Istio's pilot/pkg/model/push_context.go (initVirtualServices): "*" before "~" before names.
 func VirtualServiceVisibleTo(s *mesh.Snapshot, vs *networking.VirtualService, namespace string) bool {
 	return exports(exportToOf(s, vs), vs.Namespace, namespace)
@@ -39,7 +39,7 @@ func exportToOf(s *mesh.Snapshot, vs *networking.VirtualService) []string {
 	return proxy.DefaultMeshConfig(s).GetDefaultVirtualServiceExportTo()
 }
 
-// DestinationRuleVisibleTo says whether a proxy of that namespace sees the DestinationRule. Whether it looks for it in the
+// DestinationRuleVisibleTo reports whether a proxy of that namespace sees the DestinationRule. Whether it looks for it in the
 // rule's namespace is another matter.
 // Source: Istio's pilot/pkg/model/push_context.go (setDestinationRules).
 func DestinationRuleVisibleTo(s *mesh.Snapshot, rule *networking.DestinationRule, namespace string) bool {
@@ -57,7 +57,7 @@ func DestinationRuleVisibleTo(s *mesh.Snapshot, rule *networking.DestinationRule
 	return exports(exportTo, rule.Namespace, namespace)
 }
 
-// exports says whether an exportTo list of an object in one namespace covers another: "*" is every namespace, whatever
+// exports reports whether an exportTo list of an object in one namespace covers another: "*" is every namespace, whatever
 // else the list says; "~" is none; "." is the object's own.
 func exports(exportTo []string, from, to string) bool {
 	visible := false

@@ -7,14 +7,14 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 )
 
-// HostMatches says that two host names have a name in common. Either may be a wildcard: "*", or "*" and an ending. Case
+// HostMatches reports whether two host names have a name in common. Either may be a wildcard: "*", or "*" and an ending. Case
 // counts, as it does to istiod.
 // Source: Istio's pkg/config/host/name.go (Name.Matches).
 func HostMatches(a, b string) bool {
 	return HostSubsetOf(a, b) || HostSubsetOf(b, a)
 }
 
-// HostSubsetOf says that every name that a covers, b covers too. A wildcard does not cover its bare ending: "foo.com" is not
+// HostSubsetOf reports whether every name that a covers, b covers too. A wildcard does not cover its bare ending: "foo.com" is not
 // under "*.foo.com".
 // Source: Istio's pkg/config/host/name.go (Name.SubsetOf).
 func HostSubsetOf(a, b string) bool {

@@ -13,7 +13,7 @@ import (
 // services with a capital, which tells such a path from /api/v1.0/users or /static.files/.
 var methodPath = regexp.MustCompile(`^/([A-Za-z_][A-Za-z0-9_]*\.)+[A-Z][A-Za-z0-9_]*/([A-Za-z_][A-Za-z0-9_]*)?$`)
 
-// IsMethodPath says that a path, or the prefix of one, is that of a gRPC service or method: /pkg.Service/ or /pkg.Service/Method.
+// IsMethodPath reports whether a path, or the prefix of one, is that of a gRPC service or method: /pkg.Service/ or /pkg.Service/Method.
 func IsMethodPath(path string) bool { return methodPath.MatchString(path) }
 
 // methodRegex is the beginning of a regular expression for the paths of a gRPC service, once its dots are not escaped.

@@ -182,7 +182,7 @@ func openEnd(expression *syntax.Regexp) (start []*syntax.Regexp, end *syntax.Reg
 	return nil, nil
 }
 
-// goesOn says that the path of no call ends so.
+// goesOn reports whether the path of no call ends so.
 func goesOn(beginning string) bool {
 	return strings.HasSuffix(beginning, "/") || strings.HasSuffix(beginning, ".")
 }
@@ -209,7 +209,7 @@ func ExpressionOf(path string) *PathExpression {
 	return expression
 }
 
-// TakesAllOf says that the expression takes every gRPC call that an exact path or a prefix takes.
+// TakesAllOf reports whether the expression takes every gRPC call that an exact path or a prefix takes.
 func (e *PathExpression) TakesAllOf(match RouteMatch) bool {
 	switch {
 	case match.Fold:

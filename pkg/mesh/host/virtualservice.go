@@ -8,7 +8,7 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
-// IsDelegate says that a VirtualService has no hosts: others delegate to it, by itself it is no route.
+// IsDelegate reports whether a VirtualService has no hosts: others delegate to it, by itself it is no route.
 func IsDelegate(vs *networking.VirtualService) bool { return len(vs.Spec.Hosts) == 0 }
 
 type virtualServicesMemory struct{}
@@ -56,7 +56,7 @@ func VirtualServicesForGateway(s *mesh.Snapshot, gateway *networking.Gateway, pr
 	return slices.Concat(private, exported, public)
 }
 
-// IsPublic says that a VirtualService is exported to every namespace, and comes after those that are exported to some.
+// IsPublic reports whether a VirtualService is exported to every namespace, and comes after those that are exported to some.
 func IsPublic(s *mesh.Snapshot, vs *networking.VirtualService) bool {
 	return slices.Contains(exportToOf(s, vs), "*")
 }

@@ -156,7 +156,7 @@ func (j ruleJudge) all(clauses []clause) Match {
 	return match
 }
 
-// skips says that a condition cannot be judged there, so that a rule which is not left out for it matches without it.
+// skips reports whether a condition cannot be judged there, so that a rule which is not left out for it matches without it.
 func (j ruleJudge) skips(c clause) bool {
 	return j.call.Ztunnel && c.level != ofConnection || j.call.TCP && c.level == ofHTTP
 }
@@ -347,7 +347,7 @@ func yesUnless(impossible bool) Match {
 	return Sometimes
 }
 
-// HasHTTPFields says that a rule asks for something that only HTTP requests have.
+// HasHTTPFields reports whether a rule asks for something that only HTTP requests have.
 // Source: the generators in Istio's pilot/pkg/security/authz/model/generator.go that answer "HTTP only".
 func HasHTTPFields(rule *securityapi.Rule) bool {
 	for _, entry := range rule.GetFrom() {

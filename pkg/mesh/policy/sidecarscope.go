@@ -58,7 +58,7 @@ func allSidecarScopes(s *mesh.Snapshot) *sidecarScopes {
 	})
 }
 
-// EgressIncludes says whether a sidecar in the client's namespace knows a Service's port under this Sidecar resource: one of
+// EgressIncludes reports whether a sidecar in the client's namespace knows a Service's port under this Sidecar resource: one of
 // its egress listeners imports the Service's host and leaves the port open, or imports a VirtualService that leads there, or it
 // lists no egress at all.
 // Source: Istio's pilot/pkg/model/sidecar.go (convertToSidecarScope, convertIstioListenerToWrapper, selectServices,
@@ -103,7 +103,7 @@ func EgressExclusions(sidecar *networking.Sidecar, clientNamespace string, servi
 	return slices.Compact(exclusions)
 }
 
-// egressRoutesInclude says that the hosts import a VirtualService of the mesh that has the Service's port for a destination: its
+// egressRoutesInclude reports whether the hosts import a VirtualService of the mesh that has the Service's port for a destination: its
 // destinations come along. A host of it counts that has names in common with an imported one.
 // Source: Istio's pilot/pkg/model/virtualservice.go (SelectVirtualServices), sidecar.go (VSMatches) and push_context.go
 // (virtualServiceDestinationsFilteredBySourceNamespace).
@@ -116,7 +116,7 @@ func egressRoutesInclude(s *mesh.Snapshot, hosts []string, clientNamespace strin
 	})
 }
 
-// leadsCallersTo says that callers of the namespace have the Service's port among the destinations of a VirtualService, those of
+// leadsCallersTo reports whether callers of the namespace have the Service's port among the destinations of a VirtualService, those of
 // mirrors too.
 func leadsCallersTo(s *mesh.Snapshot, vs *networking.VirtualService, clientNamespace string, service *core.Service, port int32) bool {
 	leads := func(to *networkingapi.Destination, namespace string) bool {
@@ -145,7 +145,7 @@ func leadsCallersTo(s *mesh.Snapshot, vs *networking.VirtualService, clientNames
 	})
 }
 
-// isForNamespace says that one of the matches names the namespace as that of callers, or none names any.
+// isForNamespace reports whether one of the matches names the namespace as that of callers, or none names any.
 func isForNamespace(matches []*networkingapi.HTTPMatchRequest, clientNamespace string) bool {
 	named := slices.DeleteFunc(slices.Clone(matches), func(match *networkingapi.HTTPMatchRequest) bool { return match.GetSourceNamespace() == "" })
 	return len(named) == 0 || slices.ContainsFunc(named, func(match *networkingapi.HTTPMatchRequest) bool {
@@ -180,7 +180,7 @@ func egressHostsInclude(hosts []string, clientNamespace, namespaceOf, hostname s
 	return included
 }
 
-// ForwardsToLoopback says that sidecars lead the calls of an inbound port of the workload to the loopback address: the mesh config
+// ForwardsToLoopback reports whether sidecars lead the calls of an inbound port of the workload to the loopback address: the mesh config
 // says so for all, or the Sidecar resource for this port. Else they arrive at the pod's own address.
 // Source: Istio's pilot/pkg/networking/core/cluster.go (buildInboundClustersFromServiceInstances, buildInboundClustersFromSidecar).
 func ForwardsToLoopback(s *mesh.Snapshot, w *workload.Workload, port int32) bool {

@@ -32,7 +32,7 @@ type TrafficPolicy struct {
 	TLSAt            PolicyPlace
 }
 
-// KeepsDestination says that the proxy calls the address that the client has called. TLS is then a matter of the port as a whole.
+// KeepsDestination reports whether the proxy calls the address that the client has called. TLS is then a matter of the port as a whole.
 // Source: Istio's pilot/pkg/networking/core/cluster_traffic_policy.go (applyLoadBalancer).
 func (p TrafficPolicy) KeepsDestination() bool {
 	return p.LoadBalancer.GetSimple() == networkingapi.LoadBalancerSettings_PASSTHROUGH
@@ -87,7 +87,7 @@ func (p *TrafficPolicy) lay(rule *networking.DestinationRule, over *networkingap
 	}
 }
 
-// UpgradesToHTTP2 says that a DestinationRule that the gateway uses, or the mesh config, makes the gateway speak HTTP/2 to the
+// UpgradesToHTTP2 reports whether a DestinationRule that the gateway uses, or the mesh config, makes the gateway speak HTTP/2 to the
 // port, or to a subset of it if one is named, whatever the port's name: with h2UpgradePolicy, or with useClientProtocol, because
 // gRPC clients speak HTTP/2. The mesh's own h2UpgradePolicy counts only for ports that are HTTP by name.
 // Source: Istio's pilot/pkg/networking/core/cluster_traffic_policy.go (shouldH2Upgrade, applyConnectionPool).

@@ -3,12 +3,11 @@ package proxy_test
 import (
 	"testing"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
-
 	"github.com/stretchr/testify/assert"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/meshtest"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/meshtest/onlygateway"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 )
 
 func TestAddresses(t *testing.T) {

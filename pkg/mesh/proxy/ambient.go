@@ -14,14 +14,14 @@ import (
 // LabelDataplaneMode on a namespace or a pod puts it into ambient mode, or with "none" leaves a pod out of it.
 const LabelDataplaneMode = "istio.io/dataplane-mode"
 
-// IsAmbient says that ztunnel takes the calls of a pod of that shape made in the namespace. Pods that get a sidecar are left
+// IsAmbient reports whether ztunnel takes the calls of a pod of that shape made in the namespace. Pods that get a sidecar are left
 // to it.
 // Source: Istio's cni/pkg/util/enablement_selector.go (Matches), with the selectors of the chart istio-cni.
 func IsAmbient(s *mesh.Snapshot, namespace string, template *core.PodTemplateSpec) bool {
 	return AsksForAmbient(s, namespace, template) && !InjectionOfPod(s, namespace, template).Injected
 }
 
-// AsksForAmbient says that the labels put the pod into ambient mode, whether or not a sidecar keeps it out.
+// AsksForAmbient reports whether the labels put the pod into ambient mode, whether or not a sidecar keeps it out.
 func AsksForAmbient(s *mesh.Snapshot, namespace string, template *core.PodTemplateSpec) bool {
 	if template.Spec.HostNetwork {
 		return false
@@ -43,12 +43,12 @@ const HBONEPort = 15008
 // Source: Istio's cni/pkg/util/podutil.go (AnnotateEnrolledPod).
 const redirectionAnnotation = "ambient.istio.io/redirection"
 
-// IsRedirected says that one of the pods is ztunnel's already.
+// IsRedirected reports whether one of the pods is ztunnel's already.
 func IsRedirected(pods []*core.Pod) bool {
 	return slices.ContainsFunc(pods, func(pod *core.Pod) bool { return pod.Annotations[redirectionAnnotation] == "enabled" })
 }
 
-// SendsHBONE says that a gateway calls pods in ambient mode through the tunnel, where ztunnel sees the gateway's own certificate,
+// SendsHBONE reports whether a gateway calls pods in ambient mode through the tunnel, where ztunnel sees the gateway's own certificate,
 // whatever policies say of TLS: its control planes run for ambient mode, and neither they nor the gateway have that switched off.
 // Source: Istio's pilot/pkg/features/ambient.go (EnableHBONESend), pilot/pkg/xds/endpoints/endpoint_builder.go
 // (buildEnvoyLbEndpoint) and pilot/pkg/networking/core/cluster_tls.go (applyHBONETransportSocketMatches).

@@ -10,7 +10,7 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
-// Discovers says whether a control plane with this configuration looks at a namespace with these labels: discoverySelectors
+// Discovers reports whether a control plane with this configuration looks at a namespace with these labels: discoverySelectors
 // leave out those that none of them matches; without any, and with one that is invalid, all namespaces are looked at.
 // Source: Istio's pkg/kube/namespace/filter.go (Filter, selectorsChanged).
 func (c *MeshConfig) Discovers(namespaceLabels map[string]string) bool {

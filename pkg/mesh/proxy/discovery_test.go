@@ -4,11 +4,10 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
-
 	"github.com/stretchr/testify/assert"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/meshtest"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 )
 
 func meshConfigYAML(name, config string) string {

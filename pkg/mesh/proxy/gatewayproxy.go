@@ -99,7 +99,7 @@ func InjectionTemplates(template *core.PodTemplateSpec) []string {
 	return names
 }
 
-// IsUnprivileged says that the pods tell istiod that they cannot open ports below 1024; it then leaves such listeners out.
+// IsUnprivileged reports whether the pods tell istiod that they cannot open ports below 1024; it then leaves such listeners out.
 // Source: Istio pilot/pkg/model/context.go (Proxy.IsUnprivileged).
 func (w *GatewayWorkload) IsUnprivileged() bool {
 	for _, container := range workload.ServingContainers(&w.Template.Spec) {
@@ -140,7 +140,7 @@ func (w *GatewayWorkload) MayNotBind(port int32) (why string, doubt bool) {
 
 const unprivilegedPortSysctl = "net.ipv4.ip_unprivileged_port_start"
 
-// bindsAnyPort says that the pod's sysctl lets every user bind the port, or that the node's does, which is not known here.
+// bindsAnyPort reports whether the pod's sysctl lets every user bind the port, or that the node's does, which is not known here.
 func (w *GatewayWorkload) bindsAnyPort(port int32) bool {
 	if w.Template.Spec.HostNetwork {
 		return true
@@ -187,7 +187,7 @@ func userOf(container *core.Container, pod *core.PodSecurityContext) (user strin
 	}
 }
 
-// mayBindLowPorts says that the container is given the capability to; a privileged one has all of them.
+// mayBindLowPorts reports whether the container is given the capability to; a privileged one has all of them.
 func mayBindLowPorts(security *core.SecurityContext) bool {
 	switch {
 	case security == nil:

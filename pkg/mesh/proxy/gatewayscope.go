@@ -12,7 +12,7 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
-// GatewayInScope says whether istiod gives a Gateway to a gateway workload that its selector matches: with
+// GatewayInScope reports whether istiod gives a Gateway to a gateway workload that its selector matches: with
 // PILOT_SCOPE_GATEWAY_TO_NAMESPACE=true only where both are in one namespace.
 // Source: Istio pilot/pkg/model/push_context.go (initGateways, mergeGateways), pilot/pkg/features/pilot.go.
 func GatewayInScope(s *mesh.Snapshot, gateway *networking.Gateway, w *GatewayWorkload) bool {

@@ -3,14 +3,13 @@ package proxy_test
 import (
 	"testing"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
-
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/meshtest"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/meshtest/onlygateway"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 )
 
 func TestGatewayWorkloads(t *testing.T) {

@@ -85,7 +85,7 @@ func webhookPath(webhook *admission.MutatingWebhook) string {
 	return ""
 }
 
-// coversNewPods says whether a webhook rule takes the creation of pods.
+// coversNewPods reports whether a webhook rule takes the creation of pods.
 // Source: k8s.io/apiserver's pkg/admission/plugin/webhook/predicates/rules/rules.go.
 func coversNewPods(rule admission.RuleWithOperations) bool {
 	inNamespaces := rule.Scope == nil || *rule.Scope == admission.AllScopes || *rule.Scope == admission.NamespacedScope
@@ -134,18 +134,18 @@ func webhookSelector(selector *metav1.LabelSelector) labels.Selector {
 	return workload.SelectorOf(selector)
 }
 
-// Selects says whether the API server calls the webhook for a new pod with these labels in a namespace with those. Match
+// Selects reports whether the API server calls the webhook for a new pod with these labels in a namespace with those. Match
 // conditions, which Istio's webhooks do not have, are taken to hold.
 func (i *Injector) Selects(namespaceLabels, podLabels map[string]string) bool {
 	return i.namespaces.Matches(labels.Set(namespaceLabels)) && i.pods.Matches(labels.Set(podLabels))
 }
 
-// FailsClosed says that no pod is made while the webhook cannot be called.
+// FailsClosed reports whether no pod is made while the webhook cannot be called.
 func (i *Injector) FailsClosed() bool {
 	return i.Webhook.FailurePolicy == nil || *i.Webhook.FailurePolicy == admission.Fail
 }
 
-// Deactivated says that the webhook was switched off: istioctl gives the webhooks that a default tag replaces a selector
+// Deactivated reports whether the webhook was switched off: istioctl gives the webhooks that a default tag replaces a selector
 // that nothing is meant to match.
 // Source: Istio's istioctl/pkg/util/common.go (NeverMatch).
 func (i *Injector) Deactivated() bool {
@@ -155,7 +155,7 @@ func (i *Injector) Deactivated() bool {
 	return isOff(i.Webhook.NamespaceSelector) || isOff(i.Webhook.ObjectSelector)
 }
 
-// SelectsNamespace says whether the webhook is called for pods of a namespace with these labels, whatever theirs are, as far
+// SelectsNamespace reports whether the webhook is called for pods of a namespace with these labels, whatever theirs are, as far
 // as the namespace decides.
 func (i *Injector) SelectsNamespace(namespaceLabels map[string]string) bool {
 	return i.namespaces.Matches(labels.Set(namespaceLabels))

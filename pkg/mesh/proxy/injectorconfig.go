@@ -32,7 +32,7 @@ var ignoredNamespaces = []string{
 	metav1.NamespaceSystem, metav1.NamespacePublic, core.NamespaceNodeLease, "local-path-storage",
 }
 
-// InjectorIgnores says that pods of the namespace never get a proxy.
+// InjectorIgnores reports whether pods of the namespace never get a proxy.
 func InjectorIgnores(namespace string) bool { return slices.Contains(ignoredNamespaces, namespace) }
 
 type injectorConfigMemory struct{ namespace, name string }

@@ -3,12 +3,11 @@ package proxy_test
 import (
 	"testing"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
-
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/meshtest"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 )
 
 func TestMeshConfig(t *testing.T) {

@@ -69,7 +69,7 @@ func proxyOf(pod *core.Pod, status *injectionStatus) (Proxy, bool) {
 	return Proxy{}, false
 }
 
-// InjectedByHand says that the workload's template itself has the proxy, as istioctl kube-inject writes it. A container that is
+// InjectedByHand reports whether the workload's template itself has the proxy, as istioctl kube-inject writes it. A container that is
 // only there to be changed by the injector, whose image is "auto", is none.
 // Source: Istio's pkg/kube/inject/inject.go (IntoObject); for the image its chart istio-discovery, files/injection-template.yaml.
 func InjectedByHand(w *workload.Workload) bool {
@@ -80,7 +80,7 @@ func InjectedByHand(w *workload.Workload) bool {
 
 type hasSidecars struct{ namespace, labels string }
 
-// HasSidecars says that there are clients with sidecars in a namespace, all of whose labels are among theirs: pods that have one,
+// HasSidecars reports whether there are clients with sidecars in a namespace, all of whose labels are among theirs: pods that have one,
 // or that would get one.
 func HasSidecars(s *mesh.Snapshot, client Client) bool {
 	return mesh.Remember(s, hasSidecars{client.Namespace, labels.Set(client.Labels).String()}, func() bool {
@@ -93,7 +93,7 @@ func HasSidecars(s *mesh.Snapshot, client Client) bool {
 	})
 }
 
-// PassedInjector says that an injector has seen the pod, whatever its templates then put into it: those for gRPC without a
+// PassedInjector reports whether an injector has seen the pod, whatever its templates then put into it: those for gRPC without a
 // proxy add none.
 // Source: Istio's pkg/kube/inject/webhook.go (applyMetadata).
 func PassedInjector(pod *core.Pod) bool {

@@ -3,11 +3,10 @@ package proxy_test
 import (
 	"testing"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
-
 	"github.com/stretchr/testify/assert"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/meshtest"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 

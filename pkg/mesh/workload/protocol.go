@@ -78,17 +78,17 @@ func ServicePortProtocol(port *core.ServicePort) Protocol {
 	return protocol
 }
 
-// IsHTTP2 says that a gateway speaks HTTP/2 to a port of this protocol.
+// IsHTTP2 reports whether a gateway speaks HTTP/2 to a port of this protocol.
 // Source: Istio pkg/config/protocol/instance.go, IsHTTP2.
 func (p Protocol) IsHTTP2() bool {
 	return p == ProtocolGRPC || p == ProtocolGRPCWeb || p == ProtocolHTTP2
 }
 
-// IsHTTP says that proxies read the calls of a port of this protocol as HTTP.
+// IsHTTP reports whether proxies read the calls of a port of this protocol as HTTP.
 // Source: Istio pkg/config/protocol/instance.go, IsHTTP.
 func (p Protocol) IsHTTP() bool {
 	return p.IsHTTP2() || p == ProtocolHTTP || p == ProtocolHTTPProxy
 }
 
-// IsGRPC says that the protocol is gRPC or gRPC-Web.
+// IsGRPC reports whether the protocol is gRPC or gRPC-Web.
 func (p Protocol) IsGRPC() bool { return p == ProtocolGRPC || p == ProtocolGRPCWeb }

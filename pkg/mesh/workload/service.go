@@ -80,13 +80,13 @@ func workloadLabels(s *mesh.Snapshot) *mesh.LabelIndex[*Workload] {
 	})
 }
 
-// HasEndpoints says that Kubernetes looks for pods behind the Service: it has a selector and is no ExternalName.
+// HasEndpoints reports whether Kubernetes looks for pods behind the Service: it has a selector and is no ExternalName.
 // Source: Kubernetes pkg/controller/endpointslice/endpointslice_controller.go, syncService.
 func HasEndpoints(service *core.Service) bool {
 	return len(service.Spec.Selector) > 0 && service.Spec.Type != core.ServiceTypeExternalName
 }
 
-// IsHeadless says that the Service has no address of its own: its name means the addresses of its pods.
+// IsHeadless reports whether the Service has no address of its own: its name means the addresses of its pods.
 func IsHeadless(service *core.Service) bool { return service.Spec.ClusterIP == core.ClusterIPNone }
 
 // ServicesSelecting are the Services whose selector matches the workload's pods, by name.

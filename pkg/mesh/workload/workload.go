@@ -46,7 +46,7 @@ func (w *Workload) RestartedAt(now time.Time) string {
 	return value
 }
 
-// UpdatesOnDelete says that a StatefulSet's or DaemonSet's pods are only made anew when somebody deletes them.
+// UpdatesOnDelete reports whether a StatefulSet's or DaemonSet's pods are only made anew when somebody deletes them.
 func (w *Workload) UpdatesOnDelete() bool {
 	switch object := w.Object.(type) {
 	case *apps.StatefulSet:
@@ -68,7 +68,7 @@ func (w *Workload) Partition() int32 {
 	return ValueOr(set.Spec.UpdateStrategy.RollingUpdate.Partition, 0)
 }
 
-// RollsOut says that a change of the template makes pods anew by itself, and RenewsAllPods that it does so with all of them.
+// RollsOut reports whether a change of the template makes pods anew by itself, and RenewsAllPods that it does so with all of them.
 func (w *Workload) RollsOut() bool { return !w.Paused && !w.UpdatesOnDelete() }
 
 // RenewsAllPods is described at RollsOut.

@@ -9,7 +9,7 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
-// SelectsWorkloadEntry says that the labels are those of a WorkloadEntry in the namespace: istiod takes it for an endpoint of a
+// SelectsWorkloadEntry reports whether the labels are those of a WorkloadEntry in the namespace: istiod takes it for an endpoint of a
 // Service that selects it. An empty selector matches none, as that of a Service.
 // Source: Istio's pilot/pkg/serviceregistry/kube/controller/controller.go (workloadInstanceHandler) and serviceentry/conversion.go
 // (ConvertWorkloadEntry).

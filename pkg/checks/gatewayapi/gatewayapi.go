@@ -1,0 +1,56 @@
+package gatewayapi
+
+import (
+	"fmt"
+	"slices"
+
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gatewayapi"
+)
+
+// parentField is the path of a field of a route's parentRef.
+func parentField(parent gatewayapi.RouteParent, field string) string {
+	return checks.FieldPath("spec", "parentRefs", parent.Index, field)
+}
+
+// backendField is the path of a field of a route's backendRef; without a field, of the backendRef itself.
+func backendField(backend gatewayapi.APIBackend, field ...any) string {
+	steps := []any{"spec", "rules", backend.Rule, "backendRefs", backend.Index}
+	if backend.Mirror {
+		steps = []any{"spec", "rules", backend.Rule, "filters", backend.Index, "requestMirror", "backendRef"}
+	}
+	return checks.FieldPath(append(steps, field...)...)
+}
+
+// listenerText names a listener in a message.
+func listenerText(gateway *gatewayv1.Gateway, listener *gatewayv1.Listener) string {
+	return fmt.Sprintf("listener %q of Gateway %s/%s", listener.Name, gateway.Namespace, gateway.Name)
+}
+
+// listenerBeside names the first listener of the parent's Gateway that would take the route if the reference named it, with its port;
+// empty where there is none.
+func listenerBeside(p *checks.Pass, route *gatewayapi.APIRoute, parent gatewayapi.RouteParent) string {
+	whole := parent.Reference
+	whole.SectionName, whole.Port = nil, nil
+	attached := *route
+	attached.Parents = []gatewayv1.ParentReference{whole}
+	for _, match := range gatewayapi.GatewayParents(p.Snapshot, &attached)[0].Listeners {
+		if match.Attachment == gatewayapi.Attached {
+			return fmt.Sprintf("%s (port %d)", listenerText(parent.Gateway, match.Listener), match.Listener.Port)
+		}
+	}
+	return ""
+}
+
+// routeNotServed is what a gRPC client sees of a route that no listener takes.
+const routeNotServed = "UNIMPLEMENTED: the gateway answers 404, or UNAVAILABLE where it has no listener at all"
+
+// apiRouteReads are the kinds on which checks of the Gateway API's routes rest, and apiRouteConsults what says besides whether
+// a route is one of gRPC.
+var (
+	apiRouteReads    = []mesh.Kind{mesh.KindGRPCRoute, mesh.KindHTTPRoute, mesh.KindKubernetesGateway}
+	apiRouteConsults = checks.WithoutKinds(slices.Concat(checks.PolicyConsults(), checks.ExposureReads), apiRouteReads...)
+)

@@ -1,0 +1,21 @@
+// Package service checks what keeps a Service from being a gRPC one in Istio's eyes (GX301 to GX399; port protocols, selectors, kinds of Services).
+// Each file holds one check; its cases stand in testdata. It imports pkg/checks, the model and pkg/plan, and no other family.
+package service
+
+import "github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+
+// Checks are the checks of this family, by ID.
+func Checks() []*checks.Check {
+	return []*checks.Check{
+		portNotGRPC,
+		appProtocolOverridesName,
+		selectorMatchesNothing,
+		selectorSpansWorkloads,
+		headlessService,
+		externalNameService,
+		serviceProtocolConflict,
+		directLoadBalancer,
+		portNotTCP,
+		serviceEntryConflict,
+	}
+}

@@ -1,0 +1,19 @@
+// Package traffic checks what cuts calls or leaves them unbalanced (GX601 to GX699; DestinationRules, timeouts, EnvoyFilters).
+// Each file holds one check; its cases stand in testdata. It imports pkg/checks, the model and pkg/plan, and no other family.
+package traffic
+
+import "github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+
+// Checks are the checks of this family, by ID.
+func Checks() []*checks.Check {
+	return []*checks.Check{
+		tlsModeConflict,
+		connectionLimit,
+		notBalancedPerRequest,
+		destinationRuleIgnored,
+		subsetSelectsNothing,
+		streamIdleTimeout,
+		filterBuffersStreams,
+		destinationRuleHostNotFound,
+	}
+}
