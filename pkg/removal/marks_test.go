@@ -30,7 +30,7 @@ type exposed struct {
 func newExposed(t *testing.T, changes ...func(*expose.Intent)) *exposed {
 	t.Helper()
 	var parts []string
-	for _, path := range []string{"checks/testdata/corpus/_base-default.yaml", "expose/testdata/others-reached.yaml"} {
+	for _, path := range []string{"lint/testdata/corpus/_base-default.yaml", "expose/testdata/others-reached.yaml"} {
 		text, err := os.ReadFile(filepath.Join("..", filepath.FromSlash(path)))
 		require.NoError(t, err)
 		parts = append(parts, string(text))
