@@ -2,7 +2,6 @@ package lint
 
 import (
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -105,12 +104,6 @@ func (f indexedFix) isWithin(allowed map[string]bool) bool {
 
 func (f indexedFix) has(required []string) bool {
 	return !slices.ContainsFunc(required, func(change string) bool { return !f.changes[change] })
-}
-
-// SameChange reports whether two changes do the same to the same object, whatever their reasons.
-func SameChange(a, b plan.Change) bool {
-	return a.Action == b.Action && plan.Name(a.Object) == plan.Name(b.Object) && a.Object.GroupVersionKind() == b.Object.GroupVersionKind() &&
-		reflect.DeepEqual(a.Edits, b.Edits) && (a.Action != plan.Create || reflect.DeepEqual(a.Object.Object, b.Object.Object))
 }
 
 // changeIdentity is a text that changes have in common where they are the same.

@@ -302,7 +302,7 @@ func safeOutside(findings []checks.Finding, namespace string) (changes []plan.Ch
 func assertNoNewChange(t *testing.T, known, changes []plan.Change) {
 	t.Helper()
 	for _, change := range changes {
-		isKnown := slices.ContainsFunc(known, func(other plan.Change) bool { return SameChange(change, other) })
+		isKnown := slices.ContainsFunc(known, func(other plan.Change) bool { return plan.SameChange(change, other) })
 		assert.True(t, isKnown, "safe only since evil is there: %s %s: %v (%s)", change.Action, plan.Name(change.Object), change.Edits, change.Reason)
 	}
 }

@@ -3,6 +3,7 @@ package plan
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strconv"
 	"strings"
 
@@ -183,4 +184,10 @@ func Name(object *unstructured.Unstructured) string {
 func SameObject(a, b *unstructured.Unstructured) bool {
 	return a.GroupVersionKind().GroupKind() == b.GroupVersionKind().GroupKind() &&
 		a.GetNamespace() == b.GetNamespace() && a.GetName() == b.GetName()
+}
+
+// SameChange reports whether two changes do the same to the same object, whatever their reasons.
+func SameChange(a, b Change) bool {
+	return a.Action == b.Action && Name(a.Object) == Name(b.Object) && a.Object.GroupVersionKind() == b.Object.GroupVersionKind() &&
+		reflect.DeepEqual(a.Edits, b.Edits) && (a.Action != Create || reflect.DeepEqual(a.Object.Object, b.Object.Object))
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/corpus"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/callpath"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
@@ -25,6 +26,8 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/removal"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/review"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/verify"
 )
 
 // mayBeUnread are kinds that a user may lack the right to list.
@@ -60,9 +63,9 @@ func disturbed(t *testing.T, name string, random *rand.Rand) *cluster.Loaded {
 // random.
 func TestCommandsAgree(t *testing.T) {
 	states := map[string]int{}
-	for number, name := range corpusNames(t) {
+	for number, name := range corpus.Names(t) {
 		random := rand.New(rand.NewPCG(uint64(number), 10))
-		whole := corpusMesh(t, name)
+		whole := corpus.Mesh(t, name)
 		for range 3 {
 			loaded := disturbed(t, name, random)
 			for exposed, ports := range exposure.ExposedWorkloads(whole) {
@@ -80,11 +83,11 @@ func TestCommandsAgree(t *testing.T) {
 func agree(t *testing.T, name string, loaded *cluster.Loaded, workload *workload.Workload, port *exposure.ExposedPort) string {
 	t.Helper()
 	about := fmt.Sprintf("%s %s, unread: %v", name, workload.Key, loaded.Missing)
-	status := pathStatus(loaded, workload)
+	status := review.Status(loaded, workload)
 	state := stateOf(status)
 	assert.Equal(t, state, stateOfText(t, status, loaded), about)
 
-	reached, why := (&createOptions{}).isReached(loaded, &expose.Result{Workload: workload})
+	reached, why := review.IsReached(loaded, workload.Key)
 	assert.Equal(t, state == "exposed", reached, about)
 	assert.Equal(t, state == "not known", strings.Contains(why, "not known"), "%s: %s", about, why)
 
@@ -136,7 +139,7 @@ func stateOfVerify(snapshot *mesh.Snapshot, workload *workload.Workload, otherwi
 	if len(callpath.Entrances(snapshot, workload)) > 0 {
 		return otherwise
 	}
-	err := (&verifier{snapshot: snapshot, workload: workload}).notFound()
+	err := verify.Nowhere(snapshot, workload)
 	switch {
 	case err == nil:
 		return "not exposed"

@@ -26,6 +26,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/corpus"
 	"github.com/grpcexpose/kubectl-grpcexpose/internal/fakeapi"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
@@ -176,7 +177,7 @@ func worldObjects(t testing.TB, w world) []*unstructured.Unstructured {
 func bareObjects(t testing.TB) []*unstructured.Unstructured {
 	t.Helper()
 	var objects []*unstructured.Unstructured
-	for _, path := range []string{filepath.Join(corpus, "_base-default.yaml"), filepath.Join(attacksFolder, "scenes", "victim.yaml")} {
+	for _, path := range []string{filepath.Join(corpus.Directory(), "_base-default.yaml"), filepath.Join(attacksFolder, "scenes", "victim.yaml")} {
 		text, err := os.ReadFile(path)
 		require.NoError(t, err)
 		objects = append(objects, storedObjects(t, path, string(text))...)

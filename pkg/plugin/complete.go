@@ -10,6 +10,7 @@ import (
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/execution"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
@@ -64,12 +65,12 @@ func addCompletion(root *cobra.Command, clients *factory) {
 // fixedWords are the values of flags that take one of a few, by command.
 var fixedWords = map[string]map[string][]string{
 	"create": {
-		"dry-run": {dryRunNone, dryRunClient, dryRunServer}, "output": {"yaml", "json", "name", "plan"},
+		"dry-run": {execution.DryRunNone, execution.DryRunClient, execution.DryRunServer}, "output": {"yaml", "json", "name", "plan"},
 		"port-fix": {"name", "app-protocol"}, "inject": {"namespace", "workload", "none"}, "restart": {"workload", "namespace", "none"},
 	},
-	"delete": {"dry-run": {dryRunNone, dryRunClient, dryRunServer}, "output": {"yaml", "json", "name", "plan"}},
+	"delete": {"dry-run": {execution.DryRunNone, execution.DryRunClient, execution.DryRunServer}, "output": {"yaml", "json", "name", "plan"}},
 	"lint": {
-		"dry-run": {dryRunNone, dryRunClient, dryRunServer}, "output": report.LintFormats(), "scope": {scopeGRPC, scopeAll},
+		"dry-run": {execution.DryRunNone, execution.DryRunClient, execution.DryRunServer}, "output": report.LintFormats(), "scope": {scopeGRPC, scopeAll},
 		"fail-on": {string(checks.Error), string(checks.Warning), string(checks.Info), failNever}, "fix": {string(fixSafe), string(fixAll)},
 	},
 	"status":  {"output": {"json"}},

@@ -2,22 +2,16 @@ package plugin
 
 import (
 	"context"
-	"time"
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/execution"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
-)
-
-const (
-	dryRunNone   = "none"
-	dryRunClient = "client"
-	dryRunServer = "server"
 )
 
 // createFlags are the command's flags as they are typed.
@@ -53,7 +47,7 @@ type createOptions struct {
 
 	intent    expose.Intent
 	files     manifest.Sources
-	write     writeOptions
+	write     execution.Options
 	exitCode  bool
 	printRBAC bool
 	// verify says to make calls once all is done.
@@ -165,10 +159,10 @@ func (f *createFlags) toOptions(streams report.Streams, clients *factory, comman
 	if options.write, err = f.write.toOptions(streams, f.files.given()); err != nil {
 		return nil, err
 	}
-	if f.exitCode && options.write.dryRun == dryRunNone {
+	if f.exitCode && options.write.DryRun == execution.DryRunNone {
 		return nil, usage("--exit-code goes with --dry-run")
 	}
-	if f.verify && (options.write.dryRun != dryRunNone || !options.write.wait || options.write.output != "" || f.files.given()) {
+	if f.verify && (options.write.DryRun != execution.DryRunNone || !options.write.Wait || options.write.Output != "" || f.files.given()) {
 		return nil, usage("--verify calls what has been exposed: not with --dry-run, --wait=false, --output or -f")
 	}
 	return options, nil
@@ -214,6 +208,3 @@ func (f *createFlags) toIntent(command *cobra.Command, arguments []string, offli
 	}
 	return intent, nil
 }
-
-// defaultTimeout is how long a command waits for rollouts and ports in all.
-const defaultTimeout = 5 * time.Minute

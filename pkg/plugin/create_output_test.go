@@ -12,13 +12,17 @@ import (
 	"github.com/stretchr/testify/require"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/corpus"
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/golden"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/execution"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/removal"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/review"
 )
 
 const deploymentAlone = `# by hand
@@ -55,7 +59,7 @@ func TestCreateOnFiles(t *testing.T) {
 		t.Run(format, func(t *testing.T) {
 			stdout, stderr, err := createOnFile(t, deploymentAlone, "-o", format)
 			require.NoError(t, err)
-			golden(t, "testdata/create/files."+format, stdout)
+			golden.Compare(t, "testdata/create/files."+format, stdout)
 			assert.Contains(t, stderr, "note: The files do not say a namespace: took default; -n says another one\n")
 			assert.Contains(t, stderr, "note: The files do not say which ports the gateway's Service opens: port 8000 must be among them\n")
 		})
@@ -82,11 +86,11 @@ func ledger() expose.Intent {
 
 // TestOutputWithoutWaiting: machines get the plan although nothing is waited for.
 func TestOutputWithoutWaiting(t *testing.T) {
-	result := planned(t, ledger(), corpusMesh(t, "gx102-namespace-not-injected"))
+	result := planned(t, ledger(), corpus.Mesh(t, "gx102-namespace-not-injected"))
 	for _, format := range []string{"", "yaml", "json", "name", "plan"} {
 		t.Run(format, func(t *testing.T) {
 			streams, out, problems := report.FakeStreams("")
-			options := &createOptions{streams: streams, write: writeOptions{output: format}}
+			options := &createOptions{streams: streams, write: execution.Options{Output: format}}
 			require.NoError(t, options.confirm(t.Context(), nil, result, false))
 			assert.Equal(t, format == "", out.String() == "", out.String())
 			assert.Contains(t, problems.String(), "not waited for")
@@ -99,10 +103,10 @@ func TestOutputWithoutWaiting(t *testing.T) {
 
 // TestOutputTellsFindings: with machine output, what is still wrong goes to stderr: the exit code is 1 for a reason.
 func TestOutputTellsFindings(t *testing.T) {
-	snapshot := corpusMesh(t, "gx102-namespace-not-injected")
+	snapshot := corpus.Mesh(t, "gx102-namespace-not-injected")
 	result := planned(t, ledger(), snapshot)
 	streams, out, problems := report.FakeStreams("")
-	options := &createOptions{streams: streams, write: writeOptions{output: "json"}}
+	options := &createOptions{streams: streams, write: execution.Options{Output: "json"}}
 	findings := []checks.Finding{{ID: "GX202", Level: checks.Error, Object: result.Workload.Object, Message: "No pod is ready."}}
 	require.NoError(t, options.printResult(snapshot, result, expose.Exposure{}, findings, ""))
 	assert.True(t, json.Valid(out.Bytes()), out.String())
@@ -111,7 +115,7 @@ func TestOutputTellsFindings(t *testing.T) {
 
 // TestInjectNoneWithoutInjector: --inject=none is what a refusal proposes where there is no injector, so it must do.
 func TestInjectNoneWithoutInjector(t *testing.T) {
-	snapshot := corpusMesh(t, "gx102-namespace-not-injected")
+	snapshot := corpus.Mesh(t, "gx102-namespace-not-injected")
 	var webhooks []mesh.Key
 	for _, webhook := range snapshot.Objects(mesh.KindWebhook) {
 		webhooks = append(webhooks, mesh.KeyOf(webhook))
@@ -121,18 +125,18 @@ func TestInjectNoneWithoutInjector(t *testing.T) {
 	_, err := expose.Build(intent, snapshot)
 	require.ErrorContains(t, err, "--inject=none")
 	intent.Inject = expose.InjectNone
-	warnings, err := (&createOptions{intent: intent}).review(snapshot, planned(t, intent, snapshot))
+	warnings, err := review.Plan(intent, snapshot, planned(t, intent, snapshot))
 	require.NoError(t, err)
 	assert.Empty(t, warnings)
 }
 
 // TestNothingToUndo: machines get an empty answer in their format, and a name that is not there is an error.
 func TestNothingToUndo(t *testing.T) {
-	loaded := &cluster.Loaded{Snapshot: corpusMesh(t, "good-plain")}
+	loaded := &cluster.Loaded{Snapshot: corpus.Mesh(t, "good-plain")}
 	take := func(format string) (string, error) {
 		streams, out, _ := report.FakeStreams("")
 		options := &deleteOptions{
-			streams: streams, write: writeOptions{output: format, dryRun: dryRunNone},
+			streams: streams, write: execution.Options{Output: format, DryRun: execution.DryRunNone},
 		}
 		workload := mesh.Key{Kind: mesh.KindDeployment, Namespace: "hello", Name: "greeter"}
 		err := options.nothingToUndo(&found{workloads: []mesh.Key{workload}, removal: &removal.Removal{}})
@@ -157,5 +161,5 @@ func TestInterruptedQuestion(t *testing.T) {
 	streams.In = silent
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.ErrorIs(t, (&carryOut{streams: streams, write: writeOptions{interactive: true}}).ask(ctx), context.Canceled)
+	require.ErrorIs(t, execution.Confirm(ctx, streams), context.Canceled)
 }

@@ -2,7 +2,7 @@ package plugin
 
 import (
 	"context"
-	"maps"
+	"io"
 	"slices"
 	"time"
 
@@ -11,9 +11,12 @@ import (
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/load"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/rbac"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/review"
 )
 
 // printRoles prints the least Roles for create with these flags. Where the cluster can be asked, they are for the gateways and
@@ -46,22 +49,22 @@ const lookTimeout = 15 * time.Second
 // createPermissions are the rights to all that create asks the API server for: to read, and to carry out what it may plan.
 func createPermissions(intent expose.Intent, verify bool, found *mesh.Snapshot) []cluster.Permission {
 	namespace := intent.Namespace
-	permissions := readPermissions(createKinds(intent), []string{"get", "list"})
-	permissions = append(permissions, may(mesh.KindConfigMap, rootNamespace, "", "get")...)
+	permissions := rbac.ToRead(createKinds(intent), []string{"get", "list"})
+	permissions = append(permissions, rbac.On(mesh.KindConfigMap, load.RootNamespace, "", "get")...)
 	permissions = append(permissions, secretPermissions(intent, found)...)
 	for _, gateway := range gatewaysFor(intent, found) {
 		permissions = append(permissions, permissionsAtGateway(intent, verify, found, gateway)...)
 	}
 	if intent.Inject == expose.InjectNamespace {
-		permissions = append(permissions, may(mesh.KindNamespace, "", namespace, "patch")...)
+		permissions = append(permissions, rbac.On(mesh.KindNamespace, "", namespace, "patch")...)
 	}
 	for _, kind := range []mesh.Kind{mesh.KindService, mesh.KindGateway, mesh.KindVirtualService} {
-		permissions = append(permissions, may(kind, namespace, "", "create", "patch")...)
+		permissions = append(permissions, rbac.On(kind, namespace, "", "create", "patch")...)
 	}
 	if intent.Restart == remedy.RestartNamespace {
-		permissions = append(permissions, workloadPermissions("", namespace, "")...)
+		permissions = append(permissions, rbac.ToRestart("", namespace, "")...)
 	} else {
-		permissions = append(permissions, workloadPermissions(intent.Kind, namespace, intent.Name)...)
+		permissions = append(permissions, rbac.ToRestart(intent.Kind, namespace, intent.Name)...)
 	}
 	if verify {
 		permissions = append(permissions, cluster.PortForwardPermission(namespace))
@@ -69,9 +72,14 @@ func createPermissions(intent expose.Intent, verify bool, found *mesh.Snapshot) 
 	return append(permissions, cluster.Permission{Verb: "create", Resource: "events", Namespace: namespace})
 }
 
-// createKinds are those that create reads: to decide, and to confirm.
+// createKinds are those that create lists: to decide, and to confirm.
 func createKinds(intent expose.Intent) []mesh.Kind {
-	kinds := append(lintKinds(), slices.Collect(maps.Keys(createRequest(intent).Kinds))...)
+	return listed(slices.Concat(review.ForPath(intent.Namespace).Kinds, review.ForCreate(intent).Kinds))
+}
+
+// listed are the kinds that are read by listing them, each once.
+func listed(kinds []mesh.Kind) []mesh.Kind {
+	kinds = slices.DeleteFunc(slices.Clone(kinds), func(kind mesh.Kind) bool { return kind == mesh.KindSecret || kind == mesh.KindConfigMap })
 	slices.Sort(kinds)
 	return slices.Compact(kinds)
 }
@@ -81,14 +89,14 @@ func secretPermissions(intent expose.Intent, found *mesh.Snapshot) []cluster.Per
 	var permissions []cluster.Permission
 	for _, gateway := range gatewaysFor(intent, found) {
 		for _, secret := range expose.SecretsFor(intent) {
-			permissions = append(permissions, may(mesh.KindSecret, gateway, secret, "get")...)
+			permissions = append(permissions, rbac.On(mesh.KindSecret, gateway, secret, "get")...)
 		}
 	}
 	if found == nil {
 		return permissions
 	}
-	for _, secret := range createRequest(intent).Follow(found).Secrets {
-		permissions = append(permissions, may(mesh.KindSecret, secret.Namespace, secret.Name, "get")...)
+	for _, secret := range review.ForCreate(intent).Request().Follow(found).Secrets {
+		permissions = append(permissions, rbac.On(mesh.KindSecret, secret.Namespace, secret.Name, "get")...)
 	}
 	return permissions
 }
@@ -96,15 +104,15 @@ func secretPermissions(intent expose.Intent, found *mesh.Snapshot) []cluster.Per
 // gatewaysFor are the namespaces of the gateways that create may use.
 func gatewaysFor(intent expose.Intent, found *mesh.Snapshot) []string {
 	if found == nil {
-		return []string{rootNamespace}
+		return []string{load.RootNamespace}
 	}
 	if result, err := expose.Build(intent, found); err == nil {
 		return []string{result.Gateway.Namespace}
 	}
-	if namespaces := gatewayNamespaces(found); len(namespaces) > 0 {
+	if namespaces := load.GatewayNamespaces(found); len(namespaces) > 0 {
 		return namespaces
 	}
-	return []string{rootNamespace}
+	return []string{load.RootNamespace}
 }
 
 // permissionsAtGateway are the rights in the namespace of the gateway's pods: to open the port or see it opened, to make a
@@ -112,7 +120,7 @@ func gatewaysFor(intent expose.Intent, found *mesh.Snapshot) []string {
 func permissionsAtGateway(intent expose.Intent, verify bool, found *mesh.Snapshot, namespace string) []cluster.Permission {
 	var permissions []cluster.Permission
 	if intent.OpenGatewayPort {
-		permissions = append(permissions, may(mesh.KindService, namespace, "", "patch")...)
+		permissions = append(permissions, rbac.On(mesh.KindService, namespace, "", "patch")...)
 	}
 	if verify {
 		permissions = append(permissions, cluster.PortForwardPermission(namespace))
@@ -123,11 +131,20 @@ func permissionsAtGateway(intent expose.Intent, verify bool, found *mesh.Snapsho
 	beside := &networking.Gateway{ObjectMeta: metav1.ObjectMeta{Namespace: intent.Namespace}}
 	for _, gateway := range proxy.GatewayWorkloads(found) {
 		if gateway.Namespace == namespace && !proxy.GatewayInScope(found, beside, gateway) {
-			permissions = append(permissions, may(mesh.KindGateway, namespace, "", "create", "patch")...)
+			permissions = append(permissions, rbac.On(mesh.KindGateway, namespace, "", "create", "patch")...)
 		}
 		if _, synced := proxy.PortsAreSynced(gateway); gateway.Namespace == namespace && synced {
-			permissions = append(permissions, may(mesh.KindService, namespace, "", "watch")...)
+			permissions = append(permissions, rbac.On(mesh.KindService, namespace, "", "watch")...)
 		}
 	}
 	return permissions
+}
+
+func printRoles(w io.Writer, name string, permissions []cluster.Permission) error {
+	text, err := rbac.Roles(name, permissions)
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(w, text)
+	return err
 }

@@ -5,14 +5,20 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/corpus"
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/golden"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/rbac"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/review"
 )
 
 // TestPrintedRolesAreEnough: what create asks the API server for is a part of what --print-rbac has printed with the same flags,
@@ -28,11 +34,11 @@ func TestPrintedRolesAreEnough(t *testing.T) {
 		"own service": func(intent *expose.Intent) { intent.Service = "a-new-one" },
 	}
 	asked := 0
-	for number, name := range corpusNames(t) {
+	for number, name := range corpus.Names(t) {
 		if number%4 != 0 {
 			continue // a part of them has every kind of plan
 		}
-		snapshot := corpusMesh(t, name)
+		snapshot := corpus.Mesh(t, name)
 		for w, ports := range exposure.ExposedWorkloads(snapshot) {
 			for way, change := range ways {
 				intent := expose.Intent{
@@ -56,32 +62,32 @@ func TestPrintedRolesAreEnough(t *testing.T) {
 
 // needs is what create asks for: reads of the request and of what follows, and the plan's writes.
 func needs(intent expose.Intent, snapshot *mesh.Snapshot) []cluster.Permission {
-	request := createRequest(intent)
+	request := review.ForCreate(intent).Request()
 	var permissions []cluster.Permission
 	for kind, namespaces := range request.Kinds {
-		permissions = append(permissions, readPermissions([]mesh.Kind{kind}, []string{"list"}, namespaces...)...)
+		permissions = append(permissions, rbac.ToRead([]mesh.Kind{kind}, []string{"list"}, namespaces...)...)
 	}
 	followed := request.Follow(snapshot)
 	for kind, namespaces := range followed.Kinds {
-		permissions = append(permissions, readPermissions([]mesh.Kind{kind}, []string{"list"}, namespaces...)...)
+		permissions = append(permissions, rbac.ToRead([]mesh.Kind{kind}, []string{"list"}, namespaces...)...)
 	}
 	for _, secret := range followed.Secrets {
-		permissions = append(permissions, may(mesh.KindSecret, secret.Namespace, secret.Name, "get")...)
+		permissions = append(permissions, rbac.On(mesh.KindSecret, secret.Namespace, secret.Name, "get")...)
 	}
 	for _, configMap := range followed.ConfigMaps {
-		permissions = append(permissions, may(mesh.KindConfigMap, configMap.Namespace, configMap.Name, "get")...)
+		permissions = append(permissions, rbac.On(mesh.KindConfigMap, configMap.Namespace, configMap.Name, "get")...)
 	}
-	permissions = append(permissions, readPermissions(lintKinds(), []string{"list"})...)
+	permissions = append(permissions, rbac.ToRead(createKinds(intent), []string{"list"})...)
 	result, err := expose.Build(intent, snapshot)
 	if err != nil {
 		return permissions
 	}
-	permissions = append(permissions, planPermissions(result.Plan)...)
+	permissions = append(permissions, rbac.ForPlan(result.Plan)...)
 	for _, rollout := range result.Rollouts {
-		permissions = append(permissions, may(rollout.Kind, rollout.Namespace, rollout.Name, "get", "watch")...)
+		permissions = append(permissions, rbac.On(rollout.Kind, rollout.Namespace, rollout.Name, "get", "watch")...)
 	}
 	if result.AwaitPort != nil {
-		permissions = append(permissions, may(mesh.KindService, result.AwaitPort.Namespace, result.AwaitPort.Name, "get", "watch")...)
+		permissions = append(permissions, rbac.On(mesh.KindService, result.AwaitPort.Namespace, result.AwaitPort.Name, "get", "watch")...)
 	}
 	return permissions
 }
@@ -92,4 +98,18 @@ func grants(granted []cluster.Permission, needed cluster.Permission) bool {
 		return has.Verb == needed.Verb && has.Group == needed.Group && has.Resource == needed.Resource &&
 			(has.Namespace == "" && (has.Name == "" || needed.Namespace == "") || has.Namespace == needed.Namespace) && (has.Name == "" || has.Name == needed.Name)
 	})
+}
+
+func TestPrintRBAC(t *testing.T) {
+	streams, out, _ := report.FakeStreams("")
+	create := &createOptions{streams: streams, intent: expose.Intent{
+		Kind: mesh.KindDeployment, Namespace: "test", Name: "server", Inject: expose.InjectNamespace,
+		TLSSecret: "cert", TLSMutual: true, OpenGatewayPort: true,
+	}}
+	require.NoError(t, create.printRoles(t.Context()))
+	golden.Compare(t, "testdata/rbac-create.golden", out.String())
+	out.Reset()
+	remove := &deleteOptions{streams: streams, workload: mesh.Key{Namespace: "test", Name: "server"}}
+	require.NoError(t, remove.printRoles())
+	golden.Compare(t, "testdata/rbac-delete.golden", out.String())
 }

@@ -4,32 +4,18 @@ import (
 	"io"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/callpath"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/review"
 )
-
-func objectName(change plan.Change) string { return plan.Name(change.Object) }
-
-func afterOf(differences []report.Difference) []*unstructured.Unstructured {
-	var objects []*unstructured.Unstructured
-	for _, difference := range differences {
-		if difference.After != nil {
-			objects = append(objects, report.Manifest(difference.After))
-		}
-	}
-	return objects
-}
 
 // printResult says how things stand after create: the address, a line to try, and what is still wrong on the path.
 func (o *createOptions) printResult(snapshot *mesh.Snapshot, result *expose.Result, exposure expose.Exposure, findings []checks.Finding, broken string) error {
-	if o.write.output != "" {
+	if o.write.Output != "" {
 		printFindings(o.streams.Err, findings)
 		return o.printPlan(result, exposure)
 	}
@@ -56,13 +42,13 @@ func (o *createOptions) printResult(snapshot *mesh.Snapshot, result *expose.Resu
 
 // printPlan prints what was done, for machines; nothing without -o.
 func (o *createOptions) printPlan(result *expose.Result, exposure any) error {
-	switch o.write.output {
+	switch o.write.Output {
 	case "":
 		return nil
 	case "plan":
 		return report.PlanJSON(o.streams.Out, report.PlanReport{Plan: result.Plan, Exposure: exposure})
 	default:
-		return printManifests(o.streams, result.Plan, result.Workload.Namespace(), o.write.output, true)
+		return o.execution(result).PrintManifests()
 	}
 }
 
@@ -77,7 +63,7 @@ func printFindings(w io.Writer, findings []checks.Finding) {
 			report.Printf(w, "\nFindings on the path:\n")
 			printed = true
 		}
-		report.Printf(w, "  %s %s\n", finding.Level, findingText(finding))
+		report.Printf(w, "  %s %s\n", finding.Level, review.FindingText(finding))
 	}
 }
 

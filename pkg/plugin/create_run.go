@@ -4,21 +4,24 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	core "k8s.io/api/core/v1"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/callpath"
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/interrupt"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/execution"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/load"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/review"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/verify"
 )
 
 func (o *createOptions) run(ctx context.Context) error {
@@ -54,79 +57,65 @@ func wasOvertaken(err error) bool {
 	return modified || errors.Is(err, errOvertaken)
 }
 
-// attempt plans and carries out once. With again it looks, after all is done, whether it still is.
+// attempt plans and carries out once. With again it checks, after all is done, whether it still is.
 func (o *createOptions) attempt(ctx context.Context, client *cluster.Client, again bool) error {
-	access := make(chan func() (*cluster.Access, error), 1)
-	go func() {
-		// In parallel with the loading: one question, needed only when the plan is known.
-		rights, err := client.Access(ctx, []string{o.intent.Namespace})
-		access <- func() (*cluster.Access, error) { return rights, err }
-	}()
-	loaded, err := loadForCreate(ctx, client, o.intent)
+	loaded, rights, err := o.read(ctx, client)
 	if err != nil {
 		return err
 	}
-	result, err := build(o.intent, loaded.Snapshot)
+	result, err := review.Build(o.intent, loaded.Snapshot)
 	if err != nil {
 		return withGaps(err, loaded, "create")
 	}
-	warnings, err := o.review(loaded.Snapshot, result)
+	warnings, err := review.Plan(o.intent, loaded.Snapshot, result)
 	if err != nil {
 		return err
 	}
 	if len(loaded.Gaps) > 0 {
-		result.Plan.Notes = append(result.Plan.Notes, gapsText(loaded))
+		result.Plan.Notes = append(result.Plan.Notes, load.GapsText(loaded))
 	}
 	for _, warning := range warnings {
-		result.Plan.Notes = append(result.Plan.Notes, "still, afterwards: "+findingText(warning))
+		result.Plan.Notes = append(result.Plan.Notes, "still, afterwards: "+review.FindingText(warning))
 	}
-	rights, err := (<-access)()
-	if err != nil {
-		return err
-	}
-	return o.carryOut(ctx, client, rights, loaded, result, again)
-}
-
-func (o *createOptions) carryOut(ctx context.Context, client *cluster.Client, rights *cluster.Access, loaded *cluster.Loaded, result *expose.Result, again bool) error {
-	if err := o.show(result); err != nil {
-		return err
-	}
-	doing := o.execution(client, result)
-	if o.write.dryRun == dryRunClient {
-		return o.dryRunAnswer(result)
-	}
-	if err := requirePermissions(ctx, rights, result.Plan); err != nil {
-		return err
-	}
-	rehearsal, err := o.rehearse(ctx, client, doing, loaded.Snapshot, result)
-	if err != nil {
-		return err
-	}
-	if o.write.dryRun == dryRunServer {
-		if err := o.showStored(rehearsal, result.Workload.Namespace()); err != nil {
-			return err
-		}
-		return o.dryRunAnswer(result)
-	}
-	if err := doing.ask(ctx); err != nil {
-		return err
-	}
-	if err := doing.apply(ctx); err != nil {
-		if o.lostInjection(ctx, client, result, err) {
-			return errOvertaken
-		}
+	execution := o.execution(result)
+	execution.Client, execution.Rights, execution.Probe = client, rights, expose.ProbePod(loaded.Snapshot, result)
+	wrote, err := execution.Run(ctx)
+	switch {
+	case err != nil && wrote && o.lostInjection(ctx, client, result, err):
+		return errOvertaken
+	case err != nil && wrote:
 		o.recordEvent(ctx, client, result, core.EventTypeWarning, "ExposeFailed", firstLine(err))
 		return err
+	case err != nil:
+		return err
+	case !wrote && o.exitCode && !result.Plan.Empty():
+		return errBadAnswer
+	case !wrote:
+		return nil
 	}
 	return o.confirm(ctx, client, result, again)
 }
 
-// rehearse has every change and a pod of the rollout judged, at the same time.
-func (o *createOptions) rehearse(ctx context.Context, client *cluster.Client, doing *carryOut, snapshot *mesh.Snapshot, result *expose.Result) (cluster.CheckResult, error) {
-	probed := make(chan error, 1)
-	go func() { probed <- o.probePod(ctx, client, snapshot, result) }()
-	rehearsal, err := doing.rehearse(ctx)
-	return rehearsal, errors.Join(err, <-probed)
+// read reads what the plan depends on, and at the same time what the user may do.
+func (o *createOptions) read(ctx context.Context, client *cluster.Client) (loaded *cluster.Loaded, rights *cluster.Access, err error) {
+	group, inner := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		rights, err = client.Access(inner, []string{o.intent.Namespace})
+		return err
+	})
+	group.Go(func() (err error) {
+		loaded, err = loadForCreate(inner, client, o.intent)
+		return err
+	})
+	return loaded, rights, group.Wait()
+}
+
+func loadForCreate(ctx context.Context, client *cluster.Client, intent expose.Intent) (*cluster.Loaded, error) {
+	loaded, err := load.FromCluster(ctx, client, review.ForCreate(intent))
+	if err != nil {
+		return nil, err
+	}
+	return loaded, load.RequireIstio(loaded)
 }
 
 // lostInjection reports whether new pods came without a proxy because no injector selects them any more: a run of delete, for another
@@ -144,16 +133,18 @@ func (o *createOptions) lostInjection(ctx context.Context, client *cluster.Clien
 	return now != nil && !proxy.InjectionOf(loaded.Snapshot, now).Injected
 }
 
-func (o *createOptions) execution(client *cluster.Client, result *expose.Result) *carryOut {
-	doing := &carryOut{
-		streams: o.streams, client: client, write: o.write, plan: result.Plan,
-		rollouts: result.Rollouts, awaitPort: result.AwaitPort, port: result.Port,
-		goOn: o.command, goBack: undoCommand(result.Workload),
+func (o *createOptions) execution(result *expose.Result) *execution.Execution {
+	e := &execution.Execution{
+		Streams: o.streams, Options: o.write, Plan: result.Plan, Namespace: result.Workload.Namespace(), ShowStored: true,
+		Heading:  []string{fmt.Sprintf("To expose %s (port %d) on port %d of %s:", result.Workload.Key, result.TargetPort, result.Port, result.Gateway)},
+		Nothing:  fmt.Sprintf("%s: nothing to change", result.Workload.Key),
+		Rollouts: result.Rollouts, Probed: result.Workload.Key, AwaitPort: result.AwaitPort, Port: result.Port,
+		GoOn: o.command, GoBack: undoCommand(result.Workload),
 	}
 	if o.intent.Inject != expose.InjectNone {
-		doing.accept = hasProxy
+		e.Accept = hasProxy
 	}
-	return doing
+	return e
 }
 
 func hasProxy(pod *core.Pod) (reason string, ok bool) {
@@ -167,89 +158,13 @@ func undoCommand(w *workload.Workload) string {
 	return name + " delete " + argumentOf(w.Key)
 }
 
-// show prints the plan: as a summary, as a diff, or with -o in a dry run as what is to be.
-func (o *createOptions) show(result *expose.Result) error {
-	dryRun := o.write.dryRun != dryRunNone
-	switch {
-	case o.write.output == "plan" && dryRun:
-		return report.PlanJSON(o.streams.Out, report.PlanReport{Plan: result.Plan, DryRun: true})
-	case o.write.output != "" && o.write.output != "plan" && o.write.dryRun == dryRunClient:
-		printNotes(o.streams, result.Plan.Notes)
-		return printManifests(o.streams, result.Plan, result.Workload.Namespace(), o.write.output, false)
-	case (o.write.output == "yaml" || o.write.output == "json") && o.write.dryRun == dryRunServer:
-		_, notes, err := forRepository(result.Plan, result.Workload.Namespace())
-		printNotes(o.streams, append(slices.Clone(result.Plan.Notes), notes...))
-		return err
-	case o.write.output != "":
-		printNotes(o.streams, result.Plan.Notes)
-		return nil
-	}
-	if result.Plan.Empty() {
-		report.Printf(o.streams.Out, "%s: nothing to change\n", result.Workload.Key)
-		printNotes(o.streams, result.Plan.Notes)
-		return nil
-	}
-	report.Printf(o.streams.Out, "To expose %s (port %d) on port %d of %s:\n\n", result.Workload.Key, result.TargetPort, result.Port, result.Gateway)
-	if err := report.PlanText(o.streams.Out, result.Plan, o.streams.OutColour); err != nil {
-		return err
-	}
-	report.Printf(o.streams.Out, "\n")
-	if !o.write.diff || o.write.dryRun == dryRunServer {
-		return nil
-	}
-	differences, err := report.PlanDifferences(result.Plan)
-	if err != nil {
-		return err
-	}
-	return report.Diff(o.streams.Out, differences, o.streams.OutColour)
-}
-
-func printNotes(streams report.Streams, notes []string) {
-	for _, note := range notes {
-		report.Printf(streams.Err, "note: %s\n", note)
-	}
-}
-
-// showStored prints what the API server would store: with its defaults, and with what admission adds.
-func (o *createOptions) showStored(rehearsal cluster.CheckResult, namespace string) error {
-	var differences []report.Difference
-	for _, checked := range rehearsal {
-		if same, err := isNoMatterOfManifests(checked.Change); err != nil {
-			return err
-		} else if (o.write.output == "yaml" || o.write.output == "json") && (same || isOthers(checked.Change, namespace)) {
-			continue
-		}
-		differences = append(differences, report.Difference{
-			Name: objectName(checked.Change), Before: checked.Change.Before(), After: checked.Stored,
-		})
-	}
-	switch {
-	case o.write.diff:
-		return report.Diff(o.streams.Out, differences, o.streams.OutColour)
-	case o.write.output != "" && o.write.output != "plan":
-		return report.Objects(o.streams.Out, afterOf(differences), o.write.output)
-	default:
-		return nil
-	}
-}
-
-func (o *createOptions) dryRunAnswer(result *expose.Result) error {
-	if o.write.output == "" {
-		report.Printf(o.streams.Err, "dry run (%s): nothing was written\n", o.write.dryRun)
-	}
-	if o.exitCode && !result.Plan.Empty() {
-		return errBadAnswer
-	}
-	return nil
-}
-
-// confirm looks at the cluster again: is the path whole, and where is it?
+// confirm reads the cluster again: is the path whole, and where is it?
 func (o *createOptions) confirm(ctx context.Context, client *cluster.Client, result *expose.Result, again bool) error {
-	if !o.write.wait {
+	if !o.write.Wait {
 		report.Printf(o.streams.Err, "not waited for, and not confirmed: see %s status %s\n", name, argumentOf(result.Workload.Key))
 		return o.printPlan(result, nil)
 	}
-	loaded, err := loadPath(ctx, client, result.Workload.Namespace())
+	loaded, err := load.FromCluster(ctx, client, review.ForPath(result.Workload.Namespace()))
 	switch {
 	case errors.Is(err, context.Canceled):
 		return fmt.Errorf("interrupted: everything was done, only the look at it afterwards is missing; see %s status %s", name, argumentOf(result.Workload.Key))
@@ -260,74 +175,34 @@ func (o *createOptions) confirm(ctx context.Context, client *cluster.Client, res
 		return errOvertaken
 	}
 	exposure := expose.ExposureOf(result, loaded.Snapshot)
-	findings := o.withoutAsked(onExposedPath(loaded.Snapshot, result))
-	reached, why := o.isReached(loaded, result)
+	findings := review.OnPath(o.intent, loaded.Snapshot, result)
+	reached, why := review.IsReached(loaded, result.Workload.Key)
 	if err := o.printResult(loaded.Snapshot, result, exposure, findings, why); err != nil {
 		return err
 	}
 	if !result.Plan.Empty() && reached {
 		o.recordEvent(ctx, client, result, core.EventTypeNormal, "Exposed", exposedMessage(result, exposure))
 	}
-	worst := worstOf(findings)
-	bad := !reached || worst.AtLeast(checks.Error) || o.strict && worst.AtLeast(checks.Warning)
 	if o.verify && reached {
-		trial := defaultTrial
-		trial.patience = configurationPatience
-		trial.gatewayWorkload = expose.GatewayWorkloadName(result.Gateway, proxy.GatewayWorkloads(loaded.Snapshot))
-		report.Printf(o.streams.Out, "\n")
-		if err := verify(ctx, o.streams, client, loaded.Snapshot, result.Workload, trial, ""); err != nil {
+		if err := o.call(ctx, client, loaded, result); err != nil {
 			return err
 		}
 	}
-	if bad {
+	worst := lint.Report{Findings: findings}.Worst()
+	if !reached || worst.AtLeast(checks.Error) || o.strict && worst.AtLeast(checks.Warning) {
 		return errBadAnswer
 	}
 	return nil
 }
 
-// isReached reports whether the workload is exposed as status says it, and if not why.
-func (o *createOptions) isReached(loaded *cluster.Loaded, result *expose.Result) (reached bool, why string) {
-	workload := workload.Get(loaded.Snapshot, result.Workload.Key)
-	if workload == nil {
-		return false, "it is gone"
-	}
-	status := pathStatus(loaded, workload)
-	switch {
-	case status.Exposed():
-		return true, ""
-	case status.Unknown():
-		return false, "whether calls get there is not known: " + callpath.WhyUnknown(status.Roots)
-	default:
-		return false, firstBroken(status.Roots)
-	}
-}
-
-// firstBroken is why no call gets through, at the first place from outside where none does.
-func firstBroken(hops []*callpath.Hop) string {
-	for _, hop := range hops {
-		if hop.Broken != "" {
-			return mesh.KeyOf(hop.Object).String() + ": " + hop.Broken
-		}
-	}
-	for _, hop := range hops {
-		if why := firstBroken(hop.Next); why != "" {
-			return why
-		}
-	}
-	return "no gateway leads there"
-}
-
-// withoutAsked leaves out what the user has asked for: with --inject=none that pods have no proxy, with --restart=none that
-// those made before injection have none, or one of another revision.
-func (o *createOptions) withoutAsked(findings []checks.Finding) []checks.Finding {
-	var asked []string
-	if o.intent.Inject == expose.InjectNone {
-		asked = append(asked, "GX101", "GX102", "GX103", "GX104", "GX105", "GX106", "GX108", "GX109", "GX110")
-	}
-	if o.intent.Restart == remedy.RestartNone {
-		asked = append(asked, "GX106", "GX107")
-	}
-	return slices.DeleteFunc(findings, func(finding checks.Finding) bool { return slices.Contains(asked, finding.ID) })
+// call makes the calls of --verify.
+func (o *createOptions) call(ctx context.Context, client *cluster.Client, loaded *cluster.Loaded, result *expose.Result) error {
+	trial := verify.DefaultTrial
+	trial.Patience = configurationPatience
+	trial.GatewayWorkload = expose.GatewayWorkloadName(result.Gateway, proxy.GatewayWorkloads(loaded.Snapshot))
+	report.Printf(o.streams.Out, "\n")
+	calls := &verifyOptions{streams: o.streams, trial: trial}
+	return calls.verify(ctx, client, loaded.Snapshot, result.Workload)
 }
 
 func exposedMessage(result *expose.Result, exposure expose.Exposure) string {
@@ -340,7 +215,7 @@ func exposedMessage(result *expose.Result, exposure expose.Exposure) string {
 
 // recordEvent leaves an Event on the workload; that it could not is a note, no failure.
 func (o *createOptions) recordEvent(ctx context.Context, client *cluster.Client, result *expose.Result, eventType, reason, message string) {
-	done, err := beginWriting(ctx)
+	done, err := interrupt.BeginWriting(ctx)
 	if err != nil {
 		return
 	}
@@ -348,7 +223,7 @@ func (o *createOptions) recordEvent(ctx context.Context, client *cluster.Client,
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), eventTimeout)
 	defer cancel()
 	if note := client.RecordEvent(ctx, result.Workload.Object, eventType, reason, message); note != "" {
-		report.Printf(o.streams.Err, "note: %s\n", note)
+		report.Notes(o.streams, []string{note})
 	}
 }
 
@@ -362,18 +237,10 @@ func firstLine(err error) string {
 	return report.ErrorLines(err)[0]
 }
 
-// withGaps adds to a refusal what could not be read, which may be why, and the command that prints the Roles for it.
+// withGaps adds to a refusal what could not be read, which may be why.
 func withGaps(err error, loaded *cluster.Loaded, command string) error {
-	_, refused := errors.AsType[*expose.Error](err)
-	switch {
-	case !refused || len(loaded.Gaps) == 0:
-		return err
-	case len(loaded.Missing) == 0:
-		return &extendedError{err, []string{gapsText(loaded)}}
-	default:
-		return &extendedError{err, slices.Concat(
-			[]string{"", "What you may not read may be why:", ""}, permissionTable(loaded.Missing),
-			[]string{"", name + " " + command + " --print-rbac prints the Roles to ask an administrator for"},
-		)}
+	if _, refused := errors.AsType[*expose.Error](err); refused {
+		return load.WithGaps(err, loaded, name+" "+command+" --print-rbac")
 	}
+	return err
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/execution"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
@@ -109,24 +110,24 @@ func TestCreateOptions(t *testing.T) {
 }
 
 func TestCreateWriteOptions(t *testing.T) {
-	plain := writeOptions{dryRun: "none", wait: true, timeout: 5 * time.Minute, fieldManager: "kubectl-grpcexpose"}
-	with := func(change func(*writeOptions)) writeOptions {
+	plain := execution.Options{DryRun: "none", Wait: true, Timeout: 5 * time.Minute, FieldManager: "kubectl-grpcexpose"}
+	with := func(change func(*execution.Options)) execution.Options {
 		options := plain
 		change(&options)
 		return options
 	}
 	tests := map[string]struct {
 		arguments []string
-		want      writeOptions
+		want      execution.Options
 	}{
 		"default":         {nil, plain},
-		"dry run alone":   {[]string{"--dry-run"}, with(func(o *writeOptions) { o.dryRun = "client" })},
-		"dry run server":  {[]string{"--dry-run=server"}, with(func(o *writeOptions) { o.dryRun = "server" })},
-		"output":          {[]string{"-o", "yaml"}, with(func(o *writeOptions) { o.output = "yaml" })},
-		"diff":            {[]string{"--diff"}, with(func(o *writeOptions) { o.diff = true })},
-		"waiting":         {[]string{"--wait=false", "--timeout", "90s"}, with(func(o *writeOptions) { o.wait, o.timeout = false, 90*time.Second })},
-		"field manager":   {[]string{"--field-manager", "me"}, with(func(o *writeOptions) { o.fieldManager = "me" })},
-		"force conflicts": {[]string{"--force-conflicts"}, with(func(o *writeOptions) { o.forceConflicts = true })},
+		"dry run alone":   {[]string{"--dry-run"}, with(func(o *execution.Options) { o.DryRun = "client" })},
+		"dry run server":  {[]string{"--dry-run=server"}, with(func(o *execution.Options) { o.DryRun = "server" })},
+		"output":          {[]string{"-o", "yaml"}, with(func(o *execution.Options) { o.Output = "yaml" })},
+		"diff":            {[]string{"--diff"}, with(func(o *execution.Options) { o.Diff = true })},
+		"waiting":         {[]string{"--wait=false", "--timeout", "90s"}, with(func(o *execution.Options) { o.Wait, o.Timeout = false, 90*time.Second })},
+		"field manager":   {[]string{"--field-manager", "me"}, with(func(o *execution.Options) { o.FieldManager = "me" })},
+		"force conflicts": {[]string{"--force-conflicts"}, with(func(o *execution.Options) { o.ForceConflicts = true })},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

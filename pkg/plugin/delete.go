@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/execution"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/removal"
@@ -30,7 +31,7 @@ type deleteOptions struct {
 	workload  mesh.Key
 	all       bool
 	removal   removal.Options
-	write     writeOptions
+	write     execution.Options
 	exitCode  bool
 	printRBAC bool
 	command   string
@@ -95,7 +96,7 @@ func (f *deleteFlags) toOptions(streams report.Streams, clients *factory, comman
 	if options.write, err = f.write.toOptions(streams, false); err != nil {
 		return nil, err
 	}
-	if f.exitCode && options.write.dryRun == dryRunNone {
+	if f.exitCode && options.write.DryRun == execution.DryRunNone {
 		return nil, usage("--exit-code goes with --dry-run")
 	}
 	return options, nil

@@ -6,19 +6,21 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	core "k8s.io/api/core/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/execution"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/load"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/projection"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/rbac"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/removal"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/review"
 )
 
 func (o *deleteOptions) run(ctx context.Context) error {
@@ -44,23 +46,25 @@ func (o *deleteOptions) run(ctx context.Context) error {
 	if found.removal.Plan.Empty() {
 		return o.nothingToUndo(found)
 	}
-	if err := o.show(found); err != nil {
+	execution := o.execution(client, rights, found)
+	wrote, err := execution.Run(ctx)
+	switch {
+	case err != nil:
 		return err
+	case !wrote && o.exitCode:
+		return errBadAnswer
+	case !wrote:
+		return nil
 	}
-	if o.write.dryRun == dryRunClient {
-		return o.dryRunAnswer()
-	}
-	if err := o.carryOut(ctx, client, rights, found); err != nil || o.write.dryRun == dryRunServer {
-		return err
-	}
+	found.take(execution)
 	if len(found.removal.Kept) > 0 {
 		if found, err = o.finish(ctx, client, rights, found); err != nil {
 			return err
 		}
 	}
 	o.recordEvents(ctx, client, found)
-	if o.write.output != "" {
-		return o.printPlan(found.removal)
+	if o.write.Output != "" {
+		return o.printPlan(found)
 	}
 	report.Printf(o.streams.Out, "%s\n", o.undone(found))
 	return nil
@@ -78,7 +82,7 @@ type found struct {
 // find reads what may carry a mark of create, and what may need what create did, and decides what to undo. What cannot be read
 // and would decide is an error: half of an undo may be worse than none.
 func (o *deleteOptions) find(ctx context.Context, client *cluster.Client) (*found, error) {
-	loaded, err := o.load(ctx, client)
+	loaded, err := load.FromCluster(ctx, client, review.ForDelete(o.workload.Namespace))
 	if err != nil {
 		return nil, err
 	}
@@ -98,46 +102,9 @@ func (o *deleteOptions) find(ctx context.Context, client *cluster.Client) (*foun
 	if result.removal, err = removal.Remove(result.workloads, loaded.Snapshot, options); err != nil {
 		return nil, err
 	}
-	leaveAdopted(result.removal, o.write.fieldManager)
+	adopted, rollouts := execution.LeaveAdopted(result.removal.Plan.Changes, result.removal.Rollouts, o.write.FieldManager)
+	result.removal.Kept, result.removal.Rollouts = append(result.removal.Kept, adopted...), rollouts
 	return result, unreadable(result.removal.Unknown)
-}
-
-// leaveAdopted leaves what somebody else sets by now as it is: a label, or a port, that create added and the owner's own manifest
-// has since. Removing it would be a fight that the owner wins at the next apply.
-func leaveAdopted(removal *removal.Removal, fieldManager string) {
-	changes := removal.Plan.Changes
-	for i := range changes {
-		change := &changes[i]
-		if change.Undo != plan.Forget {
-			continue
-		}
-		change.Edits = slices.DeleteFunc(change.Edits, func(edit plan.Edit) bool {
-			owners := cluster.OtherOwners(change.Object, edit, fieldManager)
-			if edit.New != nil || len(owners) == 0 {
-				return false
-			}
-			change.Forgotten = append(change.Forgotten, edit.Path)
-			removal.Kept = append(removal.Kept, fmt.Sprintf("%s of %s stays: %s sets it by now", edit.Path, plan.Name(change.Object), owners[0].Owner))
-			return true
-		})
-		if change.Action == plan.Restart && !projection.ChangesTemplate(*change) {
-			change.Action = plan.Update
-			removal.Rollouts = withoutRollout(removal.Rollouts, *change)
-		}
-	}
-}
-
-func (o *deleteOptions) load(ctx context.Context, client *cluster.Client) (*cluster.Loaded, error) {
-	request := cluster.LoadRequest{Kinds: map[mesh.Kind][]string{}, Entire: true, Now: time.Now(), Follow: controlPlane}
-	for _, kind := range removal.Kinds {
-		request.Kinds[kind] = nil
-	}
-	if o.workload.Namespace != "" {
-		request.Kinds[mesh.KindPod] = []string{o.workload.Namespace}
-		request.Kinds[mesh.KindNamespace] = []string{o.workload.Namespace}
-		request.Fallback = fallbackNamespaces(o.workload.Namespace, "")
-	}
-	return client.Load(ctx, request)
 }
 
 // allNamespaces are those of --all: the one of -n, or with -A all of them.
@@ -184,7 +151,7 @@ func (o *deleteOptions) withLeftOver(err error, snapshot *mesh.Snapshot) error {
 		return err
 	}
 	title := fmt.Sprintf("What create has left in namespace %s (%s undoes it):", namespace, inert.Command(name, "delete", "--all", "-n", namespace))
-	return &extendedError{err: err, more: append([]string{title}, left...)}
+	return report.WithLines(err, append([]string{title}, left...)...)
 }
 
 // unreadable is the error of kinds that decide what to undo and could not be read.
@@ -192,7 +159,7 @@ func unreadable(unknown []mesh.Gap) error {
 	var missing []cluster.Permission
 	var reasons []string
 	for _, gap := range unknown {
-		missing = append(missing, may(gap.Kind, gap.Namespace, gap.Name, "list")...)
+		missing = append(missing, rbac.On(gap.Kind, gap.Namespace, gap.Name, "list")...)
 		if gap.Name != "" {
 			missing[len(missing)-1].Verb = "get"
 		}
@@ -203,14 +170,7 @@ func unreadable(unknown []mesh.Gap) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	roles, err := rolesYAML("grpcexpose", missing)
-	if err != nil {
-		return err
-	}
-	return linesError(slices.Concat(
-		[]string{"nothing was written: what create did, and who needs it now, cannot be told without reading this", ""}, permissionTable(missing),
-		[]string{"", strings.Join(reasons, "; "), "", "Ask an administrator to apply this, and to bind it to you:", ""}, textLines(roles),
-	))
+	return rbac.Missing("nothing was written: what create did, and who needs it now, cannot be told without reading this", missing, strings.Join(reasons, "; "))
 }
 
 func (o *deleteOptions) nothingToUndo(found *found) error {
@@ -219,11 +179,11 @@ func (o *deleteOptions) nothingToUndo(found *found) error {
 			return fmt.Errorf("%s; name one with -n, or undo everything with -A", problem)
 		}
 	}
-	if o.write.output != "" {
-		return o.printPlan(found.removal)
+	if o.write.Output != "" {
+		return o.printPlan(found)
 	}
 	report.Printf(o.streams.Out, "%s: nothing to undo\n", o.target(found))
-	o.printNotes(found.removal)
+	report.Notes(o.streams, slices.Concat(found.removal.Plan.Notes, found.removal.Kept))
 	return nil
 }
 
@@ -239,67 +199,6 @@ func (o *deleteOptions) target(found *found) string {
 	}
 }
 
-func (o *deleteOptions) printNotes(removal *removal.Removal) {
-	printNotes(o.streams, removal.Plan.Notes)
-	printNotes(o.streams, removal.Kept)
-}
-
-func (o *deleteOptions) carryOut(ctx context.Context, client *cluster.Client, rights *cluster.Access, found *found) error {
-	doing := &carryOut{
-		streams: o.streams, client: client, write: o.write, plan: found.removal.Plan, rollouts: found.removal.Rollouts, goOn: o.command,
-	}
-	if err := requirePermissions(ctx, rights, found.removal.Plan); err != nil {
-		return err
-	}
-	result, err := doing.rehearse(ctx)
-	if refused := refusedNotes(result); err != nil && len(refused) > 0 {
-		leaveRefused(found.removal, refused)
-		doing.plan, doing.rollouts = found.removal.Plan, found.removal.Rollouts
-		doing.tell(found.removal.Plan.Notes)
-		_, err = doing.rehearse(ctx)
-	}
-	if err != nil {
-		return err
-	}
-	if o.write.dryRun == dryRunServer {
-		return o.dryRunAnswer()
-	}
-	if err := doing.ask(ctx); err != nil {
-		return err
-	}
-	return doing.apply(ctx)
-}
-
-// refusedNotes are the changes that restore what a note says, and that the API server or its webhooks find wrong. Whoever may write
-// an object can make its note so.
-func refusedNotes(result cluster.CheckResult) []refusal {
-	return slices.DeleteFunc(firstRefused(result), func(r refusal) bool {
-		_, invalid := errors.AsType[*cluster.Invalid](r.why)
-		_, refused := errors.AsType[*cluster.Refused](r.why)
-		return r.change.Undo != plan.Forget || !invalid && !refused
-	})
-}
-
-// leaveRefused leaves objects as they are whose notes would make them wrong: nobody's note keeps the rest from being undone.
-func leaveRefused(removal *removal.Removal, refused []refusal) {
-	changes := &removal.Plan.Changes
-	for _, r := range refused {
-		*changes = slices.DeleteFunc(slices.Clone(*changes), func(change plan.Change) bool {
-			return change.Undo == plan.Forget && plan.SameObject(change.Object, r.change.Object)
-		})
-		removal.Rollouts = withoutRollout(removal.Rollouts, r.change)
-		removal.Plan.Notes = append(removal.Plan.Notes, fmt.Sprintf("%s is left as it is: what its annotation %s says to restore is not taken (%v); restore it by hand and remove the annotation",
-			plan.Name(r.change.Object), plan.UndoAnnotation, r.why))
-	}
-}
-
-// withoutRollout are the rollouts but for that of the object that a change would have changed.
-func withoutRollout(rollouts []mesh.Key, change plan.Change) []mesh.Key {
-	return slices.DeleteFunc(rollouts, func(key mesh.Key) bool {
-		return string(key.Kind) == change.Object.GetKind() && key.Namespace == change.Object.GetNamespace() && key.Name == change.Object.GetName()
-	})
-}
-
 // finish looks again after something was kept: of several that are removed at the same time, the last one to finish takes away
 // what they kept for each other.
 func (o *deleteOptions) finish(ctx context.Context, client *cluster.Client, rights *cluster.Access, before *found) (*found, error) {
@@ -310,9 +209,11 @@ func (o *deleteOptions) finish(ctx context.Context, client *cluster.Client, righ
 	if err != nil || again.removal.Plan.Empty() {
 		return before, err
 	}
-	if err := o.carryOut(ctx, client, rights, again); err != nil {
+	execution := o.execution(client, rights, again)
+	if _, err := execution.CarryOut(ctx); err != nil {
 		return before, err
 	}
+	again.take(execution)
 	again.removal.Plan.Changes = append(before.removal.Plan.Changes, again.removal.Plan.Changes...)
 	return again, nil
 }
@@ -330,15 +231,15 @@ func (o *deleteOptions) recordEvents(ctx context.Context, client *cluster.Client
 }
 
 // printPlan prints for machines what is, or was, undone.
-func (o *deleteOptions) printPlan(removal *removal.Removal) error {
-	if o.write.output == "plan" {
-		shown := plan.Plan{Changes: removal.Plan.Changes, Notes: slices.Concat(removal.Plan.Notes, removal.Kept)}
-		return report.PlanJSON(o.streams.Out, report.PlanReport{Plan: shown, DryRun: o.write.dryRun != dryRunNone})
+func (o *deleteOptions) printPlan(found *found) error {
+	e := o.execution(nil, nil, found)
+	if o.write.Output == "plan" {
+		return report.PlanJSON(o.streams.Out, report.PlanReport{Plan: e.Plan, DryRun: o.write.IsDryRun()})
 	}
-	if o.write.dryRun != dryRunNone {
-		o.printNotes(removal)
+	if o.write.IsDryRun() {
+		report.Notes(o.streams, e.Plan.Notes)
 	}
-	return printManifests(o.streams, removal.Plan, o.workload.Namespace, o.write.output, o.write.dryRun == dryRunNone)
+	return e.PrintManifests()
 }
 
 // undone says in the end what the run did, and what is left.
@@ -363,73 +264,51 @@ func (o *deleteOptions) undone(found *found) string {
 	}
 }
 
-func (o *deleteOptions) show(found *found) error {
-	removal := found.removal
-	switch {
-	case o.write.output == "":
-	case o.write.dryRun == dryRunNone:
-		o.printNotes(removal)
-		return nil
-	default:
-		return o.printPlan(removal)
+// heading lists the workloads that create did something for.
+func (o *deleteOptions) heading(found *found) []string {
+	if !o.all {
+		return []string{fmt.Sprintf("To undo what create did for %s:", o.target(found))}
 	}
-	if o.all {
-		o.showWorkloads(found)
-	} else {
-		report.Printf(o.streams.Out, "To undo what create did for %s:\n\n", o.target(found))
-	}
-	shown := plan.Plan{Changes: removal.Plan.Changes, Notes: slices.Concat(removal.Plan.Notes, removal.Kept)}
-	if err := report.PlanText(o.streams.Out, shown, o.streams.OutColour); err != nil {
-		return err
-	}
-	report.Printf(o.streams.Out, "\n")
-	if !o.write.diff {
-		return nil
-	}
-	differences, err := report.PlanDifferences(removal.Plan)
-	if err != nil {
-		return err
-	}
-	return report.Diff(o.streams.Out, differences, o.streams.OutColour)
-}
-
-// showWorkloads lists the workloads that create did something for.
-func (o *deleteOptions) showWorkloads(found *found) {
 	if len(found.workloads) == 0 { // what is left is on objects that several share
-		report.Printf(o.streams.Out, "Create did something for workloads that are gone. To undo it:\n\n")
-		return
+		return []string{"Create did something for workloads that are gone. To undo it:"}
 	}
-	report.Printf(o.streams.Out, "Create did something for %s:\n\n", report.Count(len(found.workloads), "workload"))
+	lines := []string{fmt.Sprintf("Create did something for %s:", report.Count(len(found.workloads), "workload")), ""}
 	for _, w := range found.workloads {
 		gone := ""
 		if workload.Get(found.snapshot, w) == nil {
 			gone = " (gone)"
 		}
-		report.Printf(o.streams.Out, "  %s%s\n", argumentOf(w), gone)
+		lines = append(lines, "  "+argumentOf(w)+gone)
 	}
-	report.Printf(o.streams.Out, "\nTo undo it:\n\n")
+	return append(lines, "", "To undo it:")
 }
 
-func (o *deleteOptions) dryRunAnswer() error {
-	if o.write.output == "" {
-		report.Printf(o.streams.Err, "dry run (%s): nothing was written\n", o.write.dryRun)
+func (o *deleteOptions) execution(client execution.Client, rights *cluster.Access, found *found) *execution.Execution {
+	removal := found.removal
+	return &execution.Execution{
+		Streams: o.streams, Client: client, Rights: rights, Options: o.write, Namespace: o.workload.Namespace, Heading: o.heading(found),
+		Plan: plan.Plan{Changes: removal.Plan.Changes, Notes: slices.Concat(removal.Plan.Notes, removal.Kept)}, Rollouts: removal.Rollouts,
+		LeaveRefused: true, GoOn: o.command,
 	}
-	if o.exitCode {
-		return errBadAnswer
-	}
-	return nil
+}
+
+// take takes over what an execution has left as it is.
+func (f *found) take(carriedOut *execution.Execution) {
+	known := len(f.removal.Plan.Notes) + len(f.removal.Kept)
+	f.removal.Plan.Notes = append(f.removal.Plan.Notes, carriedOut.Plan.Notes[known:]...)
+	f.removal.Plan.Changes = carriedOut.Plan.Changes
 }
 
 func (o *deleteOptions) printRoles() error {
 	namespace := o.workload.Namespace
-	permissions := readPermissions(removal.Kinds, []string{"get", "list"})
-	permissions = append(permissions, may(mesh.KindConfigMap, rootNamespace, "", "get")...)
-	permissions = append(permissions, may(mesh.KindNamespace, "", namespace, "patch")...)
-	permissions = append(permissions, workloadPermissions(o.workload.Kind, namespace, o.workload.Name)...)
+	permissions := rbac.ToRead(removal.Kinds, []string{"get", "list"})
+	permissions = append(permissions, rbac.On(mesh.KindConfigMap, load.RootNamespace, "", "get")...)
+	permissions = append(permissions, rbac.On(mesh.KindNamespace, "", namespace, "patch")...)
+	permissions = append(permissions, rbac.ToRestart(o.workload.Kind, namespace, o.workload.Name)...)
 	for _, kind := range []mesh.Kind{mesh.KindService, mesh.KindGateway, mesh.KindVirtualService} {
-		permissions = append(permissions, may(kind, namespace, "", "patch", "delete")...)
+		permissions = append(permissions, rbac.On(kind, namespace, "", "patch", "delete")...)
 	}
-	permissions = append(permissions, may(mesh.KindService, rootNamespace, "", "patch")...)
+	permissions = append(permissions, rbac.On(mesh.KindService, load.RootNamespace, "", "patch")...)
 	permissions = append(permissions, cluster.Permission{Verb: "create", Resource: "events", Namespace: namespace})
 	return printRoles(o.streams.Out, "grpcexpose-delete", permissions)
 }

@@ -57,7 +57,7 @@ func TestDeleteOptions(t *testing.T) {
 			}
 			require.NoError(t, err)
 			assert.Equal(t, test.workload, got.workload)
-			assert.Equal(t, test.dryRun, got.write.dryRun)
+			assert.Equal(t, test.dryRun, got.write.DryRun)
 		})
 	}
 }

@@ -51,30 +51,6 @@ func flagError(err error) error {
 	return usage("--%s=%s: must be %s", flag.Name, invalid.GetValue(), kind)
 }
 
-// linesError is an error whose text has several lines, as a table or what to do next.
-type linesError []string
-
-func (e linesError) Error() string { return strings.Join(e, "\n") }
-
-// Lines tells the printer which line breaks are the text's own.
-func (e linesError) Lines() []string { return e }
-
-// extendedError is an error with more lines behind its own.
-type extendedError struct {
-	err  error
-	more []string
-}
-
-func (e *extendedError) Error() string { return strings.Join(e.Lines(), "\n") }
-
-func (e *extendedError) Unwrap() error { return e.err }
-
-// Lines are the error's own and the others.
-func (e *extendedError) Lines() []string { return append(report.ErrorLines(e.err), e.more...) }
-
-// textLines are the lines of a text of our own.
-func textLines(text string) []string { return strings.Split(strings.TrimRight(text, "\n"), "\n") }
-
 // exitCode prints an error, if it has not been printed yet, and gives the process's exit code.
 func exitCode(w io.Writer, command string, err error) int {
 	switch {

@@ -13,35 +13,53 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/execution"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/rbac"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
 
 // hostile is a value that would begin lines, give orders to a terminal, and to a CI system.
 const hostile = "x\nTo go on: evil\n::error::y\x1b]52;c;eA==\a\u009b2K\u202e##[error]z\xff"
 
+// failingClient fails half-way.
+type failingClient struct {
+	execution.Client
+	result cluster.ApplyResult
+}
+
+func (failingClient) Check(context.Context, plan.Plan, cluster.WriteOptions) (cluster.CheckResult, error) {
+	return nil, nil
+}
+
+func (c failingClient) Apply(context.Context, plan.Plan, cluster.ApplyOptions) (cluster.ApplyResult, error) {
+	return c.result, errors.New(hostile)
+}
+
 func TestErrorsOnStderrAreClean(t *testing.T) {
 	object := &unstructured.Unstructured{Object: map[string]any{"kind": "Service", "metadata": map[string]any{"name": hostile, "namespace": hostile}}}
 	change := plan.Change{Action: plan.Delete, Object: object}
-	doing := &carryOut{plan: plan.Plan{Changes: []plan.Change{change, change}}, goOn: "again", goBack: "back"}
+	quiet, _, _ := report.FakeStreams("")
+	failing := &execution.Execution{Streams: quiet, Options: execution.Options{DryRun: execution.DryRunNone}, GoOn: "again", GoBack: "back", Client: failingClient{result: cluster.ApplyResult{
+		Done: []cluster.Applied{{Change: change}}, Failed: &change, NotBegun: []plan.Change{change},
+	}}}
+	_, account := failing.CarryOut(t.Context())
 	lacking := []cluster.Permission{{Verb: "get", Resource: hostile, Namespace: hostile, Name: hostile}}
 	refusal := &expose.Error{Problem: hostile, Choices: []string{hostile, hostile}, Next: hostile}
 	for name, test := range map[string]struct {
 		err   error
 		lines int
 	}{
-		"one":       {errors.New(hostile), 1},
-		"usage":     {usage("%s", hostile), 2},
-		"joined":    {fmt.Errorf("%s: %w", hostile, errors.Join(errors.New(hostile), errors.New(hostile))), 2},
-		"refusal":   {refusal, 4},
-		"with gaps": {withGaps(fmt.Errorf("x: %w", refusal), &cluster.Loaded{Gaps: []mesh.Gap{{Reason: hostile}}}, "create"), 5},
-		"account": {doing.account(cluster.ApplyResult{
-			Done: []cluster.Applied{{Change: change}}, Failed: &change, NotBegun: []plan.Change{change},
-		}, errors.New(hostile)), 6},
-		"permissions": {missingPermissions(lacking), 21},
+		"one":         {errors.New(hostile), 1},
+		"usage":       {usage("%s", hostile), 2},
+		"joined":      {fmt.Errorf("%s: %w", hostile, errors.Join(errors.New(hostile), errors.New(hostile))), 2},
+		"refusal":     {refusal, 4},
+		"with gaps":   {withGaps(fmt.Errorf("x: %w", refusal), &cluster.Loaded{Gaps: []mesh.Gap{{Reason: hostile}}}, "create"), 5},
+		"account":     {account, 6},
+		"permissions": {rbac.Missing("nothing was written: you lack permissions", lacking), 21},
 	} {
 		t.Run(name, func(t *testing.T) {
 			streams, _, printed := report.FakeStreams("")

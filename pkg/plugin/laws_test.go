@@ -1,90 +1,47 @@
 package plugin
 
 import (
-	"bytes"
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/corpus"
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/golden"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/review"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
-
-// corpusNow is between the ages of the corpus's certificates.
-var corpusNow = time.Date(2026, time.June, 1, 12, 0, 0, 0, time.UTC)
-
-const corpus = "../lint/testdata/corpus"
-
-// corpusNames are the names of the corpus's meshes.
-func corpusNames(t *testing.T) []string {
-	t.Helper()
-	paths, err := filepath.Glob(filepath.Join(corpus, "[a-z]*.yaml"))
-	require.NoError(t, err)
-	require.NotEmpty(t, paths)
-	for i, path := range paths {
-		paths[i] = strings.TrimSuffix(filepath.Base(path), ".yaml")
-	}
-	return paths
-}
-
-// corpusMesh is one mesh of the corpus, on top of its base.
-func corpusMesh(t *testing.T, name string) *mesh.Snapshot {
-	t.Helper()
-	path := filepath.Join(corpus, name+".yaml")
-	text, err := os.ReadFile(path)
-	require.NoError(t, err)
-	base := "default"
-	for line := range strings.Lines(string(text)) {
-		if named, ok := strings.CutPrefix(line, "# base: "); ok {
-			base = strings.TrimSpace(named)
-		}
-	}
-	files := []string{path}
-	if base != "none" {
-		files = []string{filepath.Join(corpus, "_base-"+base+".yaml"), path}
-	}
-	manifests, err := manifest.Load(manifest.Sources{Files: files}, "default")
-	require.NoError(t, err)
-	return manifests.Snapshot(true, mesh.Options{Now: corpusNow})
-}
 
 // TestCreateMakesThePathWhole holds the first law on every workload of the corpus that serves gRPC: create either refuses
 // and says why, or leaves a path without errors; warnings that it leaves were there before and are told. Which it is for
 // each workload stands in a golden file, so that a refusal that is new, or none any more, is seen.
 func TestCreateMakesThePathWhole(t *testing.T) {
 	var outcomes []string
-	for _, name := range corpusNames(t) {
-		snapshot := corpusMesh(t, name)
+	for _, name := range corpus.Names(t) {
+		snapshot := corpus.Mesh(t, name)
 		for workload, ports := range exposure.ExposedWorkloads(snapshot) {
 			outcome := createOn(t, name, snapshot, workload, ports[0])
 			outcomes = append(outcomes, fmt.Sprintf("%s %s: %s\n", name, workload.Key, outcome))
 		}
 	}
 	slices.Sort(outcomes)
-	golden(t, "testdata/laws.golden", strings.Join(outcomes, ""))
+	golden.Compare(t, "testdata/laws.golden", strings.Join(outcomes, ""))
 }
 
 // TestCreateTrustsTheController: where a controller opens the gateway's ports, as on Tencent Cloud Mesh, a port that is not
 // open yet is awaited, not refused.
 func TestCreateTrustsTheController(t *testing.T) {
-	snapshot := corpusMesh(t, "good-tcm")
+	snapshot := corpus.Mesh(t, "good-tcm")
 	intent := expose.Intent{
 		Namespace: "fair", Name: "gates", Port: 9443, TargetPort: intstr.FromInt32(50051),
 		Inject: expose.InjectNamespace, Restart: remedy.RestartWorkload,
@@ -92,7 +49,7 @@ func TestCreateTrustsTheController(t *testing.T) {
 	result, err := expose.Build(intent, snapshot)
 	require.NoError(t, err)
 	assert.Equal(t, &mesh.Key{Kind: mesh.KindService, Namespace: "istio-system", Name: "istio-ingressgateway"}, result.AwaitPort)
-	warnings, err := (&createOptions{intent: intent}).review(snapshot, result)
+	warnings, err := review.Plan(intent, snapshot, result)
 	require.NoError(t, err)
 	assert.Empty(t, warnings)
 }
@@ -110,7 +67,7 @@ func createOn(t *testing.T, name string, snapshot *mesh.Snapshot, w *workload.Wo
 	if err != nil {
 		return "refused: " + firstLine(err)
 	}
-	warnings, err := (&createOptions{intent: intent}).review(snapshot, result)
+	warnings, err := review.Plan(intent, snapshot, result)
 	if err != nil {
 		return "refused: " + strings.ReplaceAll(strings.Join(ids(err), " "), "\n", " ")
 	}
@@ -120,7 +77,7 @@ func createOn(t *testing.T, name string, snapshot *mesh.Snapshot, w *workload.Wo
 		before[finding.ID+mesh.KeyOf(finding.Object).String()] = true
 	}
 	told := "whole"
-	for _, finding := range onExposedPath(after, result) {
+	for _, finding := range review.OnPath(intent, after, result) {
 		if !finding.Level.AtLeast(checks.Warning) {
 			continue
 		}
@@ -144,18 +101,4 @@ func ids(err error) []string {
 		}
 	}
 	return found
-}
-
-func golden(t *testing.T, path, got string) {
-	t.Helper()
-	if *update {
-		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
-		require.NoError(t, os.WriteFile(path, []byte(got), 0o644))
-		return
-	}
-	want, err := os.ReadFile(path)
-	require.NoError(t, err)
-	if !bytes.Equal(want, []byte(got)) {
-		assert.Equal(t, string(want), got)
-	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/execution"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
@@ -146,8 +147,8 @@ func (f *lintFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.writeBaseline, "write-baseline", false, "Write all findings to the file of --baseline, which is new or a baseline, and exit with 0")
 	flags.StringVar(&f.fix, "fix", "", `Fix what can be fixed: "safe" (the default), or "all", which asks first`)
 	flags.Lookup("fix").NoOptDefVal = string(fixSafe)
-	flags.StringVar(&f.dryRun, "dry-run", dryRunNone, `With --fix, "client": show the changes; "server": have the API server judge them too; "none": make them`)
-	flags.Lookup("dry-run").NoOptDefVal = dryRunClient
+	flags.StringVar(&f.dryRun, "dry-run", execution.DryRunNone, `With --fix, "client": show the changes; "server": have the API server judge them too; "none": make them`)
+	flags.Lookup("dry-run").NoOptDefVal = execution.DryRunClient
 	flags.BoolVarP(&f.yes, "yes", "y", false, "With --fix=all: do not ask")
 	flags.BoolVarP(&f.watch, "watch", "w", false, "Go on, and print findings as they appear and go, until interrupted")
 	flags.BoolVar(&f.listChecks, "list-checks", false, "List the checks, and exit")

@@ -9,6 +9,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/interrupt"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
@@ -129,7 +130,7 @@ func (m *lintMesh) has(finding baselineFinding) bool {
 // noteStale says that the baseline could be shorter.
 func (o *lintOptions) noteStale(baseline lintBaseline, made *report.LintReport, meshes []*lintMesh) {
 	if stale := baseline.stale(made, judgedIn(meshes)); stale > 0 {
-		printNotes(o.streams, []string{fmt.Sprintf("%d of the %d findings in %s are no longer found; write it anew with --write-baseline",
+		report.Notes(o.streams, []string{fmt.Sprintf("%d of the %d findings in %s are no longer found; write it anew with --write-baseline",
 			stale, len(baseline.known), baseline.path)})
 	}
 }
@@ -158,7 +159,7 @@ func (o *lintOptions) recordBaseline(ctx context.Context, meshes []*lintMesh) er
 	if err != nil {
 		return err
 	}
-	done, err := beginWriting(ctx)
+	done, err := interrupt.BeginWriting(ctx)
 	if err != nil {
 		return err
 	}

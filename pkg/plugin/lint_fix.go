@@ -10,13 +10,15 @@ import (
 
 	"github.com/aymanbagabas/go-udiff"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/interrupt"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/execution"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/projection"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
 
@@ -73,13 +75,13 @@ func (o *lintOptions) runFix(ctx context.Context, meshes []*lintMesh) error {
 			return err
 		}
 		tried = true
-		restarted = append(restarted, restartsOf(made)...)
+		restarted = append(restarted, projection.Restarted(made)...)
 	}
 	if !tried {
 		report.Printf(o.streams.Err, "nothing to fix\n")
 		return o.answer(meshes)
 	}
-	if o.fix.dryRun != dryRunNone {
+	if o.fix.dryRun != execution.DryRunNone {
 		left, err := o.report(meshes)
 		if err != nil {
 			return err
@@ -122,15 +124,22 @@ func (o *lintOptions) inTarget(m *lintMesh, findings []checks.Finding) ([]checks
 		if !m.target.isWhole() {
 			with += " and for no workload alone"
 		}
-		o.notFixed(finding, fmt.Sprintf("it changes %s, which is not in namespace %s; %s to make the change", outside, strings.Join(namespaces, " or "), with))
+		fixOf(finding).NotFixed(o.streams, fmt.Sprintf("it changes %s, which is not in namespace %s; %s to make the change", outside, strings.Join(namespaces, " or "), with))
 	}
 	return inside, nil
 }
 
-// notFixed says why a fix is not made. Reasons that begin with the object's name need not say it twice.
-func (o *lintOptions) notFixed(finding checks.Finding, why string) {
-	of := mesh.KeyOf(finding.Object).String()
-	report.Printf(o.streams.Err, "not fixed: %s %s: %s\n", finding.ID, of, strings.TrimPrefix(why, of+": "))
+// fixOf is what carries the fix of a finding out.
+func fixOf(finding checks.Finding) execution.Fix {
+	return execution.Fix{ID: finding.ID, Object: mesh.KeyOf(finding.Object).String(), Changes: finding.Fix.Changes}
+}
+
+func fixesOf(findings []checks.Finding) []execution.Fix {
+	fixes := make([]execution.Fix, len(findings))
+	for i, finding := range findings {
+		fixes[i] = fixOf(finding)
+	}
+	return fixes
 }
 
 // fixable are the findings without those whose fixes cannot be made in the files, which is said: they do not keep the others from
@@ -185,24 +194,9 @@ func (f fixOptions) chosen(findings []checks.Finding) []checks.Finding {
 	return chosen
 }
 
-// changesOf are the changes of the findings' fixes, in their order. Two findings may want the same change.
+// changesOf are the changes of the findings' fixes, in their order.
 func changesOf(findings []checks.Finding) []plan.Change {
-	var changes []plan.Change
-	seen := map[string][]plan.Change{}
-	for _, finding := range findings {
-		for _, change := range finding.Fix.Changes {
-			name := nameOf(change)
-			if !isAmong(change, seen[name]) {
-				seen[name] = append(seen[name], change)
-				changes = append(changes, change)
-			}
-		}
-	}
-	return changes
-}
-
-func isAmong(change plan.Change, changes []plan.Change) bool {
-	return slices.ContainsFunc(changes, func(other plan.Change) bool { return lint.SameChange(change, other) })
+	return execution.ChangesOf(fixesOf(findings))
 }
 
 // fieldOf names a field of an object. Restarts of one workload are the same, whenever they were thought of.
@@ -227,6 +221,25 @@ func conflicts(claimed map[string]any, changes []plan.Change) bool {
 	return false
 }
 
+// fixCluster makes the findings' fixes in the cluster, and returns the changes that were made.
+func (o *lintOptions) fixCluster(ctx context.Context, m *lintMesh, findings []checks.Finding) ([]plan.Change, error) {
+	if o.fix.dryRun == execution.DryRunNone {
+		if err := o.canAsk(); err != nil {
+			return nil, err
+		}
+	}
+	return o.execution(m.client).RunFixes(ctx, fixesOf(findings))
+}
+
+func (o *lintOptions) execution(client execution.Client) *execution.Execution {
+	return &execution.Execution{
+		Streams: o.streams, Client: client, GoOn: o.fix.command, Flagless: true,
+		Options: execution.Options{
+			DryRun: o.fix.dryRun, Interactive: o.fix.scope == fixAll && !o.fix.yes, Wait: true, Timeout: execution.DefaultTimeout, FieldManager: plan.Manager,
+		},
+	}
+}
+
 // fixFiles edits the files in place, or shows the edits.
 func (o *lintOptions) fixFiles(ctx context.Context, manifests *manifest.Manifests, fixes plan.Plan) error {
 	edits, err := manifests.Edit(fixes.Changes)
@@ -238,13 +251,16 @@ func (o *lintOptions) fixFiles(ctx context.Context, manifests *manifest.Manifest
 			report.Printf(o.streams.Err, "note: %s has pods to be made anew, which files cannot do: kubectl rollout restart %s\n", plan.Name(change.Object), restartArgument(change))
 		}
 	}
-	if o.fix.dryRun != dryRunNone {
+	if o.fix.dryRun != execution.DryRunNone {
 		return o.showEdits(edits)
 	}
-	if err := o.ask(ctx, fixes); err != nil {
+	if err := o.canAsk(); err != nil {
 		return err
 	}
-	done, err := beginWriting(ctx)
+	if err := o.execution(nil).ConfirmPlan(ctx, fixes); err != nil {
+		return err
+	}
+	done, err := interrupt.BeginWriting(ctx)
 	if err != nil {
 		return err
 	}
@@ -272,41 +288,10 @@ func (o *lintOptions) showEdits(edits []manifest.FileChange) error {
 	return nil
 }
 
-// ask shows the plan and asks, where the fixes are more than safe ones.
-func (o *lintOptions) ask(ctx context.Context, fixes plan.Plan) error {
-	if o.fix.scope != fixAll || o.fix.yes {
-		return nil
-	}
-	if err := o.canAsk(); err != nil {
-		return err
-	}
-	if err := report.PlanText(o.streams.Err, fixes, o.streams.ErrColour); err != nil {
-		return err
-	}
-	asking := &carryOut{streams: o.streams, write: writeOptions{interactive: true}}
-	return asking.ask(ctx)
-}
-
 // canAsk is the error of a question that nobody could answer.
 func (o *lintOptions) canAsk() error {
 	if o.fix.scope == fixAll && !o.fix.yes && !o.fix.interactive {
 		return usage("--fix=all asks first, and there is no terminal to ask on; look with --dry-run, then say --yes")
 	}
 	return nil
-}
-
-// restartsOf are the workloads that get new pods: those that are restarted, and those whose template changes.
-func restartsOf(changes []plan.Change) []mesh.Key {
-	var keys []mesh.Key
-	for _, change := range changes {
-		kind, _ := mesh.KindOf(change.Object.GroupVersionKind().GroupKind())
-		key := mesh.Key{Kind: kind, Namespace: change.Object.GetNamespace(), Name: change.Object.GetName()}
-		template := slices.ContainsFunc(change.Edits, func(edit plan.Edit) bool {
-			return len(edit.Path) > 1 && edit.Path[0] == "spec" && edit.Path[1] == "template"
-		})
-		if template && !slices.Contains(keys, key) {
-			keys = append(keys, key)
-		}
-	}
-	return keys
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/execution"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
@@ -32,7 +33,7 @@ func (f *lintFlags) toOptions(streams report.Streams, clients *factory, command 
 		oneOf("scope", f.scope, lintScopes...),
 		oneOf("fail-on", f.failOn, failLevels...),
 		f.fixProblem(),
-		oneOf("dry-run", f.dryRun, dryRunNone, dryRunClient, dryRunServer),
+		oneOf("dry-run", f.dryRun, execution.DryRunNone, execution.DryRunClient, execution.DryRunServer),
 		f.conflicts(),
 	} {
 		if problem != nil {
@@ -93,7 +94,7 @@ func (f *lintFlags) conflicts() error {
 		return usage("--with-cluster compares with one cluster: give one --context")
 	case f.writeBaseline && f.baseline == "":
 		return usage("--write-baseline goes with --baseline, which names the file")
-	case f.fix == "" && f.dryRun != dryRunNone:
+	case f.fix == "" && f.dryRun != execution.DryRunNone:
 		return usage("--dry-run goes with --fix")
 	case f.fix == "" && f.yes:
 		return usage("--yes goes with --fix=all")
@@ -101,9 +102,9 @@ func (f *lintFlags) conflicts() error {
 		return usage("either --fix or --write-baseline, not both")
 	case f.fix != "" && f.withCluster:
 		return usage("--fix changes files or a cluster: leave out --with-cluster to fix the files")
-	case f.dryRun != dryRunNone && f.output != "text":
+	case f.dryRun != execution.DryRunNone && f.output != "text":
 		return usage("--fix --dry-run shows the changes, which have no other format: leave out --output")
-	case files && f.dryRun == dryRunServer:
+	case files && f.dryRun == execution.DryRunServer:
 		return usage("--dry-run=server is for a cluster; for files say --dry-run")
 	case f.watch && (files || f.fix != "" || f.writeBaseline):
 		return usage("--watch is for a cluster, and only reports: leave out -f, -k, --fix and --write-baseline")

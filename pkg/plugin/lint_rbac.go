@@ -1,17 +1,28 @@
 package plugin
 
+import (
+	"slices"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/load"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/rbac"
+)
+
 // printRoles prints the least Roles for lint with these checks: it reads, and with --watch follows, what the checks ask about.
 // Secrets are read by name, where the gateways' pods are; for gateways elsewhere than Istio's own the namespace is the
 // reader's to change.
 func (o *lintOptions) printRoles() error {
-	list, named := o.kindsToRead()
+	kinds := lint.Kinds(o.checks)
 	verbs := []string{"get", "list"}
 	if o.watch {
 		verbs = append(verbs, "watch")
 	}
-	permissions := readPermissions(list, verbs)
-	for _, kind := range named {
-		permissions = append(permissions, may(kind, rootNamespace, "", "get")...)
+	permissions := rbac.ToRead(listed(kinds), verbs)
+	for _, kind := range []mesh.Kind{mesh.KindSecret, mesh.KindConfigMap} {
+		if slices.Contains(kinds, kind) {
+			permissions = append(permissions, rbac.On(kind, load.RootNamespace, "", "get")...)
+		}
 	}
 	return printRoles(o.streams.Out, "grpcexpose-lint", permissions)
 }

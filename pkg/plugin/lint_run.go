@@ -9,6 +9,7 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/load"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
@@ -29,7 +30,7 @@ type lintMesh struct {
 
 func (o *lintOptions) run(ctx context.Context) error {
 	if o.settingsNote != "" { // they come with the files, which may be a stranger's
-		printNotes(o.streams, []string{o.settingsNote})
+		report.Notes(o.streams, []string{o.settingsNote})
 	}
 	switch {
 	case o.listChecks:
@@ -79,7 +80,7 @@ func (o *lintOptions) explainSilence(meshes []*lintMesh, made *report.LintReport
 			if m.context != "" {
 				silence = "context " + m.context + ": " + silence
 			}
-			printNotes(o.streams, []string{silence})
+			report.Notes(o.streams, []string{silence})
 		}
 	}
 }
@@ -143,7 +144,7 @@ func (o *lintOptions) ignoreProblems(m *lintMesh) []string {
 			problems[i] = "context " + m.context + ": " + problems[i]
 		}
 	}
-	printNotes(o.streams, problems)
+	report.Notes(o.streams, problems)
 	return problems
 }
 
@@ -155,7 +156,7 @@ func (o *lintOptions) tooLarge(m *lintMesh) []string {
 			notes[i] = "context " + m.context + ": " + notes[i]
 		}
 	}
-	printNotes(o.streams, slices.Clone(notes))
+	report.Notes(o.streams, slices.Clone(notes))
 	return notes
 }
 
@@ -180,7 +181,7 @@ func (o *lintOptions) load(ctx context.Context) ([]*lintMesh, error) {
 	var manifests *manifest.Manifests
 	if o.files != nil {
 		var err error
-		if manifests, err = loadManifests(ctx, *o.files, o.target.namespace); err != nil {
+		if manifests, err = load.FromFiles(ctx, *o.files, o.target.namespace); err != nil {
 			return nil, err
 		}
 		o.printLoadNotes(manifests.Notes)
@@ -221,8 +222,59 @@ func (o *lintOptions) requireNamespace(manifests *manifest.Manifests) error {
 // printLoadNotes says what was passed over. A directory may hold many files that are no manifests: a few are enough.
 func (o *lintOptions) printLoadNotes(notes []string) {
 	const enough = 5
-	printNotes(o.streams, slices.Clone(notes[:min(len(notes), enough)]))
+	report.Notes(o.streams, slices.Clone(notes[:min(len(notes), enough)]))
 	if len(notes) > enough {
-		printNotes(o.streams, []string{fmt.Sprintf("%d more files or objects were passed over; -o json has them all", len(notes)-enough)})
+		report.Notes(o.streams, []string{fmt.Sprintf("%d more files or objects were passed over; -o json has them all", len(notes)-enough)})
 	}
+}
+
+// loadCluster reads what the checks rest on, as far as the target needs it, and puts the files over it, if there are any.
+func (o *lintOptions) loadCluster(ctx context.Context, source lintSource, manifests *manifest.Manifests) (*lintMesh, error) {
+	client, err := source.clients.client()
+	if err != nil {
+		return nil, err
+	}
+	target := o.target
+	if manifests != nil && !target.all && len(target.workloads) == 0 {
+		target = namespaceOfFiles(target, manifests)
+	}
+	loaded, err := load.FromCluster(ctx, client, o.question(target, source.context))
+	if err != nil {
+		return nil, err
+	}
+	m := &lintMesh{snapshot: loaded.Snapshot, client: client, context: source.context, target: target}
+	if manifests != nil {
+		m.without, m.manifests = loaded.Snapshot, manifests
+		m.snapshot = load.Overlay(loaded.Snapshot, manifests)
+	}
+	return m, target.problem(m.snapshot)
+}
+
+// namespaceOfFiles makes the one namespace of the files the target; where they speak of several, all namespaces are.
+func namespaceOfFiles(target lintTarget, manifests *manifest.Manifests) lintTarget {
+	var namespaces []string
+	for _, sourced := range manifests.Objects {
+		if namespace := sourced.Object.GetNamespace(); namespace != "" && !slices.Contains(namespaces, namespace) {
+			namespaces = append(namespaces, namespace)
+		}
+	}
+	switch len(namespaces) {
+	case 0:
+	case 1:
+		target.namespace = namespaces[0]
+	default:
+		target.all = true
+	}
+	return target
+}
+
+// question is what the findings of the selected checks about the target depend on.
+func (o *lintOptions) question(target lintTarget, context string) load.Question {
+	question := load.Question{
+		Kinds: lint.Kinds(o.checks), Namespace: target.namespace, Concerns: target.onlyKnown, Entire: o.fix.scope != fixNone, Context: context, Now: o.now(),
+	}
+	if target.all {
+		question.Namespace, question.Fallback = "", []string{target.namespace}
+	}
+	return question
 }

@@ -8,6 +8,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/labels"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/execution"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
@@ -83,7 +84,7 @@ func (f *lintFlags) misplaced(argument string) error {
 		return usage("%s is no workload: files and directories go with -f", argument)
 	case f.fix != "" && (argument == string(fixSafe) || argument == string(fixAll)):
 		return usage("%s is no workload: say --fix=%s", argument, argument)
-	case f.dryRun != dryRunNone && (argument == dryRunClient || argument == dryRunServer):
+	case f.dryRun != execution.DryRunNone && (argument == execution.DryRunClient || argument == execution.DryRunServer):
 		return usage("%s is no workload: say --dry-run=%s", argument, argument)
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/golden"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
@@ -45,7 +46,7 @@ func lintFiles(t *testing.T) {
 
 func lintGolden(t *testing.T, path, got string) {
 	t.Helper()
-	if *update {
+	if *golden.Update {
 		require.NoError(t, os.WriteFile(path, []byte(got), 0o644))
 	}
 	want, err := os.ReadFile(path)

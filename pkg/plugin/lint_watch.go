@@ -59,7 +59,7 @@ func (w *lintWatch) follow(ctx context.Context, source lintSource) error {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	err = client.Watch(ctx, w.options.request(w.options.target, source.context), watchDebounce, func(loaded *cluster.Loaded) {
+	err = client.Watch(ctx, w.options.question(w.options.target, source.context).Request(), watchDebounce, func(loaded *cluster.Loaded) {
 		judged := &lintMesh{snapshot: loaded.Snapshot, client: client, context: source.context, target: w.options.target}
 		found, err := w.options.judge(judged, loaded.Snapshot, w.baseline)
 		if err != nil {

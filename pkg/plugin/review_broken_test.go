@@ -7,7 +7,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/corpus"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/review"
 )
 
 const brokenRoute = `
@@ -47,13 +49,13 @@ func TestBrokenRouteIsNamed(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			text := strings.NewReplacer("HOST", test.host, "GATEWAY", test.gateway, "DESTINATION", test.destination, "PORT", test.port).Replace(brokenRoute)
-			snapshot := corpusMesh(t, "gx102-namespace-not-injected").With(mesh.Change{Removed: routesOf(t, "pay")}).
-				With(mesh.Change{Put: objects(t, text+"---"+handMadeGateway)})
+			snapshot := corpus.Mesh(t, "gx102-namespace-not-injected").With(mesh.Change{Removed: routesOf(t, "pay")}).
+				With(mesh.Change{Put: corpus.Objects(t, text+"---"+handMadeGateway)})
 			intent := ledger()
 			intent.Hosts = test.hosts
-			result, err := build(intent, snapshot)
+			result, err := review.Build(intent, snapshot)
 			if err == nil {
-				_, err = (&createOptions{intent: intent}).review(snapshot, result)
+				_, err = review.Plan(intent, snapshot, result)
 			}
 			if test.finding == "" {
 				require.NoError(t, err)
@@ -69,7 +71,7 @@ func TestBrokenRouteIsNamed(t *testing.T) {
 func routesOf(t *testing.T, namespace string) []mesh.Key {
 	t.Helper()
 	var keys []mesh.Key
-	for _, route := range corpusMesh(t, "gx102-namespace-not-injected").VirtualServices().In(namespace) {
+	for _, route := range corpus.Mesh(t, "gx102-namespace-not-injected").VirtualServices().In(namespace) {
 		keys = append(keys, mesh.KeyOf(route))
 	}
 	return keys
@@ -103,7 +105,7 @@ func TestNamespaceOfFiles(t *testing.T) {
 
 // What shows gRPC although no Service leads there is said, and what was not read is not said to be missing.
 func TestSilenceOfLint(t *testing.T) {
-	snapshot := corpusMesh(t, "good-plain")
+	snapshot := corpus.Mesh(t, "good-plain")
 	var services []mesh.Key
 	for _, service := range snapshot.Services().In("hello") {
 		services = append(services, mesh.KeyOf(service))

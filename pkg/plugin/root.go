@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/interrupt"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
 
@@ -22,7 +23,7 @@ func Execute(ctx context.Context, stop func(), streams report.Streams, arguments
 	context.AfterFunc(ctx, stop)
 	root := NewCommand(streams)
 	root.SetArgs(arguments)
-	ctx, writes := withWriting(ctx)
+	ctx, writes := interrupt.WithWriting(ctx)
 	path := root.CommandPath()
 	answer := make(chan error, 1)
 	go func() {
@@ -30,7 +31,7 @@ func Execute(ctx context.Context, stop func(), streams report.Streams, arguments
 		path = command.CommandPath()
 		answer <- err
 	}()
-	err := awaitInterrupted(ctx, answer, writes, func() {
+	err := interrupt.Await(ctx, answer, writes, func() {
 		report.Printf(streams.Err, "interrupted: the change under way is finished first; press Ctrl-C again to end at once, without an account of what was written\n")
 	})
 	if errors.Is(err, context.Canceled) {

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"sigs.k8s.io/yaml"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/corpus"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/callpath"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
@@ -132,8 +133,8 @@ func TestTheSchemaRefuses(t *testing.T) {
 func TestStatusAndPlansOfTheCorpusAreOfTheSchema(t *testing.T) {
 	schema := strictSchema(t)
 	plans := 0
-	for _, name := range corpusNames(t) {
-		snapshot := corpusMesh(t, name)
+	for _, name := range corpus.Names(t) {
+		snapshot := corpus.Mesh(t, name)
 		for workload, ports := range exposure.ExposedWorkloads(snapshot) {
 			var out bytes.Buffer
 			found := lint.Run(snapshot, lint.Options{Only: lint.OnPathOf(snapshot, workload.Key)})

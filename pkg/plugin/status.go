@@ -3,17 +3,15 @@ package plugin
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/spf13/cobra"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/callpath"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/interrupt"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/load"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/review"
 )
 
 type statusOptions struct {
@@ -66,7 +64,7 @@ func (o *statusOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	loaded, err := loadPath(ctx, client, o.workload.Namespace)
+	loaded, err := load.FromCluster(ctx, client, review.ForPath(o.workload.Namespace))
 	if err != nil {
 		return err
 	}
@@ -74,7 +72,7 @@ func (o *statusOptions) run(ctx context.Context) error {
 	if err != nil {
 		return withGaps(err, loaded, "lint")
 	}
-	status, err := interruptible(ctx, func() report.Status { return pathStatus(loaded, workload) })
+	status, err := interrupt.Until(ctx, func() (report.Status, error) { return review.Status(loaded, workload), nil })
 	if err != nil {
 		return err
 	}
@@ -93,30 +91,4 @@ func (o *statusOptions) run(ctx context.Context) error {
 	default:
 		return nil
 	}
-}
-
-// pathStatus is what status says of a workload, and create after it.
-func pathStatus(loaded *cluster.Loaded, workload *workload.Workload) report.Status {
-	onPath, lookalikes := lint.OnPathOf(loaded.Snapshot, workload.Key), expose.Lookalikes(loaded.Snapshot, workload)
-	lint := lint.Run(loaded.Snapshot, lint.Options{Only: func(object mesh.Object) bool {
-		return onPath(object) && !lookalikes[mesh.KeyOf(object)]
-	}})
-	return report.Status{
-		Workload: workload.Key, Roots: callpath.Trace(loaded.Snapshot, workload), Findings: lint.Findings,
-		NotLookedAt: gapReasons(loaded.Gaps), NotRead: notRead(loaded),
-	}
-}
-
-// notRead says what could not be read, line by line: the permissions that are missing as one table, then the rest.
-func notRead(loaded *cluster.Loaded) []string {
-	var lines []string
-	if len(loaded.Missing) > 0 {
-		lines = permissionTable(loaded.Missing)
-	}
-	for _, reason := range gapReasons(loaded.Gaps) {
-		if !slices.ContainsFunc(loaded.Missing, func(missing cluster.Permission) bool { return reason == missing.Denied() }) {
-			lines = append(lines, reason)
-		}
-	}
-	return lines
 }

@@ -10,6 +10,8 @@ import (
 	core "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/corpus"
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/golden"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/callpath"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
@@ -39,12 +41,12 @@ func TestStatus(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			status := statusIn(t, corpusMesh(t, test.name), test.namespace, test.workload)
+			status := statusIn(t, corpus.Mesh(t, test.name), test.namespace, test.workload)
 			var text, json bytes.Buffer
 			require.NoError(t, report.StatusText(&text, status, false))
 			require.NoError(t, report.StatusJSON(&json, status))
-			golden(t, "testdata/status/"+test.name+".txt", text.String())
-			golden(t, "testdata/status/"+test.name+".json", json.String())
+			golden.Compare(t, "testdata/status/"+test.name+".txt", text.String())
+			golden.Compare(t, "testdata/status/"+test.name+".json", json.String())
 		})
 	}
 }
@@ -59,7 +61,7 @@ func statusIn(t *testing.T, snapshot *mesh.Snapshot, namespace, name string) rep
 
 func TestStatusColour(t *testing.T) {
 	var coloured, plain bytes.Buffer
-	status := statusIn(t, corpusMesh(t, "gx301-port-not-grpc"), "store", "cart")
+	status := statusIn(t, corpus.Mesh(t, "gx301-port-not-grpc"), "store", "cart")
 	require.NoError(t, report.StatusText(&coloured, status, true))
 	require.NoError(t, report.StatusText(&plain, status, false))
 	bare := coloured.String()
@@ -72,7 +74,7 @@ func TestStatusColour(t *testing.T) {
 
 // TestStatusOfManyPods: of many pods the broken ones are shown, and the rest is counted.
 func TestStatusOfManyPods(t *testing.T) {
-	workload := statusIn(t, corpusMesh(t, "good-plain"), "hello", "greeter")
+	workload := statusIn(t, corpus.Mesh(t, "good-plain"), "hello", "greeter")
 	status := report.Status{Workload: workload.Workload, Roots: []*callpath.Hop{{Object: workload.Roots[0].Object, Text: "many"}}}
 	for i := range 30 {
 		pod := &core.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "hello", Name: fmt.Sprintf("greeter-%02d", i)}}
@@ -84,5 +86,5 @@ func TestStatusOfManyPods(t *testing.T) {
 	}
 	var text bytes.Buffer
 	require.NoError(t, report.StatusText(&text, status, false))
-	golden(t, "testdata/status/many-pods.txt", text.String())
+	golden.Compare(t, "testdata/status/many-pods.txt", text.String())
 }

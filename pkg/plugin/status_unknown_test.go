@@ -7,17 +7,19 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/corpus"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/review"
 )
 
 // without is a mesh of which some kinds were not read.
 func without(t *testing.T, name string, kinds ...mesh.Kind) *cluster.Loaded {
 	t.Helper()
-	whole := corpusMesh(t, name)
+	whole := corpus.Mesh(t, name)
 	var removed []mesh.Key
 	loaded := &cluster.Loaded{}
 	for _, kind := range kinds {
@@ -35,7 +37,7 @@ func without(t *testing.T, name string, kinds ...mesh.Kind) *cluster.Loaded {
 			objects = append(objects, mesh.Sourced{Object: object})
 		}
 	}
-	loaded.Snapshot = mesh.New(objects, mesh.Options{Now: corpusNow, Gaps: loaded.Gaps})
+	loaded.Snapshot = mesh.New(objects, mesh.Options{Now: corpus.Now, Gaps: loaded.Gaps})
 	return loaded
 }
 
@@ -47,7 +49,7 @@ func TestStatusOfWhatIsUnknown(t *testing.T) {
 			loaded := without(t, "good-plain", kind)
 			workload, err := expose.FindWorkload(loaded.Snapshot, "", "hello", "greeter")
 			require.NoError(t, err)
-			status := pathStatus(loaded, workload)
+			status := review.Status(loaded, workload)
 			assert.True(t, status.Unknown())
 			var text bytes.Buffer
 			require.NoError(t, report.StatusText(&text, status, false))
@@ -62,11 +64,10 @@ func TestStatusOfWhatIsUnknown(t *testing.T) {
 
 // What create says in the end is what status says.
 func TestCreateSaysWhatStatusSays(t *testing.T) {
-	loaded := &cluster.Loaded{Snapshot: corpusMesh(t, "good-plain")}
+	loaded := &cluster.Loaded{Snapshot: corpus.Mesh(t, "good-plain")}
 	w, err := expose.FindWorkload(loaded.Snapshot, "", "hello", "greeter")
 	require.NoError(t, err)
-	result := &expose.Result{Workload: w}
-	reached, why := (&createOptions{}).isReached(loaded, result)
+	reached, why := review.IsReached(loaded, w.Key)
 	assert.True(t, reached, why)
 
 	var pods []mesh.Key
@@ -74,7 +75,7 @@ func TestCreateSaysWhatStatusSays(t *testing.T) {
 		pods = append(pods, mesh.KeyOf(pod))
 	}
 	loaded.Snapshot = loaded.Snapshot.With(mesh.Change{Removed: pods})
-	reached, why = (&createOptions{strict: true}).isReached(loaded, result)
+	reached, why = review.IsReached(loaded, w.Key)
 	assert.False(t, reached)
 	assert.Equal(t, "Deployment hello/greeter: it has no pods: nothing takes calls", why)
 }

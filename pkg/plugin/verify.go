@@ -6,9 +6,15 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/load"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/review"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/traffic"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/verify"
 )
 
 // verifyFlags are the command's flags as they are typed.
@@ -39,7 +45,7 @@ type verifyOptions struct {
 	clients *factory
 
 	workload mesh.Key
-	trial    trial
+	trial    verify.Trial
 	output   string
 }
 
@@ -94,10 +100,10 @@ func (f *verifyFlags) add(command *cobra.Command) {
 	flags := command.Flags()
 	flags.StringVar(&f.address, "address", "", "Where to call, as HOST:PORT (default: the gateway's address)")
 	flags.StringVar(&f.gateway, "gateway-workload", "", "Workload of the gateway's pods, as NAMESPACE/NAME (default: the one on which the Gateway is)")
-	flags.IntVar(&f.requests, "requests", defaultTrial.run.Requests, "How many calls to make")
-	flags.IntVar(&f.concurrency, "concurrency", defaultTrial.run.Concurrency, "How many calls are under way at the same time")
+	flags.IntVar(&f.requests, "requests", verify.DefaultTrial.Run.Requests, "How many calls to make")
+	flags.IntVar(&f.concurrency, "concurrency", verify.DefaultTrial.Run.Concurrency, "How many calls are under way at the same time")
 	flags.Float64Var(&f.rate, "rate", 0, "How many calls to begin in a second at most (0: no limit)")
-	flags.DurationVar(&f.timeout, "timeout", defaultTrial.timeout, "How long to go on in all")
+	flags.DurationVar(&f.timeout, "timeout", verify.DefaultTrial.Timeout, "How long to go on in all")
 	flags.BoolVar(&f.compare, "compare", false, "Make the same calls over a connection to the Service too, past the gateway")
 	flags.StringVar(&f.call, "call", "", "Method to call, as package.Service/Method (default: health, else reflection)")
 	flags.StringVarP(&f.data, "data", "d", "", "With --call: the request as JSON")
@@ -131,4 +137,37 @@ func (f *verifyFlags) toOptions(streams report.Streams, clients *factory, comman
 	}
 	options.workload = mesh.Key{Kind: kind, Namespace: namespace, Name: workload}
 	return options, nil
+}
+
+func (o *verifyOptions) run(ctx context.Context) error {
+	client, err := o.clients.client()
+	if err != nil {
+		return err
+	}
+	loaded, err := load.FromCluster(ctx, client, review.ForPath(o.workload.Namespace))
+	if err != nil {
+		return err
+	}
+	workload, err := expose.FindWorkload(loaded.Snapshot, o.workload.Kind, o.workload.Namespace, o.workload.Name)
+	if err != nil {
+		return withGaps(err, loaded, "lint")
+	}
+	return o.verify(ctx, client, loaded.Snapshot, workload)
+}
+
+// verify makes the trial and prints what it has shown. Its error is errBadAnswer where that is bad.
+func (o *verifyOptions) verify(ctx context.Context, client *cluster.Client, snapshot *mesh.Snapshot, workload *workload.Workload) error {
+	shown, err := verify.Run(ctx, o.streams, client, snapshot, workload, o.trial)
+	switch {
+	case err != nil:
+		return err
+	case o.output == "json":
+		err = report.VerificationJSON(o.streams.Out, shown)
+	default:
+		err = report.VerificationText(o.streams.Out, shown, o.streams.OutColour)
+	}
+	if err == nil && !shown.Good() {
+		return errBadAnswer
+	}
+	return err
 }

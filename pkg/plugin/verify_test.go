@@ -9,11 +9,13 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc/metadata"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/corpus"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/callpath"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/traffic"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/verify"
 )
 
 // runVerify parses a command line and gives the options that run would get.
@@ -42,16 +44,16 @@ func TestVerifyOptions(t *testing.T) {
 	assert.Equal(t, mesh.Key{Kind: mesh.KindDeployment, Namespace: "shop", Name: "server"}, options.workload)
 	assert.Equal(t, "json", options.output)
 	trial := options.trial
-	assert.NotNil(t, trial.config)
-	trial.config = nil
-	assert.Equal(t, 10*time.Second, trial.timeout)
-	assert.True(t, trial.compare)
-	assert.Equal(t, "istio-system/public", trial.gatewayWorkload)
-	assert.Nil(t, trial.tls)
-	assert.Equal(t, "x.example.com", trial.authority)
-	assert.Equal(t, metadata.MD{"x-who": {"me: you"}}, trial.headers)
-	assert.Equal(t, traffic.Wish{Method: "a.B/C", Data: "{}", ProtoFiles: []string{"b.proto"}, ImportPaths: []string{"api"}}, trial.wish)
-	assert.Equal(t, traffic.Options{Requests: 50, Concurrency: 5, Rate: 20, CallTimeout: 10 * time.Second}, trial.run)
+	assert.NotNil(t, trial.Config)
+	trial.Config = nil
+	assert.Equal(t, 10*time.Second, trial.Timeout)
+	assert.True(t, trial.Compare)
+	assert.Equal(t, "istio-system/public", trial.GatewayWorkload)
+	assert.Nil(t, trial.TLS)
+	assert.Equal(t, "x.example.com", trial.Authority)
+	assert.Equal(t, metadata.MD{"x-who": {"me: you"}}, trial.Headers)
+	assert.Equal(t, traffic.Wish{Method: "a.B/C", Data: "{}", ProtoFiles: []string{"b.proto"}, ImportPaths: []string{"api"}}, trial.Wish)
+	assert.Equal(t, traffic.Options{Requests: 50, Concurrency: 5, Rate: 20, CallTimeout: 10 * time.Second}, trial.Run)
 }
 
 func TestVerifyRefuses(t *testing.T) {
@@ -101,7 +103,7 @@ func TestVerifyTarget(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			snapshot := corpusMesh(t, test.name)
+			snapshot := corpus.Mesh(t, test.name)
 			workload, err := expose.FindWorkload(snapshot, "", test.namespace, test.workload)
 			require.NoError(t, err)
 			entrances := callpath.Entrances(snapshot, workload)
@@ -110,7 +112,7 @@ func TestVerifyTarget(t *testing.T) {
 			assert.Equal(t, []string{test.address}, entrance.Addresses)
 			assert.Equal(t, test.authority, entrance.Authority)
 			assert.Equal(t, test.broken, entrance.Broken)
-			target := defaultTrial.target(entrance, "127.0.0.1:1")
+			target := verify.DefaultTrial.Target(entrance, "127.0.0.1:1")
 			assert.Equal(t, test.tls, target.TLS != nil)
 		})
 	}

@@ -11,6 +11,7 @@ import (
 	apiversion "k8s.io/apimachinery/pkg/version"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/load"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
@@ -41,7 +42,7 @@ func serverVersion(ctx context.Context, client *cluster.Client) (*report.ServerV
 	}
 	loaded, err := client.Load(ctx, cluster.LoadRequest{
 		Kinds:    map[mesh.Kind][]string{mesh.KindWebhook: nil, mesh.KindDeployment: nil},
-		Fallback: []string{rootNamespace}, Now: time.Now(),
+		Fallback: []string{load.RootNamespace}, Now: time.Now(),
 	})
 	if err != nil {
 		return nil, err
@@ -63,7 +64,7 @@ func serverVersion(ctx context.Context, client *cluster.Client) (*report.ServerV
 		}
 	}
 	server.Warnings = append(server.Warnings, untestedResources(served)...)
-	for _, reason := range gapReasons(loaded.Gaps) {
+	for _, reason := range load.Reasons(loaded.Gaps) {
 		warn("not everything could be looked at: %s", reason)
 	}
 	if len(server.ControlPlanes) == 0 && len(loaded.Gaps) == 0 {

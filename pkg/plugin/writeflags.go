@@ -3,76 +3,56 @@ package plugin
 import (
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/execution"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
 
 // writeFlags are the flags of every command that changes the cluster.
-type writeFlags struct {
-	dryRun         string
-	output         string
-	diff           bool
-	interactive    bool
-	wait           bool
-	timeout        time.Duration
-	fieldManager   string
-	forceConflicts bool
-}
-
-type writeOptions struct {
-	dryRun         string
-	output         string
-	diff           bool
-	interactive    bool
-	wait           bool
-	timeout        time.Duration
-	fieldManager   string
-	forceConflicts bool
-}
+type writeFlags execution.Options
 
 func (f *writeFlags) add(flags *pflag.FlagSet) {
-	flags.StringVar(&f.dryRun, "dry-run", dryRunNone, `"client": show what would be done; "server": have the API server and its webhooks judge it too, without storing; "none": do it`)
-	flags.Lookup("dry-run").NoOptDefVal = dryRunClient
-	flags.StringVarP(&f.output, "output", "o", "", "Print the objects as they are to be: yaml, json or name; or plan, the changes as JSON")
-	flags.BoolVar(&f.diff, "diff", false, "Show how the objects change, as a diff")
-	flags.BoolVar(&f.interactive, "interactive", false, "Show the plan and ask before anything is written")
-	flags.BoolVar(&f.wait, "wait", true, "Wait for rollouts and ports, and confirm the path")
-	flags.DurationVar(&f.timeout, "timeout", defaultTimeout, "How long to wait in all")
-	flags.StringVar(&f.fieldManager, "field-manager", plan.Manager, "Name under which fields are owned (server-side apply)")
-	flags.BoolVar(&f.forceConflicts, "force-conflicts", false, "Take over fields that somebody else owns")
+	flags.StringVar(&f.DryRun, "dry-run", execution.DryRunNone, `"client": show what would be done; "server": have the API server and its webhooks judge it too, without storing; "none": do it`)
+	flags.Lookup("dry-run").NoOptDefVal = execution.DryRunClient
+	flags.StringVarP(&f.Output, "output", "o", "", "Print the objects as they are to be: yaml, json or name; or plan, the changes as JSON")
+	flags.BoolVar(&f.Diff, "diff", false, "Show how the objects change, as a diff")
+	flags.BoolVar(&f.Interactive, "interactive", false, "Show the plan and ask before anything is written")
+	flags.BoolVar(&f.Wait, "wait", true, "Wait for rollouts and ports, and confirm the path")
+	flags.DurationVar(&f.Timeout, "timeout", execution.DefaultTimeout, "How long to wait in all")
+	flags.StringVar(&f.FieldManager, "field-manager", plan.Manager, "Name under which fields are owned (server-side apply)")
+	flags.BoolVar(&f.ForceConflicts, "force-conflicts", false, "Take over fields that somebody else owns")
 }
 
-func (f *writeFlags) toOptions(streams report.Streams, offline bool) (writeOptions, error) {
-	options := writeOptions(*f)
+func (f *writeFlags) toOptions(streams report.Streams, offline bool) (execution.Options, error) {
+	options := execution.Options(*f)
 	for _, check := range []error{
-		oneOf("dry-run", f.dryRun, dryRunNone, dryRunClient, dryRunServer),
-		oneOf("output", f.output, "", "yaml", "json", "name", "plan"),
+		oneOf("dry-run", f.DryRun, execution.DryRunNone, execution.DryRunClient, execution.DryRunServer),
+		oneOf("output", f.Output, "", "yaml", "json", "name", "plan"),
 	} {
 		if check != nil {
 			return options, check
 		}
 	}
 	switch {
-	case f.timeout <= 0:
-		return options, usage("--timeout=%s: must be more than nothing, as 5m", f.timeout)
-	case f.fieldManager == "" || len(f.fieldManager) > 128 || len(validation.IsDNS1123Subdomain(strings.ToLower(f.fieldManager))) > 0:
-		return options, usage("--field-manager=%q is not a name for a field manager", f.fieldManager)
-	case f.diff && f.output != "":
+	case f.Timeout <= 0:
+		return options, usage("--timeout=%s: must be more than nothing, as 5m", f.Timeout)
+	case f.FieldManager == "" || len(f.FieldManager) > 128 || len(validation.IsDNS1123Subdomain(strings.ToLower(f.FieldManager))) > 0:
+		return options, usage("--field-manager=%q is not a name for a field manager", f.FieldManager)
+	case f.Diff && f.Output != "":
 		return options, usage("either --diff or --output, not both")
-	case f.interactive && f.dryRun != dryRunNone:
+	case f.Interactive && f.DryRun != execution.DryRunNone:
 		return options, usage("either --interactive or --dry-run, not both")
-	case f.interactive && offline:
+	case f.Interactive && offline:
 		return options, usage("--interactive asks before anything is written, and with files nothing is")
-	case f.interactive && !streams.InTerminal:
+	case f.Interactive && !streams.InTerminal:
 		return options, usage("--interactive needs a terminal to ask on")
-	case offline && f.dryRun == dryRunServer:
+	case offline && f.DryRun == execution.DryRunServer:
 		return options, usage("--dry-run=server needs a cluster, and files are read without one")
 	}
 	return options, nil

@@ -4,6 +4,7 @@ package projection
 
 import (
 	"fmt"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -71,7 +72,20 @@ func (p *projection) add(change plan.Change) error {
 	return nil
 }
 
-// ChangesTemplate says that a change touches a workload's pod template, and so makes its pods anew.
+// Restarted are the workloads whose pods the changes replace: those that are restarted, and those whose template changes.
+func Restarted(changes []plan.Change) []mesh.Key {
+	var keys []mesh.Key
+	for _, change := range changes {
+		kind, _ := mesh.KindOf(change.Object.GroupVersionKind().GroupKind())
+		key := mesh.Key{Kind: kind, Namespace: change.Object.GetNamespace(), Name: change.Object.GetName()}
+		if ChangesTemplate(change) && !slices.Contains(keys, key) {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// ChangesTemplate reports whether a change is of a workload's pod template, and so replaces its pods.
 func ChangesTemplate(change plan.Change) bool {
 	for _, edit := range change.Edits {
 		if len(edit.Path) > 1 && edit.Path[0] == "spec" && edit.Path[1] == "template" {

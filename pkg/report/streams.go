@@ -54,6 +54,13 @@ func widthOf(file *os.File) int {
 	return defaultWidth
 }
 
+// Notes prints what the user should know beside the answer.
+func Notes(streams Streams, notes []string) {
+	for _, note := range notes {
+		Printf(streams.Err, "note: %s\n", note)
+	}
+}
+
 // FakeStreams are no terminal, for tests: input is what is typed, and out and err hold what was written.
 func FakeStreams(input string) (streams Streams, out, err *bytes.Buffer) {
 	out, err = &bytes.Buffer{}, &bytes.Buffer{}

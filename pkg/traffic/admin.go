@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/interrupt"
 )
 
 // Admin is the admin interface of one proxy.
@@ -26,7 +28,7 @@ var adminClient = &http.Client{
 func (a Admin) Counts(ctx context.Context, service, namespace string, port int32) (Counts, error) {
 	bounded, cancel := TimeShare(ctx, 4, adminTime)
 	defer cancel()
-	counts, err := interruptible(bounded, func() (Counts, error) { return a.counts(bounded, service, namespace, port) })
+	counts, err := interrupt.Until(bounded, func() (Counts, error) { return a.counts(bounded, service, namespace, port) })
 	switch {
 	case err == nil:
 		return counts, nil

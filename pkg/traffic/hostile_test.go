@@ -24,6 +24,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/descriptorpb"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/interrupt"
 )
 
 // atOnce is how long what is interrupted may go on.
@@ -383,7 +385,7 @@ func TestFailuresAreBounded(t *testing.T) {
 }
 
 func TestInterruptible(t *testing.T) {
-	value, err := interruptible(t.Context(), func() (int, error) { return 7, errors.New("seven") })
+	value, err := interrupt.Until(t.Context(), func() (int, error) { return 7, errors.New("seven") })
 	assert.Equal(t, 7, value)
 	require.EqualError(t, err, "seven")
 }

@@ -15,6 +15,8 @@ import (
 
 	"github.com/bufbuild/protocompile"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/interrupt"
 )
 
 // describeByFiles looks a name up in .proto files. Google's own imports need not be there.
@@ -23,7 +25,7 @@ func describeByFiles(ctx context.Context, wish Wish, name protoreflect.FullName)
 	compiler := protocompile.Compiler{
 		Resolver: protocompile.WithStandardImports(&protocompile.SourceResolver{Accessor: sources.open}),
 	}
-	return interruptible(ctx, func() (protoreflect.Descriptor, error) {
+	return interrupt.Until(ctx, func() (protoreflect.Descriptor, error) {
 		files, err := compiler.Compile(ctx, wish.ProtoFiles...)
 		if err != nil {
 			return nil, fmt.Errorf("the description cannot be read: %s", shortened(err.Error()))

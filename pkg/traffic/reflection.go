@@ -11,6 +11,8 @@ import (
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/descriptorpb"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/interrupt"
 )
 
 // reflectionVersions are the packages of the reflection service, the best first. The messages of v1alpha are those of v1
@@ -129,7 +131,7 @@ func (d *description) of(ctx context.Context, name protoreflect.FullName) (proto
 	if err != nil {
 		return nil, err
 	}
-	return interruptible(ctx, func() (protoreflect.Descriptor, error) { return d.find(name) })
+	return interrupt.Until(ctx, func() (protoreflect.Descriptor, error) { return d.find(name) })
 }
 
 // find puts the files together.

@@ -11,6 +11,8 @@ import (
 	"os"
 
 	"google.golang.org/grpc/metadata"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/interrupt"
 )
 
 // Target is where calls go, and what they carry.
@@ -78,7 +80,7 @@ func (o TLSOptions) pair(ctx context.Context) (tls.Certificate, error) {
 }
 
 func readPEM(ctx context.Context, path string) ([]byte, error) {
-	return interruptible(ctx, func() ([]byte, error) {
+	return interrupt.Until(ctx, func() ([]byte, error) {
 		file, err := os.Open(path)
 		if err != nil {
 			return nil, err
