@@ -23,8 +23,8 @@ func (r *routing) planGateway(hosts []string) (listener, error) {
 	namespace := r.gatewayNamespace()
 	server := map[string]any{
 		"port": map[string]any{
-			"number":   int64(r.outside),
-			"name":     fmt.Sprintf("%s-%d", strings.ToLower(r.protocol()), r.outside),
+			"number":   int64(r.backend.outside),
+			"name":     fmt.Sprintf("%s-%d", strings.ToLower(r.protocol()), r.backend.outside),
 			"protocol": r.protocol(),
 		},
 		"hosts": anyList(r.hostsOfNamespace(namespace, hosts)),
@@ -40,7 +40,7 @@ func (r *routing) planGateway(hosts []string) (listener, error) {
 		gateway: types.NamespacedName{Namespace: namespace, Name: name}, hosts: hosts, tls: r.intent.TLSSecret != "", mutual: r.intent.TLSMutual,
 	}
 	if existing == nil {
-		reason := fmt.Sprintf("the gateway has no server for %s on port %d", strings.Join(hosts, ", "), r.outside)
+		reason := fmt.Sprintf("the gateway has no server for %s on port %d", strings.Join(hosts, ", "), r.backend.outside)
 		r.create(mesh.Key{Kind: mesh.KindGateway, Namespace: namespace, Name: name}, r.asFarAsRead(reason, "", mesh.KindGateway), map[string]any{
 			"selector": anyMap(r.selector), "servers": []any{server},
 		})
@@ -64,17 +64,17 @@ func (r *routing) planGateway(hosts []string) (listener, error) {
 // weakensNoTLS refuses to replace a server of an earlier create by one with less TLS only because a flag is not repeated.
 func (r *routing) weakensNoTLS(own *networking.Gateway) error {
 	for _, existing := range own.Spec.GetServers() {
-		if existing.GetPort().GetNumber() != uint32(r.outside) || !gateway.ServerIsTLS(existing) {
+		if existing.GetPort().GetNumber() != uint32(r.backend.outside) || !gateway.ServerIsTLS(existing) {
 			continue
 		}
 		hosts := strings.Join(existing.GetHosts(), ", ")
 		switch mutual := existing.GetTls().GetMode() == networkingapi.ServerTLSSettings_MUTUAL; {
 		case r.intent.TLSSecret == "":
 			return refuse("Name the Secret of its certificate with --tls-secret, or undo the exposure with delete first",
-				"%s terminates TLS for %s on port %d, and without --tls-secret it would take plaintext calls there", mesh.KeyOf(own), hosts, r.outside)
+				"%s terminates TLS for %s on port %d, and without --tls-secret it would take plaintext calls there", mesh.KeyOf(own), hosts, r.backend.outside)
 		case mutual && !r.intent.TLSMutual:
 			return refuse("Repeat --tls-mutual, or undo the exposure with delete first",
-				"%s demands client certificates for %s on port %d, and without --tls-mutual it would not", mesh.KeyOf(own), hosts, r.outside)
+				"%s demands client certificates for %s on port %d, and without --tls-mutual it would not", mesh.KeyOf(own), hosts, r.backend.outside)
 		}
 	}
 	return nil
@@ -87,12 +87,12 @@ func (r *routing) keepForOthers(own *networking.Gateway, server map[string]any) 
 		return nil
 	}
 	for _, existing := range own.Spec.GetServers() {
-		if existing.GetPort().GetNumber() != uint32(r.outside) {
+		if existing.GetPort().GetNumber() != uint32(r.backend.outside) {
 			continue
 		}
 		if gateway.ServerIsTLS(existing) != (r.intent.TLSSecret != "") || !r.sameTLS(existing) {
 			return refuse("Choose another port with --port", "port %d of %s has another kind of TLS, and %s needs it",
-				r.outside, mesh.KeyOf(own), strings.Join(others, ", "))
+				r.backend.outside, mesh.KeyOf(own), strings.Join(others, ", "))
 		}
 		hosts := slices.Clone(existing.GetHosts())
 		for _, host := range server["hosts"].([]any) {

@@ -55,15 +55,8 @@ func (d *draft) restarting(w *workload.Workload) bool {
 	if !rollingOut(w.Object) || !w.RollsOut() {
 		return false
 	}
-	var stale, fresh []*core.Pod
-	injection := proxy.InjectionOf(d.snapshot, w)
-	for _, pod := range workload.LivePodsOf(d.snapshot, w) {
-		if proxy.IsMissing(pod) || injection.IsOutdated(pod) {
-			stale = append(stale, pod)
-		} else {
-			fresh = append(fresh, pod)
-		}
-	}
+	stale := slices.Concat(proxy.StalePods(d.snapshot, w, proxy.InjectionOf(d.snapshot, w)))
+	fresh := slices.DeleteFunc(workload.LivePodsOf(d.snapshot, w), func(pod *core.Pod) bool { return slices.Contains(stale, pod) })
 	restarted, err := time.Parse(time.RFC3339, w.Template.Annotations[workload.RestartedAtAnnotation])
 	return err == nil && allBefore(stale, restarted) || allOfOlderTemplates(stale, fresh)
 }
@@ -111,21 +104,13 @@ func (d *draft) stalePods(w *workload.Workload) (reason string, stale bool) {
 	if !injection.Injected {
 		return "", false
 	}
-	without, outdated := 0, 0
 	pods := workload.LivePodsOf(d.snapshot, w)
-	for _, pod := range pods {
-		switch {
-		case proxy.IsMissing(pod):
-			without++
-		case injection.IsOutdated(pod):
-			outdated++
-		}
-	}
+	without, outdated := proxy.StalePods(d.snapshot, w, injection)
 	switch {
-	case without > 0:
-		return fmt.Sprintf("%d of %s no proxy: made before injection", without, countOf(pods)), true
-	case outdated > 0:
-		return fmt.Sprintf("%d of %s a proxy of another revision than %s", outdated, countOf(pods), injection.Revision), true
+	case len(without) > 0:
+		return fmt.Sprintf("%d of %s no proxy: made before injection", len(without), countOf(pods)), true
+	case len(outdated) > 0:
+		return fmt.Sprintf("%d of %s a proxy of another revision than %s", len(outdated), countOf(pods), injection.Revision), true
 	default:
 		return "", false
 	}

@@ -178,7 +178,7 @@ func (r *routing) refuseLoss(entrance listener, ours types.NamespacedName) error
 			if !there[routeID(route)] && !isOf(ours, route) {
 				return refuse("Choose another port with --port",
 					"Gateway %s would no longer take the calls of %s for host %q on port %d",
-					entrance.gateway, mesh.KeyOf(route.VirtualService), route.Host, r.outside)
+					entrance.gateway, mesh.KeyOf(route.VirtualService), route.Host, r.backend.outside)
 			}
 		}
 	}
@@ -195,16 +195,16 @@ func (r *routing) proveServer(entrance listener) error {
 		return nil
 	}
 	for _, server := range gateway.ServersOf(r.snapshot, gw) {
-		if server.Spec.GetPort().GetNumber() != uint32(r.outside) {
+		if server.Spec.GetPort().GetNumber() != uint32(r.backend.outside) {
 			continue
 		}
 		switch {
 		case server.DroppedBy != nil:
 			return refuse("Choose another port with --port, or another host with --host",
 				"port %d of the gateway is taken: istiod would drop the server of Gateway %s because of %s (%s)",
-				r.outside, entrance.gateway, mesh.KeyOf(server.DroppedBy.Gateway), server.DropReason)
+				r.backend.outside, entrance.gateway, mesh.KeyOf(server.DroppedBy.Gateway), server.DropReason)
 		case server.LeftOut != "":
-			return refuse("Choose a port that the gateway's Service leads to one above 1023", "istiod would make no listener for port %d: %s", r.outside, server.LeftOut)
+			return refuse("Choose a port that the gateway's Service leads to one above 1023", "istiod would make no listener for port %d: %s", r.backend.outside, server.LeftOut)
 		}
 	}
 	return nil
@@ -219,11 +219,11 @@ func (r *routing) refuseShadow(route *gateway.GatewayRoute, ours types.Namespace
 	}
 	if isOf(ours, route) {
 		return refuse(proposal, "host %q on port %d is taken: %s takes the calls first, and %s would get none",
-			route.Host, r.outside, mesh.KeyOf(ahead), r.workload.Key).takenBy(ahead)
+			route.Host, r.backend.outside, mesh.KeyOf(ahead), r.workload.Key).takenBy(ahead)
 	}
 	if isOf(ours, route.Shadowed) {
 		return refuse(proposal, "host %q on port %d is taken: the new route would take the calls of %s",
-			route.Host, r.outside, mesh.KeyOf(route.VirtualService)).takenBy(route.VirtualService)
+			route.Host, r.backend.outside, mesh.KeyOf(route.VirtualService)).takenBy(route.VirtualService)
 	}
 	return nil
 }

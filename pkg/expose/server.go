@@ -28,7 +28,7 @@ type listener struct {
 // routing is the step from the port outside to the Service: the Gateway's server and the route.
 type routing struct {
 	*draft
-	backend
+	backend backend
 	// selector is what a new Gateway selects.
 	selector map[string]string
 	// before is the snapshot as it is before the Gateway and the route are seen to.
@@ -81,7 +81,7 @@ func listenerOn(server *gateway.Server, hosts []string, route types.NamespacedNa
 
 // serversOnPort are the servers of living listeners on the port.
 func (r *routing) serversOnPort() []*gateway.Server {
-	listeners, _ := gateway.ListenerPorts(r.snapshot, r.gateway, uint32(r.outside))
+	listeners, _ := gateway.ListenerPorts(r.snapshot, r.gateway, uint32(r.backend.outside))
 	var servers []*gateway.Server
 	for _, server := range gateway.Servers(r.snapshot, r.gateway) {
 		if server.Lives() && listensEverywhere(server.Bind) && slices.Contains(listeners, server.ListenerPort) {
@@ -181,8 +181,8 @@ func (r *routing) useNamedGateway() (listener, error) {
 		servers = append(servers, line)
 	}
 	return listener{}, refuse("Choose --port and --host to fit one of its servers, or leave --gateway out to get a Gateway of its own",
-		"Gateway %s/%s has no %s on port %d that takes %s from namespace %s; it has:", gw.Namespace, gw.Name,
-		r.serverText(), r.outside, hostsText(r.intent.Hosts), r.workload.Namespace()).choices(servers)
+		"%s has no %s on port %d that takes %s from namespace %s; it has:", mesh.KeyOf(gw),
+		r.serverText(), r.backend.outside, hostsText(r.intent.Hosts), r.workload.Namespace()).choices(servers)
 }
 
 // serverText is the kind of server that is asked for.
@@ -231,8 +231,8 @@ func (r *routing) refuseOtherClass() error {
 		if server.IsHTTP() || server.IsTLS() && r.intent.TLSSecret != "" {
 			continue
 		}
-		return refuse("Choose another port with --port", "port %d of the gateway is taken: Gateway %s/%s has a %s server on it, and istiod would drop a %s one beside it",
-			r.outside, server.Gateway.Namespace, server.Gateway.Name, server.Spec.GetPort().GetProtocol(), r.protocol())
+		return refuse("Choose another port with --port", "port %d of the gateway is taken: %s has a %s server on it, and istiod would drop a %s one beside it",
+			r.backend.outside, mesh.KeyOf(server.Gateway), server.Spec.GetPort().GetProtocol(), r.protocol())
 	}
 	return nil
 }

@@ -106,6 +106,11 @@ func TestRestartUnderWay(t *testing.T) {
 		pod.DeletionTimestamp = &deleted
 		return pod
 	}
+	// An injector whose template adds no proxy (proxyless gRPC) has seen it: the next pod will be the same.
+	proxyless := func(pod *core.Pod) *core.Pod {
+		pod.Annotations = map[string]string{"sidecar.istio.io/status": `{"initContainers":["grpc-bootstrap-init"],"revision":"default"}`}
+		return pod
+	}
 	tests := map[string]struct {
 		pods       []*core.Pod
 		rollingOut bool
@@ -117,6 +122,7 @@ func TestRestartUnderWay(t *testing.T) {
 		"the new pod lacks it":                   {[]*core.Pod{pod("a", "1", time.Hour, false), pod("b", "2", time.Minute, false)}, true, true},
 		"one of the same template lacks it":      {[]*core.Pod{pod("a", "2", time.Hour, false), pod("b", "2", time.Minute, true)}, true, true},
 		"an older pod has it, the younger lacks": {[]*core.Pod{pod("a", "1", time.Hour, true), pod("b", "2", time.Minute, false)}, true, true},
+		"proxyless":                              {[]*core.Pod{proxyless(pod("a", "1", time.Hour, false))}, false, false},
 		"the last old pod is ending":             {[]*core.Pod{ending(pod("a", "1", time.Hour, false)), pod("b", "2", time.Minute, true)}, false, false},
 	}
 	for name, test := range tests {

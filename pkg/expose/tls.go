@@ -20,7 +20,7 @@ func (r *routing) checkSecret(choice gatewayChoice) error {
 		return nil
 	}
 	server := &networkingapi.Server{
-		Port: &networkingapi.Port{Number: uint32(r.outside), Protocol: "HTTPS"},
+		Port: &networkingapi.Port{Number: uint32(r.backend.outside), Protocol: "HTTPS"},
 		Tls:  &networkingapi.ServerTLSSettings{Mode: r.intent.tlsMode(), CredentialName: r.intent.TLSSecret},
 	}
 	namespace := r.gateway.Namespace

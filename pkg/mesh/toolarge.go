@@ -250,41 +250,48 @@ func ingressPaths(ingress *k8snetworking.Ingress) (paths int) {
 }
 
 func grpcRouteExtents(route *gatewayapi.GRPCRoute) []extent {
-	backends := 0
-	for _, rule := range route.Spec.Rules {
-		backends += len(rule.BackendRefs)
-		for _, filter := range rule.Filters {
-			if filter.RequestMirror != nil {
-				backends++
-			}
-		}
-	}
-	return routeExtents(route.Spec.CommonRouteSpec, route.Spec.Hostnames, route.Status.RouteStatus, len(route.Spec.Rules), backends)
+	of := commonRoute{route.Spec.CommonRouteSpec, route.Spec.Hostnames, route.Status.RouteStatus}
+	return routeExtents(of, route.Spec.Rules, func(rule gatewayapi.GRPCRouteRule) int {
+		return len(rule.BackendRefs) + countOf(rule.Filters, func(filter gatewayapi.GRPCRouteFilter) bool { return filter.RequestMirror != nil })
+	})
 }
 
 func httpRouteExtents(route *gatewayapi.HTTPRoute) []extent {
-	backends := 0
-	for _, rule := range route.Spec.Rules {
-		backends += len(rule.BackendRefs)
-		for _, filter := range rule.Filters {
-			if filter.RequestMirror != nil {
-				backends++
-			}
-		}
-	}
-	return routeExtents(route.Spec.CommonRouteSpec, route.Spec.Hostnames, route.Status.RouteStatus, len(route.Spec.Rules), backends)
+	of := commonRoute{route.Spec.CommonRouteSpec, route.Spec.Hostnames, route.Status.RouteStatus}
+	return routeExtents(of, route.Spec.Rules, func(rule gatewayapi.HTTPRouteRule) int {
+		return len(rule.BackendRefs) + countOf(rule.Filters, func(filter gatewayapi.HTTPRouteFilter) bool { return filter.RequestMirror != nil })
+	})
 }
 
-func routeExtents(spec gatewayapi.CommonRouteSpec, hostnames []gatewayapi.Hostname, status gatewayapi.RouteStatus, rules, backends int) []extent {
-	parents := len(spec.ParentRefs)
+// commonRoute is what all kinds of routes have.
+type commonRoute struct {
+	spec      gatewayapi.CommonRouteSpec
+	hostnames []gatewayapi.Hostname
+	status    gatewayapi.RouteStatus
+}
+
+func routeExtents[Rule any](route commonRoute, rules []Rule, backendsOf func(Rule) int) []extent {
+	parents, hostnames, entries, backends := len(route.spec.ParentRefs), len(route.hostnames), len(route.status.Parents), 0
+	for _, rule := range rules {
+		backends += backendsOf(rule)
+	}
 	return []extent{
 		{parents, mostInRoute, "parents"},
-		{len(hostnames), mostInRoute, "hostnames"},
-		{rules, mostInRoute, "rules"},
-		{len(status.Parents), mostInRoute, "entries of status"},
+		{hostnames, mostInRoute, "hostnames"},
+		{len(rules), mostInRoute, "rules"},
+		{entries, mostInRoute, "entries of status"},
 		list(backends, "backends"),
-		pairs(parents*max(len(hostnames), backends, len(status.Parents)), "hostnames, backends or entries of status for each parent"),
+		pairs(parents*max(hostnames, backends, entries), "hostnames, backends or entries of status for each parent"),
 	}
+}
+
+func countOf[T any](items []T, wanted func(T) bool) (count int) {
+	for _, item := range items {
+		if wanted(item) {
+			count++
+		}
+	}
+	return count
 }
 
 // valuesIn counts the values of a JSON value, and how deep they are nested; below mostDepth it does not look.

@@ -15,6 +15,9 @@ var KindsWithMarks = []mesh.Kind{
 	mesh.KindService, mesh.KindGateway, mesh.KindVirtualService,
 }
 
+// kindsMade are the kinds of which create makes objects.
+var kindsMade = []mesh.Kind{mesh.KindVirtualService, mesh.KindGateway, mesh.KindService}
+
 // Kinds are the kinds that Remove reads: those with marks, and what tells who still needs what create changed. Pods are
 // read in the namespaces of the workloads alone.
 var Kinds = append(slices.Clone(KindsWithMarks), mesh.KindPod, mesh.KindWebhook, mesh.KindGRPCRoute, mesh.KindHTTPRoute,
@@ -40,12 +43,8 @@ func Managed(snapshot *mesh.Snapshot, namespaces ...string) []mesh.Key {
 			managed = append(managed, key)
 		}
 	}
-	for _, kind := range []mesh.Kind{mesh.KindVirtualService, mesh.KindGateway, mesh.KindService} {
-		for _, object := range snapshot.Objects(kind) {
-			if key, ok := workloadOf(object); ok {
-				add(key)
-			}
-		}
+	for key := range madeFor(snapshot) {
+		add(key)
 	}
 	for _, workload := range workload.Workloads(snapshot) {
 		if workload.Object.GetAnnotations()[plan.UndoAnnotation] != "" {
@@ -56,6 +55,26 @@ func Managed(snapshot *mesh.Snapshot, namespaces ...string) []mesh.Key {
 		return strings.Compare(a.Namespace+"/"+a.Name+"/"+string(a.Kind), b.Namespace+"/"+b.Name+"/"+string(b.Kind))
 	})
 	return managed
+}
+
+type madeForMemory struct{}
+
+// madeFor are the workloads for which create made an object that is there.
+func madeFor(snapshot *mesh.Snapshot) map[mesh.Key]bool {
+	for _, kind := range kindsMade {
+		snapshot.Read(kind)
+	}
+	return mesh.Remember(snapshot, madeForMemory{}, func() map[mesh.Key]bool {
+		made := map[mesh.Key]bool{}
+		for _, kind := range kindsMade {
+			for _, object := range snapshot.Objects(kind) {
+				if key, ok := workloadOf(object); ok {
+					made[key] = true
+				}
+			}
+		}
+		return made
+	})
 }
 
 // workloadOf is the workload for which create made an object.

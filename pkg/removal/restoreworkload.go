@@ -106,7 +106,7 @@ func (r *remover) injectedBy(namespace string, without *mesh.Snapshot) (needing,
 		now := workload.Get(without, w.Key)
 		switch {
 		case slices.Contains(r.workloads, w.Key), now == nil, !proxy.HasAny(r.before, w), proxy.InjectionOf(without, now).Injected:
-		case r.servesGRPC(w) && (!isRestartedByCreate(w) || r.isExposed(w)):
+		case r.servesGRPC(w) && (!isRestartedByCreate(w) || madeFor(r.after)[w.Key]):
 			needing = append(needing, w.Key.Argument())
 		default:
 			others = append(others, w.Key.Argument())
@@ -117,18 +117,6 @@ func (r *remover) injectedBy(namespace string, without *mesh.Snapshot) (needing,
 
 func isRestartedByCreate(w *workload.Workload) bool {
 	return strings.Contains(w.Object.GetAnnotations()[plan.UndoAnnotation], workload.RestartedAtAnnotation)
-}
-
-// isExposed reports whether something that create made for the workload stays.
-func (r *remover) isExposed(workload *workload.Workload) bool {
-	for _, kind := range []mesh.Kind{mesh.KindVirtualService, mesh.KindGateway, mesh.KindService} {
-		for _, object := range r.after.Objects(kind) {
-			if key, ok := workloadOf(object); ok && key == workload.Key {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 func (r *remover) servesGRPC(w *workload.Workload) bool {
@@ -209,7 +197,8 @@ func (r *remover) keepsProxy(w *workload.Workload) bool {
 		return false
 	}
 	injection := proxy.InjectionOf(r.after, after)
-	return injection.Injected && !slices.ContainsFunc(workload.PodsOf(r.before, w), func(pod *core.Pod) bool { return injection.IsOutdated(pod) })
+	_, outdated := proxy.StalePods(r.before, w, injection)
+	return injection.Injected && len(outdated) == 0
 }
 
 // losesProxy reports whether pods have a proxy that new ones would not have.

@@ -3,7 +3,6 @@ package report
 import (
 	"fmt"
 	"io"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -53,11 +52,10 @@ func Objects(w io.Writer, objects []*unstructured.Unstructured, format string) e
 // ObjectName is an object as "kubectl get -o name" has it: gateway.networking.istio.io/server.
 func ObjectName(object *unstructured.Unstructured) string {
 	gvk := object.GroupVersionKind()
-	kind := strings.ToLower(gvk.Kind)
-	if gvk.Group != "" {
-		kind += "." + gvk.Group
+	if gvk.Group == "" {
+		return inert.TypeName(gvk.Kind, object.GetName())
 	}
-	return kind + "/" + object.GetName()
+	return inert.TypeName(gvk.Kind+"."+gvk.Group, object.GetName())
 }
 
 func objectsYAML(w io.Writer, objects []*unstructured.Unstructured) error {

@@ -9,19 +9,26 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
-// IsMissing reports whether a pod has no proxy.
-func IsMissing(pod *core.Pod) bool {
-	_, has := ProxyOf(pod)
-	return !has
-}
-
-// IsOutdated reports whether a pod has a proxy of another revision than a new one would have.
-func (i Injection) IsOutdated(pod *core.Pod) bool {
-	proxy, has := ProxyOf(pod)
-	return has && proxy.Revision != "" && proxy.Revision != i.Revision
+// StalePods are the live pods of a workload that are not as injection would make new ones: those without a proxy that no injector
+// has seen, and those whose proxy is of another revision. A pod without a proxy that has passed an injector (proxyless gRPC) would
+// come back as it is.
+func StalePods(s *mesh.Snapshot, w *workload.Workload, injection Injection) (without, outdated []*core.Pod) {
+	for _, pod := range workload.LivePodsOf(s, w) {
+		proxy, has := OfWorkload(s, pod)
+		switch {
+		case !has && !PassedInjector(pod):
+			without = append(without, pod)
+		case has && proxy.Revision != "" && proxy.Revision != injection.Revision:
+			outdated = append(outdated, pod)
+		}
+	}
+	return without, outdated
 }
 
 // HasAny reports whether a live pod of the workload has a proxy.
 func HasAny(s *mesh.Snapshot, w *workload.Workload) bool {
-	return slices.ContainsFunc(workload.LivePodsOf(s, w), func(pod *core.Pod) bool { return !IsMissing(pod) })
+	return slices.ContainsFunc(workload.LivePodsOf(s, w), func(pod *core.Pod) bool {
+		_, has := OfWorkload(s, pod)
+		return has
+	})
 }
