@@ -3,7 +3,6 @@ package plugin
 import (
 	"cmp"
 	"context"
-	"errors"
 	"time"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/internal/exitcode"
@@ -11,8 +10,6 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/load"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/review"
 )
@@ -29,7 +26,7 @@ func (o *createOptions) runOnFiles(ctx context.Context) error {
 		return err
 	}
 	snapshot := manifests.Snapshot(false, mesh.Options{Now: time.Now()})
-	if err := o.nameFromFiles(snapshot); err != nil {
+	if o.intent, err = o.intent.InFiles(snapshot); err != nil {
 		return err
 	}
 	result, err := review.Build(o.intent, snapshot)
@@ -45,7 +42,7 @@ func (o *createOptions) runOnFiles(ctx context.Context) error {
 	}
 	report.Notes(o.streams, result.Plan.Notes)
 	for _, warning := range warnings {
-		report.Printf(o.streams.Err, "note: still, afterwards: %s\n", review.FindingText(warning))
+		report.Printf(o.streams.Err, "note: still, afterwards: %s\n", report.FindingText(warning))
 	}
 	if err := o.printFiles(manifests, result); err != nil {
 		return err
@@ -77,41 +74,4 @@ func (o *createOptions) printFiles(manifests *manifest.Manifests, result *expose
 		return err
 	}
 	return report.Objects(o.streams.Out, objects, format)
-}
-
-// nameFromFiles takes the only workload of the files where none is named.
-func (o *createOptions) nameFromFiles(snapshot *mesh.Snapshot) error {
-	if o.intent.Name != "" {
-		return o.namespaceFromFiles(snapshot)
-	}
-	var choices []string
-	for _, workload := range workload.Workloads(snapshot) {
-		if gateway.IsInfrastructure(workload) {
-			continue
-		}
-		choices = append(choices, workload.Key.String())
-		o.intent.Kind, o.intent.Namespace, o.intent.Name = workload.Key.Kind, workload.Namespace(), workload.Name()
-	}
-	switch len(choices) {
-	case 1:
-		return nil
-	case 0:
-		return errors.New("the files hold no Deployment, StatefulSet or DaemonSet that could be exposed")
-	default:
-		return &expose.Error{Problem: "the files hold several workloads:", Choices: choices, Next: "Say which, as TYPE/NAME"}
-	}
-}
-
-// namespaceFromFiles goes by the namespace that the files say.
-func (o *createOptions) namespaceFromFiles(snapshot *mesh.Snapshot) error {
-	var namespaces []string
-	for _, workload := range workload.Workloads(snapshot) {
-		if workload.Name() == o.intent.Name && (o.intent.Kind == "" || o.intent.Kind == workload.Key.Kind) {
-			namespaces = append(namespaces, workload.Namespace())
-		}
-	}
-	if len(namespaces) == 1 {
-		o.intent.Namespace = namespaces[0]
-	}
-	return nil
 }
