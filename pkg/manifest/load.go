@@ -225,12 +225,12 @@ func (m *Manifests) leaveOutDiffering() {
 			return false
 		}
 		first, second := m.places[key][0].source(), m.places[key][1].source()
-		more := ""
+		and, more := " and", ""
 		if count := len(m.places[key]) - 2; count > 0 {
-			more = fmt.Sprintf(" and %d more", count)
+			and, more = ",", fmt.Sprintf(" and %d more", count)
 		}
-		m.Notes = append(m.Notes, fmt.Sprintf("%s is there several times with different contents, at %s:%d, %s:%d%s; it is left out: name one of these files with -f",
-			key, first.File, first.Line, second.File, second.Line, more))
+		m.Notes = append(m.Notes, fmt.Sprintf("%s is there several times with different contents, at %s:%d%s %s:%d%s; it is left out: name one of these files with -f",
+			key, first.File, first.Line, and, second.File, second.Line, more))
 		m.gaps = append(m.gaps, mesh.Gap{Kind: key.Kind, Namespace: key.Namespace, Name: key.Name, Reason: "it is there several times with different contents"})
 		for _, place := range m.places[key] {
 			place.document.twin = false
