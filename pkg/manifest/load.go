@@ -184,12 +184,12 @@ func unjoined(err error) []error {
 
 func (m *Manifests) add(objects []object) {
 	for _, found := range objects {
+		if found.unread != nil {
+			m.Unread = append(m.Unread, *found.unread)
+		}
 		if found.typed == nil {
 			m.Others++
 			m.notRead[found.groupKind]++
-			if found.unread != nil {
-				m.Unread = append(m.Unread, *found.unread)
-			}
 			continue
 		}
 		earlier := m.places[found.key]
