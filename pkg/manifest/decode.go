@@ -40,6 +40,9 @@ func (d *document) objects(namespace string) ([]object, error) {
 		if found, ok := d.atAGlance(); ok {
 			return []object{found}, nil
 		}
+		if isPlainlyOther(d.text()) {
+			return nil, &notKubernetesError{d.errorAt(1, "%s", notKubernetes)}
+		}
 	}
 	root, err := d.parse()
 	switch {

@@ -26,6 +26,38 @@ func hasObjectWords(text []byte) bool {
 	return bytes.HasPrefix(text, []byte("kind:")) || bytes.Contains(text, []byte("\nkind:")) // the apiVersion may have been forgotten
 }
 
+// isPlainlyOther says that a document in block style is a list, or a mapping none of whose keys says a type.
+func isPlainlyOther(text []byte) bool {
+	for line := range bytes.Lines(text) {
+		content := bytes.TrimLeft(line, " ")
+		switch trimmed := bytes.TrimSpace(content); {
+		case isMarker(line, "---"):
+			if rest := bytes.TrimSpace(line[len("---"):]); len(rest) > 0 && rest[0] != '#' {
+				return false
+			}
+			continue
+		case len(trimmed) == 0 || trimmed[0] == '#' || line[0] == '%':
+			continue
+		}
+		if content[0] == '-' && len(content) > 1 && content[1] == ' ' {
+			return true
+		}
+		if first := content[0]; (first|0x20) < 'a' || (first|0x20) > 'z' {
+			return false // braces, quotes, anchors: the parser shall tell
+		}
+		indent := string(line[:len(line)-len(content)])
+		for _, key := range []string{"apiVersion", "kind"} {
+			for _, form := range []string{key, `"` + key, "'" + key} {
+				if bytes.HasPrefix(content, []byte(form)) || bytes.Contains(text, []byte("\n"+indent+form)) {
+					return false
+				}
+			}
+		}
+		return !bytes.Contains(text, []byte("<<:")) // merge keys may bring them
+	}
+	return false
+}
+
 // typeAtAGlance is the type that a document in block style says on lines of its own; ok is false where it is not as plain as that.
 func typeAtAGlance(text []byte) (gk schema.GroupKind, ok bool) {
 	version, once := topLevel(text, "apiVersion:")
