@@ -3,6 +3,8 @@ package plugin
 import (
 	"cmp"
 	"context"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/internal/exitcode"
@@ -21,7 +23,10 @@ func (o *createOptions) runOnFiles(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	report.Notes(o.streams, manifests.Notes)
+	lintrun.PrintFileNotes(o.streams, manifests)
+	if manifests, err = o.chooseManifests(manifests); err != nil {
+		return err
+	}
 	if err := load.RequireNamespace(manifests, o.clients.connection.overrides.Context.Namespace); err != nil {
 		return err
 	}
@@ -51,6 +56,44 @@ func (o *createOptions) runOnFiles(ctx context.Context) error {
 		return exitcode.ErrBadAnswer
 	}
 	return nil
+}
+
+// chooseManifests are those that create decides on: what is read as it is, or the only kustomization in the files. Which of several is
+// meant only the user knows.
+func (o *createOptions) chooseManifests(manifests *manifest.Manifests) (*manifest.Manifests, error) {
+	switch {
+	case len(manifests.Overlays) == 0:
+		return manifests, nil
+	case holdsWorkload(manifests, o.intent.Name):
+		report.Notes(o.streams, []string{"the kustomizations in the files are left alone: " + foldersOf(manifests)})
+		return manifests, nil
+	}
+	holding := &manifest.Manifests{}
+	for _, overlay := range manifests.Overlays {
+		if holdsWorkload(overlay, o.intent.Name) {
+			holding.Overlays = append(holding.Overlays, overlay)
+		}
+	}
+	switch len(holding.Overlays) {
+	case 0:
+		return manifests, nil
+	case 1:
+		return holding.Overlays[0], nil
+	default:
+		return nil, fmt.Errorf("several kustomizations build the workload: %s; say which one with -k", foldersOf(holding))
+	}
+}
+
+// holdsWorkload reports whether manifests hold a workload of that name, or any that could be exposed where no name is given.
+func holdsWorkload(manifests *manifest.Manifests, name string) bool {
+	return slices.ContainsFunc(manifests.Objects, func(sourced mesh.Sourced) bool {
+		switch mesh.KeyOf(sourced.Object).Kind {
+		case mesh.KindDeployment, mesh.KindStatefulSet, mesh.KindDaemonSet:
+			return name == "" || sourced.Object.GetName() == name
+		default:
+			return false
+		}
+	})
 }
 
 func (o *createOptions) printFiles(manifests *manifest.Manifests, result *expose.Result) error {
