@@ -108,8 +108,10 @@ func (d *document) decode(node *yaml.Node, meta metav1.TypeMeta, item int, names
 		return found, d.valueError(err)
 	}
 	kind, read := mesh.KindOf(version.WithKind(meta.Kind).GroupKind())
+	if !read || kind == mesh.KindRollout {
+		found.unread = unreadWorkload(data, namespace) // of a Rollout, only whose pods it scales is read
+	}
 	if !read {
-		found.unread = unreadWorkload(data, namespace)
 		return found, nil
 	}
 	typed, err := mesh.DecodeAs(kind, data)
