@@ -21,5 +21,6 @@ func Checks() []*checks.Check {
 		inboundPortNotCaptured,
 		ambientWithoutWaypoint,
 		mixedDataplaneModes,
+		callerWithoutProxy,
 	}
 }
