@@ -22,5 +22,7 @@ func Checks() []*checks.Check {
 		ambientWithoutWaypoint,
 		mixedDataplaneModes,
 		callerWithoutProxy,
+		configOfOtherRevision,
+		kindIgnored,
 	}
 }
