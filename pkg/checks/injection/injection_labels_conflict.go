@@ -28,6 +28,7 @@ var injectionLabelsConflict = &checks.Check{
 	Reads:    injectionReads,
 	Consults: consultsBeside(injectionReads, mesh.KindEndpointSlice),
 	Since:    "v0.1.0",
+	Accepts:  checks.WithoutProxies,
 	Run:      runInjectionLabelsConflict,
 }
 

@@ -28,6 +28,7 @@ var namespaceNotInjected = &checks.Check{
 	Reads:    injectionReads,
 	Consults: consultsBeside(injectionReads, mesh.KindEndpointSlice),
 	Since:    "v0.1.0",
+	Accepts:  checks.WithoutProxies,
 	Run:      runNamespaceNotInjected,
 }
 
