@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
+
 	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -45,16 +47,18 @@ func chooseLabel(p *checks.Pass, candidates []proxy.InjectionLabel, preferredKey
 // its exposed workloads anew that are not as they would be then.
 func labelNamespace(p *checks.Pass, namespace exposedNamespace, label proxy.InjectionLabel, level checks.FixLevel) checks.Fix {
 	changed := proxy.WithInjectionLabel(namespace.Labels, label)
-	edits := []proxy.InjectionLabel{label}
 	text := fmt.Sprintf("Set the label %s on namespace %s", label, namespace.Name)
 	for _, key := range []string{proxy.LabelInjection, proxy.LabelRevision} {
 		if _, had := namespace.Labels[key]; had && key != label.Key {
-			edits = append(edits, proxy.InjectionLabel{Key: key})
 			text += " and remove " + key
 		}
 	}
 	reason := fmt.Sprintf("the injector webhook of revision %s selects this label", label.Revision)
-	return relabel(p, namespace, changed, text, level, checks.NamespaceLabels(p, namespace.Name, reason, edits...))
+	var changes []plan.Change
+	if object, ok := p.Namespaces().Get("", namespace.Name); ok {
+		changes = checks.Remedy(remedy.LabelNamespace(p.Snapshot, object, label, reason))
+	}
+	return relabel(p, namespace, changed, text, level, changes)
 }
 
 // dropNamespaceLabel is the fix that removes a label from a namespace, with the same care for its pods.
@@ -106,18 +110,11 @@ func labelTemplate(p *checks.Pass, w exposedWorkload, label proxy.InjectionLabel
 		return fix
 	}
 	reason := fmt.Sprintf("the injector webhook of revision %s selects this label of pods", label.Revision)
-	fix.Changes = checks.Update(p, w.Object, reason, func(form *unstructured.Unstructured) []plan.Edit {
-		edits := []plan.Edit{plan.Set(form, label.Value, templateLabelPath(label.Key)...)}
-		for _, key := range []string{proxy.LabelInject, proxy.LabelRevision} {
-			if _, had := w.Template.Labels[key]; had && key != label.Key {
-				edits = append(edits, plan.Set(form, nil, templateLabelPath(key)...))
-			}
-		}
-		if dropsAnnotation(w) {
-			edits = append(edits, plan.Set(form, nil, templateAnnotationPath(proxy.LabelInject)...))
-		}
-		return edits
-	})
+	fix.Changes = checks.Remedy(remedy.LabelTemplate(p.Snapshot, w.Workload, label, reason))
+	if len(fix.Changes) > 0 && dropsAnnotation(w) {
+		change := &fix.Changes[0]
+		change.Edits = append(change.Edits, plan.Set(change.Object, nil, templateAnnotationPath(proxy.LabelInject)...))
+	}
 	return fix
 }
 

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
+
 	core "k8s.io/api/core/v1"
 	discovery "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -130,6 +132,6 @@ func retarget(p *checks.Pass, port *exposure.ExposedPort, w *workload.Workload) 
 		Text:  fmt.Sprintf("Set the targetPort of %s to %v.", checks.PortText(port), value),
 		Level: checks.Ask,
 		Changes: checks.SetField(p, port.Service, candidates[0].Evidence[0].Text, value,
-			"spec", "ports", checks.ServicePortStep(port.Port), "targetPort"),
+			append(remedy.PortPath(port.Port.Port, port.Port.Protocol), "targetPort")...),
 	}
 }
