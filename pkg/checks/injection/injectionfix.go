@@ -15,32 +15,6 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
-// chooseLabel takes one of the labels that would make pods injected: one with the preferred key if there is one, else the
-// first. The level is Safe where all lead to one revision, else Ask. ok is false where there is none whose injector can be
-// called.
-func chooseLabel(p *checks.Pass, candidates []proxy.InjectionLabel, preferredKey string) (label proxy.InjectionLabel, level checks.FixLevel, ok bool) {
-	var usable []proxy.InjectionLabel
-	revisions := map[string]bool{}
-	for _, candidate := range candidates {
-		if _, unavailable := proxy.InjectorUnavailable(p.Snapshot, candidate.By); unavailable && candidate.By.FailsClosed() {
-			continue
-		}
-		usable = append(usable, candidate)
-		revisions[candidate.Revision] = true
-	}
-	if len(usable) == 0 {
-		return proxy.InjectionLabel{}, checks.Words, false
-	}
-	label, level = usable[0], checks.Safe
-	if i := slices.IndexFunc(usable, func(l proxy.InjectionLabel) bool { return l.Key == preferredKey }); i >= 0 {
-		label = usable[i]
-	}
-	if len(revisions) > 1 {
-		level = checks.Ask
-	}
-	return label, level, true
-}
-
 // labelNamespace is the fix that sets an injection label on a namespace in place of those that it has, and makes the pods of
 // its exposed workloads anew that are not as they would be then.
 func labelNamespace(p *checks.Pass, namespace exposedNamespace, label proxy.InjectionLabel, level checks.FixLevel) checks.Fix {
