@@ -23,7 +23,7 @@ type Istiod struct {
 // IstiodsOf are the control planes that may be those of a revision, or of the tag of one: where it is empty, or no control plane
 // has it, all of them. None where there may be one that nobody has seen.
 func IstiodsOf(s *mesh.Snapshot, revision string) []Istiod {
-	all := istiods(s)
+	all := Istiods(s)
 	own := slices.DeleteFunc(slices.Clone(all), func(i Istiod) bool { return i.Revision != revision && !slices.Contains(i.Tags, revision) })
 	if revision != "" && len(own) > 0 {
 		return own
@@ -38,7 +38,8 @@ func IstiodsOf(s *mesh.Snapshot, revision string) []Istiod {
 
 type istiodsMemory struct{}
 
-func istiods(s *mesh.Snapshot) []Istiod {
+// Istiods are the control planes that are known: those that run here by namespace and name, then those that only webhooks show.
+func Istiods(s *mesh.Snapshot) []Istiod {
 	s.Read(mesh.KindWebhook)
 	planes := controlPlanes(s)
 	return mesh.Remember(s, istiodsMemory{}, func() []Istiod {
