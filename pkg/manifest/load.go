@@ -123,11 +123,11 @@ func (m *Manifests) note(format string, arguments ...any) {
 
 func (m *Manifests) add(objects []object) {
 	for _, found := range objects {
+		if found.unread != nil {
+			m.Unread = append(m.Unread, *found.unread)
+		}
 		if found.typed == nil {
 			m.Others++
-			if found.unread != nil {
-				m.Unread = append(m.Unread, *found.unread)
-			}
 			continue
 		}
 		if earlier, twice := m.places[found.key]; twice {

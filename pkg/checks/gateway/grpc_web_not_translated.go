@@ -66,7 +66,7 @@ var grpcWebNotTranslated = &checks.Check{
 	Bad:      example.Orders + browserGateway("HTTP"),
 	Good:     example.Orders + browserGateway("GRPC-WEB"),
 	Reads:    grpcWebReads,
-	Consults: append(gatewayConsults(grpcWebReads), mesh.KindEnvoyFilter),
+	Consults: append(gatewayConsults(grpcWebReads), mesh.KindEnvoyFilter, mesh.KindWebhook),
 	Since:    "v0.2.0",
 	Run:      runGRPCWebNotTranslated,
 }
@@ -82,7 +82,7 @@ func runGRPCWebNotTranslated(p *checks.Pass) {
 			ports := untranslatedPorts(p, route)
 			key := mesh.KeyOf(route.Server.Gateway).String() + fmt.Sprint(route.Server.Index)
 			decides := decidingServer(p, route.Server)
-			if len(ports) == 0 || told[key] || isGRPCWeb(decides.Spec) || addsGRPCWebFilter(p, virtualHost.Workload, ports) {
+			if len(ports) == 0 || told[key] || isGRPCWeb(decides.Spec) || addsGRPCWebFilter(p, virtualHost.Workload, ports) || !p.Missing(mesh.KindEnvoyFilter, "", "") {
 				continue
 			}
 			told[key] = true
@@ -227,7 +227,7 @@ func reportGRPCWebOfHTTPRoute(p *checks.Pass, route *gatewayapi.APIRoute, http *
 			if len(ports) == 0 || parent.Gateway == nil || !gatewayapi.IsIstioIngress(p.Snapshot, parent.Gateway) || told[mesh.KeyOf(parent.Gateway).String()] {
 				continue
 			}
-			if slices.ContainsFunc(gatewayapi.KubernetesGatewayWorkloads(p.Snapshot, parent.Gateway), func(gw *proxy.GatewayWorkload) bool { return addsGRPCWebFilter(p, gw, ports) }) {
+			if slices.ContainsFunc(gatewayapi.KubernetesGatewayWorkloads(p.Snapshot, parent.Gateway), func(gw *proxy.GatewayWorkload) bool { return addsGRPCWebFilter(p, gw, ports) }) || !p.Missing(mesh.KindEnvoyFilter, "", "") {
 				continue
 			}
 			told[mesh.KeyOf(parent.Gateway).String()] = true

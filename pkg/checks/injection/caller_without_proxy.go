@@ -56,7 +56,7 @@ var callerWithoutProxy = &checks.Check{
 	Bad:      example.Mesh(example.Namespace("istio-injection: enabled"), example.Workload("", "", ""), callerIn("team: web")),
 	Good:     example.Mesh(example.Namespace("istio-injection: enabled"), example.Workload("", "", ""), callerIn("istio-injection: enabled")),
 	Reads:    injectionReads,
-	Consults: consultsBeside(injectionReads, mesh.KindPeerAuthentication, mesh.KindEndpointSlice),
+	Consults: consultsBeside(injectionReads, mesh.KindEndpointSlice),
 	Since:    "v0.2.0",
 	Run:      runCallerWithoutProxy,
 }

@@ -44,6 +44,11 @@ func relabel(p *checks.Pass, namespace exposedNamespace, changed map[string]stri
 	var restarts []plan.Change
 	for _, workload := range namespace.Workloads {
 		injection := proxy.InjectionIn(p.Snapshot, namespace.Name, changed, workload.Template)
+		if injection.Injected && !checks.GetsProxy(p, workload.Workload) {
+			if why := checks.FailsWithProxy(p, workload.Workload, workload.Ports, injection.Revision); why != "" {
+				return checks.Fix{Text: text + fmt.Sprintf(". Before that: %s.", why)}
+			}
+		}
 		if !injection.Injected || len(podsOtherThan(p, workload, injection)) == 0 {
 			continue
 		}
@@ -72,6 +77,9 @@ func labelTemplate(p *checks.Pass, w exposedWorkload, label proxy.InjectionLabel
 		text += " and remove the annotation " + proxy.LabelInject
 	}
 	fix := checks.Fix{Text: text + ".", Level: level}
+	if why := checks.FailsWithProxy(p, w.Workload, w.Ports, label.Revision); why != "" {
+		return checks.Fix{Text: fix.Text + fmt.Sprintf(" Before that: %s.", why)}
+	}
 	if w.weak() && level == checks.Safe {
 		fix.Level = checks.Ask
 	}
@@ -105,6 +113,9 @@ func dropsAnnotation(w exposedWorkload) bool {
 // happens to them then.
 func removeFromTemplate(p *checks.Pass, w exposedWorkload, injection proxy.Injection, text, reason string, fields ...plan.Path) checks.Fix {
 	fix := checks.Fix{Text: text, Level: checks.Words}
+	if why := checks.FailsWithProxy(p, w.Workload, w.Ports, injection.Revision); injection.Injected && why != "" {
+		return checks.Fix{Text: text + fmt.Sprintf(" Before that: %s.", why)}
+	}
 	if by := proxy.BlockedBy(p.Snapshot, injection); by != nil {
 		fix.Text = fmt.Sprintf("Bring the injector of revision %s back first: until then no pod of %s with a proxy can be made. Then %s%s",
 			by.Revision, w.Key, strings.ToLower(text[:1]), text[1:])
