@@ -10,6 +10,7 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/policy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
 // FailsWithProxy says, as a clause, why pods of the workload would not become ready if they had a proxy of that revision; empty if
@@ -30,28 +31,29 @@ func FailsWithProxy(p *Pass, w *workload.Workload, ports []*exposure.ExposedPort
 
 // ListensOn says, as a noun with its field, what of the workload uses a TCP port: a declared container port, or a number to which a
 // Service port leads; empty for nothing.
-func ListensOn(w *workload.Workload, ports []*exposure.ExposedPort, number int32) (what, path string) {
+func ListensOn(w *workload.Workload, ports []*exposure.ExposedPort, number int32) (what string, path plan.Path) {
 	for _, container := range workload.AppContainers(w.Template) {
 		for i := range container.Ports {
 			port := &container.Ports[i]
 			if port.ContainerPort == number && workload.TransportOf(port.Protocol) == core.ProtocolTCP {
-				return "a port of container " + container.Name, ContainerField(w, container, fmt.Sprintf("ports[%d].containerPort", i))
+				return "a port of container " + container.Name, ContainerField(w, container, "ports", i, "containerPort")
 			}
 		}
 	}
 	for _, port := range ports {
 		target, _, ok := workload.TargetPort(port.Port, w.Template)
 		if ok && target == number && port.Port.Protocol == core.ProtocolTCP {
-			return fmt.Sprintf("the target of %s of Service %s", PortText(port), port.Service.Name), ".spec.template.spec"
+			return fmt.Sprintf("the target of %s of Service %s", PortText(port), port.Service.Name), plan.PathOf("spec", "template", "spec")
 		}
 	}
-	return "", ""
+	return "", nil
 }
 
 // KubeletProbe is a probe that the kubelet makes itself.
 type KubeletProbe struct {
 	// Name is "readiness probe" and the like, Path its field.
-	Name, Container, Path string
+	Name, Container string
+	Path            plan.Path
 	// Port is that of the pod.
 	Port int32
 }

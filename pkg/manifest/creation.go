@@ -3,6 +3,7 @@ package manifest
 import (
 	"bytes"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -19,7 +20,7 @@ func (m *Manifests) fileFor(created *unstructured.Unstructured) *file {
 	var inNamespace, last *file
 	for _, sourced := range m.Objects {
 		key := mesh.KeyOf(sourced.Object)
-		home := m.places[key].document.file
+		home := m.places[key][0].document.file
 		if !home.inPlace {
 			continue
 		}
@@ -69,15 +70,15 @@ func newFileFor(created *unstructured.Unstructured, beside *file) string {
 	return filepath.Join(filepath.Dir(beside.path), name)
 }
 
-// appendDocument puts a document at the end of a text.
+// appendDocument puts a document at the end of a text, which stays as it is: both may be parts of a file's text.
 func appendDocument(text, document []byte) []byte {
+	if len(text) == 0 {
+		return bytes.Clone(document)
+	}
+	text = slices.Clip(text)
 	lineEnd := "\n"
 	if bytes.Contains(text, []byte("\r\n")) {
 		lineEnd = "\r\n"
-	}
-	text = bytes.Clone(text)
-	if len(text) == 0 {
-		return document
 	}
 	if !bytes.HasSuffix(text, []byte("\n")) {
 		text = append(text, lineEnd...)

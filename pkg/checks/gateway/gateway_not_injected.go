@@ -99,13 +99,14 @@ func isFrame(template *core.PodTemplateSpec) bool {
 	return slices.ContainsFunc(template.Spec.Containers, func(container core.Container) bool { return container.Image == "auto" })
 }
 
-func framePath(w *workload.Workload) string {
+// framePath is the field with the image.
+func framePath(w *workload.Workload) plan.Path {
 	for i := range w.Template.Spec.Containers {
 		if container := &w.Template.Spec.Containers[i]; container.Image == "auto" {
 			return checks.ContainerField(w, container, "image")
 		}
 	}
-	return ""
+	return nil
 }
 
 // gatewayLabelsText says what webhooks have to go by.

@@ -20,6 +20,7 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/policy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
 // browserGateway is a Gateway whose route lets browsers call with grpc-web.
@@ -194,7 +195,7 @@ func reportGRPCWeb(p *checks.Pass, route *gateway.GatewayRoute, decides *gateway
 		finding.Fix = checks.Fix{Text: fmt.Sprintf("Set protocol GRPC-WEB on the server of %s, or %s.", mesh.KeyOf(decides.Gateway), namePort(port.Port, port.Service))}
 	default:
 		finding.Fix = fixOf(checks.Ask, fmt.Sprintf("Set protocol GRPC-WEB on %s.", server.text()),
-			checks.SetField(p, server.gateway, "istiod then adds the filter that translates grpc-web, which leaves gRPC alone", "GRPC-WEB", server.steps("port", "protocol")...))
+			checks.SetField(p, server.gateway, "istiod then adds the filter that translates grpc-web, which leaves gRPC alone", "GRPC-WEB", server.path("port", "protocol")...))
 	}
 	p.Report(finding)
 }
@@ -232,7 +233,7 @@ func reportGRPCWebOfHTTPRoute(p *checks.Pass, route *gatewayapi.APIRoute, http *
 			}
 			told[mesh.KeyOf(parent.Gateway).String()] = true
 			p.Report(checks.Finding{
-				Object: parent.Gateway, Path: ".spec.listeners",
+				Object: parent.Gateway, Path: plan.PathOf("spec", "listeners"),
 				Message: fmt.Sprintf("Browsers call with grpc-web through Gateway %s, but nothing translates it: %s of Service %s is not grpc-web.",
 					parent.Gateway.Name, checks.PortText(ports[0]), ports[0].Service.Name),
 				Evidence: []string{fmt.Sprintf("the CORS filter of rule %d of %s names %s", index, route.Key, strings.Join(headers, ", "))},

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+
 	core "k8s.io/api/core/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
@@ -151,4 +153,4 @@ func reportCLBPortName(p *checks.Pass, server gatewayServer) {
 
 const skipAnnotation = "service.cloud.tencent.com/mode"
 
-func annotationPath(key string) string { return ".metadata.annotations['" + key + "']" }
+func annotationPath(key string) plan.Path { return plan.PathOf("metadata", "annotations", key) }

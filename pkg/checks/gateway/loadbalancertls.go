@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+
 	core "k8s.io/api/core/v1"
 	k8snetworking "k8s.io/api/networking/v1"
 
@@ -43,7 +45,7 @@ type listenerKinds struct{ tls, plaintext bool }
 // frontFault is what is wrong with how a load balancer hands calls to a gateway.
 type frontFault struct {
 	level    checks.Level
-	path     string
+	path     plan.Path
 	message  string
 	evidence []string
 	symptom  string
@@ -212,7 +214,7 @@ func albFault(ingress *k8snetworking.Ingress, service *core.Service, port *core.
 		todo = append(todo, "give the load balancer an HTTPS listener in "+albListenPorts)
 	}
 	leads := fmt.Sprintf("The load balancer of Ingress %s/%s, which leads to port %d of gateway Service %s,", ingress.Namespace, ingress.Name, port.Port, service.Name)
-	fault = frontFault{level: checks.Warning, path: ".metadata.annotations"}
+	fault = frontFault{level: checks.Warning, path: plan.PathOf("metadata", "annotations")}
 	switch {
 	case mismatch:
 		fault.level, fault.path, fault.symptom = checks.Error, annotationPath(albProtocol), symptomPlaintext

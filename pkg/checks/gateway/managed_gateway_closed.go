@@ -12,6 +12,7 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gatewayapi"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
 // gatewayOnManaged is a Gateway of Istio's API on the pods of one of the Gateway API in namespace edge, with an istiod of 1.31.
@@ -99,7 +100,7 @@ func runManagedGatewayClosed(p *checks.Pass) {
 		}
 		if managed, workload := closedTo(p, gateway); managed != nil {
 			p.Report(checks.Finding{
-				Object: gateway, Path: ".spec.selector", Level: gatewayLevel(p, gateway, checks.Error),
+				Object: gateway, Path: plan.PathOf("spec", "selector"), Level: gatewayLevel(p, gateway, checks.Error),
 				Message: fmt.Sprintf("Gateway %s selects the pods of %s, which istiod made for Gateway %s/%s of the Gateway API: it takes no Gateway of another namespace into them.",
 					gateway.Name, workload, managed.Namespace, managed.Name),
 				Evidence: []string{fmt.Sprintf("the Gateway is in namespace %s, its pods are in %s", gateway.Namespace, workload.Namespace), "the control plane is 1.31 or newer"},

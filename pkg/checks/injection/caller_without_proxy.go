@@ -185,7 +185,7 @@ func reportCallerWithoutProxy(p *checks.Pass, w *workload.Workload, calls []past
 		finding.Fix = checks.Fix{Text: fixCallerWithoutProxy(p, w)}
 	} else {
 		path := templateAnnotationPath(first.by)
-		finding.Path = path.String()
+		finding.Path = path
 		cause = fmt.Sprintf("the annotation %s (%q) keeps these calls out of its proxy", first.by, w.Template.Annotations[first.by])
 		finding.Fix = checks.Fix{Text: fmt.Sprintf("Change the annotation %s of the pod template of %s so that the proxy takes connections to port %d.", first.by, w.Key, first.Port.Port.Port)}
 	}

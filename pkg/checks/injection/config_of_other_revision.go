@@ -101,7 +101,7 @@ func reportOtherRevision(p *checks.Pass, object istioObject) {
 	}
 	key := mesh.KeyOf(object.Object)
 	p.Report(checks.Finding{
-		Object: object.Object, Path: path.String(), Level: p.LevelFor(object.relevance, checks.Error),
+		Object: object.Object, Path: path, Level: p.LevelFor(object.relevance, checks.Error),
 		Message: fmt.Sprintf("%s has the label %s=%s, but the control plane that would use it is revision %s: it does not read the object.",
 			key, proxy.LabelRevision, value, strings.Join(revisions, " or ")),
 		Evidence: append([]string{"istiod reads objects without the label, and those of its own revision"}, evidence...),

@@ -86,7 +86,7 @@ func reportProbeAgainstMTLS(p *checks.Pass, w *workload.Workload, ports []*expos
 	if annotation != "" {
 		off = fmt.Sprintf("the annotation %s is %q on its pod template", annotation, w.Template.Annotations[annotation])
 		path := plan.Path{"spec", "template", "metadata", "annotations", annotation}
-		finding.Path = path.String()
+		finding.Path = path
 		if because == "" && w.RenewsAllPods() {
 			finding.Fix = checks.Fix{
 				Text:    fmt.Sprintf("Remove the annotation %s from the pod template of %s.", annotation, w.Key),
