@@ -145,11 +145,13 @@ var kinds = map[Kind]KindInfo{
 		func() Object { return &autoscaling.HorizontalPodAutoscaler{} },
 	},
 	KindRollout: {
-		schema.GroupVersionKind{Group: "argoproj.io", Version: "v1alpha1", Kind: "Rollout"}, "rollouts", false,
+		schema.GroupVersionKind{Group: "argoproj.io", Version: "v1alpha1", Kind: "Rollout"},
+		"rollouts", false,
 		func() Object { return &unstructured.Unstructured{} },
 	},
 	KindScaledObject: {
-		schema.GroupVersionKind{Group: "keda.sh", Version: "v1alpha1", Kind: "ScaledObject"}, "scaledobjects", false,
+		schema.GroupVersionKind{Group: "keda.sh", Version: "v1alpha1", Kind: "ScaledObject"},
+		"scaledobjects", false,
 		func() Object { return &unstructured.Unstructured{} },
 	},
 }

@@ -27,5 +27,8 @@ func Checks() []*checks.Check {
 		noExternalAddress,
 		gatewayNotReady,
 		loadBalancerNotHTTP2,
+		grpcWebNotTranslated,
+		managedGatewayClosed,
+		gatewayNotInjected,
 	}
 }
