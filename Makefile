@@ -8,7 +8,7 @@ LDFLAGS := -s -w -X $(MODULE)/pkg/plugin.version=$(VERSION)
 GOLANGCI_LINT := $(GO) tool -modfile=test/tools/go.mod golangci-lint
 
 .DEFAULT_GOAL := build
-.PHONY: help build test e2e lint-code vulncheck generate dist demo demo-down bench-create bench-lint clean
+.PHONY: help build test test-short test-race e2e lint-code vulncheck generate update-goldens verify unused-exports dist demo demo-down bench-create bench-lint clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -20,6 +20,13 @@ test: ## Run all tests that need no control plane
 	$(GO) test ./...
 	$(GO) test -C test/stack -short ./...
 	$(GO) test -C test/samples ./...
+	$(GO) test -C test/tools ./...
+
+test-short: ## Run the tests without those that take long: what to run after each change
+	$(GO) test -short ./...
+
+test-race: ## Run the tests of what runs in parallel with the race detector (needs a C compiler)
+	CGO_ENABLED=1 $(GO) test -race -short ./pkg/mesh/... ./pkg/checks/... ./pkg/lint/... ./pkg/plugin
 
 e2e: ## Run the tests on a real control plane (builds it the first time: 8 to 40 minutes)
 	$(GO) test -C test/stack -timeout 60m ./...
@@ -37,6 +44,18 @@ vulncheck: ## Look for known vulnerabilities in what the program calls (asks vul
 
 generate: ## Write the pages of docs/ and the parts of the READMEs that are made from the program
 	$(GO) run ./cmd/generate-docs .
+
+update-goldens: ## Rewrite the golden files of make test; read the difference (those of make e2e: go test -C test/e2e . -update)
+	$(GO) test $$(grep -rl 'flag.Bool("update"' --include='*_test.go' cmd pkg | xargs -n 1 dirname | sort -u | sed 's,^,./,') -update
+
+verify: ## Check that what is made from the program is up to date, as "make generate" would write it
+	@copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT && cp -R docs README*.md "$$copy" && \
+	$(GO) run ./cmd/generate-docs "$$copy" && \
+	for name in docs README.md README.zh-CN.md; do diff -ru "$$name" "$$copy/$$name" || stale=yes; done && \
+	test -z "$$stale" || { echo 'run "make generate"'; exit 1; }
+
+unused-exports: ## List what packages export and no other package uses
+	@$(GO) run -C test/tools ./unusedexports ../..
 
 dist: ## Build the archives, SBOMs, checksums and the krew manifest of a release in dist/ (VERSION=v1.2.3)
 	@$(GO) run ./hack/dist -version $(VERSION) -epoch $${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || echo 0)}

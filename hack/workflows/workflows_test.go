@@ -315,3 +315,28 @@ func TestCIRunsTheSame(t *testing.T) {
 	require.NotEmpty(t, here)
 	assert.ElementsMatch(t, append(here, "dist"), there)
 }
+
+// A report of a finding without the objects cannot become a case: the forms do not go without them.
+func TestIssueFormsAskForTheYAML(t *testing.T) {
+	for _, name := range []string{"false-alarm.yml", "missed-fault.yml"} {
+		text, err := os.ReadFile(filepath.Join(repository, ".github/ISSUE_TEMPLATE", name))
+		require.NoError(t, err)
+		var form struct {
+			Name, Description string
+			Body              []struct {
+				Type, ID    string
+				Attributes  map[string]string
+				Validations struct{ Required bool }
+			}
+		}
+		require.NoError(t, yaml.Unmarshal(text, &form), name)
+		assert.NotEmpty(t, form.Name)
+		assert.NotEmpty(t, form.Description)
+		required := map[string]bool{}
+		for _, field := range form.Body {
+			required[field.ID] = field.Validations.Required
+			assert.Contains(t, []string{"markdown", "input", "textarea"}, field.Type, name)
+		}
+		assert.True(t, required["yaml"] && required["output"] && required["version"], name)
+	}
+}

@@ -75,3 +75,11 @@ func Objects(t testing.TB, text string) []mesh.Object {
 	}
 	return objects
 }
+
+// Manifests are YAML documents as files hold them.
+func Manifests(t testing.TB, text string) *manifest.Manifests {
+	t.Helper()
+	manifests, err := manifest.Load(manifest.Sources{Files: []string{"-"}, Stdin: strings.NewReader(text)}, "default")
+	require.NoError(t, err)
+	return manifests
+}

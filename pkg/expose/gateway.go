@@ -118,8 +118,8 @@ func (d *draft) assumeGateway() (gatewayChoice, error) {
 	selector := d.intent.GatewaySelector
 	if gateway := d.gatewayInFiles(); len(selector) == 0 && gateway != nil {
 		selector = gateway.Spec.GetSelector()
-		d.note("The files hold no gateway workload: took the one that Gateway %s/%s selects, --gateway-selector %s",
-			gateway.Namespace, gateway.Name, labels.Set(selector))
+		d.note("The files hold no gateway workload: took the one that %s selects, --gateway-selector %s",
+			mesh.KeyOf(gateway), labels.Set(selector))
 	} else if len(selector) == 0 {
 		selector = defaultGatewaySelector
 		d.note("The files hold no gateway workload: took Istio's default, --gateway-selector %s", labels.Set(selector))

@@ -168,7 +168,7 @@ func (d *document) identify(found object, typed mesh.Object, node *yaml.Node, me
 		typed.SetName(typed.GetGenerateName())
 	}
 	if typed.GetName() == "" {
-		return found, d.errorAt(lineOf(node, ".metadata"), "the %s has no name: metadata.name is missing", meta.Kind)
+		return found, d.errorAt(lineOf(node, []string{"metadata"}), "the %s has no name: metadata.name is missing", meta.Kind)
 	}
 	kind, _ := mesh.KindOfObject(typed)
 	switch {

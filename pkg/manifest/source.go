@@ -12,7 +12,7 @@ func (o object) source() mesh.Source {
 	if o.document.file.generated {
 		return o.document.origin.source()
 	}
-	return mesh.Source{File: o.document.file.path, Line: o.line, LineOf: func(path string) int {
+	return mesh.Source{File: o.document.file.path, Line: o.line, LineOf: func(path []string) int {
 		node := o.node(o.document.root())
 		if node == nil {
 			return o.line

@@ -3,17 +3,16 @@ package plugin
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/exitcode"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lintrun"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/load"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/review"
 )
@@ -25,7 +24,7 @@ func (o *createOptions) runOnFiles(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	printFileNotes(o.streams, manifests)
+	lintrun.FileNotes(o.streams, manifests)
 	if manifests, err = o.chooseManifests(manifests); err != nil {
 		return err
 	}
@@ -33,7 +32,7 @@ func (o *createOptions) runOnFiles(ctx context.Context) error {
 		return err
 	}
 	snapshot := manifests.Snapshot(false, mesh.Options{Now: time.Now()})
-	if err := o.nameFromFiles(snapshot); err != nil {
+	if o.intent, err = o.intent.InFiles(snapshot); err != nil {
 		return err
 	}
 	result, err := review.Build(o.intent, snapshot)
@@ -49,13 +48,13 @@ func (o *createOptions) runOnFiles(ctx context.Context) error {
 	}
 	report.Notes(o.streams, result.Plan.Notes)
 	for _, warning := range warnings {
-		report.Printf(o.streams.Err, "note: still, afterwards: %s\n", review.FindingText(warning))
+		report.Printf(o.streams.Err, "note: still, afterwards: %s\n", report.FindingText(warning))
 	}
 	if err := o.printFiles(manifests, result); err != nil {
 		return err
 	}
 	if o.exitCode && !result.Plan.Empty() {
-		return errBadAnswer
+		return exitcode.ErrBadAnswer
 	}
 	return nil
 }
@@ -67,7 +66,7 @@ func (o *createOptions) chooseManifests(manifests *manifest.Manifests) (*manifes
 	case len(manifests.Overlays) == 0:
 		return manifests, nil
 	case holdsWorkload(manifests, o.intent.Name):
-		report.Notes(o.streams, []string{"the kustomizations in the files are left alone: " + foldersOf(manifests)})
+		report.Notes(o.streams, []string{"the kustomizations in the files are left alone: " + lintrun.FoldersOf(manifests)})
 		return manifests, nil
 	}
 	holding := &manifest.Manifests{}
@@ -82,7 +81,7 @@ func (o *createOptions) chooseManifests(manifests *manifest.Manifests) (*manifes
 	case 1:
 		return holding.Overlays[0], nil
 	default:
-		return nil, fmt.Errorf("several kustomizations build the workload: %s; say which one with -k", foldersOf(holding))
+		return nil, fmt.Errorf("several kustomizations build the workload: %s; say which one with -k", lintrun.FoldersOf(holding))
 	}
 }
 
@@ -119,41 +118,4 @@ func (o *createOptions) printFiles(manifests *manifest.Manifests, result *expose
 		return err
 	}
 	return report.Objects(o.streams.Out, objects, format)
-}
-
-// nameFromFiles takes the only workload of the files where none is named.
-func (o *createOptions) nameFromFiles(snapshot *mesh.Snapshot) error {
-	if o.intent.Name != "" {
-		return o.namespaceFromFiles(snapshot)
-	}
-	var choices []string
-	for _, workload := range workload.Workloads(snapshot) {
-		if gateway.IsInfrastructure(workload) {
-			continue
-		}
-		choices = append(choices, workload.Key.String())
-		o.intent.Kind, o.intent.Namespace, o.intent.Name = workload.Key.Kind, workload.Namespace(), workload.Name()
-	}
-	switch len(choices) {
-	case 1:
-		return nil
-	case 0:
-		return errors.New("the files hold no Deployment, StatefulSet or DaemonSet that could be exposed")
-	default:
-		return &expose.Error{Problem: "the files hold several workloads:", Choices: choices, Next: "Say which, as TYPE/NAME"}
-	}
-}
-
-// namespaceFromFiles goes by the namespace that the files say.
-func (o *createOptions) namespaceFromFiles(snapshot *mesh.Snapshot) error {
-	var namespaces []string
-	for _, workload := range workload.Workloads(snapshot) {
-		if workload.Name() == o.intent.Name && (o.intent.Kind == "" || o.intent.Kind == workload.Key.Kind) {
-			namespaces = append(namespaces, workload.Namespace())
-		}
-	}
-	if len(namespaces) == 1 {
-		o.intent.Namespace = namespaces[0]
-	}
-	return nil
 }

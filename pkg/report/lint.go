@@ -174,7 +174,7 @@ func lintFinding(finding checks.Finding, source mesh.Source) LintFinding {
 	return LintFinding{
 		workloads: workloads,
 		ID:        finding.ID, Slug: finding.Slug, Level: finding.Level, Context: source.Context, Object: lintObject(finding.Object),
-		Path: finding.Path, File: source.File, Line: line, Message: finding.Message,
+		Path: finding.Path.String(), File: source.File, Line: line, Message: finding.Message,
 		Evidence: append([]string{}, finding.Evidence...), Symptom: finding.Symptom, Fix: lintFix(finding.Fix),
 	}
 }

@@ -8,10 +8,13 @@ import (
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/load"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
 
 // refuseBeside refuses to make a new path beside one that is there, meant for the same Service and host, and broken: mending it
@@ -68,7 +71,7 @@ func whyBroken(snapshot *mesh.Snapshot, route *networking.VirtualService) (reaso
 	found := lint.Run(snapshot, lint.Options{Only: func(object mesh.Object) bool { return slices.Contains(about, mesh.KeyOf(object)) }})
 	for _, finding := range found.Findings {
 		if finding.Level == checks.Error && !slices.Contains(passingStates, finding.ID) {
-			reasons = append(reasons, FindingText(finding))
+			reasons = append(reasons, report.FindingText(finding))
 		}
 	}
 	if len(reasons) > 0 {
@@ -82,4 +85,12 @@ func whyBroken(snapshot *mesh.Snapshot, route *networking.VirtualService) (reaso
 		return []string{fmt.Sprintf("Gateway %s, which it is bound to, is not known here", resolved)}, false
 	}
 	return nil, true
+}
+
+// WithGaps adds to a refusal what could not be read, which may be why.
+func WithGaps(err error, loaded *cluster.Loaded, command string) error {
+	if _, refused := errors.AsType[*expose.Error](err); refused {
+		return load.WithGaps(err, loaded, program+" "+command+" --print-rbac")
+	}
+	return err
 }

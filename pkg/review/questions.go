@@ -34,6 +34,6 @@ func ForPath(namespace string) load.Question {
 func ForDelete(namespace string) load.Question {
 	return load.Question{
 		Kinds: removal.Reads, Namespace: namespace, Near: []mesh.Kind{mesh.KindPod, mesh.KindNamespace},
-		AtControlPlanes: []mesh.Kind{mesh.KindEndpointSlice}, Entire: true, Now: time.Now(),
+		Entire: true, Now: time.Now(),
 	}
 }

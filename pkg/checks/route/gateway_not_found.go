@@ -77,7 +77,7 @@ func reportGatewaysNotFound(p *checks.Pass, vs *networking.VirtualService, byNam
 		finding := checks.Finding{
 			Level:    p.LevelFor(of, checks.Error),
 			Object:   vs,
-			Path:     named.path.String(),
+			Path:     named.path,
 			Message:  fmt.Sprintf("%s names Gateway %s/%s, which does not exist.", mesh.KeyOf(vs), namespace, name),
 			Evidence: nameEvidence(named.name, vs.Namespace),
 			Symptom:  lostGatewaySymptom(p, vs, named),
