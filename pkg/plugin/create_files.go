@@ -9,7 +9,6 @@ import (
 
 	"github.com/grpcexpose/kubectl-grpcexpose/internal/exitcode"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lintrun"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/load"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
@@ -24,7 +23,7 @@ func (o *createOptions) runOnFiles(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	lintrun.FileNotes(o.streams, manifests)
+	load.PrintFileNotes(o.streams, manifests)
 	if manifests, err = o.chooseManifests(manifests); err != nil {
 		return err
 	}
@@ -66,7 +65,7 @@ func (o *createOptions) chooseManifests(manifests *manifest.Manifests) (*manifes
 	case len(manifests.Overlays) == 0:
 		return manifests, nil
 	case holdsWorkload(manifests, o.intent.Name):
-		report.Notes(o.streams, []string{"the kustomizations in the files are left alone: " + lintrun.FoldersOf(manifests)})
+		report.Notes(o.streams, []string{"the kustomizations in the files are left alone: " + load.FoldersOf(manifests)})
 		return manifests, nil
 	}
 	holding := &manifest.Manifests{}
@@ -81,7 +80,7 @@ func (o *createOptions) chooseManifests(manifests *manifest.Manifests) (*manifes
 	case 1:
 		return holding.Overlays[0], nil
 	default:
-		return nil, fmt.Errorf("several kustomizations build the workload: %s; say which one with -k", lintrun.FoldersOf(holding))
+		return nil, fmt.Errorf("several kustomizations build the workload: %s; say which one with -k", load.FoldersOf(holding))
 	}
 }
 
