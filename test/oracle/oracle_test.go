@@ -42,6 +42,11 @@ func TestSidecars(t *testing.T) {
 	compare(t, NewSidecarMesh, max(40, *count/2), Question{Istiod: AskIstiodOfSidecars, Model: AskModelOfSidecars})
 }
 
+// TestCustomPolicies compares whether sidecars ask the provider of a CUSTOM policy, or deny what it matches.
+func TestCustomPolicies(t *testing.T) {
+	compare(t, NewCustomMesh, max(40, *count/2), Question{Istiod: AskIstiodOfCustom, Model: AskModelOfCustom})
+}
+
 // compare asks istiod and the model about so many random meshes.
 func compare(t *testing.T, newMesh func(seed uint64) *Mesh, meshes uint64, question Question) {
 	started := time.Now()
