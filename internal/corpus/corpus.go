@@ -21,7 +21,7 @@ var Now = time.Date(2026, time.June, 1, 12, 0, 0, 0, time.UTC)
 // Directory is where the meshes are.
 func Directory() string {
 	_, here, _, _ := runtime.Caller(0)
-	return filepath.Join(filepath.Dir(here), "../../pkg/checks/testdata/corpus")
+	return filepath.Join(filepath.Dir(here), "../../pkg/lint/testdata/corpus")
 }
 
 // Names are the names of the meshes.
@@ -74,4 +74,12 @@ func Objects(t testing.TB, text string) []mesh.Object {
 		objects = append(objects, object)
 	}
 	return objects
+}
+
+// Manifests are YAML documents as files hold them.
+func Manifests(t testing.TB, text string) *manifest.Manifests {
+	t.Helper()
+	manifests, err := manifest.Load(manifest.Sources{Files: []string{"-"}, Stdin: strings.NewReader(text)}, "default")
+	require.NoError(t, err)
+	return manifests
 }

@@ -62,7 +62,7 @@ func (d *draft) findGateway() (gatewayChoice, error) {
 		return gatewayChoice{}, refuse("Name one of those, or leave --gateway-workload out", "%s is not among the gateways that can be used; there are:", d.intent.GatewayWorkload).
 			choices(gatewayChoices(candidates))
 	case d.intent.Offline:
-		return d.assumeGateway(), nil
+		return d.assumeGateway()
 	case len(d.intent.GatewaySelector) > 0:
 		return gatewayChoice{}, refuse("Leave --gateway-selector out to see which there are",
 			"no gateway's pods carry the labels %s", labels.Set(d.intent.GatewaySelector))
@@ -114,12 +114,12 @@ func (d *draft) gatewayInUse(candidates []*proxy.GatewayWorkload) *proxy.Gateway
 
 // assumeGateway puts a gateway into the snapshot, where files hold none: everything else can then be judged as in a cluster.
 // Which ports it opens is not known, so openPort leaves it alone.
-func (d *draft) assumeGateway() gatewayChoice {
+func (d *draft) assumeGateway() (gatewayChoice, error) {
 	selector := d.intent.GatewaySelector
 	if gateway := d.gatewayInFiles(); len(selector) == 0 && gateway != nil {
 		selector = gateway.Spec.GetSelector()
-		d.note("The files hold no gateway workload: took the one that Gateway %s/%s selects, --gateway-selector %s",
-			gateway.Namespace, gateway.Name, labels.Set(selector))
+		d.note("The files hold no gateway workload: took the one that %s selects, --gateway-selector %s",
+			mesh.KeyOf(gateway), labels.Set(selector))
 	} else if len(selector) == 0 {
 		selector = defaultGatewaySelector
 		d.note("The files hold no gateway workload: took Istio's default, --gateway-selector %s", labels.Set(selector))
@@ -145,7 +145,12 @@ func (d *draft) assumeGateway() gatewayChoice {
 			choice.pods = gateway
 		}
 	}
-	return choice
+	if choice.pods == nil { // pods with these labels are no ingress gateway
+		return gatewayChoice{}, refuse("Give the labels of an ingress gateway's pods with --gateway-selector",
+			"pods with the labels %s are not an ingress gateway that an Istio Gateway is for: such labels are for egress and east-west gateways and for those that istiod creates for a Gateway of the Gateway API",
+			labels.Set(selector))
+	}
+	return choice, nil
 }
 
 // gatewayInFiles is the Gateway of --gateway, else one of those in the files if all select the same; nil if there is none.

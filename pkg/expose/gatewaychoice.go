@@ -72,8 +72,8 @@ func ChooseEntrance(snapshot *mesh.Snapshot, workload *workload.Workload, gatewa
 	entrances = slices.DeleteFunc(entrances, func(e *callpath.Entrance) bool { return e.Route.Server.Gateway != gateway })
 	serving, trusted := proxy.TrustOf(snapshot, gateway, gatewaysOf(entrances)).Serving()
 	if serving == nil {
-		return nil, refuse("Say which one: --gateway-workload NAMESPACE/NAME", "several gateways serve Gateway %s/%s, which leads to %s:",
-			gateway.Namespace, gateway.Name, workload.Key).choices(gatewayChoices(gatewaysOf(entrances)))
+		return nil, refuse("Say which one: --gateway-workload NAMESPACE/NAME", "several gateways serve %s, which leads to %s:",
+			mesh.KeyOf(gateway), workload.Key).choices(gatewayChoices(gatewaysOf(entrances)))
 	}
 	entrances = slices.DeleteFunc(entrances, func(e *callpath.Entrance) bool { return e.Gateway() != serving })
 	chosen := best(snapshot, workload, entrances)

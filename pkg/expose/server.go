@@ -181,7 +181,7 @@ func (r *routing) useNamedGateway() (listener, error) {
 		servers = append(servers, line)
 	}
 	return listener{}, refuse("Choose --port and --host to fit one of its servers, or leave --gateway out to get a Gateway of its own",
-		"Gateway %s/%s has no %s on port %d that takes %s from namespace %s; it has:", gw.Namespace, gw.Name,
+		"%s has no %s on port %d that takes %s from namespace %s; it has:", mesh.KeyOf(gw),
 		r.serverText(), r.backend.outside, hostsText(r.intent.Hosts), r.workload.Namespace()).choices(servers)
 }
 
@@ -231,8 +231,8 @@ func (r *routing) refuseOtherClass() error {
 		if server.IsHTTP() || server.IsTLS() && r.intent.TLSSecret != "" {
 			continue
 		}
-		return refuse("Choose another port with --port", "port %d of the gateway is taken: Gateway %s/%s has a %s server on it, and istiod would drop a %s one beside it",
-			r.backend.outside, server.Gateway.Namespace, server.Gateway.Name, server.Spec.GetPort().GetProtocol(), r.protocol())
+		return refuse("Choose another port with --port", "port %d of the gateway is taken: %s has a %s server on it, and istiod would drop a %s one beside it",
+			r.backend.outside, mesh.KeyOf(server.Gateway), server.Spec.GetPort().GetProtocol(), r.protocol())
 	}
 	return nil
 }

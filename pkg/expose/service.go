@@ -69,8 +69,8 @@ func (s *serving) noteOthersBehind(p servicePort) {
 		}
 	}
 	if len(others) > 0 {
-		s.note("Service %s/%s leads to the pods of %s too, so calls are balanced over those as well; --service with a new name makes one for %s alone",
-			p.service.Namespace, p.service.Name, strings.Join(others, ", "), s.workload.Key.Argument())
+		s.note("%s leads to the pods of %s too, so calls are balanced over those as well; --service with a new name makes one for %s alone",
+			mesh.KeyOf(p.service), strings.Join(others, ", "), s.workload.Key.Argument())
 	}
 }
 
@@ -173,14 +173,14 @@ func (s *serving) fixProtocol(p servicePort) error {
 		fix = workload.PortFix{Field: "appProtocol", Value: "grpc", Reason: "asked for by --port-fix"}
 	case s.intent.PortFix == PortFixName && port.AppProtocol != nil:
 		return refuse("Use --port-fix=app-protocol, or remove appProtocol",
-			"renaming port %d of Service %s/%s does not help: its appProtocol %q wins over the name",
-			port.Port, p.service.Namespace, p.service.Name, *port.AppProtocol)
+			"renaming port %d of %s does not help: its appProtocol %q wins over the name",
+			port.Port, mesh.KeyOf(p.service), *port.AppProtocol)
 	case s.intent.PortFix == PortFixName && workload.GRPCPortName(p.service, port) == "":
 		return refuse("Use --port-fix=app-protocol, or rename one of those ports",
-			"port %d of Service %s/%s cannot be renamed: the names grpc and grpc-%s are those of other ports",
-			port.Port, p.service.Namespace, p.service.Name, port.Name)
+			"port %d of %s cannot be renamed: the names grpc and grpc-%s are those of other ports",
+			port.Port, mesh.KeyOf(p.service), port.Name)
 	case s.intent.PortFix == PortFixName && fix.Field != "name":
-		s.note("Service %s/%s: %s; --port-fix=name renames the port all the same", p.service.Namespace, p.service.Name, fix.Reason)
+		s.note("%s: %s; --port-fix=name renames the port all the same", mesh.KeyOf(p.service), fix.Reason)
 		fix = workload.PortFix{Field: "name", Value: workload.GRPCPortName(p.service, port), Reason: "asked for by --port-fix"}
 	}
 	fix.Reason = fmt.Sprintf("port %s is %s to Istio, and a gateway speaks HTTP/1.1 to it; %s",
@@ -243,8 +243,8 @@ func (s *serving) serviceToMake(port int32) (name string, existing *core.Service
 			}
 			if !takesAnotherPort(service, port) {
 				return "", nil, refuse("Name its port first, or have a Service made beside it: --service with a new name",
-					"Service %s/%s cannot take port %d beside the one that it has: that one has no name, and of several ports each needs one",
-					service.Namespace, name, port)
+					"%s cannot take port %d beside the one that it has: that one has no name, and of several ports each needs one",
+					mesh.KeyOf(service), port)
 			}
 			return name, service, nil
 		}
@@ -268,7 +268,7 @@ func (s *serving) addServicePort(service *core.Service, number int32) error {
 		broken := servicePort{service, i}
 		if _, _, ok := workload.TargetPort(existing, s.workload.Template); ok {
 			return refuse("Choose another port outside with --port, or another Service with --service",
-				"port %d of Service %s/%s leads to %s, not to %d", existing.Port, service.Namespace, service.Name,
+				"port %d of %s leads to %s, not to %d", existing.Port, mesh.KeyOf(service),
 				existing.TargetPort.String(), s.targetPort)
 		}
 		reason := fmt.Sprintf("no container declares the port name %q", existing.TargetPort.String())

@@ -12,7 +12,6 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/projection"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
@@ -215,17 +214,6 @@ metadata:
 	assert.Contains(t, strings.Join(forced.Plan.Notes, "\n"), "The proxies of deployment/billing stay until those pods are restarted")
 }
 
-// Somebody has restarted the pods since: they keep their proxies, which delete says.
-func TestRestartedSince(t *testing.T) {
-	s := newSharing(t)
-	s.create("server", nil)
-	deployment, _ := s.snapshot.Deployments().Get("test", "server")
-	deployment = deployment.DeepCopy()
-	deployment.Spec.Template.Annotations[workload.RestartedAtAnnotation] = "2027-04-01T00:00:00Z"
-	s.snapshot = s.snapshot.With(mesh.Change{Put: []mesh.Object{deployment}})
-	assert.Contains(t, strings.Join(s.delete("server").Plan.Notes, "\n"), "kubectl rollout restart deployment/server -n test")
-}
-
 // What somebody has given back since is left as it is, without a word.
 func TestGivenBackSince(t *testing.T) {
 	s := newSharing(t)
@@ -237,19 +225,6 @@ func TestGivenBackSince(t *testing.T) {
 	s.snapshot = s.snapshot.With(mesh.Change{Put: []mesh.Object{namespace}})
 	assert.Empty(t, s.delete("server").Plan.Notes)
 	assert.Equal(t, before, withoutPods(t, s.snapshot))
-}
-
-// The pods of a workload that was paused since are not waited for.
-func TestDeleteOfPausedWorkload(t *testing.T) {
-	s := newSharing(t)
-	s.create("server", nil)
-	deployment, _ := s.snapshot.Deployments().Get("test", "server")
-	deployment = deployment.DeepCopy()
-	deployment.Spec.Paused = true
-	s.snapshot = s.snapshot.With(mesh.Change{Put: []mesh.Object{deployment}})
-	removal := s.delete("server")
-	assert.Empty(t, removal.Rollouts)
-	assert.Contains(t, strings.Join(removal.Plan.Notes, "\n"), "Deployment test/server is paused: its pods stay as they are until it is resumed")
 }
 
 // While the injector is down no pods are made anew, whether by a restart or by a label of their template.

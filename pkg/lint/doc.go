@@ -2,3 +2,6 @@
 // silenced, which findings are on a workload's path, and which fixes may be made without a question. It imports the checks and what they
 // import.
 package lint
+
+// program is how users call it.
+const program = "kubectl grpcexpose"

@@ -9,17 +9,10 @@ import (
 	"github.com/stretchr/testify/require"
 	apps "k8s.io/api/apps/v1"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest"
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/corpus"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
-
-func manifestsOf(t *testing.T, text string) *manifest.Manifests {
-	t.Helper()
-	manifests, err := manifest.Load(manifest.Sources{Files: []string{"-"}, Stdin: strings.NewReader(text)}, "default")
-	require.NoError(t, err)
-	return manifests
-}
 
 const overlaidWorkload = `apiVersion: apps/v1
 kind: Deployment
@@ -36,7 +29,7 @@ metadata: {name: orders-1, namespace: shop, labels: {app: orders}, annotations: 
 `
 
 func TestOverlay(t *testing.T) {
-	live := mesh.New(manifestsOf(t, overlaidWorkload).Objects, mesh.Options{Gaps: []mesh.Gap{{Kind: mesh.KindSecret, Reason: "you may not"}}})
+	live := mesh.New(corpus.Manifests(t, overlaidWorkload).Objects, mesh.Options{Gaps: []mesh.Gap{{Kind: mesh.KindSecret, Reason: "you may not"}}})
 	deployment, _, _ := strings.Cut(overlaidWorkload, "---")
 
 	isStale := func(snapshot *mesh.Snapshot) bool {
@@ -44,7 +37,7 @@ func TestOverlay(t *testing.T) {
 		require.True(t, there)
 		return pod.Annotations["stale"] == "true"
 	}
-	same := Overlay(live, manifestsOf(t, deployment))
+	same := Overlay(live, corpus.Manifests(t, deployment))
 	assert.True(t, isStale(same), "what stays the same rolls nothing out")
 	assert.Equal(t, live.Gaps(), same.Gaps())
 	workload := workload.Workloads(same)[0]
@@ -55,14 +48,14 @@ func TestOverlay(t *testing.T) {
 		"label":      {"metadata: {labels: {app: orders}}", "metadata: {labels: {app: orders, version: v2}}"},
 		"annotation": {"metadata: {labels: {app: orders}}", "metadata: {labels: {app: orders}, annotations: {a: b}}"},
 	} {
-		rolled := Overlay(live, manifestsOf(t, strings.Replace(deployment, change[0], change[1], 1)))
+		rolled := Overlay(live, corpus.Manifests(t, strings.Replace(deployment, change[0], change[1], 1)))
 		assert.False(t, isStale(rolled), "a new %s makes new pods", name)
 	}
 }
 
 func TestApplied(t *testing.T) {
 	now := time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
-	live := manifestsOf(t, `apiVersion: apps/v1
+	live := corpus.Manifests(t, `apiVersion: apps/v1
 kind: Deployment
 metadata:
   name: orders
@@ -72,7 +65,7 @@ metadata:
     kubectl.kubernetes.io/last-applied-configuration: '{"metadata":{"labels":{"dropped":"1","kept":"1"}}}'
 status: {readyReplicas: 3}
 `).Objects[0].Object
-	file := manifestsOf(t, "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: orders, labels: {kept: '2'}}\n").Objects[0].Object
+	file := corpus.Manifests(t, "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: orders, labels: {kept: '2'}}\n").Objects[0].Object
 	after := applied(file, live, now).(*apps.Deployment)
 	assert.Equal(t, map[string]string{"foreign": "1", "kept": "2"}, after.Labels)
 	assert.Equal(t, int32(3), after.Status.ReadyReplicas)

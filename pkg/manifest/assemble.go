@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
@@ -63,53 +62,4 @@ func (e *editing) fileChanges() ([]FileChange, error) {
 		changes = append(changes, FileChange{Path: f.path, Before: f.text, After: after[f], folders: folders})
 	}
 	return slices.Concat(changes, created), nil
-}
-
-// Render is everything that the files hold as one YAML stream, with the plan's changes made and the objects that it creates at
-// the end, but new Namespaces at the beginning: what is applied after them is in them. Comments are kept. Files of a directory
-// that are no manifests are left out.
-func (m *Manifests) Render(p plan.Plan) ([]byte, error) {
-	e, err := m.edit(p.Changes)
-	if err != nil {
-		return nil, err
-	}
-	var stream []byte
-	var created []creation
-	for _, creation := range e.created {
-		if creation.object.GetKind() == string(mesh.KindNamespace) {
-			stream = appendDocument(stream, documentOf(creation.object, creation.beside))
-		} else {
-			created = append(created, creation)
-		}
-	}
-	for _, f := range m.files {
-		if f.passedOver {
-			continue
-		}
-		for _, d := range f.documents {
-			stream = appendToStream(stream, e.text(d))
-		}
-	}
-	for _, creation := range created {
-		stream = appendDocument(stream, documentOf(creation.object, creation.beside))
-	}
-	return stream, nil
-}
-
-// appendToStream puts a document behind others, with a separator between if it does not bring its own.
-func appendToStream(stream, document []byte) []byte {
-	switch {
-	case isEmpty(document):
-		return stream
-	case isMarker(document, "---"):
-		if len(stream) == 0 {
-			return append(stream, document...)
-		}
-		if !bytes.HasSuffix(stream, []byte("\n")) {
-			stream = append(stream, '\n')
-		}
-		return append(stream, document...)
-	default:
-		return appendDocument(stream, document)
-	}
 }

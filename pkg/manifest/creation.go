@@ -3,6 +3,7 @@ package manifest
 import (
 	"bytes"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -69,15 +70,15 @@ func newFileFor(created *unstructured.Unstructured, beside *file) string {
 	return filepath.Join(filepath.Dir(beside.path), name)
 }
 
-// appendDocument puts a document at the end of a text.
+// appendDocument puts a document at the end of a text, which stays as it is: both may be parts of a file's text.
 func appendDocument(text, document []byte) []byte {
+	if len(text) == 0 {
+		return bytes.Clone(document)
+	}
+	text = slices.Clip(text)
 	lineEnd := "\n"
 	if bytes.Contains(text, []byte("\r\n")) {
 		lineEnd = "\r\n"
-	}
-	text = bytes.Clone(text)
-	if len(text) == 0 {
-		return document
 	}
 	if !bytes.HasSuffix(text, []byte("\n")) {
 		text = append(text, lineEnd...)

@@ -95,12 +95,13 @@ func (m *Manifests) passOver(d *document, err error) error {
 	var other *notKubernetesError
 	switch named := d.file.named; {
 	case d.file.isTemplate() && !named:
+		d.passedOver = true
 		m.noteTemplate(d.file)
 		return nil
 	case d.file.isTemplate():
 		return fmt.Errorf("%w (this looks like a Helm template: render it with helm template and check what comes out)", err)
 	case errors.As(err, &other) && !named:
-		d.file.passedOver = true
+		d.passedOver = true
 		m.note("%s was passed over: %s", d.file.path, other.fault.Message)
 		return nil
 	default:
@@ -109,7 +110,6 @@ func (m *Manifests) passOver(d *document, err error) error {
 }
 
 func (m *Manifests) noteTemplate(f *file) {
-	f.passedOver = true
 	m.note("%s was passed over: it is a Helm template; render it with helm template and check what comes out", f.path)
 }
 

@@ -23,10 +23,8 @@ type file struct {
 	generated bool
 	text      []byte
 	// named says that the user named this very file, rather than a directory that it is in.
-	named bool
-	// passedOver says that the file is none of manifests.
-	passedOver bool
-	documents  []*document
+	named     bool
+	documents []*document
 }
 
 // document is one YAML or JSON document of a file.
@@ -36,6 +34,8 @@ type document struct {
 	start, end int
 	// firstLine is the line of start in the file, from 1.
 	firstLine int
+	// passedOver says that no object was read of it: it is none, or could not be read.
+	passedOver bool
 
 	// parsed is the root, kept once a line has been asked for.
 	parsed *yaml.Node

@@ -93,7 +93,7 @@ func agree(t *testing.T, name string, loaded *cluster.Loaded, workload *workload
 
 	assert.Equal(t, state, stateOfVerify(loaded.Snapshot, workload, state), about)
 	assert.Equal(t, idsOf(status.Findings), idsOf(lintOf(t, loaded.Snapshot, workload)), about)
-	silence := lintTarget{namespace: workload.Namespace(), workloads: []mesh.Key{workload.Key}}.silence(loaded.Snapshot)
+	silence := lint.Target{Namespace: workload.Namespace(), Workloads: []mesh.Key{workload.Key}}.Silence(loaded.Snapshot)
 	if _, unread := loaded.Snapshot.Unknown(mesh.KindService, workload.Namespace(), ""); unread {
 		assert.NotContains(t, silence, "no Service port", about)
 	}
@@ -152,8 +152,8 @@ func stateOfVerify(snapshot *mesh.Snapshot, workload *workload.Workload, otherwi
 
 func lintOf(t *testing.T, snapshot *mesh.Snapshot, workload *workload.Workload) []checks.Finding {
 	t.Helper()
-	m := &lintMesh{snapshot: snapshot, target: lintTarget{namespace: workload.Namespace(), workloads: []mesh.Key{workload.Key}}}
-	made, err := (&lintOptions{checks: lint.All()}).judge(m, snapshot, lintBaseline{})
+	target := lint.Target{Namespace: workload.Namespace(), Workloads: []mesh.Key{workload.Key}}
+	made, err := target.Run(snapshot, lint.Options{Checks: lint.All()})
 	require.NoError(t, err)
 	return made.Findings
 }
@@ -180,7 +180,7 @@ func createAndDelete(t *testing.T, about string, loaded *cluster.Loaded, w *work
 	result, err := expose.Build(intent, loaded.Snapshot)
 	if err != nil {
 		if len(loaded.Missing) > 0 {
-			assert.Contains(t, withGaps(err, loaded, "create").Error(), "What you may not read may be why", about)
+			assert.Contains(t, review.WithGaps(err, loaded, "create").Error(), "What you may not read may be why", about)
 		}
 		return
 	}

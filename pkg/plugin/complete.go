@@ -11,6 +11,8 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/execution"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lintrun"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
@@ -70,8 +72,8 @@ var fixedWords = map[string]map[string][]string{
 	},
 	"delete": {"dry-run": {execution.DryRunNone, execution.DryRunClient, execution.DryRunServer}, "output": {"yaml", "json", "name", "plan"}},
 	"lint": {
-		"dry-run": {execution.DryRunNone, execution.DryRunClient, execution.DryRunServer}, "output": report.LintFormats(), "scope": {scopeGRPC, scopeAll},
-		"fail-on": {string(checks.Error), string(checks.Warning), string(checks.Info), failNever}, "fix": {string(fixSafe), string(fixAll)},
+		"dry-run": {execution.DryRunNone, execution.DryRunClient, execution.DryRunServer}, "output": report.LintFormats(), "scope": {lintrun.ScopeGRPC, lintrun.ScopeAll},
+		"fail-on": {string(checks.Error), string(checks.Warning), string(checks.Info), lintrun.FailNever}, "fix": {string(lint.FixSafe), string(lint.FixAll)},
 	},
 	"status":  {"output": {"json"}},
 	"verify":  {"output": {"json"}},

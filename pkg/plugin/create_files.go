@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/exitcode"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/load"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest"
@@ -50,7 +51,7 @@ func (o *createOptions) runOnFiles(ctx context.Context) error {
 		return err
 	}
 	if o.exitCode && !result.Plan.Empty() {
-		return errBadAnswer
+		return exitcode.ErrBadAnswer
 	}
 	return nil
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/execution"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/removal"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
@@ -139,7 +140,7 @@ func TestNothingToUndo(t *testing.T) {
 			streams: streams, write: execution.Options{Output: format, DryRun: execution.DryRunNone},
 		}
 		workload := mesh.Key{Kind: mesh.KindDeployment, Namespace: "hello", Name: "greeter"}
-		err := options.nothingToUndo(&found{workloads: []mesh.Key{workload}, removal: &removal.Removal{}})
+		err := options.nothingToUndo(&review.Undo{Workloads: []mesh.Key{workload}, Removal: &removal.Removal{}})
 		return out.String(), err
 	}
 	text, err := take("")
@@ -148,8 +149,7 @@ func TestNothingToUndo(t *testing.T) {
 	machine, err := take("json")
 	require.NoError(t, err)
 	assert.True(t, json.Valid([]byte(machine)), machine)
-	options := &deleteOptions{workload: mesh.Key{Kind: mesh.KindDeployment, Namespace: "hello", Name: "greetre"}}
-	_, _, err = options.named(loaded)
+	_, err = review.UndoOf(loaded, mesh.Key{Kind: mesh.KindDeployment, Namespace: "hello", Name: "greetre"}, removal.Options{}, plan.Manager)
 	require.ErrorContains(t, err, "deployment/greeter")
 }
 

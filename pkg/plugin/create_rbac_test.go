@@ -49,7 +49,7 @@ func TestPrintedRolesAreEnough(t *testing.T) {
 					intent.TargetPort = intstr.FromInt32(number)
 				}
 				change(&intent)
-				granted := createPermissions(intent, false, snapshot)
+				granted := review.RightsForCreate(intent, false, snapshot)
 				for _, needed := range needs(intent, snapshot) {
 					assert.True(t, grants(granted, needed), "%s, %s: %s", name, way, needed)
 				}
@@ -77,7 +77,7 @@ func needs(intent expose.Intent, snapshot *mesh.Snapshot) []cluster.Permission {
 	for _, configMap := range followed.ConfigMaps {
 		permissions = append(permissions, rbac.On(mesh.KindConfigMap, configMap.Namespace, configMap.Name, "get")...)
 	}
-	permissions = append(permissions, rbac.ToRead(createKinds(intent), []string{"list"})...)
+	permissions = append(permissions, rbac.ToRead(review.ForPath(intent.Namespace).Kinds, []string{"list"})...)
 	result, err := expose.Build(intent, snapshot)
 	if err != nil {
 		return permissions

@@ -7,16 +7,16 @@ import (
 	"strings"
 	"time"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
-
 	"golang.org/x/sync/errgroup"
 	core "k8s.io/api/core/v1"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/exitcode"
 	"github.com/grpcexpose/kubectl-grpcexpose/internal/interrupt"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/execution"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/load"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
@@ -66,7 +66,7 @@ func (o *createOptions) attempt(ctx context.Context, client *cluster.Client, aga
 	}
 	result, err := review.Build(o.intent, loaded.Snapshot)
 	if err != nil {
-		return withGaps(err, loaded, "create")
+		return review.WithGaps(err, loaded, "create")
 	}
 	warnings, err := review.Plan(o.intent, loaded.Snapshot, result)
 	if err != nil {
@@ -90,7 +90,7 @@ func (o *createOptions) attempt(ctx context.Context, client *cluster.Client, aga
 	case err != nil:
 		return err
 	case !wrote && o.exitCode && !result.Plan.Empty():
-		return errBadAnswer
+		return exitcode.ErrBadAnswer
 	case !wrote:
 		return nil
 	}
@@ -191,7 +191,7 @@ func (o *createOptions) confirm(ctx context.Context, client *cluster.Client, res
 	}
 	worst := lint.Report{Findings: findings}.Worst()
 	if !reached || worst.AtLeast(checks.Error) || o.strict && worst.AtLeast(checks.Warning) {
-		return errBadAnswer
+		return exitcode.ErrBadAnswer
 	}
 	return nil
 }
@@ -236,12 +236,4 @@ const configurationPatience = 10 * time.Second
 
 func firstLine(err error) string {
 	return report.ErrorLines(err)[0]
-}
-
-// withGaps adds to a refusal what could not be read, which may be why.
-func withGaps(err error, loaded *cluster.Loaded, command string) error {
-	if _, refused := errors.AsType[*expose.Error](err); refused {
-		return load.WithGaps(err, loaded, name+" "+command+" --print-rbac")
-	}
-	return err
 }

@@ -5,20 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	core "k8s.io/api/core/v1"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/exitcode"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/execution"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/load"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/rbac"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/removal"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/review"
 )
@@ -43,7 +42,7 @@ func (o *deleteOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if found.removal.Plan.Empty() {
+	if found.Plan.Empty() {
 		return o.nothingToUndo(found)
 	}
 	execution := o.execution(client, rights, found)
@@ -52,12 +51,12 @@ func (o *deleteOptions) run(ctx context.Context) error {
 	case err != nil:
 		return err
 	case !wrote && o.exitCode:
-		return errBadAnswer
+		return exitcode.ErrBadAnswer
 	case !wrote:
 		return nil
 	}
-	found.take(execution)
-	if len(found.removal.Kept) > 0 {
+	take(found, execution)
+	if len(found.Kept) > 0 {
 		if found, err = o.finish(ctx, client, rights, found); err != nil {
 			return err
 		}
@@ -70,112 +69,21 @@ func (o *deleteOptions) run(ctx context.Context) error {
 	return nil
 }
 
-// found is what there is to undo.
-type found struct {
-	snapshot  *mesh.Snapshot
-	workloads []mesh.Key
-	removal   *removal.Removal
-	// gone: the workload that was named is not there any more.
-	gone bool
-}
-
-// find reads what may carry a mark of create, and what may need what create did, and decides what to undo. What cannot be read
-// and would decide is an error: half of an undo may be worse than none.
-func (o *deleteOptions) find(ctx context.Context, client *cluster.Client) (*found, error) {
+// find reads what may carry a mark of create, and what may need what create did, and decides what to undo.
+func (o *deleteOptions) find(ctx context.Context, client *cluster.Client) (*review.Undo, error) {
 	loaded, err := load.FromCluster(ctx, client, review.ForDelete(o.workload.Namespace))
 	if err != nil {
 		return nil, err
 	}
-	result := &found{snapshot: loaded.Snapshot}
-	options := o.removal
 	if o.all {
-		if unread := removal.UnreadMarks(loaded.Snapshot); o.workload.Namespace == "" && len(unread) > 0 {
-			return nil, unreadable(unread)
-		}
-		options.Namespaces = o.allNamespaces(loaded.Snapshot)
-		result.workloads = removal.Managed(loaded.Snapshot, options.Namespaces...)
-	} else {
-		if result.workloads, result.gone, err = o.named(loaded); err != nil {
-			return nil, err
-		}
+		return review.UndoAll(loaded, o.workload.Namespace, o.removal, o.write.FieldManager)
 	}
-	if result.removal, err = removal.Remove(result.workloads, loaded.Snapshot, options); err != nil {
-		return nil, err
-	}
-	adopted, rollouts := execution.LeaveAdopted(result.removal.Plan.Changes, result.removal.Rollouts, o.write.FieldManager)
-	result.removal.Kept, result.removal.Rollouts = append(result.removal.Kept, adopted...), rollouts
-	return result, unreadable(result.removal.Unknown)
+	return review.UndoOf(loaded, o.workload, o.removal, o.write.FieldManager)
 }
 
-// allNamespaces are those of --all: the one of -n, or with -A all of them.
-func (o *deleteOptions) allNamespaces(snapshot *mesh.Snapshot) []string {
-	if o.workload.Namespace != "" {
-		return []string{o.workload.Namespace}
-	}
-	var names []string
-	for _, namespace := range snapshot.Namespaces().All() {
-		names = append(names, namespace.Name)
-	}
-	return names
-}
-
-// named is the workload of the command line. One that is gone may have left marks all the same.
-func (o *deleteOptions) named(loaded *cluster.Loaded) (workloads []mesh.Key, gone bool, err error) {
-	workload, err := expose.FindWorkload(loaded.Snapshot, o.workload.Kind, o.workload.Namespace, o.workload.Name)
-	if err == nil {
-		return []mesh.Key{workload.Key}, false, nil
-	}
-	for _, managed := range removal.Managed(loaded.Snapshot, o.workload.Namespace) {
-		if managed.Name == o.workload.Name && (o.workload.Kind == "" || o.workload.Kind == managed.Kind) {
-			return []mesh.Key{managed}, true, nil
-		}
-	}
-	return nil, false, withGaps(o.withLeftOver(err, loaded.Snapshot), loaded, "delete")
-}
-
-// withLeftOver adds to a workload that is not there what create has left in its namespace: it may have been for that one.
-func (o *deleteOptions) withLeftOver(err error, snapshot *mesh.Snapshot) error {
-	namespace := o.workload.Namespace
-	removal, failed := removal.Remove(removal.Managed(snapshot, namespace), snapshot, removal.Options{Namespaces: []string{namespace}})
-	if failed != nil {
-		return err
-	}
-	var left []string
-	for _, change := range removal.Plan.Changes {
-		left = append(left, "  "+plan.Name(change.Object)+": "+report.ChangeText(change))
-	}
-	for _, kept := range removal.Kept {
-		left = append(left, "  "+kept)
-	}
-	if len(left) == 0 {
-		return err
-	}
-	title := fmt.Sprintf("What create has left in namespace %s (%s undoes it):", namespace, inert.Command(name, "delete", "--all", "-n", namespace))
-	return report.WithLines(err, append([]string{title}, left...)...)
-}
-
-// unreadable is the error of kinds that decide what to undo and could not be read.
-func unreadable(unknown []mesh.Gap) error {
-	var missing []cluster.Permission
-	var reasons []string
-	for _, gap := range unknown {
-		missing = append(missing, rbac.On(gap.Kind, gap.Namespace, gap.Name, "list")...)
-		if gap.Name != "" {
-			missing[len(missing)-1].Verb = "get"
-		}
-		if !slices.Contains(reasons, gap.Reason) {
-			reasons = append(reasons, gap.Reason)
-		}
-	}
-	if len(missing) == 0 {
-		return nil
-	}
-	return rbac.Missing("nothing was written: what create did, and who needs it now, cannot be told without reading this", missing, strings.Join(reasons, "; "))
-}
-
-func (o *deleteOptions) nothingToUndo(found *found) error {
+func (o *deleteOptions) nothingToUndo(found *review.Undo) error {
 	if o.all && o.workload.Namespace != "" {
-		if problem := noNamespace(found.snapshot, o.workload.Namespace); problem != "" {
+		if problem := lint.NoNamespace(found.Snapshot, o.workload.Namespace); problem != "" {
 			return fmt.Errorf("%s; name one with -n, or undo everything with -A", problem)
 		}
 	}
@@ -183,44 +91,44 @@ func (o *deleteOptions) nothingToUndo(found *found) error {
 		return o.printPlan(found)
 	}
 	report.Printf(o.streams.Out, "%s: nothing to undo\n", o.target(found))
-	report.Notes(o.streams, slices.Concat(found.removal.Plan.Notes, found.removal.Kept))
+	report.Notes(o.streams, found.Notes())
 	return nil
 }
 
 // target names what is undone.
-func (o *deleteOptions) target(found *found) string {
+func (o *deleteOptions) target(found *review.Undo) string {
 	switch {
 	case o.all && o.workload.Namespace == "":
 		return "The cluster"
 	case o.all:
 		return "Namespace " + o.workload.Namespace
 	default:
-		return found.workloads[0].String()
+		return found.Workloads[0].String()
 	}
 }
 
 // finish looks again after something was kept: of several that are removed at the same time, the last one to finish takes away
 // what they kept for each other.
-func (o *deleteOptions) finish(ctx context.Context, client *cluster.Client, rights *cluster.Access, before *found) (*found, error) {
+func (o *deleteOptions) finish(ctx context.Context, client *cluster.Client, rights *cluster.Access, before *review.Undo) (*review.Undo, error) {
 	again, err := o.find(ctx, client)
 	if err != nil && !errors.Is(err, context.Canceled) {
 		return before, nil // everything that was shown is done
 	}
-	if err != nil || again.removal.Plan.Empty() {
+	if err != nil || again.Plan.Empty() {
 		return before, err
 	}
 	execution := o.execution(client, rights, again)
 	if _, err := execution.CarryOut(ctx); err != nil {
 		return before, err
 	}
-	again.take(execution)
-	again.removal.Plan.Changes = append(before.removal.Plan.Changes, again.removal.Plan.Changes...)
+	take(again, execution)
+	again.Plan.Changes = append(before.Plan.Changes, again.Plan.Changes...)
 	return again, nil
 }
 
-func (o *deleteOptions) recordEvents(ctx context.Context, client *cluster.Client, found *found) {
-	for _, key := range found.workloads {
-		workload := workload.Get(found.snapshot, key)
+func (o *deleteOptions) recordEvents(ctx context.Context, client *cluster.Client, found *review.Undo) {
+	for _, key := range found.Workloads {
+		workload := workload.Get(found.Snapshot, key)
 		if workload == nil {
 			continue
 		}
@@ -231,7 +139,7 @@ func (o *deleteOptions) recordEvents(ctx context.Context, client *cluster.Client
 }
 
 // printPlan prints for machines what is, or was, undone.
-func (o *deleteOptions) printPlan(found *found) error {
+func (o *deleteOptions) printPlan(found *review.Undo) error {
 	e := o.execution(nil, nil, found)
 	if o.write.Output == "plan" {
 		return report.PlanJSON(o.streams.Out, report.PlanReport{Plan: e.Plan, DryRun: o.write.IsDryRun()})
@@ -243,21 +151,21 @@ func (o *deleteOptions) printPlan(found *found) error {
 }
 
 // undone says in the end what the run did, and what is left.
-func (o *deleteOptions) undone(found *found) string {
+func (o *deleteOptions) undone(found *review.Undo) string {
 	var what string
 	switch {
-	case o.all && len(found.workloads) == 0:
+	case o.all && len(found.Workloads) == 0:
 		what = "what create did for workloads that are gone"
 	case o.all:
-		what = "what create did for " + report.Count(len(found.workloads), "workload")
+		what = "what create did for " + report.Count(len(found.Workloads), "workload")
 	default:
 		what = "what create did for " + o.target(found)
 	}
-	left := slices.Concat(found.removal.Kept, found.removal.Plan.Notes)
+	left := slices.Concat(found.Kept, found.Plan.Notes)
 	switch {
 	case len(left) > 0:
 		return "Done: " + what + " is undone, but for what the notes say"
-	case found.gone:
+	case found.Gone:
 		return "Done: " + what + ", which is gone, is undone"
 	default:
 		return "Done: " + what + " is undone"
@@ -265,17 +173,17 @@ func (o *deleteOptions) undone(found *found) string {
 }
 
 // heading lists the workloads that create did something for.
-func (o *deleteOptions) heading(found *found) []string {
+func (o *deleteOptions) heading(found *review.Undo) []string {
 	if !o.all {
 		return []string{fmt.Sprintf("To undo what create did for %s:", o.target(found))}
 	}
-	if len(found.workloads) == 0 { // what is left is on objects that several share
+	if len(found.Workloads) == 0 { // what is left is on objects that several share
 		return []string{"Create did something for workloads that are gone. To undo it:"}
 	}
-	lines := []string{fmt.Sprintf("Create did something for %s:", report.Count(len(found.workloads), "workload")), ""}
-	for _, w := range found.workloads {
+	lines := []string{fmt.Sprintf("Create did something for %s:", report.Count(len(found.Workloads), "workload")), ""}
+	for _, w := range found.Workloads {
 		gone := ""
-		if workload.Get(found.snapshot, w) == nil {
+		if workload.Get(found.Snapshot, w) == nil {
 			gone = " (gone)"
 		}
 		lines = append(lines, "  "+argumentOf(w)+gone)
@@ -283,34 +191,22 @@ func (o *deleteOptions) heading(found *found) []string {
 	return append(lines, "", "To undo it:")
 }
 
-func (o *deleteOptions) execution(client execution.Client, rights *cluster.Access, found *found) *execution.Execution {
-	removal := found.removal
+func (o *deleteOptions) execution(client execution.Client, rights *cluster.Access, found *review.Undo) *execution.Execution {
 	return &execution.Execution{
 		Streams: o.streams, Client: client, Rights: rights, Options: o.write, Namespace: o.workload.Namespace, Heading: o.heading(found),
-		Plan: plan.Plan{Changes: removal.Plan.Changes, Notes: slices.Concat(removal.Plan.Notes, removal.Kept)}, Rollouts: removal.Rollouts,
+		Plan: plan.Plan{Changes: found.Plan.Changes, Notes: found.Notes()}, Rollouts: found.Rollouts,
 		LeaveRefused: true, GoOn: o.command,
 	}
 }
 
 // take takes over what an execution has left as it is.
-func (f *found) take(carriedOut *execution.Execution) {
-	known := len(f.removal.Plan.Notes) + len(f.removal.Kept)
-	f.removal.Plan.Notes = append(f.removal.Plan.Notes, carriedOut.Plan.Notes[known:]...)
-	f.removal.Plan.Changes = carriedOut.Plan.Changes
+func take(found *review.Undo, carriedOut *execution.Execution) {
+	found.Plan.Notes = append(found.Plan.Notes, carriedOut.Plan.Notes[len(found.Notes()):]...)
+	found.Plan.Changes = carriedOut.Plan.Changes
 }
 
 func (o *deleteOptions) printRoles() error {
-	namespace := o.workload.Namespace
-	permissions := rbac.ToRead(removal.Kinds, []string{"get", "list"})
-	permissions = append(permissions, rbac.On(mesh.KindConfigMap, load.RootNamespace, "", "get")...)
-	permissions = append(permissions, rbac.On(mesh.KindNamespace, "", namespace, "patch")...)
-	permissions = append(permissions, rbac.ToRestart(o.workload.Kind, namespace, o.workload.Name)...)
-	for _, kind := range []mesh.Kind{mesh.KindService, mesh.KindGateway, mesh.KindVirtualService} {
-		permissions = append(permissions, rbac.On(kind, namespace, "", "patch", "delete")...)
-	}
-	permissions = append(permissions, rbac.On(mesh.KindService, load.RootNamespace, "", "patch")...)
-	permissions = append(permissions, cluster.Permission{Verb: "create", Resource: "events", Namespace: namespace})
-	return printRoles(o.streams.Out, "grpcexpose-delete", permissions)
+	return rbac.Print(o.streams.Out, "grpcexpose-delete", review.RightsForDelete(o.workload))
 }
 
 // argumentOf is the workload as commands take it.

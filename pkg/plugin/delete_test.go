@@ -8,10 +8,14 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/corpus"
 	"github.com/grpcexpose/kubectl-grpcexpose/internal/fakeapi"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/removal"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/review"
 )
 
 func TestDeleteOptions(t *testing.T) {
@@ -64,7 +68,7 @@ func TestDeleteOptions(t *testing.T) {
 
 // TestDeleteFindsMarksOfWhatIsGone: a workload that was deleted by hand is found by what create left for it.
 func TestDeleteFindsMarksOfWhatIsGone(t *testing.T) {
-	manifests := manifestsOf(t, `
+	manifests := corpus.Manifests(t, `
 apiVersion: v1
 kind: Service
 metadata:
@@ -74,14 +78,12 @@ metadata:
   annotations: {grpcexpose/for: StatefulSet/test/server}
 `)
 	loaded := &cluster.Loaded{Snapshot: mesh.New(manifests.Objects, mesh.Options{Now: time.Now()})}
-	options := &deleteOptions{workload: mesh.Key{Namespace: "test", Name: "server"}}
-	workloads, gone, err := options.named(loaded)
+	undo, err := review.UndoOf(loaded, mesh.Key{Namespace: "test", Name: "server"}, removal.Options{}, plan.Manager)
 	require.NoError(t, err)
-	assert.True(t, gone)
-	assert.Equal(t, []mesh.Key{{Kind: mesh.KindStatefulSet, Namespace: "test", Name: "server"}}, workloads)
+	assert.True(t, undo.Gone)
+	assert.Equal(t, []mesh.Key{{Kind: mesh.KindStatefulSet, Namespace: "test", Name: "server"}}, undo.Workloads)
 
-	options.workload = mesh.Key{Namespace: "test", Name: "other"}
-	_, _, err = options.named(loaded)
+	_, err = review.UndoOf(loaded, mesh.Key{Namespace: "test", Name: "other"}, removal.Options{}, plan.Manager)
 	require.ErrorContains(t, err, `there is no namespace "test"`)
 }
 

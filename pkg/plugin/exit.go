@@ -3,12 +3,12 @@ package plugin
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 
 	"github.com/spf13/pflag"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/exitcode"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
 
@@ -22,17 +22,8 @@ const (
 	ExitFailed = 2
 )
 
-// errBadAnswer ends a command whose answer is bad and has been printed.
-var errBadAnswer = errors.New("the answer is bad")
-
-// usageError is a flag or argument that makes no sense. Its text names the flag and says what would.
-type usageError struct{ message string }
-
-func (e *usageError) Error() string { return e.message }
-
-func usage(format string, arguments ...any) error {
-	return &usageError{fmt.Sprintf(format, arguments...)}
-}
+// usage is a flag or argument that makes no sense.
+func usage(format string, arguments ...any) error { return exitcode.Usage(format, arguments...) }
 
 // flagError is the error of a flag that cannot be read, in the words of the other flags' errors.
 func flagError(err error) error {
@@ -40,13 +31,13 @@ func flagError(err error) error {
 	if !ok {
 		// What follows a slip such as -token=… or --=… may be a secret.
 		text, _, _ := strings.Cut(err.Error(), "=")
-		return &usageError{text}
+		return &exitcode.UsageError{Message: text}
 	}
 	wanted := map[string]string{"int32": "a whole number", "duration": "a time, as 90s or 5m", "bool": "true or false"}
 	flag := invalid.GetFlag()
 	kind, ok := wanted[flag.Value.Type()]
 	if !ok {
-		return &usageError{err.Error()}
+		return &exitcode.UsageError{Message: err.Error()}
 	}
 	return usage("--%s=%s: must be %s", flag.Name, invalid.GetValue(), kind)
 }
@@ -56,7 +47,7 @@ func exitCode(w io.Writer, command string, err error) int {
 	switch {
 	case err == nil:
 		return ExitFine
-	case errors.Is(err, errBadAnswer):
+	case errors.Is(err, exitcode.ErrBadAnswer):
 		return ExitBad
 	case errors.Is(err, context.Canceled):
 		report.Printf(w, "interrupted\n")
@@ -67,7 +58,7 @@ func exitCode(w io.Writer, command string, err error) int {
 		report.Printf(w, "%s%s\n", title, line)
 		title = ""
 	}
-	if _, ok := errors.AsType[*usageError](err); ok {
+	if _, ok := errors.AsType[*exitcode.UsageError](err); ok {
 		report.Printf(w, "See '%s --help'\n", command)
 	}
 	return ExitFailed

@@ -20,6 +20,7 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/rbac"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/review"
 )
 
 // hostile is a value that would begin lines, give orders to a terminal, and to a CI system.
@@ -57,7 +58,7 @@ func TestErrorsOnStderrAreClean(t *testing.T) {
 		"usage":       {usage("%s", hostile), 2},
 		"joined":      {fmt.Errorf("%s: %w", hostile, errors.Join(errors.New(hostile), errors.New(hostile))), 2},
 		"refusal":     {refusal, 4},
-		"with gaps":   {withGaps(fmt.Errorf("x: %w", refusal), &cluster.Loaded{Gaps: []mesh.Gap{{Reason: hostile}}}, "create"), 5},
+		"with gaps":   {review.WithGaps(fmt.Errorf("x: %w", refusal), &cluster.Loaded{Gaps: []mesh.Gap{{Reason: hostile}}}, "create"), 5},
 		"account":     {account, 6},
 		"permissions": {rbac.Missing("nothing was written: you lack permissions", lacking), 21},
 	} {

@@ -3,14 +3,14 @@ package plugin
 import (
 	"context"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/execution"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lintrun"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
 
@@ -39,44 +39,6 @@ type lintFlags struct {
 	printRBAC  bool
 }
 
-// lintOptions are what lint does, with every flag judged.
-type lintOptions struct {
-	streams report.Streams
-	// sources are the clusters to look at, one for each context; with files alone none is asked.
-	sources []lintSource
-	// files are the manifests; nil for none.
-	files         *manifest.Sources
-	selfContained bool
-	withCluster   bool
-	target        lintTarget
-
-	checks    []*checks.Check
-	allScopes bool
-	// failOn is empty for never.
-	failOn  checks.Level
-	printer report.LintPrinter
-	ignores []ignoreRule
-	// settingsNote names the settings file, empty for none.
-	settingsNote string
-	// baseline is a path, empty for none.
-	baseline      string
-	writeBaseline bool
-
-	fix        fixOptions
-	watch      bool
-	listChecks bool
-	printRBAC  bool
-	// output is the format's name: --list-checks has its own printers.
-	output string
-	now    func() time.Time
-}
-
-// lintSource is a cluster, and its context where several were asked for.
-type lintSource struct {
-	clients *factory
-	context string
-}
-
 const lintLong = `Find what keeps gRPC calls from being balanced per request, or from arriving at all:
 in a cluster, in files, or in files as they would change a cluster.
 
@@ -92,10 +54,10 @@ object, by .grpcexpose.yaml in the working tree, or by --baseline.
 The exit code is 0 if no finding is as bad as --fail-on, 1 if one is, 2 if lint could not
 look.`
 
-func newLintCommand(streams report.Streams, clients *factory, run func(context.Context, *lintOptions) error) *cobra.Command {
+func newLintCommand(streams report.Streams, clients *factory, run func(context.Context, *lintrun.Options) error) *cobra.Command {
 	flags := &lintFlags{}
 	if run == nil {
-		run = func(ctx context.Context, options *lintOptions) error { return options.run(ctx) }
+		run = func(ctx context.Context, options *lintrun.Options) error { return options.Run(ctx) }
 	}
 	command := &cobra.Command{
 		Use:   "lint [TYPE/NAME ...]",
@@ -139,14 +101,14 @@ func (f *lintFlags) add(flags *pflag.FlagSet) {
 	flags.StringVarP(&f.selector, "selector", "l", "", "Judge only the paths to workloads with such labels (KEY=VALUE, KEY!=VALUE, KEY in (A,B))")
 	flags.StringArrayVar(&f.contexts, "context", nil, "The kubeconfig context to use; may be repeated, for several clusters in one report")
 	flags.StringSliceVar(&f.checks, "checks", nil, "Checks to run: IDs, beginnings of IDs or names, with a dash in front those to leave out (GX3,-GX514)")
-	flags.StringVar(&f.scope, "scope", scopeGRPC, `"grpc": judge what lies on the way of gRPC calls; "all": every route, Gateway and policy`)
+	flags.StringVar(&f.scope, "scope", lintrun.ScopeGRPC, `"grpc": judge what lies on the way of gRPC calls; "all": every route, Gateway and policy`)
 	flags.StringVar(&f.failOn, "fail-on", string(checks.Warning), "Exit with 1 from this level on: error, warning, info or never")
 	flags.StringVarP(&f.output, "output", "o", "text", "Format of the report: "+strings.Join(report.LintFormats(), ", "))
 	flags.StringVar(&f.config, "config", "", "Settings file; else .grpcexpose.yaml of the working directory or the closest one above it in the git repository, if it is yours")
 	flags.StringVar(&f.baseline, "baseline", "", "File with known findings: report only what is new")
 	flags.BoolVar(&f.writeBaseline, "write-baseline", false, "Write all findings to the file of --baseline, which is new or a baseline, and exit with 0")
 	flags.StringVar(&f.fix, "fix", "", `Fix what can be fixed: "safe" (the default), or "all", which asks first`)
-	flags.Lookup("fix").NoOptDefVal = string(fixSafe)
+	flags.Lookup("fix").NoOptDefVal = string(lint.FixSafe)
 	flags.StringVar(&f.dryRun, "dry-run", execution.DryRunNone, `With --fix, "client": show the changes; "server": have the API server judge them too; "none": make them`)
 	flags.Lookup("dry-run").NoOptDefVal = execution.DryRunClient
 	flags.BoolVarP(&f.yes, "yes", "y", false, "With --fix=all: do not ask")

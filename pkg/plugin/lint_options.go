@@ -8,30 +8,19 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/execution"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lintrun"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
 
-const (
-	scopeGRPC = "grpc"
-	scopeAll  = "all"
-	// failNever is the value of --fail-on that no level has.
-	failNever = "never"
-)
-
-var (
-	lintScopes = []string{scopeGRPC, scopeAll}
-	failLevels = []string{string(checks.Error), string(checks.Warning), string(checks.Info), failNever}
-)
-
-func (f *lintFlags) toOptions(streams report.Streams, clients *factory, command *cobra.Command, arguments []string) (*lintOptions, error) {
-	settings, err := readSettings(f.config)
+func (f *lintFlags) toOptions(streams report.Streams, clients *factory, command *cobra.Command, arguments []string) (*lintrun.Options, error) {
+	settings, err := lintrun.ReadSettings(f.config)
 	if err != nil {
 		return nil, err
 	}
-	settings.fill(f, command.Flags().Changed)
+	f.useSettings(settings, command.Flags().Changed)
 	for _, problem := range []error{
-		oneOf("scope", f.scope, lintScopes...),
-		oneOf("fail-on", f.failOn, failLevels...),
+		oneOf("scope", f.scope, lintrun.Scopes...),
+		oneOf("fail-on", f.failOn, lintrun.FailLevels...),
 		f.fixProblem(),
 		oneOf("dry-run", f.dryRun, execution.DryRunNone, execution.DryRunClient, execution.DryRunServer),
 		f.conflicts(),
@@ -40,22 +29,22 @@ func (f *lintFlags) toOptions(streams report.Streams, clients *factory, command 
 			return nil, problem
 		}
 	}
-	options := &lintOptions{
-		streams: streams, selfContained: f.selfContained, withCluster: f.withCluster, allScopes: f.scope == scopeAll,
-		ignores: settings.Ignore, baseline: f.baseline, writeBaseline: f.writeBaseline, watch: f.watch, listChecks: f.listChecks, printRBAC: f.printRBAC,
-		fix: fixOptions{scope: fixScope(f.fix), dryRun: f.dryRun, yes: f.yes, interactive: streams.InTerminal, command: typedLine(command, arguments)},
-		now: time.Now, output: f.output, settingsNote: settings.note,
+	options := &lintrun.Options{
+		Streams: streams, SelfContained: f.selfContained, WithCluster: f.withCluster, AllScopes: f.scope == lintrun.ScopeAll,
+		Ignores: settings.Ignore, Baseline: f.baseline, WriteBaseline: f.writeBaseline, Watch: f.watch, ListChecks: f.listChecks, PrintRBAC: f.printRBAC,
+		Fix: lintrun.FixOptions{Scope: lint.FixScope(f.fix), DryRun: f.dryRun, Yes: f.yes, Interactive: streams.InTerminal, Command: typedLine(command, arguments)},
+		Now: time.Now, Output: f.output, SettingsNote: settings.Note,
 	}
-	if f.failOn != failNever {
-		options.failOn = checks.Level(f.failOn)
+	if f.failOn != lintrun.FailNever {
+		options.FailOn = checks.Level(f.failOn)
 	}
-	if options.checks, err = lint.Select(f.checks); err != nil {
+	if options.Checks, err = lint.Select(f.checks); err != nil {
 		return nil, usage("--checks: %v", err)
 	}
-	if len(options.checks) == 0 {
+	if len(options.Checks) == 0 {
 		return nil, usage("--checks leaves no check to run")
 	}
-	options.printer, err = report.LintPrinterFor(f.output, report.PrintOptions{Colour: streams.OutColour, Width: streams.Width, Version: programVersion()})
+	options.Printer, err = report.LintPrinterFor(f.output, report.PrintOptions{Colour: streams.OutColour, Width: streams.Width, Version: programVersion()})
 	if err != nil {
 		return nil, usage("--output: %v", err)
 	}
@@ -64,18 +53,25 @@ func (f *lintFlags) toOptions(streams report.Streams, clients *factory, command 
 		if err != nil {
 			return nil, err
 		}
-		options.files = &sources
+		options.Files = &sources
 	}
-	options.sources = sourcesOf(clients, f.contexts)
-	options.target, err = f.toTarget(options.sources[0].clients, command.Flags().Changed("namespace"), arguments)
+	factories := factoriesOf(clients, f.contexts)
+	for i, of := range factories {
+		source := lintrun.Source{Client: of.client}
+		if len(factories) > 1 {
+			source.Context = f.contexts[i]
+		}
+		options.Sources = append(options.Sources, source)
+	}
+	options.Target, err = f.toTarget(factories[0], command.Flags().Changed("namespace"), arguments)
 	return options, err
 }
 
 func (f *lintFlags) fixProblem() error {
-	if f.fix == string(fixNone) {
+	if f.fix == string(lint.FixNone) {
 		return nil
 	}
-	return oneOf("fix", f.fix, string(fixSafe), string(fixAll))
+	return oneOf("fix", f.fix, string(lint.FixSafe), string(lint.FixAll))
 }
 
 // conflicts are flags that make no sense together or alone.
@@ -114,17 +110,29 @@ func (f *lintFlags) conflicts() error {
 	return nil
 }
 
-// sourcesOf are the clusters: that of the kubeconfig's context, or those of the contexts named.
-func sourcesOf(clients *factory, contexts []string) []lintSource {
-	switch len(contexts) {
-	case 0:
-		return []lintSource{{clients: clients}}
-	case 1:
-		return []lintSource{{clients: clients.inContext(contexts[0])}}
+// factoriesOf are for the clusters: that of the kubeconfig's context, or those of the contexts named.
+func factoriesOf(clients *factory, contexts []string) []*factory {
+	if len(contexts) == 0 {
+		return []*factory{clients}
 	}
-	sources := make([]lintSource, len(contexts))
+	factories := make([]*factory, len(contexts))
 	for i, context := range contexts {
-		sources[i] = lintSource{clients: clients.inContext(context), context: context}
+		factories[i] = newFactory(clients.connection.inContext(context))
 	}
-	return sources
+	return factories
+}
+
+// useSettings gives the flags that were not typed the values of the settings.
+func (f *lintFlags) useSettings(s lintrun.Settings, typed func(flag string) bool) {
+	for _, setting := range []struct {
+		flag, value string
+		into        *string
+	}{{"scope", s.Scope, &f.scope}, {"fail-on", s.FailOn, &f.failOn}, {"baseline", s.Baseline, &f.baseline}} {
+		if setting.value != "" && !typed(setting.flag) {
+			*setting.into = setting.value
+		}
+	}
+	if len(s.Checks) > 0 && !typed("checks") {
+		f.checks = s.Checks
+	}
 }

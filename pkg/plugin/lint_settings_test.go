@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest"
 )
 
 // strangersTree is a repository that a stranger wrote, and the working directory; a file of the user lies beside it.
@@ -23,7 +25,7 @@ func strangersTree(t *testing.T, settings string) (victim string) {
 	require.NoError(t, os.Symlink(outside, "away"))
 	require.NoError(t, os.Symlink(victim, "link.yaml"))
 	require.NoError(t, os.Symlink(filepath.Join(outside, "absent"), "dangling.yaml"))
-	require.NoError(t, os.WriteFile(settingsFile, []byte(settings), 0o600))
+	require.NoError(t, os.WriteFile(manifest.SettingsFile, []byte(settings), 0o600))
 	return victim
 }
 
@@ -37,7 +39,7 @@ func TestSettingsStayBelowTheirFile(t *testing.T) {
 		"link.yaml": false, "dangling.yaml": false, "~/.bashrc/../../../x": false,
 		"known.yaml": true, "./real/known.yaml": true, "real/../known2.yaml": true,
 	} {
-		require.NoError(t, os.WriteFile(settingsFile, []byte("baseline: "+baseline+"\n"), 0o600))
+		require.NoError(t, os.WriteFile(manifest.SettingsFile, []byte("baseline: "+baseline+"\n"), 0o600))
 		for _, arguments := range [][]string{{"--write-baseline"}, nil} {
 			got := command(t, append([]string{"lint", "-f", "shop.yaml", "--fail-on", "never"}, arguments...)...)
 			if fine {
@@ -45,7 +47,7 @@ func TestSettingsStayBelowTheirFile(t *testing.T) {
 				continue
 			}
 			assert.Equal(t, ExitFailed, got.code, baseline)
-			assert.Contains(t, got.err, settingsFile+": baseline: ", baseline)
+			assert.Contains(t, got.err, manifest.SettingsFile+": baseline: ", baseline)
 			assert.Contains(t, got.err, "leads out of the folder of the settings file", baseline)
 		}
 	}
@@ -63,7 +65,7 @@ func TestSettingsStayOutOfGit(t *testing.T) {
 		if err := os.Symlink(".git", "inside"); err != nil {
 			require.ErrorIs(t, err, fs.ErrExist)
 		}
-		require.NoError(t, os.WriteFile(settingsFile, []byte("baseline: "+baseline+"\n"), 0o600))
+		require.NoError(t, os.WriteFile(manifest.SettingsFile, []byte("baseline: "+baseline+"\n"), 0o600))
 		got := command(t, "lint", "-f", "shop.yaml", "--fail-on", "never", "--write-baseline")
 		assert.Equal(t, ExitFailed, got.code, baseline)
 		assert.Contains(t, got.err, "is in git's own folder", baseline)
@@ -96,7 +98,7 @@ func TestNothingButABaselineIsReplaced(t *testing.T) {
 
 func TestSettingsInUseAreNamed(t *testing.T) {
 	strangersTree(t, "checks: [GX3]\n")
-	path := filepath.Join(workingDirectory(t), settingsFile)
+	path := filepath.Join(workingDirectory(t), manifest.SettingsFile)
 	for _, format := range []string{"json", "sarif", "text"} {
 		got := command(t, "lint", "-f", "shop.yaml", "-o", format)
 		assert.Equal(t, "note: settings of "+path+"\n", got.err, format)
@@ -105,11 +107,11 @@ func TestSettingsInUseAreNamed(t *testing.T) {
 			assert.True(t, json.Valid([]byte(got.out)), format)
 		}
 	}
-	require.NoError(t, os.Rename(settingsFile, "named.yaml"))
+	require.NoError(t, os.Rename(manifest.SettingsFile, "named.yaml"))
 	got := command(t, "lint", "-f", "shop.yaml", "--config", "named.yaml")
 	assert.Equal(t, "note: settings of named.yaml\n", got.err)
 
-	require.NoError(t, os.Rename("named.yaml", settingsFile))
+	require.NoError(t, os.Rename("named.yaml", manifest.SettingsFile))
 	require.NoError(t, os.Remove(".git"))
 	got = command(t, "lint", "-f", "shop.yaml", "--checks", "GX509")
 	assert.Equal(t, "note: "+path+" is not used: it is in no git repository; name it with --config to use it\n", got.err)
@@ -117,8 +119,8 @@ func TestSettingsInUseAreNamed(t *testing.T) {
 
 func TestSettingsThatAreALinkOutOfTheRepository(t *testing.T) {
 	victim := strangersTree(t, "")
-	require.NoError(t, os.Remove(settingsFile))
-	require.NoError(t, os.Symlink(victim, settingsFile))
+	require.NoError(t, os.Remove(manifest.SettingsFile))
+	require.NoError(t, os.Symlink(victim, manifest.SettingsFile))
 	got := command(t, "lint", "-f", "shop.yaml")
 	assert.Equal(t, ExitFailed, got.code)
 	assert.Contains(t, got.err, "it is a link that leads out of the repository")

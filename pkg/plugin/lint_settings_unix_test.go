@@ -13,23 +13,25 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lintrun"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
 
 func TestSettingsOfOthersAreNotUsed(t *testing.T) {
 	strangersTree(t, "checks: [GX509]\n")
 	lint := []string{"lint", "-f", "shop.yaml", "--self-contained"}
-	require.NoError(t, os.Chmod(settingsFile, 0o666))
+	require.NoError(t, os.Chmod(manifest.SettingsFile, 0o666))
 	got := command(t, lint...)
 	assert.Equal(t, ExitFailed, got.code)
 	assert.Contains(t, got.err, "is not used: everyone may write it; make it yours and writable only for you, or name it with --config if you trust it")
-	assert.NotEqual(t, ExitFailed, command(t, append(lint, "--config", settingsFile)...).code, "the user names it")
+	assert.NotEqual(t, ExitFailed, command(t, append(lint, "--config", manifest.SettingsFile)...).code, "the user names it")
 
 	if os.Geteuid() != 0 {
 		t.Skip("only root gives files away")
 	}
-	require.NoError(t, os.Chmod(settingsFile, 0o644))
-	require.NoError(t, os.Chown(settingsFile, 12345, -1))
+	require.NoError(t, os.Chmod(manifest.SettingsFile, 0o644))
+	require.NoError(t, os.Chown(manifest.SettingsFile, 12345, -1))
 	got = command(t, lint...)
 	assert.Equal(t, ExitFailed, got.code)
 	assert.Contains(t, got.err, "is not used: it belongs to another user (12345)")
@@ -53,12 +55,12 @@ func TestNothingBlocks(t *testing.T) {
 		assert.Equal(t, ExitFailed, got.code, name)
 		assert.Contains(t, got.err, "cannot be read: it is not a regular file", name)
 	}
-	require.NoError(t, os.Remove(settingsFile))
-	require.NoError(t, os.Rename("pipe", settingsFile))
+	require.NoError(t, os.Remove(manifest.SettingsFile))
+	require.NoError(t, os.Rename("pipe", manifest.SettingsFile))
 	assert.Contains(t, command(t, "lint", "-f", "shop.yaml").err, "cannot be read: it is not a regular file", "the settings that are found")
 
-	require.NoError(t, os.Remove(settingsFile))
-	require.NoError(t, os.WriteFile("large", make([]byte, maxSettings+1), 0o600))
+	require.NoError(t, os.Remove(manifest.SettingsFile))
+	require.NoError(t, os.WriteFile("large", make([]byte, lintrun.MaxSettings+1), 0o600))
 	assert.Contains(t, command(t, "lint", "-f", "shop.yaml", "--config", "large").err, "cannot be read: it is too large")
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/internal/corpus"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/review"
 )
@@ -114,10 +115,10 @@ func TestSilenceOfLint(t *testing.T) {
 	deployment = deployment.DeepCopy()
 	deployment.Spec.Template.Spec.Containers[0].Ports[0].Name = "grpc"
 	snapshot = snapshot.With(mesh.Change{Removed: services, Put: []mesh.Object{deployment}})
-	silence := lintTarget{namespace: "hello"}.silence(snapshot)
+	silence := lint.Target{Namespace: "hello"}.Silence(snapshot)
 	assert.Contains(t, silence, "Deployment hello/greeter listens for gRPC on 50051")
 	assert.Contains(t, silence, "no Service port leads there")
 
 	unread := without(t, "good-plain", mesh.KindService)
-	assert.Contains(t, lintTarget{namespace: "hello"}.silence(unread.Snapshot), "is not known")
+	assert.Contains(t, lint.Target{Namespace: "hello"}.Silence(unread.Snapshot), "is not known")
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/exitcode"
 	"github.com/grpcexpose/kubectl-grpcexpose/internal/interrupt"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/load"
@@ -70,7 +71,7 @@ func (o *statusOptions) run(ctx context.Context) error {
 	}
 	workload, err := expose.FindWorkload(loaded.Snapshot, o.workload.Kind, o.workload.Namespace, o.workload.Name)
 	if err != nil {
-		return withGaps(err, loaded, "lint")
+		return review.WithGaps(err, loaded, "lint")
 	}
 	status, err := interrupt.Until(ctx, func() (report.Status, error) { return review.Status(loaded, workload), nil })
 	if err != nil {
@@ -87,7 +88,7 @@ func (o *statusOptions) run(ctx context.Context) error {
 	case status.Unknown():
 		return fmt.Errorf("whether %s is exposed is not known: something on the path could not be read", workload.Key)
 	case !status.Exposed() || status.Errors():
-		return errBadAnswer
+		return exitcode.ErrBadAnswer
 	default:
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/exitcode"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/load"
@@ -150,12 +151,12 @@ func (o *verifyOptions) run(ctx context.Context) error {
 	}
 	workload, err := expose.FindWorkload(loaded.Snapshot, o.workload.Kind, o.workload.Namespace, o.workload.Name)
 	if err != nil {
-		return withGaps(err, loaded, "lint")
+		return review.WithGaps(err, loaded, "lint")
 	}
 	return o.verify(ctx, client, loaded.Snapshot, workload)
 }
 
-// verify makes the trial and prints what it has shown. Its error is errBadAnswer where that is bad.
+// verify makes the trial and prints what it has shown. Its error is exitcode.ErrBadAnswer where that is bad.
 func (o *verifyOptions) verify(ctx context.Context, client *cluster.Client, snapshot *mesh.Snapshot, workload *workload.Workload) error {
 	shown, err := verify.Run(ctx, o.streams, client, snapshot, workload, o.trial)
 	switch {
@@ -167,7 +168,7 @@ func (o *verifyOptions) verify(ctx context.Context, client *cluster.Client, snap
 		err = report.VerificationText(o.streams.Out, shown, o.streams.OutColour)
 	}
 	if err == nil && !shown.Good() {
-		return errBadAnswer
+		return exitcode.ErrBadAnswer
 	}
 	return err
 }

@@ -5,18 +5,18 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
-// ToRead are the rights to read kinds: everywhere, or in some namespaces only.
+// ToRead are the rights to read kinds by listing them: everywhere, or in some namespaces only. Secrets and ConfigMaps are never listed.
 func ToRead(kinds []mesh.Kind, verbs []string, namespaces ...string) []cluster.Permission {
 	if len(namespaces) == 0 {
 		namespaces = []string{""}
 	}
 	var permissions []cluster.Permission
 	for _, kind := range kinds {
-		info := kind.Info()
+		if kind == mesh.KindSecret || kind == mesh.KindConfigMap {
+			continue
+		}
 		for _, namespace := range namespaces {
-			for _, verb := range verbs {
-				permissions = append(permissions, cluster.Permission{Verb: verb, Group: info.Group, Resource: info.Resource, Namespace: namespace})
-			}
+			permissions = append(permissions, On(kind, namespace, "", verbs...)...)
 		}
 	}
 	return permissions

@@ -2,6 +2,7 @@ package rbac
 
 import (
 	"cmp"
+	"io"
 	"slices"
 	"strings"
 
@@ -76,4 +77,14 @@ func rulesOf(permissions []cluster.Permission) []rbac.PolicyRule {
 		)
 	})
 	return rules
+}
+
+// Print prints the Roles.
+func Print(w io.Writer, name string, permissions []cluster.Permission) error {
+	text, err := Roles(name, permissions)
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(w, text)
+	return err
 }

@@ -12,16 +12,16 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
-// NamespaceLabels and TemplateLabels are where the labels are by which an injector selects pods.
+// namespaceLabels and TemplateLabels are where the labels are by which an injector selects pods.
 var (
-	NamespaceLabels = plan.Path{"metadata", "labels"}
+	namespaceLabels = plan.Path{"metadata", "labels"}
 	TemplateLabels  = plan.Path{"spec", "template", "metadata", "labels"}
 )
 
 // LabelNamespace is the change that sets an injection label on a namespace, in place of those that it has.
 func LabelNamespace(s *mesh.Snapshot, namespace *core.Namespace, label proxy.InjectionLabel, reason string) (plan.Change, error) {
 	return update(s, namespace, reason, func(form *unstructured.Unstructured) []plan.Edit {
-		return onlyLabel(form, NamespaceLabels, label, proxy.LabelInjection, proxy.LabelRevision)
+		return onlyLabel(form, namespaceLabels, label, proxy.LabelInjection, proxy.LabelRevision)
 	})
 }
 

@@ -91,5 +91,5 @@ func ownerOf(key mesh.Key) plan.Owner {
 	return plan.Owner{Kind: string(key.Kind), Namespace: key.Namespace, Name: key.Name}
 }
 
-// Reads are the kinds on which Remove's answer depends: Kinds, and the settings of the control planes.
-var Reads = slices.Concat(Kinds, []mesh.Kind{mesh.KindConfigMap, mesh.KindEndpointSlice})
+// Reads are the kinds on which Remove's answer depends: Kinds, and the settings of the mesh.
+var Reads = append(slices.Clone(Kinds), mesh.KindConfigMap)

@@ -209,7 +209,7 @@ func (r *remover) removeGateways() error {
 			continue
 		}
 		if bound := r.boundTo(gateway); len(bound) > 0 && !r.options.Force {
-			r.keep(fmt.Sprintf("Gateway %s/%s", gateway.Namespace, gateway.Name), bound)
+			r.keep(mesh.KeyOf(gateway).String(), bound)
 			continue
 		}
 		if err := r.remove(gateway); err != nil {
@@ -231,8 +231,8 @@ func (r *remover) besideGatewayPods() []*networking.Gateway {
 		case gateway.Namespace == proxy.RootNamespace(r.before):
 			gateways = append(gateways, gateway)
 		default:
-			r.note("Gateway %s/%s is left as it is: it says that create made it for %s, and no route of the workload's namespace is bound to it; delete it by hand if it is yours",
-				gateway.Namespace, gateway.Name, plan.OwnerText(gateway))
+			r.note("%s is left as it is: it says that create made it for %s, and no route of the workload's namespace is bound to it; delete it by hand if it is yours",
+				mesh.KeyOf(gateway), plan.OwnerText(gateway))
 		}
 	}
 	return gateways
@@ -249,7 +249,7 @@ func (r *remover) boundTo(gateway *networking.Gateway) []string {
 	var bound []string
 	for _, route := range r.after.VirtualServices().All() {
 		if gateways, _ := host.GatewaysOf(r.after, route); slices.Contains(gateways, gateway) && host.GatewayAccepts(gateway, route) {
-			bound = append(bound, fmt.Sprintf("VirtualService %s/%s", route.Namespace, route.Name))
+			bound = append(bound, mesh.KeyOf(route).String())
 		}
 	}
 	return bound
@@ -320,7 +320,7 @@ func (r *remover) usersOfPort(pods *proxy.GatewayWorkload, service *core.Service
 		if server.Spec.GetPort().GetNumber() != uint32(port.Port) && server.ListenerPort != target {
 			continue
 		}
-		if name := "Gateway " + server.Gateway.Namespace + "/" + server.Gateway.Name; !slices.Contains(users, name) {
+		if name := mesh.KeyOf(server.Gateway).String(); !slices.Contains(users, name) {
 			users = append(users, name)
 		}
 	}
@@ -353,7 +353,7 @@ func (r *remover) removeServices() error {
 				routes = append(routes, r.routesTo(service, service.Spec.Ports[i].Port)...)
 			}
 			if len(routes) > 0 && !r.options.Force {
-				r.keep(fmt.Sprintf("Service %s/%s", service.Namespace, service.Name), routes)
+				r.keep(mesh.KeyOf(service).String(), routes)
 				continue
 			}
 			if err := r.remove(service); err != nil {

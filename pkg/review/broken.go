@@ -8,8 +8,10 @@ import (
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/load"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
 )
@@ -82,4 +84,12 @@ func whyBroken(snapshot *mesh.Snapshot, route *networking.VirtualService) (reaso
 		return []string{fmt.Sprintf("Gateway %s, which it is bound to, is not known here", resolved)}, false
 	}
 	return nil, true
+}
+
+// WithGaps adds to a refusal what could not be read, which may be why.
+func WithGaps(err error, loaded *cluster.Loaded, command string) error {
+	if _, refused := errors.AsType[*expose.Error](err); refused {
+		return load.WithGaps(err, loaded, program+" "+command+" --print-rbac")
+	}
+	return err
 }

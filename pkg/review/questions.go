@@ -4,12 +4,11 @@ import (
 	"slices"
 	"time"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/removal"
-
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/load"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/removal"
 )
 
 // reads are what keeps calls from arriving although the plan is carried out, beside what expose.Reads has: policies.
@@ -35,6 +34,6 @@ func ForPath(namespace string) load.Question {
 func ForDelete(namespace string) load.Question {
 	return load.Question{
 		Kinds: removal.Reads, Namespace: namespace, Near: []mesh.Kind{mesh.KindPod, mesh.KindNamespace},
-		AtControlPlanes: []mesh.Kind{mesh.KindEndpointSlice}, Entire: true, Now: time.Now(),
+		Entire: true, Now: time.Now(),
 	}
 }

@@ -4,13 +4,12 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
-
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/expose"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
 )
 
 // passingStates are errors that say how things are at the moment, not how they are set up: pods that are not ready, a

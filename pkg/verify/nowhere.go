@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/callpath"
-
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"

@@ -4,10 +4,9 @@ import (
 	"crypto/tls"
 	"time"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/callpath"
-
 	"google.golang.org/grpc/metadata"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/callpath"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/traffic"
 )
 

@@ -1,19 +1,20 @@
-package plugin
+package lintrun
 
 import (
 	"cmp"
 	"context"
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/aymanbagabas/go-udiff"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/exitcode"
 	"github.com/grpcexpose/kubectl-grpcexpose/internal/interrupt"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/execution"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
@@ -22,27 +23,18 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
 
-// fixScope says which fixes are made.
-type fixScope string
-
-const (
-	fixNone fixScope = ""
-	fixSafe fixScope = "safe"
-	fixAll  fixScope = "all"
-)
-
-// fixOptions say what --fix does.
-type fixOptions struct {
-	scope  fixScope
-	dryRun string
-	// yes means that nobody is asked; interactive that somebody is there.
-	yes, interactive bool
-	// command is what the user typed, to be typed again.
-	command string
+// FixOptions say what --fix does.
+type FixOptions struct {
+	Scope  lint.FixScope
+	DryRun string
+	// Yes means that nobody is asked; Interactive that somebody is there.
+	Yes, Interactive bool
+	// Command is what the user typed, to be typed again.
+	Command string
 }
 
 // runFix makes the fixes of each mesh, and reports what is left.
-func (o *lintOptions) runFix(ctx context.Context, meshes []*lintMesh) error {
+func (o *Options) runFix(ctx context.Context, meshes []*meshToCheck) error {
 	baseline, err := o.readBaseline()
 	if err != nil {
 		return err
@@ -54,7 +46,7 @@ func (o *lintOptions) runFix(ctx context.Context, meshes []*lintMesh) error {
 		if err != nil {
 			return err
 		}
-		inTarget, err := o.inTarget(m, o.fix.chosen(found.Findings))
+		inTarget, err := o.inTarget(m, o.Fix.Scope.Chosen(found.Findings))
 		if err != nil {
 			return err
 		}
@@ -78,10 +70,10 @@ func (o *lintOptions) runFix(ctx context.Context, meshes []*lintMesh) error {
 		restarted = append(restarted, projection.Restarted(made)...)
 	}
 	if !tried {
-		report.Printf(o.streams.Err, "nothing to fix\n")
+		report.Printf(o.Streams.Err, "nothing to fix\n")
 		return o.answer(meshes)
 	}
-	if o.fix.dryRun != execution.DryRunNone {
+	if o.Fix.DryRun != execution.DryRunNone {
 		left, err := o.report(meshes)
 		if err != nil {
 			return err
@@ -92,7 +84,7 @@ func (o *lintOptions) runFix(ctx context.Context, meshes []*lintMesh) error {
 	if err != nil {
 		return fmt.Errorf("the fixes were made, but what is left could not be judged: %w", err)
 	}
-	if o.files != nil {
+	if o.Files != nil {
 		// Pods that stand in files are those from before the fixes: what is left is what their successors have.
 		after[0].snapshot = proxy.Restart(after[0].snapshot, restarted)
 	}
@@ -100,8 +92,8 @@ func (o *lintOptions) runFix(ctx context.Context, meshes []*lintMesh) error {
 }
 
 // inTarget are the findings whose fixes stay in the namespaces that the user named; the others are listed with what makes them.
-func (o *lintOptions) inTarget(m *lintMesh, findings []checks.Finding) ([]checks.Finding, error) {
-	namespaces, err := m.target.writable(m.snapshot)
+func (o *Options) inTarget(m *meshToCheck, findings []checks.Finding) ([]checks.Finding, error) {
+	namespaces, err := m.target.Writable(m.snapshot)
 	if err != nil || namespaces == nil {
 		return findings, err
 	}
@@ -118,13 +110,13 @@ func (o *lintOptions) inTarget(m *lintMesh, findings []checks.Finding) ([]checks
 			continue
 		}
 		with := "run it with -A"
-		if o.files != nil {
+		if o.Files != nil {
 			with = "run it without -n"
 		}
-		if !m.target.isWhole() {
+		if !m.target.IsWhole() {
 			with += " and for no workload alone"
 		}
-		fixOf(finding).NotFixed(o.streams, fmt.Sprintf("it changes %s, which is not in namespace %s; %s to make the change", outside, strings.Join(namespaces, " or "), with))
+		fixOf(finding).NotFixed(o.Streams, fmt.Sprintf("it changes %s, which is not in namespace %s; %s to make the change", outside, strings.Join(namespaces, " or "), with))
 	}
 	return inside, nil
 }
@@ -144,7 +136,7 @@ func fixesOf(findings []checks.Finding) []execution.Fix {
 
 // fixable are the findings without those whose fixes cannot be made in the files, which is said: they do not keep the others from
 // being fixed. It is an error if none can be.
-func (o *lintOptions) fixable(m *lintMesh, findings []checks.Finding) ([]checks.Finding, error) {
+func (o *Options) fixable(m *meshToCheck, findings []checks.Finding) ([]checks.Finding, error) {
 	const manyFindings = 200 // each is tried alone
 	if m.manifests == nil {
 		return findings, nil
@@ -169,29 +161,9 @@ func (o *lintOptions) fixable(m *lintMesh, findings []checks.Finding) ([]checks.
 		return nil, all
 	}
 	for _, fault := range faults {
-		report.Printf(o.streams.Err, "warning: not fixed: %s\n", fault)
+		report.Printf(o.Streams.Err, "warning: not fixed: %s\n", fault)
 	}
 	return left, nil
-}
-
-// chosen are the findings whose fixes are to be made, in their order. Two may want one field to be different things: the first one
-// counts, and the next run judges what is left.
-func (f fixOptions) chosen(findings []checks.Finding) []checks.Finding {
-	var chosen []checks.Finding
-	claimed := map[string]any{}
-	for _, finding := range findings {
-		if finding.Fix.Level != checks.Safe && (finding.Fix.Level != checks.Ask || f.scope != fixAll) {
-			continue
-		}
-		if conflicts(claimed, finding.Fix.Changes) {
-			continue
-		}
-		for _, change := range finding.Fix.Changes {
-			claim(claimed, change)
-		}
-		chosen = append(chosen, finding)
-	}
-	return chosen
 }
 
 // changesOf are the changes of the findings' fixes, in their order.
@@ -199,31 +171,9 @@ func changesOf(findings []checks.Finding) []plan.Change {
 	return execution.ChangesOf(fixesOf(findings))
 }
 
-// fieldOf names a field of an object. Restarts of one workload are the same, whenever they were thought of.
-func fieldOf(change plan.Change, edit plan.Edit) string {
-	return change.Object.GetAPIVersion() + " " + plan.Name(change.Object) + " " + edit.Path.String()
-}
-
-func claim(claimed map[string]any, change plan.Change) {
-	for _, edit := range change.Edits {
-		claimed[fieldOf(change, edit)] = edit.New
-	}
-}
-
-func conflicts(claimed map[string]any, changes []plan.Change) bool {
-	for _, change := range changes {
-		for _, edit := range change.Edits {
-			if value, taken := claimed[fieldOf(change, edit)]; taken && !reflect.DeepEqual(value, edit.New) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // fixCluster makes the findings' fixes in the cluster, and returns the changes that were made.
-func (o *lintOptions) fixCluster(ctx context.Context, m *lintMesh, findings []checks.Finding) ([]plan.Change, error) {
-	if o.fix.dryRun == execution.DryRunNone {
+func (o *Options) fixCluster(ctx context.Context, m *meshToCheck, findings []checks.Finding) ([]plan.Change, error) {
+	if o.Fix.DryRun == execution.DryRunNone {
 		if err := o.canAsk(); err != nil {
 			return nil, err
 		}
@@ -231,27 +181,27 @@ func (o *lintOptions) fixCluster(ctx context.Context, m *lintMesh, findings []ch
 	return o.execution(m.client).RunFixes(ctx, fixesOf(findings))
 }
 
-func (o *lintOptions) execution(client execution.Client) *execution.Execution {
+func (o *Options) execution(client execution.Client) *execution.Execution {
 	return &execution.Execution{
-		Streams: o.streams, Client: client, GoOn: o.fix.command, Flagless: true,
+		Streams: o.Streams, Client: client, GoOn: o.Fix.Command, Flagless: true,
 		Options: execution.Options{
-			DryRun: o.fix.dryRun, Interactive: o.fix.scope == fixAll && !o.fix.yes, Wait: true, Timeout: execution.DefaultTimeout, FieldManager: plan.Manager,
+			DryRun: o.Fix.DryRun, Interactive: o.Fix.Scope == lint.FixAll && !o.Fix.Yes, Wait: true, Timeout: execution.DefaultTimeout, FieldManager: plan.Manager,
 		},
 	}
 }
 
 // fixFiles edits the files in place, or shows the edits.
-func (o *lintOptions) fixFiles(ctx context.Context, manifests *manifest.Manifests, fixes plan.Plan) error {
+func (o *Options) fixFiles(ctx context.Context, manifests *manifest.Manifests, fixes plan.Plan) error {
 	edits, err := manifests.Edit(fixes.Changes)
 	if err != nil {
 		return fmt.Errorf("nothing was changed: %w", err)
 	}
 	for _, change := range fixes.Changes {
 		if change.Action == plan.Restart {
-			report.Printf(o.streams.Err, "note: %s has pods to be made anew, which files cannot do: kubectl rollout restart %s\n", plan.Name(change.Object), restartArgument(change))
+			report.Printf(o.Streams.Err, "note: %s has pods to be made anew, which files cannot do: kubectl rollout restart %s\n", plan.Name(change.Object), restartArgument(change))
 		}
 	}
-	if o.fix.dryRun != execution.DryRunNone {
+	if o.Fix.DryRun != execution.DryRunNone {
 		return o.showEdits(edits)
 	}
 	if err := o.canAsk(); err != nil {
@@ -269,7 +219,7 @@ func (o *lintOptions) fixFiles(ctx context.Context, manifests *manifest.Manifest
 		return err
 	}
 	for _, edit := range edits {
-		report.Printf(o.streams.Err, "fixed %s\n", edit.Path)
+		report.Printf(o.Streams.Err, "fixed %s\n", edit.Path)
 	}
 	return nil
 }
@@ -278,10 +228,10 @@ func restartArgument(change plan.Change) string {
 	return inert.Command(strings.ToLower(change.Object.GetKind())+"/"+change.Object.GetName(), "-n", change.Object.GetNamespace())
 }
 
-func (o *lintOptions) showEdits(edits []manifest.FileChange) error {
+func (o *Options) showEdits(edits []manifest.FileChange) error {
 	for _, edit := range edits {
 		text := udiff.Unified(inert.Line(edit.Path), inert.Line(edit.Path), string(edit.Before), string(edit.After))
-		if err := report.DiffText(o.streams.Out, text, o.streams.OutColour); err != nil {
+		if err := report.DiffText(o.Streams.Out, text, o.Streams.OutColour); err != nil {
 			return err
 		}
 	}
@@ -289,9 +239,9 @@ func (o *lintOptions) showEdits(edits []manifest.FileChange) error {
 }
 
 // canAsk is the error of a question that nobody could answer.
-func (o *lintOptions) canAsk() error {
-	if o.fix.scope == fixAll && !o.fix.yes && !o.fix.interactive {
-		return usage("--fix=all asks first, and there is no terminal to ask on; look with --dry-run, then say --yes")
+func (o *Options) canAsk() error {
+	if o.Fix.Scope == lint.FixAll && !o.Fix.Yes && !o.Fix.Interactive {
+		return exitcode.Usage("--fix=all asks first, and there is no terminal to ask on; look with --dry-run, then say --yes")
 	}
 	return nil
 }

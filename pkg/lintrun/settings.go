@@ -1,4 +1,4 @@
-package plugin
+package lintrun
 
 import (
 	"bytes"
@@ -15,31 +15,29 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/exitcode"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
-// settingsFile is where a repository says how it wants to be judged.
-const settingsFile = manifest.SettingsFile
-
-// lintSettings are what the settings file may say. Flags win over it.
-type lintSettings struct {
+// Settings are what the settings file may say. Flags win over it.
+type Settings struct {
 	// Checks, Scope, FailOn and Baseline are as the flags; a relative path is one beside the settings file.
 	Checks   []string `yaml:"checks"`
 	Scope    string   `yaml:"scope"`
 	FailOn   string   `yaml:"failOn"`
 	Baseline string   `yaml:"baseline"`
 	// Ignore silences findings.
-	Ignore []ignoreRule `yaml:"ignore"`
+	Ignore []IgnoreRule `yaml:"ignore"`
 
-	// note says where they stand, or why the file that is there does not count; empty where there is none.
-	note string
+	// Note says where they are, or why the file that is there does not count; empty where there is none.
+	Note string `yaml:"-"`
 }
 
-// ignoreRule silences the findings that all its fields accept. Names, namespaces and files may have the wildcards of shells.
-type ignoreRule struct {
+// IgnoreRule silences the findings that all its fields accept. Names, namespaces and files may have the wildcards of shells.
+type IgnoreRule struct {
 	// Check is an ID, the beginning of one, or a name.
 	Check     string `yaml:"check"`
 	Kind      string `yaml:"kind"`
@@ -54,12 +52,12 @@ type ignoreRule struct {
 	beside string
 }
 
-// maxSettings bounds what is read of a settings file.
-const maxSettings = 1 << 20
+// MaxSettings bounds what is read of a settings file.
+const MaxSettings = 1 << 20
 
-// readSettings reads the settings file that is named, or else the one of the working tree, if it has one.
-func readSettings(named string) (lintSettings, error) {
-	var settings lintSettings
+// ReadSettings reads the settings file that is named, or else the one of the working tree, if it has one.
+func ReadSettings(named string) (Settings, error) {
+	var settings Settings
 	path := named
 	if path == "" {
 		found, inRepository, err := findSettings()
@@ -67,15 +65,15 @@ func readSettings(named string) (lintSettings, error) {
 		case err != nil || found == "":
 			return settings, err
 		case !inRepository:
-			settings.note = found + " is not used: it is in no git repository; name it with --config to use it"
+			settings.Note = found + " is not used: it is in no git repository; name it with --config to use it"
 			return settings, nil
 		}
 		path = found
 	}
-	text, info, err := manifest.ReadRegular(path, maxSettings)
+	text, info, err := manifest.ReadRegular(path, MaxSettings)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return settings, usage("--config=%s: there is no such file", path)
+		return settings, exitcode.Usage("--config=%s: there is no such file", path)
 	case err != nil:
 		return settings, fmt.Errorf("%s cannot be read: %w", path, err)
 	case named == "":
@@ -83,7 +81,7 @@ func readSettings(named string) (lintSettings, error) {
 			return settings, fmt.Errorf("the settings file %s is not used: %s; make it yours and writable only for you, or name it with --config if you trust it", path, reason)
 		}
 	}
-	settings.note = "settings of " + path
+	settings.Note = "settings of " + path
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	decoder.KnownFields(true)
 	if err := decoder.Decode(&settings); err != nil && !errors.Is(err, io.EOF) {
@@ -167,11 +165,11 @@ func settingsError(path string, err error) error {
 }
 
 // problem is a value that makes no sense.
-func (s lintSettings) problem() error {
+func (s Settings) problem() error {
 	for _, setting := range []struct {
 		name, value string
 		values      []string
-	}{{"scope", s.Scope, lintScopes}, {"failOn", s.FailOn, failLevels}} {
+	}{{"scope", s.Scope, Scopes}, {"failOn", s.FailOn, FailLevels}} {
 		if setting.value != "" && !slices.Contains(setting.values, setting.value) {
 			return fmt.Errorf("%s: %q must be one of %s", setting.name, setting.value, strings.Join(setting.values, ", "))
 		}
@@ -211,7 +209,7 @@ func findSettings() (path string, inRepository bool, err error) {
 		directory = target
 	}
 	for {
-		candidate := filepath.Join(directory, settingsFile)
+		candidate := filepath.Join(directory, manifest.SettingsFile)
 		if _, err := os.Lstat(candidate); err == nil && path == "" {
 			path = candidate
 		}
@@ -241,22 +239,7 @@ func isInside(repository, path string) error {
 	return fmt.Errorf("the settings file %s is not used: it is a link that leads out of the repository %s; put the file itself there, or name it with --config", path, repository)
 }
 
-// fill gives the flags that were not typed the values of the settings.
-func (s lintSettings) fill(flags *lintFlags, typed func(flag string) bool) {
-	for _, setting := range []struct {
-		flag, value string
-		into        *string
-	}{{"scope", s.Scope, &flags.scope}, {"fail-on", s.FailOn, &flags.failOn}, {"baseline", s.Baseline, &flags.baseline}} {
-		if setting.value != "" && !typed(setting.flag) {
-			*setting.into = setting.value
-		}
-	}
-	if len(s.Checks) > 0 && !typed("checks") {
-		flags.checks = s.Checks
-	}
-}
-
-func (r ignoreRule) problem() error {
+func (r IgnoreRule) problem() error {
 	if _, err := lint.Select([]string{r.Check}); err != nil || strings.HasPrefix(r.Check, "-") {
 		return fmt.Errorf("check: %q is no check's ID, beginning of an ID, or name", r.Check)
 	}
@@ -275,7 +258,7 @@ func (r ignoreRule) problem() error {
 }
 
 // ignoredBy says whether a rule silences the finding, and why. file is where the object was read.
-func ignoredBy(rules []ignoreRule, finding checks.Finding, file string) (reason string, ignored bool) {
+func ignoredBy(rules []IgnoreRule, finding checks.Finding, file string) (reason string, ignored bool) {
 	for _, rule := range rules {
 		if rule.accepts(finding, file) {
 			return rule.Reason, true
@@ -284,7 +267,7 @@ func ignoredBy(rules []ignoreRule, finding checks.Finding, file string) (reason 
 	return "", false
 }
 
-func (r ignoreRule) accepts(finding checks.Finding, file string) bool {
+func (r IgnoreRule) accepts(finding checks.Finding, file string) bool {
 	check, ok := lint.Find(finding.ID)
 	return ok && check.Matches(r.Check) &&
 		(r.Kind == "" || strings.EqualFold(r.Kind, mesh.GroupVersionKind(finding.Object).Kind)) &&
@@ -292,7 +275,7 @@ func (r ignoreRule) accepts(finding checks.Finding, file string) bool {
 }
 
 // acceptsFile compares the path as it was given, and as it is seen from the settings file, wherever the command runs.
-func (r ignoreRule) acceptsFile(file string) bool {
+func (r IgnoreRule) acceptsFile(file string) bool {
 	if r.File == "" {
 		return true
 	}

@@ -1,4 +1,4 @@
-package plugin
+package lintrun
 
 import (
 	"slices"
@@ -12,17 +12,17 @@ import (
 // printRoles prints the least Roles for lint with these checks: it reads, and with --watch follows, what the checks ask about.
 // Secrets are read by name, where the gateways' pods are; for gateways elsewhere than Istio's own the namespace is the
 // reader's to change.
-func (o *lintOptions) printRoles() error {
-	kinds := lint.Kinds(o.checks)
+func (o *Options) printRoles() error {
+	kinds := lint.Kinds(o.Checks)
 	verbs := []string{"get", "list"}
-	if o.watch {
+	if o.Watch {
 		verbs = append(verbs, "watch")
 	}
-	permissions := rbac.ToRead(listed(kinds), verbs)
+	permissions := rbac.ToRead(kinds, verbs)
 	for _, kind := range []mesh.Kind{mesh.KindSecret, mesh.KindConfigMap} {
 		if slices.Contains(kinds, kind) {
 			permissions = append(permissions, rbac.On(kind, load.RootNamespace, "", "get")...)
 		}
 	}
-	return printRoles(o.streams.Out, "grpcexpose-lint", permissions)
+	return rbac.Print(o.Streams.Out, "grpcexpose-lint", permissions)
 }

@@ -1,10 +1,11 @@
-package plugin
+package lintrun
 
 import (
 	"context"
 	"sync"
 	"time"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/exitcode"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
@@ -14,7 +15,7 @@ const watchDebounce = 500 * time.Millisecond
 
 // runWatch prints findings as they appear and go, until the user interrupts. That is how a watch ends, so it is no error: the
 // exit code says whether something bad is left.
-func (o *lintOptions) runWatch(ctx context.Context) error {
+func (o *Options) runWatch(ctx context.Context) error {
 	baseline, err := o.readBaseline()
 	if err != nil {
 		return err
@@ -23,7 +24,7 @@ func (o *lintOptions) runWatch(ctx context.Context) error {
 	inner, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var sources sync.WaitGroup
-	for _, source := range o.sources {
+	for _, source := range o.Sources {
 		sources.Go(func() {
 			if err := watching.follow(inner, source); err != nil && ctx.Err() == nil {
 				cancel(err)
@@ -35,7 +36,7 @@ func (o *lintOptions) runWatch(ctx context.Context) error {
 	case ctx.Err() == nil:
 		return context.Cause(inner)
 	case watching.failed():
-		return errBadAnswer
+		return exitcode.ErrBadAnswer
 	default:
 		return nil
 	}
@@ -43,8 +44,8 @@ func (o *lintOptions) runWatch(ctx context.Context) error {
 
 // lintWatch is what has been printed so far.
 type lintWatch struct {
-	options  *lintOptions
-	baseline lintBaseline
+	options  *Options
+	baseline knownFindings
 
 	lock sync.Mutex
 	// reports are the latest ones, by context.
@@ -52,24 +53,24 @@ type lintWatch struct {
 }
 
 // follow judges one cluster again and again. What goes wrong ends it, and the whole watch.
-func (w *lintWatch) follow(ctx context.Context, source lintSource) error {
-	client, err := source.clients.client()
+func (w *lintWatch) follow(ctx context.Context, source Source) error {
+	client, err := source.Client()
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	err = client.Watch(ctx, w.options.question(w.options.target, source.context).Request(), watchDebounce, func(loaded *cluster.Loaded) {
-		judged := &lintMesh{snapshot: loaded.Snapshot, client: client, context: source.context, target: w.options.target}
+	err = client.Watch(ctx, w.options.question(w.options.Target, source.Context).Request(), watchDebounce, func(loaded *cluster.Loaded) {
+		judged := &meshToCheck{snapshot: loaded.Snapshot, client: client, context: source.Context, target: w.options.Target}
 		found, err := w.options.judge(judged, loaded.Snapshot, w.baseline)
 		if err != nil {
 			cancel(err)
 			return
 		}
 		made := report.NewLintReport(found, loaded.Snapshot)
-		made.InContext(source.context)
-		made.FailOn = w.options.failOn
-		w.show(source.context, made)
+		made.InContext(source.Context)
+		made.FailOn = w.options.FailOn
+		w.show(source.Context, made)
 	})
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
@@ -81,9 +82,9 @@ func (w *lintWatch) follow(ctx context.Context, source lintSource) error {
 func (w *lintWatch) show(context string, made *report.LintReport) {
 	w.lock.Lock()
 	defer w.lock.Unlock()
-	streams := w.options.streams
+	streams := w.options.Streams
 	before, again := w.reports[context]
-	if err := report.LintDifference(streams.Out, before, made, w.options.now(), streams.OutColour); err != nil {
+	if err := report.LintDifference(streams.Out, before, made, w.options.Now(), streams.OutColour); err != nil {
 		report.Printf(streams.Err, "warning: what was found could not be printed: %s\n", err.Error())
 	}
 	if !again {

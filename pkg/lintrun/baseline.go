@@ -1,4 +1,4 @@
-package plugin
+package lintrun
 
 import (
 	"context"
@@ -39,32 +39,32 @@ type baselineFinding struct {
 	Path      string `json:"path,omitempty"`
 }
 
-// lintBaseline are the known findings, and where they are written down.
-type lintBaseline struct {
+// knownFindings are the known findings, and where they are written down.
+type knownFindings struct {
 	path  string
 	known map[baselineFinding]bool
 	// seen are those that were found again; nil where nobody asks.
 	seen map[baselineFinding]bool
 }
 
-func (o *lintOptions) readBaseline() (lintBaseline, error) {
-	baseline := lintBaseline{path: o.baseline, known: map[baselineFinding]bool{}}
-	if o.baseline == "" || o.writeBaseline {
+func (o *Options) readBaseline() (knownFindings, error) {
+	baseline := knownFindings{path: o.Baseline, known: map[baselineFinding]bool{}}
+	if o.Baseline == "" || o.WriteBaseline {
 		return baseline, nil
 	}
-	text, _, err := manifest.ReadRegular(o.baseline, maxBaseline)
+	text, _, err := manifest.ReadRegular(o.Baseline, maxBaseline)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return baseline, fmt.Errorf("--baseline: there is no file %s; make it with --write-baseline", o.baseline)
+		return baseline, fmt.Errorf("--baseline: there is no file %s; make it with --write-baseline", o.Baseline)
 	case err != nil:
-		return baseline, fmt.Errorf("--baseline: %s cannot be read: %w", o.baseline, err)
+		return baseline, fmt.Errorf("--baseline: %s cannot be read: %w", o.Baseline, err)
 	}
 	var file baselineFile
 	if err := yaml.UnmarshalStrict(text, &file); err != nil {
-		return baseline, fmt.Errorf("--baseline: %s: %s; remove it and write it again with --write-baseline", o.baseline, decodeProblem(err))
+		return baseline, fmt.Errorf("--baseline: %s: %s; remove it and write it again with --write-baseline", o.Baseline, decodeProblem(err))
 	}
 	if file.APIVersion != report.APIVersion || file.Kind != baselineKind {
-		return baseline, fmt.Errorf("--baseline: %s is not a %s of %s; make one of another name with --write-baseline", o.baseline, baselineKind, report.APIVersion)
+		return baseline, fmt.Errorf("--baseline: %s is not a %s of %s; make one of another name with --write-baseline", o.Baseline, baselineKind, report.APIVersion)
 	}
 	for _, finding := range file.Findings {
 		baseline.known[finding] = true
@@ -73,7 +73,7 @@ func (o *lintOptions) readBaseline() (lintBaseline, error) {
 }
 
 // knows says that a finding is in the baseline.
-func (b lintBaseline) knows(finding checks.Finding, context string) (reason string, known bool) {
+func (b knownFindings) knows(finding checks.Finding, context string) (reason string, known bool) {
 	key := baselineFinding{
 		ID: finding.ID, Context: context, Kind: mesh.GroupVersionKind(finding.Object).Kind,
 		Namespace: finding.Object.GetNamespace(), Name: finding.Object.GetName(), Path: finding.Path,
@@ -86,7 +86,7 @@ func (b lintBaseline) knows(finding checks.Finding, context string) (reason stri
 
 // stale counts the known findings that are no longer found, of those that would have been: their check was run in full, and
 // their object was judged.
-func (b lintBaseline) stale(made *report.LintReport, judged func(baselineFinding) bool) int {
+func (b knownFindings) stale(made *report.LintReport, judged func(baselineFinding) bool) int {
 	count := 0
 	for finding := range b.known {
 		ran := slices.ContainsFunc(made.Ran, func(check *checks.Check) bool { return check.ID == finding.ID })
@@ -103,13 +103,13 @@ func (b lintBaseline) stale(made *report.LintReport, judged func(baselineFinding
 }
 
 // judgedIn says whether the report is about the object of a known finding: it is there, or in a whole cluster no longer.
-func judgedIn(meshes []*lintMesh) func(baselineFinding) bool {
+func judgedIn(meshes []*meshToCheck) func(baselineFinding) bool {
 	return func(finding baselineFinding) bool {
 		for _, m := range meshes {
-			if m.context != finding.Context || !m.target.isWhole() {
+			if m.context != finding.Context || !m.target.IsWhole() {
 				continue
 			}
-			inTarget := m.target.all || finding.Namespace == m.target.namespace
+			inTarget := m.target.All || finding.Namespace == m.target.Namespace
 			if inTarget && (m.manifests == nil || m.has(finding)) {
 				return true
 			}
@@ -118,7 +118,7 @@ func judgedIn(meshes []*lintMesh) func(baselineFinding) bool {
 	}
 }
 
-func (m *lintMesh) has(finding baselineFinding) bool {
+func (m *meshToCheck) has(finding baselineFinding) bool {
 	for _, kind := range mesh.Kinds() {
 		if kind.Info().Kind == finding.Kind && m.snapshot.Find(mesh.Key{Kind: kind, Namespace: finding.Namespace, Name: finding.Name}) != nil {
 			return true
@@ -128,15 +128,15 @@ func (m *lintMesh) has(finding baselineFinding) bool {
 }
 
 // noteStale says that the baseline could be shorter.
-func (o *lintOptions) noteStale(baseline lintBaseline, made *report.LintReport, meshes []*lintMesh) {
+func (o *Options) noteStale(baseline knownFindings, made *report.LintReport, meshes []*meshToCheck) {
 	if stale := baseline.stale(made, judgedIn(meshes)); stale > 0 {
-		report.Notes(o.streams, []string{fmt.Sprintf("%d of the %d findings in %s are no longer found; write it anew with --write-baseline",
+		report.Notes(o.Streams, []string{fmt.Sprintf("%d of the %d findings in %s are no longer found; write it anew with --write-baseline",
 			stale, len(baseline.known), baseline.path)})
 	}
 }
 
 // recordBaseline writes all findings down as known.
-func (o *lintOptions) recordBaseline(ctx context.Context, meshes []*lintMesh) error {
+func (o *Options) recordBaseline(ctx context.Context, meshes []*meshToCheck) error {
 	made, err := o.report(meshes)
 	if err != nil {
 		return err
@@ -164,21 +164,21 @@ func (o *lintOptions) recordBaseline(ctx context.Context, meshes []*lintMesh) er
 		return err
 	}
 	defer done()
-	if err := manifest.Write([]manifest.FileChange{{Path: o.baseline, Before: before, After: text}}); err != nil {
+	if err := manifest.Write([]manifest.FileChange{{Path: o.Baseline, Before: before, After: text}}); err != nil {
 		return err
 	}
-	report.Printf(o.streams.Err, "wrote %d findings to %s\n", len(file.Findings), o.baseline)
+	report.Printf(o.Streams.Err, "wrote %d findings to %s\n", len(file.Findings), o.Baseline)
 	return nil
 }
 
 // formerBaseline is the text that a new baseline replaces; nil for none. Nothing but a baseline is replaced.
-func (o *lintOptions) formerBaseline() ([]byte, error) {
-	text, _, err := manifest.ReadRegular(o.baseline, maxBaseline)
+func (o *Options) formerBaseline() ([]byte, error) {
+	text, _, err := manifest.ReadRegular(o.Baseline, maxBaseline)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
 	case err != nil:
-		return nil, fmt.Errorf("--baseline: %s cannot be read: %w", o.baseline, err)
+		return nil, fmt.Errorf("--baseline: %s cannot be read: %w", o.Baseline, err)
 	}
 	var header struct {
 		APIVersion string `json:"apiVersion"`
@@ -186,7 +186,7 @@ func (o *lintOptions) formerBaseline() ([]byte, error) {
 	}
 	if err := yaml.Unmarshal(text, &header); err != nil || header.APIVersion != report.APIVersion || header.Kind != baselineKind {
 		return nil, fmt.Errorf("--write-baseline: %s is there and is not a %s of %s, so it is not replaced; remove it, or give --baseline another name",
-			o.baseline, baselineKind, report.APIVersion)
+			o.Baseline, baselineKind, report.APIVersion)
 	}
 	return text, nil
 }

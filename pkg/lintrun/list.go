@@ -1,9 +1,10 @@
-package plugin
+package lintrun
 
 import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/exitcode"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
@@ -18,25 +19,25 @@ type checkEntry struct {
 }
 
 // printChecks lists the selected checks.
-func (o *lintOptions) printChecks() error {
+func (o *Options) printChecks() error {
 	list := struct {
 		APIVersion string       `json:"apiVersion"`
 		Kind       string       `json:"kind"`
 		Checks     []checkEntry `json:"checks"`
 	}{report.APIVersion, "CheckList", []checkEntry{}}
-	for _, check := range o.checks {
+	for _, check := range o.Checks {
 		list.Checks = append(list.Checks, checkEntry{check.ID, check.Slug, check.Levels, check.Title, check.Since})
 	}
-	switch o.output {
+	switch o.Output {
 	case "json":
-		return report.JSON(o.streams.Out, list)
+		return report.JSON(o.Streams.Out, list)
 	case "yaml":
-		return report.YAML(o.streams.Out, list)
+		return report.YAML(o.Streams.Out, list)
 	case "text", "table":
 	default:
-		return usage("--list-checks has the formats text, table, json and yaml, not %s", o.output)
+		return exitcode.Usage("--list-checks has the formats text, table, json and yaml, not %s", o.Output)
 	}
-	table := tabwriter.NewWriter(o.streams.Out, 0, 0, 3, ' ', 0)
+	table := tabwriter.NewWriter(o.Streams.Out, 0, 0, 3, ' ', 0)
 	report.Printf(table, "ID\tNAME\tLEVEL\tWHAT IT FINDS\n")
 	for _, check := range list.Checks {
 		levels := make([]string, len(check.Levels))

@@ -1,10 +1,8 @@
-package plugin
+package lintrun
 
 import (
 	"strings"
 	"testing"
-
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -12,7 +10,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/corpus"
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/exitcode"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
@@ -39,13 +40,6 @@ func fixOn(t *testing.T, id string, changes ...string) checks.Finding {
 	return finding
 }
 
-func manifestsOf(t *testing.T, text string) *manifest.Manifests {
-	t.Helper()
-	manifests, err := manifest.Load(manifest.Sources{Files: []string{"-"}, Stdin: strings.NewReader(text)}, "default")
-	require.NoError(t, err)
-	return manifests
-}
-
 const overlaidWorkload = `apiVersion: apps/v1
 kind: Deployment
 metadata: {name: orders, namespace: shop}
@@ -65,20 +59,20 @@ func TestFixesStayInTheNamespace(t *testing.T) {
 	inside, across := fixOn(t, "GX1", "bank/a x=y"), fixOn(t, "GX2", "bank/a x=y", "istio-system/gateway x=y")
 	empty := mesh.New(nil, mesh.Options{})
 	for name, test := range map[string]struct {
-		target lintTarget
+		target lint.Target
 		files  bool
 		want   string
 	}{
-		"all":       {target: lintTarget{all: true}},
-		"namespace": {target: lintTarget{namespace: "bank"}, want: "run it with -A to make the change"},
-		"files":     {target: lintTarget{namespace: "bank"}, files: true, want: "run it without -n to make the change"},
+		"all":       {target: lint.Target{All: true}},
+		"namespace": {target: lint.Target{Namespace: "bank"}, want: "run it with -A to make the change"},
+		"files":     {target: lint.Target{Namespace: "bank"}, files: true, want: "run it without -n to make the change"},
 	} {
 		streams, _, messages := report.FakeStreams("")
-		o := &lintOptions{streams: streams}
+		o := &Options{Streams: streams}
 		if test.files {
-			o.files = &manifest.Sources{}
+			o.Files = &manifest.Sources{}
 		}
-		left, err := o.inTarget(&lintMesh{snapshot: empty, target: test.target}, []checks.Finding{inside, across})
+		left, err := o.inTarget(&meshToCheck{snapshot: empty, target: test.target}, []checks.Finding{inside, across})
 		require.NoError(t, err)
 		if test.want == "" {
 			assert.Len(t, left, 2, name)
@@ -89,21 +83,21 @@ func TestFixesStayInTheNamespace(t *testing.T) {
 		assert.Equal(t, "GX1", left[0].ID)
 		assert.Equal(t, "not fixed: GX2 Service bank/a: it changes Service istio-system/gateway, which is not in namespace bank; "+test.want+"\n", messages.String(), name)
 	}
-	w := mesh.New(manifestsOf(t, overlaidWorkload).Objects, mesh.Options{})
+	w := mesh.New(corpus.Manifests(t, overlaidWorkload).Objects, mesh.Options{})
 	key := workload.Workloads(w)[0].Key
-	namespaces, err := lintTarget{all: true, workloads: []mesh.Key{key}}.writable(w)
+	namespaces, err := lint.Target{All: true, Workloads: []mesh.Key{key}}.Writable(w)
 	require.NoError(t, err)
 	assert.Equal(t, []string{key.Namespace}, namespaces)
 }
 
 func TestVerdict(t *testing.T) {
-	options := &lintOptions{}
+	options := &Options{}
 	ran := []*checks.Check{lint.All()[0]}
 	bad := report.LintFinding{Level: checks.Error}
 	skips := []report.LintSkip{{ID: "GX301", Reason: "you may not list services"}}
 	assert.NoError(t, options.verdict(&report.LintReport{Ran: ran, FailOn: checks.Warning}))
 	assert.NoError(t, options.verdict(&report.LintReport{Ran: ran, Skipped: skips}))
-	assert.ErrorIs(t, options.verdict(&report.LintReport{Ran: ran, Findings: []report.LintFinding{bad}, FailOn: checks.Warning}), errBadAnswer)
+	assert.ErrorIs(t, options.verdict(&report.LintReport{Ran: ran, Findings: []report.LintFinding{bad}, FailOn: checks.Warning}), exitcode.ErrBadAnswer)
 	assert.EqualError(t, options.verdict(&report.LintReport{Skipped: skips}),
 		"no check could be run: you may not list services; kubectl grpcexpose lint --print-rbac has the rights to ask for")
 }
@@ -111,7 +105,7 @@ func TestVerdict(t *testing.T) {
 // TestFixesDoNotClash holds that of two fixes that want one field to be different things only the first is made, and that what
 // two findings both want is done once.
 func TestFixesDoNotClash(t *testing.T) {
-	manifests := manifestsOf(t, overlaidWorkload)
+	manifests := corpus.Manifests(t, overlaidWorkload)
 	u, err := mesh.ToUnstructured(manifests.Objects[0].Object)
 	require.NoError(t, err)
 	label := func(level checks.FixLevel, value string) checks.Finding {
@@ -119,9 +113,9 @@ func TestFixesDoNotClash(t *testing.T) {
 		return checks.Finding{Object: manifests.Objects[0].Object, Fix: checks.Fix{Level: level, Changes: change}}
 	}
 	findings := []checks.Finding{label(checks.Safe, "a"), label(checks.Safe, "a"), label(checks.Safe, "b"), label(checks.Words, "c")}
-	assert.Len(t, changesOf(fixOptions{scope: fixSafe}.chosen(findings)), 1)
-	assert.Empty(t, fixOptions{scope: fixSafe}.chosen([]checks.Finding{label(checks.Ask, "a")}))
-	assert.Len(t, fixOptions{scope: fixAll}.chosen([]checks.Finding{label(checks.Ask, "a")}), 1)
+	assert.Len(t, changesOf(lint.FixSafe.Chosen(findings)), 1)
+	assert.Empty(t, lint.FixSafe.Chosen([]checks.Finding{label(checks.Ask, "a")}))
+	assert.Len(t, lint.FixAll.Chosen([]checks.Finding{label(checks.Ask, "a")}), 1)
 }
 
 func updateOf(u *unstructured.Unstructured, value string) []plan.Change {

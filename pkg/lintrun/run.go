@@ -1,4 +1,4 @@
-package plugin
+package lintrun
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/internal/exitcode"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
@@ -15,8 +16,8 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
 
-// lintMesh is a mesh to judge, and where it comes from.
-type lintMesh struct {
+// meshToCheck is a mesh, and where it comes from.
+type meshToCheck struct {
 	snapshot *mesh.Snapshot
 	// without is the cluster as it is, without the files; nil unless the two are compared.
 	without *mesh.Snapshot
@@ -25,41 +26,42 @@ type lintMesh struct {
 	client    *cluster.Client
 	context   string
 	// target may be narrower than asked for: the namespaces that the files speak of.
-	target lintTarget
+	target lint.Target
 }
 
-func (o *lintOptions) run(ctx context.Context) error {
-	if o.settingsNote != "" { // they come with the files, which may be a stranger's
-		report.Notes(o.streams, []string{o.settingsNote})
+// Run checks, or what else the options say.
+func (o *Options) Run(ctx context.Context) error {
+	if o.SettingsNote != "" { // they come with the files, which may be a stranger's
+		report.Notes(o.Streams, []string{o.SettingsNote})
 	}
 	switch {
-	case o.listChecks:
+	case o.ListChecks:
 		return o.printChecks()
-	case o.printRBAC:
+	case o.PrintRBAC:
 		return o.printRoles()
-	case o.watch:
+	case o.Watch:
 		return o.runWatch(ctx)
 	}
 	meshes, err := o.load(ctx)
 	if err != nil {
 		return err
 	}
-	if o.writeBaseline {
+	if o.WriteBaseline {
 		return o.recordBaseline(ctx, meshes)
 	}
-	if o.fix.scope != fixNone {
+	if o.Fix.Scope != lint.FixNone {
 		return o.runFix(ctx, meshes)
 	}
 	return o.answer(meshes)
 }
 
 // answer prints the report, and says whether it is a bad one.
-func (o *lintOptions) answer(meshes []*lintMesh) error {
+func (o *Options) answer(meshes []*meshToCheck) error {
 	made, err := o.report(meshes)
 	if err != nil {
 		return err
 	}
-	if err := o.printer.Print(o.streams.Out, made); err != nil {
+	if err := o.Printer.Print(o.Streams.Out, made); err != nil {
 		return err
 	}
 	o.explainSilence(meshes, made)
@@ -68,7 +70,7 @@ func (o *lintOptions) answer(meshes []*lintMesh) error {
 
 // explainSilence says where there are no findings because there was nothing to find any about. Files are often a part of what
 // there is, so that nothing is said about them.
-func (o *lintOptions) explainSilence(meshes []*lintMesh, made *report.LintReport) {
+func (o *Options) explainSilence(meshes []*meshToCheck, made *report.LintReport) {
 	if len(made.Findings) > 0 || len(made.Ran) == 0 {
 		return
 	}
@@ -76,29 +78,29 @@ func (o *lintOptions) explainSilence(meshes []*lintMesh, made *report.LintReport
 		if m.manifests != nil {
 			continue
 		}
-		if silence := m.target.silence(m.snapshot); silence != "" {
+		if silence := m.target.Silence(m.snapshot); silence != "" {
 			if m.context != "" {
 				silence = "context " + m.context + ": " + silence
 			}
-			report.Notes(o.streams, []string{silence})
+			report.Notes(o.Streams, []string{silence})
 		}
 	}
 }
 
 // verdict is the report as an exit code. Where no check at all could be run there is no answer, neither good nor bad.
-func (o *lintOptions) verdict(made *report.LintReport) error {
+func (o *Options) verdict(made *report.LintReport) error {
 	switch {
 	case made.Failed():
-		return errBadAnswer
+		return exitcode.ErrBadAnswer
 	case len(made.Ran) == 0 && len(made.Skipped) > 0:
-		return fmt.Errorf("no check could be run: %s; %s lint --print-rbac has the rights to ask for", made.Skipped[0].Reason, name)
+		return fmt.Errorf("no check could be run: %s; %s lint --print-rbac has the rights to ask for", made.Skipped[0].Reason, program)
 	default:
 		return nil
 	}
 }
 
 // report judges the meshes, one after the other, in one report.
-func (o *lintOptions) report(meshes []*lintMesh) (*report.LintReport, error) {
+func (o *Options) report(meshes []*meshToCheck) (*report.LintReport, error) {
 	baseline, err := o.readBaseline()
 	if err != nil {
 		return nil, err
@@ -130,78 +132,74 @@ func (o *lintOptions) report(meshes []*lintMesh) (*report.LintReport, error) {
 			whole.Add(part)
 		}
 	}
-	whole.FailOn = o.failOn
+	whole.FailOn = o.FailOn
 	o.noteStale(baseline, whole, meshes)
 	return whole, nil
 }
 
 // ignoreProblems says, and gives, what is meant to silence findings and does not.
-func (o *lintOptions) ignoreProblems(m *lintMesh) []string {
-	only := m.target.onlyKnown(m.snapshot)
+func (o *Options) ignoreProblems(m *meshToCheck) []string {
+	only := m.target.OnlyKnown(m.snapshot)
 	problems := lint.IgnoreProblems(m.snapshot, func(object mesh.Object) bool { return only == nil || only(object) })
 	if m.context != "" {
 		for i := range problems {
 			problems[i] = "context " + m.context + ": " + problems[i]
 		}
 	}
-	report.Notes(o.streams, problems)
+	report.Notes(o.Streams, problems)
 	return problems
 }
 
 // tooLarge says, and gives, which objects were left out because they are larger than any that people write.
-func (o *lintOptions) tooLarge(m *lintMesh) []string {
+func (o *Options) tooLarge(m *meshToCheck) []string {
 	notes := m.snapshot.TooLarge()
 	if m.context != "" {
 		for i := range notes {
 			notes[i] = "context " + m.context + ": " + notes[i]
 		}
 	}
-	report.Notes(o.streams, slices.Clone(notes))
+	report.Notes(o.Streams, slices.Clone(notes))
 	return notes
 }
 
-func (o *lintOptions) judge(m *lintMesh, snapshot *mesh.Snapshot, baseline lintBaseline) (lint.Report, error) {
-	paths, err := m.target.paths(snapshot)
-	if err != nil {
-		return lint.Report{}, err
-	}
-	return lint.Run(snapshot, lint.Options{
-		Checks: o.checks, AllScopes: o.allScopes, Only: m.target.only(paths), Paths: paths, Every: o.writeBaseline,
+func (o *Options) judge(m *meshToCheck, snapshot *mesh.Snapshot, baseline knownFindings) (lint.Report, error) {
+	return m.target.Run(snapshot, lint.Options{
+		Checks: o.Checks, AllScopes: o.AllScopes, Every: o.WriteBaseline,
 		Ignore: func(finding checks.Finding) (string, bool) {
-			if reason, ignored := ignoredBy(o.ignores, finding, snapshot.Source(finding.Object).File); ignored {
+			if reason, ignored := ignoredBy(o.Ignores, finding, snapshot.Source(finding.Object).File); ignored {
 				return reason, true
 			}
 			return baseline.knows(finding, m.context)
 		},
-	}), nil
+	})
 }
 
 // load reads the files, the clusters, or both.
-func (o *lintOptions) load(ctx context.Context) ([]*lintMesh, error) {
+func (o *Options) load(ctx context.Context) ([]*meshToCheck, error) {
 	var manifests *manifest.Manifests
-	if o.files != nil {
+	if o.Files != nil {
 		var err error
-		if manifests, err = load.FromFiles(ctx, *o.files, o.target.namespace); err != nil {
+		if manifests, err = load.FromFiles(ctx, *o.Files, o.Target.Namespace); err != nil {
 			return nil, err
 		}
 		o.printLoadNotes(manifests.Notes)
 		if manifests.Documents == 0 { // a good answer about nothing would hide that what fills the files has failed
 			return nil, errors.New("the files hold no Kubernetes object: there is nothing to judge")
 		}
-		if !o.withCluster {
+		if !o.WithCluster {
 			if err := o.requireNamespace(manifests); err != nil {
 				return nil, err
 			}
-			snapshot := manifests.Snapshot(o.selfContained, mesh.Options{Now: o.now()})
-			return []*lintMesh{{snapshot: snapshot, manifests: manifests, target: o.target}}, nil
+			snapshot := manifests.Snapshot(o.SelfContained, mesh.Options{Now: o.Now()})
+			return []*meshToCheck{{snapshot: snapshot, manifests: manifests, target: o.Target}}, nil
 		}
 	}
-	meshes := make([]*lintMesh, 0, len(o.sources))
-	for _, source := range o.sources {
+	meshes := make([]*meshToCheck, 0, len(o.Sources))
+	for _, source := range o.Sources {
 		loaded, err := o.loadCluster(ctx, source, manifests)
 		if err != nil {
-			if source.context != "" {
-				err = fmt.Errorf("context %s: %w", source.context, err)
+			if source.Context != "" {
+				err = fmt.Errorf("context %s: %w", source.Context, err)
 			}
 			return nil, err
 		}
@@ -211,47 +209,47 @@ func (o *lintOptions) load(ctx context.Context) ([]*lintMesh, error) {
 }
 
 // requireNamespace refuses a namespace of -n that the files do not speak of: no finding in it would be no good news.
-func (o *lintOptions) requireNamespace(manifests *manifest.Manifests) error {
-	inTarget := func(sourced mesh.Sourced) bool { return o.target.inNamespace(sourced.Object) }
-	if !o.target.all && o.target.isWhole() && len(manifests.Objects) > 0 && !slices.ContainsFunc(manifests.Objects, inTarget) {
-		return fmt.Errorf("no object of the files is in namespace %s: name another one with -n, or leave it out to check all of them", o.target.namespace)
+func (o *Options) requireNamespace(manifests *manifest.Manifests) error {
+	inTarget := func(sourced mesh.Sourced) bool { return o.Target.InNamespace(sourced.Object) }
+	if !o.Target.All && o.Target.IsWhole() && len(manifests.Objects) > 0 && !slices.ContainsFunc(manifests.Objects, inTarget) {
+		return fmt.Errorf("no object of the files is in namespace %s: name another one with -n, or leave it out to check all of them", o.Target.Namespace)
 	}
 	return nil
 }
 
 // printLoadNotes says what was passed over. A directory may hold many files that are no manifests: a few are enough.
-func (o *lintOptions) printLoadNotes(notes []string) {
+func (o *Options) printLoadNotes(notes []string) {
 	const enough = 5
-	report.Notes(o.streams, slices.Clone(notes[:min(len(notes), enough)]))
+	report.Notes(o.Streams, slices.Clone(notes[:min(len(notes), enough)]))
 	if len(notes) > enough {
-		report.Notes(o.streams, []string{fmt.Sprintf("%d more files or objects were passed over; -o json has them all", len(notes)-enough)})
+		report.Notes(o.Streams, []string{fmt.Sprintf("%d more files or objects were passed over; -o json has them all", len(notes)-enough)})
 	}
 }
 
 // loadCluster reads what the checks rest on, as far as the target needs it, and puts the files over it, if there are any.
-func (o *lintOptions) loadCluster(ctx context.Context, source lintSource, manifests *manifest.Manifests) (*lintMesh, error) {
-	client, err := source.clients.client()
+func (o *Options) loadCluster(ctx context.Context, source Source, manifests *manifest.Manifests) (*meshToCheck, error) {
+	client, err := source.Client()
 	if err != nil {
 		return nil, err
 	}
-	target := o.target
-	if manifests != nil && !target.all && len(target.workloads) == 0 {
+	target := o.Target
+	if manifests != nil && !target.All && len(target.Workloads) == 0 {
 		target = namespaceOfFiles(target, manifests)
 	}
-	loaded, err := load.FromCluster(ctx, client, o.question(target, source.context))
+	loaded, err := load.FromCluster(ctx, client, o.question(target, source.Context))
 	if err != nil {
 		return nil, err
 	}
-	m := &lintMesh{snapshot: loaded.Snapshot, client: client, context: source.context, target: target}
+	m := &meshToCheck{snapshot: loaded.Snapshot, client: client, context: source.Context, target: target}
 	if manifests != nil {
 		m.without, m.manifests = loaded.Snapshot, manifests
 		m.snapshot = load.Overlay(loaded.Snapshot, manifests)
 	}
-	return m, target.problem(m.snapshot)
+	return m, target.Problem(m.snapshot)
 }
 
 // namespaceOfFiles makes the one namespace of the files the target; where they speak of several, all namespaces are.
-func namespaceOfFiles(target lintTarget, manifests *manifest.Manifests) lintTarget {
+func namespaceOfFiles(target lint.Target, manifests *manifest.Manifests) lint.Target {
 	var namespaces []string
 	for _, sourced := range manifests.Objects {
 		if namespace := sourced.Object.GetNamespace(); namespace != "" && !slices.Contains(namespaces, namespace) {
@@ -261,20 +259,20 @@ func namespaceOfFiles(target lintTarget, manifests *manifest.Manifests) lintTarg
 	switch len(namespaces) {
 	case 0:
 	case 1:
-		target.namespace = namespaces[0]
+		target.Namespace = namespaces[0]
 	default:
-		target.all = true
+		target.All = true
 	}
 	return target
 }
 
 // question is what the findings of the selected checks about the target depend on.
-func (o *lintOptions) question(target lintTarget, context string) load.Question {
+func (o *Options) question(target lint.Target, context string) load.Question {
 	question := load.Question{
-		Kinds: lint.Kinds(o.checks), Namespace: target.namespace, Concerns: target.onlyKnown, Entire: o.fix.scope != fixNone, Context: context, Now: o.now(),
+		Kinds: lint.Kinds(o.Checks), Namespace: target.Namespace, Concerns: target.OnlyKnown, Entire: o.Fix.Scope != lint.FixNone, Context: context, Now: o.Now(),
 	}
-	if target.all {
-		question.Namespace, question.Fallback = "", []string{target.namespace}
+	if target.All {
+		question.Namespace, question.Fallback = "", []string{target.Namespace}
 	}
 	return question
 }
