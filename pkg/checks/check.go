@@ -104,8 +104,8 @@ type Finding struct {
 	Level Level
 	// Object is what the finding is about.
 	Object mesh.Object
-	// Path is the field, as ".spec.ports[0].name"; empty for the object as a whole.
-	Path string
+	// Path is the field; empty for the object as a whole.
+	Path plan.Path
 	// Message says what is wrong, in one sentence.
 	Message string
 	// Evidence is what the judgement rests on, one clause each.

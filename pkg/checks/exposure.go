@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
@@ -48,13 +50,9 @@ func ErrorUnlessWeak(ports ...*exposure.ExposedPort) Level {
 	return Warning
 }
 
-// PortField is the path of a field of an exposed Service port; without a field, of the port itself.
-func PortField(port *exposure.ExposedPort, field string) string {
-	path := fmt.Sprintf(".spec.ports[%d]", port.Index)
-	if field != "" {
-		path += "." + field
-	}
-	return path
+// PortField is the path of a field of an exposed Service port; without one, of the port itself.
+func PortField(port *exposure.ExposedPort, field ...string) plan.Path {
+	return plan.PathOf("spec", "ports", port.Index, field)
 }
 
 // PortText names a Service port in a message: "port 8000 (http)".

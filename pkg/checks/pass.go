@@ -74,6 +74,11 @@ func (p *Pass) Try(find func(trial *Pass)) []Finding {
 	return trial.findings
 }
 
+// In is the same run over another snapshot, as one that an assumption is put into. It is for asking: what it reports is lost.
+func (p *Pass) In(snapshot *mesh.Snapshot) *Pass {
+	return &Pass{Snapshot: snapshot, Scope: p.Scope, check: p.check}
+}
+
 // Skip says that a part of the check could not be run, and why.
 func (p *Pass) Skip(reason string) {
 	p.skips = append(p.skips, Skip{ID: p.check.ID, Slug: p.check.Slug, Reason: reason})

@@ -1,8 +1,9 @@
 package checks
 
 import (
-	"fmt"
 	"slices"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 
 	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -87,21 +88,19 @@ func ServingContainer(port *core.ServicePort, w *workload.Workload) (container *
 	return nil, number
 }
 
-// ContainerField is the path of a field of one of the workload's containers; without a field, of the container itself.
-func ContainerField(w *workload.Workload, container *core.Container, field string) string {
-	if field != "" {
-		field = "." + field
-	}
+// ContainerField is the path of a field of one of the workload's containers; without one, of the container itself.
+func ContainerField(w *workload.Workload, container *core.Container, field ...any) plan.Path {
 	spec := &w.Template.Spec
+	at := plan.PathOf("spec", "template", "spec")
 	for i := range spec.Containers {
 		if &spec.Containers[i] == container {
-			return fmt.Sprintf(".spec.template.spec.containers[%d]%s", i, field)
+			return append(plan.PathOf(at, "containers", i), plan.PathOf(field...)...)
 		}
 	}
 	for i := range spec.InitContainers {
 		if &spec.InitContainers[i] == container {
-			return fmt.Sprintf(".spec.template.spec.initContainers[%d]%s", i, field)
+			return append(plan.PathOf(at, "initContainers", i), plan.PathOf(field...)...)
 		}
 	}
-	return ".spec.template.spec"
+	return at
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+
 	networkingapi "istio.io/api/networking/v1alpha3"
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 
@@ -104,5 +106,5 @@ func poolText(p *Pass, way CallPath, port *exposure.ExposedPort) string {
 	if at.Rule == nil {
 		return "the mesh config's connectionPool"
 	}
-	return fmt.Sprintf("%s of %s", PathText(at.Steps), mesh.KeyOf(at.Rule))
+	return fmt.Sprintf("%s of %s", plan.Path(at.Steps), mesh.KeyOf(at.Rule))
 }

@@ -12,6 +12,8 @@ import (
 	authorization "k8s.io/api/authorization/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster/wire"
 )
 
 // reviewing answers rules reviews with the rules of each namespace, and access reviews with yes for the allowed resources.
@@ -31,7 +33,7 @@ func reviewing(f *fakeServer, rules map[string]string, allowed ...string) {
 func decoded[T runtime.Object](t *testing.T, r *http.Request) T {
 	data, err := io.ReadAll(r.Body)
 	require.NoError(t, err)
-	object, _, err := serializer.NewCodecFactory(builtIn()).UniversalDeserializer().Decode(data, nil, nil)
+	object, _, err := serializer.NewCodecFactory(wire.BuiltIn()).UniversalDeserializer().Decode(data, nil, nil)
 	require.NoError(t, err)
 	return object.(T)
 }

@@ -9,19 +9,13 @@ import (
 	"sync"
 	"time"
 
-	admission "k8s.io/api/admissionregistration/v1"
-	apps "k8s.io/api/apps/v1"
-	authorization "k8s.io/api/authorization/v1"
-	core "k8s.io/api/core/v1"
-	discovery "k8s.io/api/discovery/v1"
-	k8snetworking "k8s.io/api/networking/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
-	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/util/workqueue"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster/wire"
 )
 
 const (
@@ -68,7 +62,7 @@ func New(config *rest.Config, options Options) (*Client, error) {
 	config.QPS = -1 // priority and fairness in the server bounds clients; a token bucket here only adds delay
 	config.UserAgent = DefaultFieldManager + "/" + cmp.Or(options.Version, "unknown")
 	config.WarningHandler = rest.NoWarnings{} // warnings reach the user as notes of the change they belong to
-	config.NegotiatedSerializer = serializer.NewCodecFactory(builtIn()).WithoutConversion()
+	config.NegotiatedSerializer = serializer.NewCodecFactory(wire.BuiltIn()).WithoutConversion()
 	config.ContentType = runtime.ContentTypeProtobuf
 	config.AcceptContentTypes = protobufOrJSON
 	if config.Dial == nil {
@@ -90,20 +84,6 @@ func serverName(client *rest.RESTClient) string {
 	server.User = nil
 	return strings.TrimSuffix(server.String(), "/")
 }
-
-// builtIn is the scheme of the kinds that every API server has, whose objects travel as protobuf. It is made when first
-// needed: registering the types is work that --help has no use for.
-var builtIn = sync.OnceValue(func() *runtime.Scheme {
-	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{
-		core.AddToScheme, apps.AddToScheme, discovery.AddToScheme, k8snetworking.AddToScheme, admission.AddToScheme,
-		authorization.AddToScheme, metav1.AddMetaToScheme,
-	} {
-		utilruntime.Must(add(scheme))
-	}
-	metav1.AddToGroupVersion(scheme, schema.GroupVersion{Version: "v1"})
-	return scheme
-})
 
 // at points a request at a resource: at one object, or with an empty name at the collection, of one namespace or, with an
 // empty namespace, of all.

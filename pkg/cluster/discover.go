@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/version"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster/wire"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
@@ -24,7 +25,7 @@ type Served struct {
 // else in the one that the server prefers. ok is false where the server does not have the kind.
 func (s *Served) Resource(kind mesh.Kind) (resource schema.GroupVersionResource, ok bool) {
 	info := kind.Info()
-	if builtIn().Recognizes(info.GroupVersionKind) {
+	if wire.BuiltIn().Recognizes(info.GroupVersionKind) {
 		return info.GroupVersionResource(), true
 	}
 	versions := s.versions[info.GroupVersionResource().GroupResource()]
@@ -118,7 +119,7 @@ func (c *Client) byGroup(ctx context.Context, data []byte) (*Served, error) {
 	wanted := map[string]bool{}
 	for _, kind := range mesh.Kinds() {
 		info := kind.Info()
-		wanted[info.Group] = wanted[info.Group] || !builtIn().Recognizes(info.GroupVersionKind)
+		wanted[info.Group] = wanted[info.Group] || !wire.BuiltIn().Recognizes(info.GroupVersionKind)
 	}
 	var versions []metav1.GroupVersionForDiscovery
 	for _, group := range groups.Groups {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster/fieldowner"
 )
 
 // Unreachable says that no answer came from the API server.
@@ -65,12 +67,7 @@ func (e *AlreadyExists) Error() string {
 }
 
 // FieldConflict is a field that was to be changed, and who owns it.
-type FieldConflict struct {
-	// Field is its path as the API server writes it: .spec.ports[port=8000,protocol="TCP"].name.
-	Field string
-	// Manager is the field manager's name, Owner the same in words: "Argo CD (application payments)".
-	Manager, Owner string
-}
+type FieldConflict = fieldowner.Conflict
 
 // Conflict says that fields belong to others who would set them back.
 type Conflict struct {

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
 // ExplainRollout says what keeps a workload's new pods from coming up, as a clause that names the pod and its reason, or why
@@ -39,18 +40,14 @@ func (c *Client) ExplainRollout(ctx context.Context, workload mesh.Key) string {
 
 // creationMessage is why a controller cannot make pods: a Deployment's condition says it, the others leave an event.
 // Source: k8s.io/kubernetes, pkg/controller/controller_utils.go (createPods, FailedCreatePodReason).
-func (c *Client) creationMessage(ctx context.Context, workload mesh.Object) string {
-	if deployment, ok := workload.(*apps.Deployment); ok {
-		failure := deploymentCondition(deployment, apps.DeploymentReplicaFailure)
-		if failure == nil || failure.Status != core.ConditionTrue {
-			return ""
-		}
-		return failure.Message
+func (c *Client) creationMessage(ctx context.Context, object mesh.Object) string {
+	if deployment, ok := object.(*apps.Deployment); ok {
+		return workload.ReplicaFailure(deployment)
 	}
-	if status, err := rolloutOf(workload); err != nil || status.done {
+	if rollout := workload.RolloutOf(object); rollout.Stalled != "" || rollout.Done {
 		return ""
 	}
-	return c.lastWarning(ctx, workload, "FailedCreate")
+	return c.lastWarning(ctx, object, "FailedCreate")
 }
 
 // creationFailure says why pods cannot be made, in the words of this package's errors where it knows the message.

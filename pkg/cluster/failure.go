@@ -16,6 +16,8 @@ import (
 	core "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster/wire"
 )
 
 // request says what is asked of the API server, for the error that may come of it.
@@ -140,7 +142,7 @@ func isTerminating(cause metav1.StatusCause) bool {
 
 // isNoAPIServer knows the answer of some other web server: every API server has the built-in kinds.
 func isNoAPIServer(r request, status metav1.Status) bool {
-	return builtIn().IsGroupRegistered(r.permission.Group) && status.Details != nil && slices.ContainsFunc(status.Details.Causes, isUnexpectedResponse)
+	return wire.BuiltIn().IsGroupRegistered(r.permission.Group) && status.Details != nil && slices.ContainsFunc(status.Details.Causes, isUnexpectedResponse)
 }
 
 func isUnexpectedResponse(cause metav1.StatusCause) bool {

@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster/wire"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
@@ -44,8 +45,11 @@ func (c *Client) list(ctx context.Context, from source) (batch, error) {
 	}
 	found := read{source: from}
 	var list runtime.Object
-	if builtIn().Recognizes(kind.Info().GroupVersionKind) {
-		list, err = builtInList(ctx, asked, from)
+	if wire.BuiltIn().Recognizes(kind.Info().GroupVersionKind) {
+		err = answered(ctx, asked, func(answer *bufio.Reader) (err error) {
+			list, err = wire.List(answer, kind, from.entire)
+			return err
+		})
 	} else {
 		list, err = customList(ctx, asked, kind, &found)
 	}
@@ -67,7 +71,7 @@ func (c *Client) list(ctx context.Context, from source) (batch, error) {
 
 // resource is where a kind is read; the kinds that every server has need no discovery.
 func (c *Client) resource(ctx context.Context, kind mesh.Kind) (resource schema.GroupVersionResource, ok bool, err error) {
-	if info := kind.Info(); builtIn().Recognizes(info.GroupVersionKind) {
+	if info := kind.Info(); wire.BuiltIn().Recognizes(info.GroupVersionKind) {
 		return info.GroupVersionResource(), true, nil
 	}
 	served, err := c.Discover(ctx)
@@ -83,7 +87,7 @@ func (c *Client) resource(ctx context.Context, kind mesh.Kind) (resource schema.
 func customList(ctx context.Context, asked *rest.Request, kind mesh.Kind, found *read) (runtime.Object, error) {
 	list := &metainternal.List{}
 	err := answered(ctx, asked.SetHeader("Accept", runtime.ContentTypeJSON), func(answer *bufio.Reader) error {
-		return readJSONList(answer, &list.ListMeta, func(item json.RawMessage) {
+		return wire.JSONItems(answer, &list.ListMeta, func(item json.RawMessage) {
 			object, err := mesh.DecodeAs(kind, item)
 			if err != nil {
 				found.gaps = append(found.gaps, unreadable(kind, item, err))
@@ -129,7 +133,7 @@ func (c *Client) readNamed(ctx context.Context, kind mesh.Kind, name types.Names
 // readOne is one object of a built-in kind.
 func (c *Client) readOne(ctx context.Context, kind mesh.Kind, name types.NamespacedName) (mesh.Object, error) {
 	info := kind.Info()
-	object, err := builtIn().New(info.GroupVersionKind)
+	object, err := wire.BuiltIn().New(info.GroupVersionKind)
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/wait"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster/fieldowner"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
@@ -133,9 +134,9 @@ func TestOwnersThatWriteInBetween(t *testing.T) {
 	}
 	_, err := store.apply(t.Context(), WriteOptions{ForceConflicts: true}, remember(before, label(before, "team", "ours")))
 	require.NoError(t, err)
-	all := ownersOf(store.object())
+	all := fieldowner.Of(store.object())
 	assert.Len(t, all, 2)
-	fields := func(manager string) string { return all.fieldsOf(manager).String() }
+	fields := func(manager string) string { return all.FieldsOf(manager).String() }
 	assert.Contains(t, fields("argocd-controller"), ".metadata.labels.team", "who was displaced owns its field again")
 	assert.NotContains(t, fields("argocd-controller"), ".metadata.labels.tier")
 	assert.Equal(t, ".metadata.labels.more\n.metadata.labels.tier", fields("somebody"))
@@ -156,7 +157,7 @@ func TestOwnersThatCannotBePutBack(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []string{"Namespace test is changed, but its managedFields still name kubectl-grpcexpose as the owner of the changed fields " +
 		"(you may not patch namespaces/test; ask an administrator for a Role that allows it); the next change that this program makes to it removes that"}, result.Done[0].Notes)
-	assert.NotEmpty(t, ownersOf(store.object()).of(DefaultFieldManager))
+	assert.NotEmpty(t, fieldowner.Of(store.object()).By(DefaultFieldManager))
 	assert.Equal(t, "x", result.Done[0].Stored.GetLabels()["new"])
 
 	store.fault = store.serve

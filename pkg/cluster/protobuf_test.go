@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"bufio"
 	"bytes"
 	"net/http"
 	"testing"
@@ -16,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer/protobuf"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster/wire"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
@@ -23,7 +23,7 @@ import (
 func inProtobuf(t testing.TB, list runtime.Object) []byte {
 	t.Helper()
 	var data bytes.Buffer
-	require.NoError(t, protobuf.NewSerializer(builtIn(), builtIn()).Encode(list, &data))
+	require.NoError(t, protobuf.NewSerializer(wire.BuiltIn(), wire.BuiltIn()).Encode(list, &data))
 	return data.Bytes()
 }
 
@@ -77,36 +77,4 @@ func TestLoadReadsProtobuf(t *testing.T) {
 			assert.True(t, equality.Semantic.DeepEqual(want[i].Spec.Template, deployment.Spec.Template), "%v", deployment.Spec.Template)
 		}
 	}
-}
-
-// TestProtobufThatEndsTooSoon holds that an answer that breaks off is an error, never a shorter list.
-func TestProtobufThatEndsTooSoon(t *testing.T) {
-	whole := inProtobuf(t, deploymentList())
-	from := source{kind: mesh.KindDeployment}
-	read := func(data []byte) ([]runtime.Object, error) {
-		list, err := fromProtobuf(bufio.NewReader(bytes.NewReader(data)), from)
-		if err != nil {
-			return nil, err
-		}
-		return list.Items, nil
-	}
-	items, err := read(whole)
-	require.NoError(t, err)
-	require.Len(t, items, 2)
-	// What follows the list in the envelope are two empty fields, of two bytes each.
-	for end := range len(whole) - 4 {
-		_, err := read(whole[:end])
-		require.Error(t, err, "%d of %d bytes", end, len(whole))
-	}
-}
-
-// FuzzProtobuf holds that no answer makes the reader panic, or take more memory than the answer is worth.
-func FuzzProtobuf(f *testing.F) {
-	whole := inProtobuf(f, deploymentList())
-	f.Add(whole)
-	f.Add(whole[:len(whole)/2])
-	f.Add([]byte("k8s\x00\x12\xff\xff\xff\xff\xff\xff\xff\xff\x7f"))
-	f.Fuzz(func(_ *testing.T, data []byte) {
-		_, _ = fromProtobuf(bufio.NewReader(bytes.NewReader(data)), source{kind: mesh.KindDeployment})
-	})
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	apps "k8s.io/api/apps/v1"
 	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -39,30 +40,39 @@ type RolloutOptions struct {
 // WaitRollout waits until a Deployment, StatefulSet or DaemonSet has replaced its pods, as kubectl rollout status does, and
 // all the new ones are accepted. The error is *RolloutFailed where waiting longer would not help, *Timeout with an
 // explanation when the context's deadline passes, or the context's own when it was cancelled.
-func (c *Client) WaitRollout(ctx context.Context, workload mesh.Key, options RolloutOptions) error {
-	name := types.NamespacedName{Namespace: workload.Namespace, Name: workload.Name}
+func (c *Client) WaitRollout(ctx context.Context, key mesh.Key, options RolloutOptions) error {
+	name := types.NamespacedName{Namespace: key.Namespace, Name: key.Name}
 	var last string
 	var complete mesh.Object
-	err := c.follow(ctx, workload.Kind, name, func(object mesh.Object) (bool, error) {
-		status, err := rolloutOf(object)
-		if err != nil {
-			return false, err
+	err := c.follow(ctx, key.Kind, name, func(object mesh.Object) (bool, error) {
+		rollout := workload.RolloutOf(object)
+		if rollout.Stalled != "" {
+			return false, &stalledRollout{rollout}
 		}
-		if status.line != last && options.Progress != nil {
-			options.Progress(status.line)
+		line := lineOf(rollout, key)
+		if line != last && options.Progress != nil {
+			options.Progress(line)
 		}
-		last, complete = status.line, object
-		return status.done, nil
+		last, complete = line, object
+		return rollout.Done, nil
 	})
 	switch {
 	case err == nil:
 		return c.acceptPods(ctx, complete, options.Accept)
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		explanation := c.explainAfter(ctx, workload)
-		return &Timeout{Doing: "waiting for the rollout of " + workload.String(), Explanation: explanation}
+		explanation := c.explainAfter(ctx, key)
+		return &Timeout{Doing: "waiting for the rollout of " + key.String(), Explanation: explanation}
 	default:
-		return c.explained(ctx, workload, err)
+		return c.explained(ctx, key, err)
 	}
+}
+
+// lineOf is how far a rollout is, and what keeps it from going on.
+func lineOf(rollout workload.Rollout, key mesh.Key) string {
+	if rollout.Failure == "" {
+		return rollout.Line
+	}
+	return rollout.Line + "; " + creationFailure(key.String(), rollout.Failure)
 }
 
 // explained adds to a stalled rollout what holds it up.
@@ -71,8 +81,8 @@ func (c *Client) explained(ctx context.Context, workload mesh.Key, err error) er
 	if !ok {
 		return err
 	}
-	failed := &RolloutFailed{Object: workload.String(), Explanation: stalled.reason}
-	if stalled.unexplained {
+	failed := &RolloutFailed{Object: workload.String(), Explanation: stalled.Stalled}
+	if stalled.Unexplained {
 		if found := c.explainAfter(ctx, workload); found != "" {
 			failed.Explanation += ": " + found
 		}
@@ -122,4 +132,16 @@ func (c *Client) newPods(ctx context.Context, w mesh.Object) ([]*core.Pod, error
 	own := workload.PodsOf(snapshot, workload.Get(snapshot, mesh.KeyOf(w)))
 	slices.SortStableFunc(own, func(a, b *core.Pod) int { return b.CreationTimestamp.Compare(a.CreationTimestamp.Time) })
 	return own, nil
+}
+
+// stalledRollout ends the waiting for a rollout that will not go on by itself.
+type stalledRollout struct{ workload.Rollout }
+
+func (e *stalledRollout) Error() string { return e.Stalled }
+
+// ofNewestRevision says that a pod is not one that the rollout has left as it was. A Deployment or DaemonSet keeps none when
+// it is done; a StatefulSet names its newest revision.
+func ofNewestRevision(workload mesh.Object, pod *core.Pod) bool {
+	set, ok := workload.(*apps.StatefulSet)
+	return !ok || set.Status.UpdateRevision == "" || pod.Labels[apps.ControllerRevisionHashLabelKey] == set.Status.UpdateRevision
 }

@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
 func TestRolloutStatus(t *testing.T) {
@@ -68,13 +69,10 @@ func TestRolloutStatus(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.NoError(t, yaml.UnmarshalStrict([]byte(test.yaml), test.object))
-			status, err := rolloutOf(test.object)
-			assert.Equal(t, rolloutStatus{line: test.line, done: test.done}, status)
-			if test.err == "" {
-				assert.NoError(t, err)
-			} else {
-				assert.EqualError(t, err, test.err)
-			}
+			rollout := workload.RolloutOf(test.object)
+			assert.Equal(t, test.line, lineOf(rollout, mesh.Key{Kind: mesh.KindDeployment, Namespace: "test", Name: "server"}))
+			assert.Equal(t, test.done, rollout.Done)
+			assert.Equal(t, test.err, rollout.Stalled)
 		})
 	}
 }

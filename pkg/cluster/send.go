@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster/fieldowner"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
@@ -40,7 +41,7 @@ func (w *writer) apply(ctx context.Context, configuration, live *unstructured.Un
 	status, isStatus := errors.AsType[*apierrors.StatusError](err)
 	var conflicts []FieldConflict
 	if isStatus {
-		conflicts = fieldConflicts(status.Status(), w.change.Object)
+		conflicts = fieldowner.Conflicts(status.Status(), w.change.Object)
 	}
 	switch {
 	case len(conflicts) > 0 && live != nil && w.change.Undo == plan.Forget:
@@ -62,7 +63,7 @@ func (w *writer) apply(ctx context.Context, configuration, live *unstructured.Un
 // patch sends a JSON patch, for what server-side apply cannot say. The owners of the fields, which the API server then does
 // not check, are held to the same rule. The change is of the live object.
 func (w *writer) patch(ctx context.Context, change plan.Change) (written, error) {
-	conflicts := otherOwners(change.Object, w.againstOwners(change.Edits), w.options.manager())
+	conflicts := fieldowner.Others(change.Object, w.againstOwners(change.Edits), w.options.manager())
 	if err := w.judge(ctx, conflicts); err != nil {
 		return written{}, err
 	}
@@ -105,7 +106,7 @@ func (w *writer) judge(ctx context.Context, conflicts []FieldConflict) error {
 		return nil
 	}
 	stay := slices.DeleteFunc(slices.Clone(conflicts), func(conflict FieldConflict) bool {
-		return givesWay(conflict.Manager, w.options.manager()) || isEmptyMap(conflict.Field) || isNotes(conflict.Field)
+		return fieldowner.GivesWay(conflict.Manager, w.options.manager()) || fieldowner.IsEmptyMap(conflict.Field) || fieldowner.IsNotes(conflict.Field)
 	})
 	if len(stay) == 0 {
 		return nil
@@ -123,16 +124,16 @@ func (w *writer) passes(ctx context.Context, conflicts []FieldConflict) bool {
 	if err != nil || live == nil {
 		return false
 	}
-	owners := ownersOf(live)
+	owners := fieldowner.Of(live)
 	return live.GetResourceVersion() != w.version || slices.ContainsFunc(conflicts, func(conflict FieldConflict) bool {
-		return owners.fieldsOf(conflict.Manager).Has(notesField)
+		return owners.FieldsOf(conflict.Manager).Has(fieldowner.NotesField)
 	})
 }
 
 // takeOverNotes say from whom fields are taken. From ourselves is not worth a word, nor is the annotation of the last restart.
 func (w *writer) takeOverNotes(conflicts []FieldConflict) []string {
 	others := slices.DeleteFunc(slices.Clone(conflicts), func(conflict FieldConflict) bool {
-		return isNobody(conflict.Manager, w.options.manager()) || isEmptyMap(conflict.Field) || isNotes(conflict.Field)
+		return fieldowner.IsNobody(conflict.Manager, w.options.manager()) || fieldowner.IsEmptyMap(conflict.Field) || fieldowner.IsNotes(conflict.Field)
 	})
 	if len(others) == 0 || w.change.Action == plan.Restart {
 		return nil

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster/fieldowner"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
@@ -43,7 +44,7 @@ type writer struct {
 	sent bool
 	// start is the object from which the last write started, and held what our manager owned before the first one.
 	start *unstructured.Unstructured
-	held  owners
+	held  fieldowner.Owners
 	// version is the one on condition of which the last request was sent.
 	version string
 }
@@ -55,7 +56,7 @@ func (w *writer) begin(live *unstructured.Unstructured) {
 		w.version = live.GetResourceVersion()
 	}
 	if w.held == nil && live != nil {
-		w.held = ownersOf(live).of(w.options.manager())
+		w.held = fieldowner.Of(live).By(w.options.manager())
 	}
 }
 
@@ -207,7 +208,7 @@ func changedSince(change plan.Change, live *unstructured.Unstructured) (path str
 // configuration is what to apply for an update: the edits, and what this manager has applied to the object before.
 func (w *writer) configuration(change plan.Change) (*unstructured.Unstructured, bool) {
 	var edits []plan.Edit
-	for _, path := range appliedBy(change.Object, w.options.manager()) {
+	for _, path := range fieldowner.AppliedBy(change.Object, w.options.manager()) {
 		if value, found := path.Get(change.Object.Object); found {
 			edits = append(edits, plan.Edit{Path: path, Old: value, New: value})
 		}

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster/fieldowner"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/projection"
@@ -20,7 +20,7 @@ func LeaveAdopted(changes []plan.Change, rollouts []mesh.Key, fieldManager strin
 			continue
 		}
 		change.Edits = slices.DeleteFunc(change.Edits, func(edit plan.Edit) bool {
-			owners := cluster.OtherOwners(change.Object, edit, fieldManager)
+			owners := fieldowner.Standing(change.Object, edit, fieldManager)
 			if edit.New != nil || len(owners) == 0 {
 				return false
 			}

@@ -52,7 +52,7 @@ func (d *draft) planRestarts(rollouts []mesh.Key, injected bool) (restarts []mes
 // would only make it begin once more: all of them are from before the last restart, or of another template than the youngest
 // pod, which has the right proxy.
 func (d *draft) restarting(w *workload.Workload) bool {
-	if !rollingOut(w.Object) || !w.RollsOut() {
+	if !workload.IsRollingOut(w.Object) || !w.RollsOut() {
 		return false
 	}
 	stale := slices.Concat(proxy.StalePods(d.snapshot, w, proxy.InjectionOf(d.snapshot, w)))
@@ -83,19 +83,6 @@ func allOfOlderTemplates(stale, fresh []*core.Pod) bool {
 // templateHash tells pods of different templates of one workload apart, empty where nothing does.
 func templateHash(pod *core.Pod) string {
 	return cmp.Or(pod.Labels[apps.DefaultDeploymentUniqueLabelKey], pod.Labels[apps.ControllerRevisionHashLabelKey])
-}
-
-func rollingOut(workload mesh.Object) bool {
-	switch object := workload.(type) {
-	case *apps.Deployment:
-		return object.Generation > object.Status.ObservedGeneration || object.Status.UpdatedReplicas < object.Status.Replicas
-	case *apps.StatefulSet:
-		return object.Generation > object.Status.ObservedGeneration || object.Status.UpdatedReplicas < object.Status.Replicas
-	case *apps.DaemonSet:
-		return object.Generation > object.Status.ObservedGeneration || object.Status.UpdatedNumberScheduled < object.Status.DesiredNumberScheduled
-	default:
-		return false
-	}
 }
 
 // stalePods says whether pods of the workload should be made anew, and why.

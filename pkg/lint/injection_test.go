@@ -263,7 +263,7 @@ spec:
 			findings, _ := runFamily(exampleMesh(t, c.text, true), c.id)
 			require.Len(t, findings, 1)
 			finding := findings[0]
-			assert.Equal(t, c.path, finding.Path)
+			assert.Equal(t, c.path, finding.Path.String())
 			assert.Contains(t, strings.Join(append(finding.Evidence, finding.Message, finding.Symptom, finding.Fix.Text), "\n"), c.words)
 		})
 	}

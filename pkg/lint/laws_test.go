@@ -48,10 +48,10 @@ func requireFixed(t *testing.T, snapshot *mesh.Snapshot, before []checks.Finding
 	}
 	gone := map[string]bool{}
 	for _, finding := range fixed {
-		gone[casetest.Expectation(finding)+finding.Path] = true
+		gone[casetest.Expectation(finding)+finding.Path.String()] = true
 	}
 	for _, finding := range Run(projected, Options{}).Findings {
-		assert.Falsef(t, gone[casetest.Expectation(finding)+finding.Path], "still there after its fix: %s: %s\nfix: %s",
+		assert.Falsef(t, gone[casetest.Expectation(finding)+finding.Path.String()], "still there after its fix: %s: %s\nfix: %s",
 			casetest.Expectation(finding), finding.Message, fixed[0].Fix.Text)
 		if finding.Level.AtLeast(checks.Warning) {
 			assert.Truef(t, known[casetest.Expectation(finding)], "new after the fix of %s: %s: %s\nfix: %s",

@@ -2,7 +2,6 @@ package lint
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
@@ -74,8 +73,7 @@ func sameObject(_ *mesh.Snapshot, finding checks.Finding) keys {
 
 // sameElement: the same element of a list of the same object, as one server of a Gateway.
 func sameElement(_ *mesh.Snapshot, finding checks.Finding) keys {
-	element, _, _ := strings.Cut(finding.Path, "]")
-	return under("element " + mesh.KeyOf(finding.Object).String() + " " + element)
+	return under("element " + mesh.KeyOf(finding.Object).String() + " " + finding.Path.Element().String())
 }
 
 // sameNamespace: objects in one namespace, or the namespace itself.

@@ -1,7 +1,10 @@
 package lint
 
 import (
+	"strings"
 	"testing"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 
 	"github.com/stretchr/testify/assert"
 
@@ -130,11 +133,11 @@ func TestOneFaultOneFinding(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var found []checks.Finding
 			for _, fault := range test.found {
-				found = append(found, checks.Finding{ID: fault.id, Object: objects[fault.object], Path: fault.path})
+				found = append(found, checks.Finding{ID: fault.id, Object: objects[fault.object], Path: plan.Path(strings.FieldsFunc(fault.path, func(r rune) bool { return strings.ContainsRune(".[]", r) }))})
 			}
 			var shown []fault
 			for _, finding := range oneFaultOneFinding(snapshot, found) {
-				shown = append(shown, fault{finding.ID, mesh.KeyOf(finding.Object).String(), finding.Path})
+				shown = append(shown, fault{finding.ID, mesh.KeyOf(finding.Object).String(), finding.Path.String()})
 			}
 			assert.Equal(t, test.shown, shown)
 		})

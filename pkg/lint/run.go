@@ -149,7 +149,7 @@ type findingKey struct {
 func distinct(findings []checks.Finding) []checks.Finding {
 	seen := make(map[findingKey]bool, len(findings))
 	return slices.DeleteFunc(findings, func(finding checks.Finding) bool {
-		key := findingKey{finding.ID, mesh.KeyOf(finding.Object), finding.Path, finding.Message}
+		key := findingKey{finding.ID, mesh.KeyOf(finding.Object), finding.Path.String(), finding.Message}
 		again := seen[key]
 		seen[key] = true
 		return again
@@ -160,6 +160,6 @@ func compareFindings(a, b checks.Finding) int {
 	left, right := mesh.KeyOf(a.Object), mesh.KeyOf(b.Object)
 	return cmp.Or(
 		cmp.Compare(left.Namespace, right.Namespace), cmp.Compare(left.Kind, right.Kind), cmp.Compare(left.Name, right.Name),
-		cmp.Compare(a.ID, b.ID), cmp.Compare(a.Path, b.Path), cmp.Compare(a.Message, b.Message),
+		cmp.Compare(a.ID, b.ID), cmp.Compare(a.Path.String(), b.Path.String()), cmp.Compare(a.Message, b.Message),
 	)
 }

@@ -3,6 +3,8 @@ package lint
 import (
 	"testing"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+
 	"github.com/stretchr/testify/assert"
 	core "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -16,7 +18,7 @@ import (
 func reporter(id string, reads ...mesh.Kind) *checks.Check {
 	return &checks.Check{ID: id, Slug: "slug-of-" + id, Levels: []checks.Level{checks.Warning, checks.Info}, Reads: reads, Run: func(p *checks.Pass) {
 		for _, service := range p.Services().All() {
-			p.Report(checks.Finding{Object: service, Path: ".spec", Message: "is wrong"})
+			p.Report(checks.Finding{Object: service, Path: plan.PathOf("spec"), Message: "is wrong"})
 		}
 	}}
 }

@@ -76,7 +76,7 @@ func (o *Options) readBaseline() (knownFindings, error) {
 func (b knownFindings) knows(finding checks.Finding, context string) (reason string, known bool) {
 	key := baselineFinding{
 		ID: finding.ID, Context: context, Kind: mesh.GroupVersionKind(finding.Object).Kind,
-		Namespace: finding.Object.GetNamespace(), Name: finding.Object.GetName(), Path: finding.Path,
+		Namespace: finding.Object.GetNamespace(), Name: finding.Object.GetName(), Path: finding.Path.String(),
 	}
 	if b.seen != nil {
 		b.seen[key] = true

@@ -50,6 +50,10 @@ func (o *Options) runFix(ctx context.Context, meshes []*meshToCheck) error {
 		if err != nil {
 			return err
 		}
+		if m.manifests != nil && m.manifests.Folder != "" {
+			o.notInPlace(m, inTarget)
+			continue
+		}
 		fixable, err := o.fixable(m, inTarget)
 		if err != nil {
 			return err
@@ -119,6 +123,14 @@ func (o *Options) inTarget(m *meshToCheck, findings []checks.Finding) ([]checks.
 		fixOf(finding).NotFixed(o.Streams, fmt.Sprintf("it changes %s, which is not in namespace %s; %s to make the change", outside, strings.Join(namespaces, " or "), with))
 	}
 	return inside, nil
+}
+
+// notInPlace says where to fix by hand what a kustomization has built.
+func (o *Options) notInPlace(m *meshToCheck, findings []checks.Finding) {
+	for _, finding := range findings {
+		source := m.snapshot.Source(finding.Object)
+		fixOf(finding).NotFixed(o.Streams, fmt.Sprintf("the kustomization %s builds it; change %s:%d by hand: %s", m.manifests.Folder, source.File, source.Line, finding.Fix.Text))
+	}
 }
 
 // fixOf is what carries the fix of a finding out.

@@ -2,7 +2,6 @@ package lintrun
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -121,7 +120,7 @@ func (o *Options) report(meshes []*meshToCheck) (*report.LintReport, error) {
 			part.Compare(report.NewLintReport(before, m.without))
 		}
 		if m.manifests != nil {
-			part.Notes = slices.Clone(m.manifests.Notes)
+			part.Notes = slices.Concat(unreadNotes(m.manifests), m.manifests.Notes)
 		}
 		part.Notes = append(part.Notes, o.ignoreProblems(m)...)
 		part.Notes = append(part.Notes, o.tooLarge(m)...)
@@ -179,19 +178,14 @@ func (o *Options) load(ctx context.Context) ([]*meshToCheck, error) {
 	var manifests *manifest.Manifests
 	if o.Files != nil {
 		var err error
-		if manifests, err = load.FromFiles(ctx, *o.Files, o.Target.Namespace); err != nil {
+		if manifests, err = o.loadFiles(ctx); err != nil {
 			return nil, err
 		}
-		o.printLoadNotes(manifests.Notes)
-		if manifests.Documents == 0 { // a good answer about nothing would hide that what fills the files has failed
-			return nil, errors.New("the files hold no Kubernetes object: there is nothing to judge")
-		}
 		if !o.WithCluster {
-			if err := o.requireNamespace(manifests); err != nil {
-				return nil, err
-			}
-			snapshot := manifests.Snapshot(o.SelfContained, mesh.Options{Now: o.Now()})
-			return []*meshToCheck{{snapshot: snapshot, manifests: manifests, target: o.Target}}, nil
+			return o.meshesOf(manifests)
+		}
+		if manifests, err = o.manifestsOver(manifests); err != nil {
+			return nil, err
 		}
 	}
 	meshes := make([]*meshToCheck, 0, len(o.Sources))
@@ -215,15 +209,6 @@ func (o *Options) requireNamespace(manifests *manifest.Manifests) error {
 		return fmt.Errorf("no object of the files is in namespace %s: name another one with -n, or leave it out to check all of them", o.Target.Namespace)
 	}
 	return nil
-}
-
-// printLoadNotes says what was passed over. A directory may hold many files that are no manifests: a few are enough.
-func (o *Options) printLoadNotes(notes []string) {
-	const enough = 5
-	report.Notes(o.Streams, slices.Clone(notes[:min(len(notes), enough)]))
-	if len(notes) > enough {
-		report.Notes(o.Streams, []string{fmt.Sprintf("%d more files or objects were passed over; -o json has them all", len(notes)-enough)})
-	}
 }
 
 // loadCluster reads what the checks rest on, as far as the target needs it, and puts the files over it, if there are any.

@@ -43,6 +43,7 @@ func (e *editing) fileChanges() ([]FileChange, error) {
 		}
 		created = append(created, FileChange{Path: path, After: document})
 	}
+	written := map[string][]byte{} // by the path without links
 	for _, f := range e.manifests.files {
 		if bytes.Equal(after[f], f.text) {
 			continue
@@ -58,6 +59,10 @@ func (e *editing) fileChanges() ([]FileChange, error) {
 			if err := staysIn(f.path, target, folders); err != nil {
 				return nil, err
 			}
+			if before, again := written[target]; again && bytes.Equal(before, after[f]) {
+				continue
+			}
+			written[target] = after[f]
 		}
 		changes = append(changes, FileChange{Path: f.path, Before: f.text, After: after[f], folders: folders})
 	}

@@ -20,7 +20,7 @@ func (m *Manifests) fileFor(created *unstructured.Unstructured) *file {
 	var inNamespace, last *file
 	for _, sourced := range m.Objects {
 		key := mesh.KeyOf(sourced.Object)
-		home := m.places[key].document.file
+		home := m.places[key][0].document.file
 		if !home.inPlace {
 			continue
 		}

@@ -1,8 +1,6 @@
 package manifest
 
 import (
-	"cmp"
-	"encoding/json"
 	"errors"
 	"strings"
 
@@ -21,12 +19,14 @@ type object struct {
 	document *document
 	// item is its place among the items of a list, or wholeDocument.
 	item int
-	// key is empty for kinds that the model does not read.
+	// key is empty for kinds that the model does not read; typed is nil for them, and where the object could not be read.
 	key   mesh.Key
 	typed mesh.Object
 	// unread is set for those of them that make pods.
 	unread *mesh.UnreadWorkload
-	line   int
+	// groupKind is that of kinds that are not read.
+	groupKind schema.GroupKind
+	line      int
 	// namespaceGiven says that the manifest does not say its namespace.
 	namespaceGiven bool
 }
@@ -36,6 +36,14 @@ const notKubernetes = "it has no apiVersion and kind, so it is not a Kubernetes 
 
 // objects are the document's objects. Every fault of the document is reported, not only the first.
 func (d *document) objects(namespace string) ([]object, error) {
+	if !d.file.named {
+		if found, ok := d.atAGlance(); ok {
+			return []object{found}, nil
+		}
+		if isPlainlyOther(d.text()) {
+			return nil, &notKubernetesError{d.errorAt(1, "%s", notKubernetes)}
+		}
+	}
 	root, err := d.parse()
 	switch {
 	case err != nil:
@@ -43,7 +51,7 @@ func (d *document) objects(namespace string) ([]object, error) {
 	case root == nil || root.ShortTag() == "!!null":
 		return nil, nil
 	case root.Kind != yaml.MappingNode:
-		return nil, d.errorAt(root.Line, "a Kubernetes object is a mapping that begins with apiVersion and kind; this is not one")
+		return nil, &notKubernetesError{d.errorAt(root.Line, "a Kubernetes object is a mapping that begins with apiVersion and kind; this is not one")}
 	}
 	meta := typeOf(root)
 	items, isList := itemsOf(root, meta)
@@ -91,25 +99,41 @@ func elementType(item, list metav1.TypeMeta) metav1.TypeMeta {
 
 func (d *document) decode(node *yaml.Node, meta metav1.TypeMeta, item int, namespace string) (object, error) {
 	found := object{document: d, item: item, line: d.fileLine(node.Line)}
+	_, metadata := findStep(node, "metadata")
 	switch {
 	case meta.Kind == "" && meta.APIVersion == "":
 		return found, &notKubernetesError{d.errorAt(node.Line, "%s", notKubernetes)}
 	case meta.Kind == "":
-		return found, &notKubernetesError{d.errorAt(node.Line, "the object has an apiVersion (%s) but no kind", meta.APIVersion)}
+		fault := d.errorAt(node.Line, "the object has an apiVersion (%s) but no kind", meta.APIVersion)
+		if metadata != nil {
+			return found, fault
+		}
+		return found, &notKubernetesError{fault}
 	case meta.APIVersion == "":
-		return found, d.errorAt(node.Line, "the %s has no apiVersion", meta.Kind)
+		fault := d.errorAt(node.Line, "the %s has no apiVersion", meta.Kind)
+		if metadata != nil {
+			return found, fault
+		}
+		return found, &notKubernetesError{fault}
 	}
 	version, err := schema.ParseGroupVersion(meta.APIVersion)
 	if err != nil {
 		return found, d.errorAt(node.Line, "the apiVersion %q of the %s is not of the form group/version", meta.APIVersion, meta.Kind)
 	}
+	gk := version.WithKind(meta.Kind).GroupKind()
+	kind, read := mesh.KindOf(gk)
+	if read {
+		found.key = statedKey(kind, metadata, namespace)
+	}
+	if _, sops := findStep(node, "sops"); sops != nil && sops.Kind == yaml.MappingNode && !d.file.named {
+		return found, d.errorAt(node.Line, "the %s is encrypted with SOPS", meta.Kind)
+	}
 	data, err := toJSON(node, d.end-d.start)
 	if err != nil {
 		return found, d.valueError(err)
 	}
-	kind, read := mesh.KindOf(version.WithKind(meta.Kind).GroupKind())
 	if !read {
-		found.unread = unreadWorkload(data, namespace)
+		found.groupKind, found.unread = gk, unreadWorkload(gk, data, namespace)
 		return found, nil
 	}
 	typed, err := mesh.DecodeAs(kind, data)
@@ -119,33 +143,22 @@ func (d *document) decode(node *yaml.Node, meta metav1.TypeMeta, item int, names
 	return d.identify(found, typed, node, meta, namespace)
 }
 
-// unreadWorkload is what an object of a kind that is not read says of the pods that it makes; nil where it has no pod template.
-func unreadWorkload(data []byte, namespace string) *mesh.UnreadWorkload {
-	type template struct {
-		Metadata metav1.ObjectMeta `json:"metadata"`
+// statedKey is the identity that an object's metadata says, before it is known whether it can be read; an empty name for none.
+func statedKey(kind mesh.Kind, metadata *yaml.Node, namespace string) mesh.Key {
+	key := mesh.Key{Kind: kind, Namespace: namespace}
+	if metadata == nil {
+		return key
 	}
-	var object struct {
-		Metadata metav1.ObjectMeta `json:"metadata"`
-		Spec     struct {
-			Template    template `json:"template"`
-			JobTemplate struct {
-				Spec struct {
-					Template template `json:"template"`
-				} `json:"spec"`
-			} `json:"jobTemplate"`
-		} `json:"spec"`
+	if _, name := findStep(metadata, "name"); name != nil {
+		key.Name = name.Value
 	}
-	if json.Unmarshal(data, &object) != nil {
-		return nil // what stands there is not what it is taken for
+	if _, said := findStep(metadata, "namespace"); said != nil {
+		key.Namespace = said.Value
 	}
-	unread := mesh.UnreadWorkload{Namespace: cmp.Or(object.Metadata.Namespace, namespace), Labels: object.Spec.Template.Metadata.Labels}
-	if len(unread.Labels) == 0 {
-		unread.Labels = object.Spec.JobTemplate.Spec.Template.Metadata.Labels
+	if kind.Info().ClusterScoped {
+		key.Namespace = ""
 	}
-	if len(unread.Labels) == 0 {
-		return nil
-	}
-	return &unread
+	return key
 }
 
 // identify fills in what the client would: the namespace, and the type of a list's item.
@@ -155,7 +168,7 @@ func (d *document) identify(found object, typed mesh.Object, node *yaml.Node, me
 		typed.SetName(typed.GetGenerateName())
 	}
 	if typed.GetName() == "" {
-		return found, d.errorAt(lineOf(node, ".metadata"), "the %s has no name: metadata.name is missing", meta.Kind)
+		return found, d.errorAt(lineOf(node, []string{"metadata"}), "the %s has no name: metadata.name is missing", meta.Kind)
 	}
 	kind, _ := mesh.KindOfObject(typed)
 	switch {

@@ -39,7 +39,19 @@ func (m *Manifests) Has(change plan.Change) bool {
 }
 
 // SaysNamespace says whether the object's manifest says its namespace, which else is the one that Load was given.
-func (m *Manifests) SaysNamespace(key mesh.Key) bool { return !m.places[key].namespaceGiven }
+func (m *Manifests) SaysNamespace(key mesh.Key) bool {
+	return !slices.ContainsFunc(m.places[key], func(found object) bool { return found.namespaceGiven })
+}
+
+// placeIn is where a document has an object: the last of several counts.
+func (m *Manifests) placeIn(d *document, key mesh.Key) (found object) {
+	for _, place := range m.places[key] {
+		if place.document == d {
+			found = place
+		}
+	}
+	return found
+}
 
 func keyOf(u *unstructured.Unstructured) mesh.Key {
 	kind, _ := mesh.KindOf(u.GroupVersionKind().GroupKind())
@@ -77,10 +89,12 @@ func (m *Manifests) edit(changes []plan.Change) (*editing, error) {
 				e.faults = append(e.faults, fmt.Errorf("%s is not in the files; change it where it is kept", plan.Name(change.Object)))
 				continue
 			}
-			if updates[found.document] == nil {
-				documents = append(documents, found.document)
+			for _, place := range found {
+				if updates[place.document] == nil {
+					documents = append(documents, place.document)
+				}
+				updates[place.document] = append(updates[place.document], change)
 			}
-			updates[found.document] = append(updates[found.document], change)
 		}
 	}
 	for _, d := range documents {
@@ -92,19 +106,19 @@ func (m *Manifests) edit(changes []plan.Change) (*editing, error) {
 // updateDocument makes Updates and Deletes of objects of one document: all at once, for a list may be long, and only where that
 // fails one by one, to say which of them it is that cannot be made.
 func (e *editing) updateDocument(d *document, changes []plan.Change) {
-	after, err := e.manifests.changed(d.text(), changes)
+	after, err := e.manifests.changed(d, changes)
 	if err == nil {
 		e.texts[d] = after
 		return
 	}
 	known := len(e.faults)
 	for _, change := range changes {
-		if _, err := e.manifests.changed(d.text(), []plan.Change{change}); err != nil {
-			e.faults = append(e.faults, d.editError(e.manifests.places[keyOf(change.Object)], change, err))
+		if _, err := e.manifests.changed(d, []plan.Change{change}); err != nil {
+			e.faults = append(e.faults, d.editError(e.manifests.placeIn(d, keyOf(change.Object)), change, err))
 		}
 	}
 	if len(e.faults) == known { // each alone can be made
-		e.faults = append(e.faults, d.editError(e.manifests.places[keyOf(changes[0].Object)], changes[0], err))
+		e.faults = append(e.faults, d.editError(e.manifests.placeIn(d, keyOf(changes[0].Object)), changes[0], err))
 	}
 }
 
@@ -117,7 +131,8 @@ func (e *editing) text(d *document) []byte {
 
 // changed is a document's text after changes of the objects in it. An item that is deleted moves the others, which is done by
 // itself.
-func (m *Manifests) changed(text []byte, changes []plan.Change) ([]byte, error) {
+func (m *Manifests) changed(d *document, changes []plan.Change) ([]byte, error) {
+	text := d.text()
 	for len(changes) > 0 {
 		together := slices.IndexFunc(changes, func(change plan.Change) bool { return change.Action == plan.Delete })
 		switch {
@@ -127,7 +142,7 @@ func (m *Manifests) changed(text []byte, changes []plan.Change) ([]byte, error) 
 			together = 1
 		}
 		var err error
-		if text, err = m.changedTogether(text, changes[:together]); err != nil {
+		if text, err = m.changedTogether(d, text, changes[:together]); err != nil {
 			return nil, err
 		}
 		changes = changes[together:]
@@ -135,7 +150,7 @@ func (m *Manifests) changed(text []byte, changes []plan.Change) ([]byte, error) 
 	return text, nil
 }
 
-func (m *Manifests) changedTogether(text []byte, changes []plan.Change) ([]byte, error) {
+func (m *Manifests) changedTogether(d *document, text []byte, changes []plan.Change) ([]byte, error) {
 	root, err := parseText(text)
 	if err != nil {
 		return nil, err
@@ -146,7 +161,7 @@ func (m *Manifests) changedTogether(text []byte, changes []plan.Change) ([]byte,
 	}
 	whole, _ := content.(map[string]any)
 	for _, change := range changes {
-		found := m.places[keyOf(change.Object)]
+		found := m.placeIn(d, keyOf(change.Object))
 		switch {
 		case found.item == wholeDocument && change.Action == plan.Delete:
 			return []byte{}, nil

@@ -84,7 +84,7 @@ func (d *document) lineOfFault(message string, from int) int {
 func (d *document) errorAt(line int, format string, arguments ...any) *Error {
 	message := fmt.Sprintf(format, arguments...)
 	if d.file.generated {
-		return &Error{File: d.file.path, Message: message}
+		return &Error{File: d.origin.path, Line: d.origin.source().Line, Message: message + " (as built in " + d.file.path + ")"}
 	}
 	return &Error{File: d.file.path, Line: d.fileLine(line), Message: message}
 }

@@ -37,32 +37,47 @@ type Sources struct {
 	Files []string
 	// Recursive reads the directories below a directory too.
 	Recursive bool
+	// Strict makes a fault of everything in a directory that could not be read.
+	Strict bool
 	// Kustomize is a directory with a kustomization, empty for none.
 	Kustomize string
-	// AllowRemote lets the kustomization load what is remote, for which kustomize runs git and asks the network.
+	// AllowRemote lets kustomizations load what is remote, for which kustomize runs git and asks the network.
 	AllowRemote bool
 	// Stdin is read for "-".
 	Stdin io.Reader
 }
 
-// open reads the texts, each file once. All that cannot be read is reported together.
-func (s Sources) open() ([]*file, error) {
-	var files []*file
+// opened is what the sources hold.
+type opened struct {
+	// files are those to read as they are.
+	files []*file
+	// builds are what the kustomizations in the directories make, one each.
+	builds []*file
+	// charts are the folders of Helm charts.
+	charts []string
+	// unreadable says what of the directories could not be read.
+	unreadable []error
+	// size is that of all texts together.
+	size int
+}
+
+// open reads the texts, each file once. All that cannot be read of what the user named is reported together.
+func (s Sources) open() (*opened, error) {
+	all := &opened{}
 	var faults []error
-	size := 0
 	for _, path := range s.Files {
-		opened, err := s.openPath(path, &size)
-		files, faults = append(files, opened...), append(faults, err)
+		faults = append(faults, s.openPath(path, all))
 	}
-	files = onceEach(files)
+	all.files = onceEach(all.files)
+	all.builds = onceEach(all.builds)
 	if s.Kustomize != "" {
-		built, err := kustomize(s.Kustomize, s.AllowRemote)
+		built, err := kustomize(s.Kustomize, s.AllowRemote, sourceFiles{})
 		faults = append(faults, err)
 		if built != nil {
-			files = append(files, built)
+			all.files = append(all.files, built)
 		}
 	}
-	return files, errors.Join(faults...)
+	return all, errors.Join(faults...)
 }
 
 // folders are the directories among the files.
@@ -84,85 +99,88 @@ func onceEach(files []*file) []*file {
 			return false
 		}
 		first.named = first.named || f.named
-		return f.inPlace
+		return f.inPlace || f.generated
 	})
 }
 
-// openPath reads a file, or those of a directory. size is that of all files so far.
-func (s Sources) openPath(path string, size *int) ([]*file, error) {
+// openPath reads a file, or those of a directory.
+func (s Sources) openPath(path string, all *opened) error {
 	if path == "-" {
-		opened, err := readFile(s.Stdin, standardInput)
-		opened.named = true
-		return []*file{opened}, errors.Join(err, addSize(size, opened))
+		read, err := readFile(s.Stdin, standardInput)
+		read.named = true
+		return errors.Join(err, all.add(read))
 	}
 	if strings.HasPrefix(path, "http://") || strings.HasPrefix(path, "https://") {
-		return nil, &Error{File: path, Message: "addresses are not read; download the file and give its path"}
+		return &Error{File: path, Message: "addresses are not read; download the file and give its path"}
 	}
 	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return pathError(path, err)
+	case info.IsDir():
+		return s.openDirectory(path, all)
+	}
+	read, err := openNamed(path)
 	if err != nil {
-		return nil, pathError(path, err)
+		return err
 	}
-	if !info.IsDir() {
-		opened, err := openNamed(path)
-		if err != nil {
-			return nil, err
-		}
-		opened.named = true
-		opened.inPlace = info.Mode().IsRegular()
-		opened.folder = filepath.Dir(path)
-		return []*file{opened}, addSize(size, opened)
-	}
-	root := path
-	paths, err := s.manifestsIn(root)
-	if err != nil {
-		return nil, err
-	}
-	var files []*file
-	var faults []error
-	for _, path := range paths {
-		opened, err := openListed(path)
-		if err != nil {
-			faults = append(faults, err)
-			continue
-		}
-		opened.inPlace = true
-		opened.folder = root
-		files = append(files, opened)
-		if err := addSize(size, opened); err != nil {
-			return nil, errors.Join(append(faults, err)...)
-		}
-	}
-	return files, errors.Join(faults...)
+	read.named = true
+	read.inPlace = info.Mode().IsRegular()
+	read.folder = filepath.Dir(path)
+	return all.add(read)
 }
 
-// addSize counts a file, and is an error once the files are too much together.
-func addSize(size *int, read *file) error {
-	if *size += len(read.text); *size > maxTotalSize {
+// openDirectory reads the manifests of a directory, and builds the kustomizations in it.
+func (s Sources) openDirectory(root string, all *opened) error {
+	tree, err := s.walk(root)
+	if err != nil {
+		return err
+	}
+	all.unreadable = append(all.unreadable, tree.unreadable...)
+	kustomizations := readKustomizations(tree.kustomizations)
+	built, faults := kustomizations.build(s.AllowRemote)
+	all.builds = append(all.builds, built...)
+	all.unreadable = append(all.unreadable, faults...)
+	for _, path := range slices.Concat(tree.paths, kustomizations.files) {
+		if kustomizations.takes(path) {
+			continue
+		}
+		read, err := openListed(path)
+		if err != nil {
+			all.unreadable = append(all.unreadable, err)
+			continue
+		}
+		if chart := read.chart(); chart != "" {
+			all.addChart(chart)
+			continue
+		}
+		read.inPlace = true
+		read.folder = root
+		if err := all.add(read); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// add counts a file, and is an error once the files are too much together.
+func (o *opened) add(read *file) error {
+	o.files = append(o.files, read)
+	if o.size += len(read.text); o.size > maxTotalSize {
 		return &Error{File: read.path, Message: fmt.Sprintf("the files up to this one are larger than %d MiB; read fewer at a time", maxTotalSize>>20)}
 	}
 	return nil
 }
 
-// manifestsIn are the files of a directory that kubectl would read, by name.
-func (s Sources) manifestsIn(directory string) ([]string, error) {
-	var paths []string
-	root := directory + string(filepath.Separator) + "." // where it is a link, what it leads to
-	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return pathError(filepath.Clean(path), err)
-		case entry.IsDir() && path != root && !s.Recursive:
-			return filepath.SkipDir
-		case !entry.IsDir() && slices.Contains(fileExtensions, filepath.Ext(path)) && entry.Name() != SettingsFile:
-			paths = append(paths, path)
+// addChart adds the folder of a chart, unless it is that of a chart within another.
+func (o *opened) addChart(chart string) {
+	for _, known := range o.charts {
+		if chart == known || strings.HasPrefix(chart, known+string(filepath.Separator)) {
+			return
 		}
-		return nil
-	})
-	if err == nil && len(paths) == 0 {
-		err = &Error{File: directory, Message: fmt.Sprintf(
-			"the directory has no file that ends in %s; give -R to look below it", strings.Join(fileExtensions, ", "))}
 	}
-	return paths, err
+	o.charts = slices.DeleteFunc(o.charts, func(known string) bool { return strings.HasPrefix(known, chart+string(filepath.Separator)) })
+	o.charts = append(o.charts, chart)
 }
 
 // openListed reads a file that a directory lists: one that is no file, as a pipe, might never end.

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
 // TestLoadFaults holds the sentence for every fault of a text: where, what, and what to do.
@@ -125,23 +127,28 @@ spec:
     port: 9090
 `)
 	source := manifests.Objects[0].Source
-	for path, want := range map[string]int{
-		"":                                    2,
-		".metadata":                           4,
-		".metadata.labels['istio.io/rev']":    8,
-		".metadata.annotations['x']":          4,
-		".spec.selector.app":                  10,
-		".spec.ports":                         11,
-		".spec.ports[0]":                      13,
-		".spec.ports[0].name":                 13,
-		".spec.ports[0].appProtocol":          13,
-		".spec.ports[1].port":                 17,
-		".spec.ports[?(@.port==9090)].name":   16,
-		".spec.ports[?(@.name=='http')].port": 14,
-		".spec.ports[7].port":                 11,
-		".spec.nothing.at.all":                9,
-		"[":                                   2, ".spec.ports[": 11, "..": 2, "['": 2, ".spec.ports[?(@.name==": 11,
+	for _, test := range []struct {
+		path plan.Path
+		want int
+	}{
+		{nil, 2},
+		{plan.PathOf("metadata"), 4},
+		{plan.PathOf("metadata", "labels", "istio.io/rev"), 8},
+		{plan.PathOf("metadata", "annotations", "x"), 4},
+		{plan.PathOf("spec", "selector", "app"), 10},
+		{plan.PathOf("spec", "ports"), 11},
+		{plan.PathOf("spec", "ports", 0), 13},
+		{plan.PathOf("spec", "ports", 0, "name"), 13},
+		{plan.PathOf("spec", "ports", 0, "appProtocol"), 13},
+		{plan.PathOf("spec", "ports", 1, "port"), 17},
+		{plan.PathOf("spec", "ports", "port=9090", "name"), 16},
+		{plan.PathOf("spec", "ports", "name=http", "port"), 14},
+		{plan.PathOf("spec", "ports", "name=http,port=9090", "port"), 11},
+		{plan.PathOf("spec", "ports", 7, "port"), 11},
+		{plan.PathOf("spec", "nothing", "at", "all"), 9},
+		{plan.PathOf(""), 2},
+		{plan.PathOf("spec", "ports", "="), 11},
 	} {
-		assert.Equal(t, want, source.LineOf(path), path)
+		assert.Equal(t, test.want, source.LineOf(test.path), test.path.String())
 	}
 }

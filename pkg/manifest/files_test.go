@@ -156,12 +156,17 @@ func TestDirectories(t *testing.T) {
 	manifests := loadFiles(t, "testdata/render", "testdata/chart")
 	assert.Equal(t, []string{"apps/v1/Deployment shop/orders:2", "v1/Service shop/orders:2"}, listing(manifests))
 	assert.Equal(t, 1, manifests.Others)
+	assert.Equal(t, []string{"skipped, as kinds that make pods and are not read: Job.batch (1)"}, manifests.Notes)
 	assert.Equal(t, []string{
-		"testdata/chart/templates/deployment.yaml was passed over: it is a Helm template; render it with helm template and check what comes out",
-		"testdata/chart/templates/service.yaml was passed over: it is a Helm template; render it with helm template and check what comes out",
-		"testdata/render/apps/values.yaml was passed over: it has no apiVersion and kind, so it is not a Kubernetes object",
-		"testdata/chart/Chart.yaml was passed over: the object has an apiVersion (v2) but no kind",
-	}, manifests.Notes)
+		"testdata/chart: it is a Helm chart, and charts are not rendered; check what comes out of it: helm template testdata/chart | kubectl grpcexpose lint -f - (with -f VALUES for other values)",
+	}, unreadable(manifests))
+}
+
+func unreadable(manifests *Manifests) (lines []string) {
+	for _, err := range manifests.Unreadable {
+		lines = append(lines, err.Error())
+	}
+	return lines
 }
 
 // TestDirectoriesAsTheyAre reads a directory through a link, with things in it that are no manifests.
@@ -181,8 +186,15 @@ func TestDirectoriesAsTheyAre(t *testing.T) {
 	assert.Empty(t, manifests.Notes)
 
 	require.NoError(t, os.Symlink(directory, filepath.Join(inside, "elsewhere.yaml")))
-	_, err = Load(Sources{Files: []string{inside}}, "default")
-	assert.EqualError(t, err, filepath.Join(inside, "elsewhere.yaml")+": it is not a file; name it with -f if it is to be read all the same")
+	require.NoError(t, os.Symlink("nowhere", filepath.Join(inside, "dangling.yaml")))
+	manifests, err = Load(Sources{Files: []string{inside}}, "default")
+	require.NoError(t, err)
+	assert.Equal(t, []string{
+		filepath.Join(inside, "dangling.yaml") + ": it is a link to a file that is not there",
+		filepath.Join(inside, "elsewhere.yaml") + ": it is not a file; name it with -f if it is to be read all the same",
+	}, unreadable(manifests))
+	_, err = Load(Sources{Files: []string{inside}, Strict: true}, "default")
+	assert.ErrorContains(t, err, filepath.Join(inside, "elsewhere.yaml")+": it is not a file; name it with -f if it is to be read all the same")
 }
 
 func TestUTF16(t *testing.T) {
@@ -218,8 +230,10 @@ func TestPathFaults(t *testing.T) {
 func TestKustomize(t *testing.T) {
 	manifests, err := Load(Sources{Kustomize: "testdata/kustomize/overlay"}, "default")
 	require.NoError(t, err)
-	assert.Equal(t, []string{"v1/Service shop/blue-orders:0"}, listing(manifests))
-	assert.Equal(t, "testdata/kustomize/overlay", manifests.Objects[0].Source.File)
+	assert.Equal(t, []string{"v1/Service shop/blue-orders:1"}, listing(manifests))
+	source := manifests.Objects[0].Source
+	assert.Equal(t, "testdata/kustomize/base/service.yaml", source.File)
+	assert.Equal(t, 3, source.LineOf(".metadata.name"))
 
 	_, err = Load(Sources{Kustomize: "testdata/render"}, "default")
 	assert.ErrorContains(t, err, "testdata/render: the kustomization cannot be built: unable to find one of 'kustomization.yaml'")
@@ -235,5 +249,21 @@ func TestSnapshotOfFiles(t *testing.T) {
 }
 
 func TestObjectsThatAreThereTwice(t *testing.T) {
-	assert.Equal(t, []string{"Service default/a is there twice, at stdin:1 and stdin:5; the second one counts"}, load(t, service+"---\n"+service).Notes)
+	same := load(t, service+"---\n"+service)
+	assert.Empty(t, same.Notes)
+	assert.Len(t, same.Objects, 1)
+	stream, err := same.Render(plan.Plan{Changes: []plan.Change{changeOf(t, same, field(mesh.KindService, "b", "metadata", "labels", "a"))}})
+	require.NoError(t, err)
+	assert.Equal(t, 1, strings.Count(string(stream), "kind: Service"))
+
+	other := load(t, service+"---\n"+service+"spec: {clusterIP: None}\n---\n"+service+"---\napiVersion: v1\nkind: Service\nmetadata: {name: b}\n")
+	assert.Equal(t, []string{"v1/Service default/b:14"}, listing(other))
+	assert.Equal(t, []string{
+		"Service default/a is there several times with different contents, at stdin:1, stdin:5 and 1 more; it is left out: name one of these files with -f",
+	}, other.Notes)
+	reason, unknown := other.Snapshot(true, mesh.Options{}).Unknown(mesh.KindService, "default", "a")
+	assert.True(t, unknown)
+	assert.Equal(t, "it is there several times with different contents", reason)
+	_, unknown = other.Snapshot(true, mesh.Options{}).Unknown(mesh.KindService, "default", "c")
+	assert.False(t, unknown)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
 func addSeeds(f *testing.F) (texts []string) {
@@ -36,7 +37,7 @@ func FuzzLoad(f *testing.F) {
 		}
 		lines := len(lineStarts([]byte(text)))
 		for _, sourced := range manifests.Objects {
-			for _, path := range []string{"", ".metadata.name", ".spec.ports[0].name", ".spec.http[0].route[0].destination.host"} {
+			for _, path := range []plan.Path{nil, plan.PathOf("metadata", "name"), plan.PathOf("spec", "ports", 0, "name"), plan.PathOf("spec", "http", 0, "route", 0, "destination", "host")} {
 				line := sourced.Source.LineOf(path)
 				require.True(t, line >= 1 && line <= lines, "line %d of %d", line, lines)
 			}

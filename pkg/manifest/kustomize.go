@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/kustomize/api/konfig"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/api/resmap"
+	"sigs.k8s.io/kustomize/api/resource"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 )
 
@@ -22,8 +23,8 @@ import (
 const maxKustomizations = 2000
 
 // kustomize builds a kustomization as kubectl does, but loads what is remote only if that is allowed. The text has no place of
-// its own: its objects are reported against the directory, without lines, and it cannot be edited in place.
-func kustomize(directory string, allowRemote bool) (*file, error) {
+// its own: its objects are reported where kustomize says that they come from, and it cannot be edited in place.
+func kustomize(directory string, allowRemote bool, sources sourceFiles) (*file, error) {
 	if err := remoteDirectory(directory, allowRemote); err != nil {
 		return nil, err
 	}
@@ -35,11 +36,36 @@ func kustomize(directory string, allowRemote bool) (*file, error) {
 	case err != nil:
 		return nil, &Error{File: directory, Message: "the kustomization cannot be built: " + withoutPassword(strings.TrimSpace(err.Error()))}
 	}
-	text, err := built.AsYaml()
-	if err != nil {
-		return nil, &Error{File: directory, Message: "the kustomization's result cannot be written as YAML: " + err.Error()}
+	made := &file{path: directory, named: true, generated: true}
+	for _, resource := range built.Resources() {
+		if err := made.addResource(resource, guard, sources); err != nil {
+			return nil, &Error{File: directory, Message: "the kustomization's result cannot be written as YAML: " + err.Error()}
+		}
 	}
-	return &file{path: directory, text: text, named: true, generated: true}, nil
+	return made, nil
+}
+
+// addResource adds an object that kustomize has built as a document.
+func (f *file) addResource(built *resource.Resource, guard *kustomizeGuard, sources sourceFiles) error {
+	noted, _ := built.GetOrigin() // what cannot be read says nothing
+	if guard.originsAdded {
+		if err := built.SetOrigin(nil); err != nil {
+			return err
+		}
+	}
+	text, err := built.AsYAML()
+	if err != nil {
+		return err
+	}
+	if len(f.text) > 0 {
+		f.text = append(f.text, "---\n"...)
+	}
+	start := len(f.text)
+	f.text = append(f.text, text...)
+	f.documents = append(f.documents, &document{
+		file: f, start: start, end: len(f.text), firstLine: 1, origin: sources.find(guard, noted, built.GetKind(), built.GetName()),
+	})
+	return nil
 }
 
 // remoteDirectory is why the directory that the user names is not built.
@@ -69,6 +95,10 @@ type kustomizeGuard struct {
 	// read is the number of kustomizations so far; left are the bytes that may still be read.
 	read int
 	left int64
+	// paths are those of all files that were read.
+	paths map[string]bool
+	// originsAdded says that kustomize notes where objects come from because the guard has asked for it.
+	originsAdded bool
 
 	mu     sync.Mutex
 	faults []error
@@ -77,7 +107,7 @@ type kustomizeGuard struct {
 func newKustomizeGuard(directory string, allowRemote bool) *kustomizeGuard {
 	guard := &kustomizeGuard{
 		FileSystem: filesys.MakeFsOnDisk(), allowRemote: allowRemote, directory: directory,
-		kustomizations: map[string]bool{}, left: maxFileSize,
+		kustomizations: map[string]bool{}, paths: map[string]bool{}, left: maxFileSize,
 	}
 	if whole, err := filepath.Abs(directory); err == nil {
 		guard.root = whole
@@ -122,8 +152,12 @@ func (g *kustomizeGuard) ReadFile(path string) ([]byte, error) {
 		return nil, err
 	}
 	g.left -= int64(len(content))
+	g.paths[path] = true
 	faults := g.check(path, content)
 	g.fault(faults...)
+	if g.read == 1 && len(faults) == 0 && (g.kustomizations[path] || isKustomizationName(path)) {
+		content, g.originsAdded = withOrigins(content)
+	}
 	return content, errors.Join(faults...)
 }
 

@@ -47,7 +47,7 @@ func TestLoadFindsObjects(t *testing.T) {
 		"empty document behind comments": {"# licence\n\n---\n# Source: empty.yaml\n---\n# Source: a.yaml\n" + service, []string{"v1/Service default/a:7"}, 0},
 		"content after separator":        {"--- {apiVersion: v1, kind: Service, metadata: {name: a}}\n", []string{"v1/Service default/a:1"}, 0},
 		"byte order mark":                {"\xef\xbb\xbf" + service, []string{"v1/Service default/a:1"}, 0},
-		"Windows line ends":              {strings.ReplaceAll(service+"---\n"+service, "\n", "\r\n"), []string{"v1/Service default/a:1", "v1/Service default/a:5"}, 0},
+		"Windows line ends":              {strings.ReplaceAll(service+"---\n"+strings.Replace(service, "name: a", "name: b", 1), "\n", "\r\n"), []string{"v1/Service default/a:1", "v1/Service default/b:5"}, 0},
 		"own namespace":                  {"apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: shop}\n", []string{"v1/Service shop/a:1"}, 0},
 		"cluster-scoped":                 {"apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, namespace: x}\n", []string{"v1/Namespace /shop:1"}, 0},
 		"older version kept": {

@@ -26,7 +26,7 @@ func (m *Manifests) Render(p plan.Plan) ([]byte, error) {
 	}
 	for _, f := range m.files {
 		for _, d := range f.documents {
-			if !d.passedOver {
+			if !d.passedOver && !d.twin {
 				out.add(e.text(d))
 			}
 		}

@@ -10,15 +10,22 @@ import (
 // ask, and to keep the parsed form of every document would take many times the memory of the objects.
 func (o object) source() mesh.Source {
 	if o.document.file.generated {
-		return mesh.Source{File: o.document.file.path}
+		return o.document.origin.source()
 	}
-	return mesh.Source{File: o.document.file.path, Line: o.line, LineOf: func(path string) int {
+	return mesh.Source{File: o.document.file.path, Line: o.line, LineOf: func(path []string) int {
 		node := o.node(o.document.root())
 		if node == nil {
 			return o.line
 		}
 		return o.document.fileLine(lineOf(node, path))
 	}}
+}
+
+func (o origin) source() mesh.Source {
+	if o.object == nil {
+		return mesh.Source{File: o.path}
+	}
+	return o.object.source()
 }
 
 // root is the document's content, parsed once and kept.

@@ -36,6 +36,10 @@ type document struct {
 	firstLine int
 	// passedOver says that no object was read of it: it is none, or could not be read.
 	passedOver bool
+	// twin says that its one object is in an earlier document too, with the same content.
+	twin bool
+	// origin is where a generated document's object comes from.
+	origin origin
 
 	// parsed is the root, kept once a line has been asked for.
 	parsed *yaml.Node

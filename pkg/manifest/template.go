@@ -13,16 +13,20 @@ var templateAction = regexp.MustCompile(`\{\{-?\s*(?:/\*|\.(?:Values|Release|Cha
 // isTemplate says that the text has actions of a Helm template.
 func (f *file) isTemplate() bool { return templateAction.Match(f.text) }
 
-// inChart says that the file lies below the templates of a chart.
-func (f *file) inChart() bool {
+// chart is the folder of the Helm chart of which the file is a template; empty for a file that is none.
+func (f *file) chart() string {
+	if !f.isTemplate() {
+		return ""
+	}
 	for directory := filepath.Dir(f.path); ; directory = filepath.Dir(directory) {
 		if filepath.Base(directory) == "templates" {
-			if _, err := os.Stat(filepath.Join(filepath.Dir(directory), "Chart.yaml")); err == nil {
-				return true
+			chart := filepath.Dir(directory)
+			if _, err := os.Stat(filepath.Join(chart, "Chart.yaml")); err == nil {
+				return chart
 			}
 		}
 		if directory == filepath.Dir(directory) {
-			return false
+			return ""
 		}
 	}
 }

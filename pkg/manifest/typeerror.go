@@ -14,6 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
 // typeError says which field of the object cannot be decoded. The decoders of Kubernetes' and Istio's types know little or
@@ -36,7 +37,7 @@ func (d *document) typeError(node *yaml.Node, kind mesh.Kind, err error) *Error 
 	}
 	var wrongType *json.UnmarshalTypeError
 	switch {
-	case path == "":
+	case len(path) == 0:
 		return d.errorAt(line, "%s cannot be read: %s", name, decodeMessage(err))
 	case errors.As(err, &wrongType):
 		return d.errorAt(line, "%s: %s is %s; it must be %s", name, path, shown, describeType(wrongType))
@@ -46,7 +47,7 @@ func (d *document) typeError(node *yaml.Node, kind mesh.Kind, err error) *Error 
 }
 
 // culprit is the path and value of the smallest part of an object that alone gives the same error.
-func culprit(kind mesh.Kind, object any, message string) (path string, part any) {
+func culprit(kind mesh.Kind, object any, message string) (path plan.Path, part any) {
 	var steps []step
 	part = object
 	for {
@@ -54,7 +55,7 @@ func culprit(kind mesh.Kind, object any, message string) (path string, part any)
 		if !found {
 			return path, part
 		}
-		steps, part, path = append(steps, next), child, next.extend(path)
+		steps, part, path = append(steps, next), child, append(path, next.name())
 	}
 }
 
@@ -93,11 +94,12 @@ type step struct {
 	index int
 }
 
-func (s step) extend(path string) string {
+// name is how a path names the step.
+func (s step) name() string {
 	if s.field == "" {
-		return path + "[" + strconv.Itoa(s.index) + "]"
+		return strconv.Itoa(s.index)
 	}
-	return fieldPath(path, s.field)
+	return s.field
 }
 
 // holding is an object that has nothing but the part to which the steps lead.

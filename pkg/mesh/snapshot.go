@@ -41,8 +41,8 @@ type Source struct {
 	File string
 	// Line is the first line of the object in File, from 1.
 	Line int
-	// LineOf gives the line of a field (".spec.ports[0].name"), or of the nearest field above it that is there; may be nil.
-	LineOf func(fieldPath string) int
+	// LineOf gives the line of a field (spec, ports, 0, name), or of the nearest field above it that is there; may be nil.
+	LineOf func(field []string) int
 	// Context is the kubeconfig context of the cluster that the object is in, where there are several.
 	Context string
 }

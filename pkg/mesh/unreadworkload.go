@@ -6,7 +6,7 @@ import "slices"
 // its pods than their labels.
 type UnreadWorkload struct {
 	Namespace string
-	// Labels are those of the pod template.
+	// Labels are those of the pod template; nil where an operator makes the pods, with labels that nobody knows from the object.
 	Labels map[string]string
 }
 
@@ -14,6 +14,6 @@ type UnreadWorkload struct {
 // that of a Service.
 func (s *Snapshot) SelectsUnread(namespace string, selector map[string]string) bool {
 	return len(selector) > 0 && slices.ContainsFunc(s.options.Unread, func(unread UnreadWorkload) bool {
-		return unread.Namespace == namespace && HasLabels(unread.Labels, selector)
+		return unread.Namespace == namespace && (unread.Labels == nil || HasLabels(unread.Labels, selector))
 	})
 }

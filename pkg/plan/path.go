@@ -15,6 +15,22 @@ import (
 // of type map.
 type Path []string
 
+// PathOf is the path of those steps; whole numbers are places in lists, and a Path stands for all of its steps.
+func PathOf(steps ...any) Path {
+	path := make(Path, 0, len(steps))
+	for _, step := range steps {
+		switch step := step.(type) {
+		case Path:
+			path = append(path, step...)
+		case []string:
+			path = append(path, step...)
+		default:
+			path = append(path, fmt.Sprint(step))
+		}
+	}
+	return path
+}
+
 // String is the path as kubectl writes one: .metadata.labels['istio.io/rev'], .spec.ports[?(@.port==8000)].name.
 func (p Path) String() string {
 	var b strings.Builder
@@ -30,13 +46,21 @@ func (p Path) String() string {
 				value = "'" + value + "'"
 			}
 			fmt.Fprintf(&b, "[?(@.%s==%s)]", key, value)
-		case strings.ContainsAny(step, "./"):
+		case strings.ContainsAny(step, "./[]' "):
 			fmt.Fprintf(&b, "['%s']", step)
 		default:
 			b.WriteString("." + step)
 		}
 	}
 	return b.String()
+}
+
+// Element is the path up to and with its first place in a list, the whole path where it has none.
+func (p Path) Element() Path {
+	if at := slices.IndexFunc(p, isIndex); at >= 0 {
+		return p[:at+1]
+	}
+	return p
 }
 
 func isIndex(step string) bool {

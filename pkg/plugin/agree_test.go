@@ -161,7 +161,7 @@ func lintOf(t *testing.T, snapshot *mesh.Snapshot, workload *workload.Workload) 
 func idsOf(findings []checks.Finding) []string {
 	texts := make([]string, len(findings))
 	for i, finding := range findings {
-		texts[i] = finding.ID + " " + mesh.KeyOf(finding.Object).String() + " " + finding.Path
+		texts[i] = finding.ID + " " + mesh.KeyOf(finding.Object).String() + " " + finding.Path.String()
 	}
 	slices.Sort(texts)
 	return slices.Compact(texts)

@@ -3,7 +3,8 @@ package plugin
 import (
 	"cmp"
 	"context"
-	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/internal/exitcode"
@@ -11,8 +12,6 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/load"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/review"
 )
@@ -24,12 +23,15 @@ func (o *createOptions) runOnFiles(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	report.Notes(o.streams, manifests.Notes)
+	lintrun.PrintFileNotes(o.streams, manifests)
+	if manifests, err = o.chooseManifests(manifests); err != nil {
+		return err
+	}
 	if err := load.RequireNamespace(manifests, o.clients.connection.overrides.Context.Namespace); err != nil {
 		return err
 	}
 	snapshot := manifests.Snapshot(false, mesh.Options{Now: time.Now()})
-	if err := o.nameFromFiles(snapshot); err != nil {
+	if o.intent, err = o.intent.InFiles(snapshot); err != nil {
 		return err
 	}
 	result, err := review.Build(o.intent, snapshot)
@@ -45,7 +47,7 @@ func (o *createOptions) runOnFiles(ctx context.Context) error {
 	}
 	report.Notes(o.streams, result.Plan.Notes)
 	for _, warning := range warnings {
-		report.Printf(o.streams.Err, "note: still, afterwards: %s\n", review.FindingText(warning))
+		report.Printf(o.streams.Err, "note: still, afterwards: %s\n", report.FindingText(warning))
 	}
 	if err := o.printFiles(manifests, result); err != nil {
 		return err
@@ -54,6 +56,44 @@ func (o *createOptions) runOnFiles(ctx context.Context) error {
 		return exitcode.ErrBadAnswer
 	}
 	return nil
+}
+
+// chooseManifests are those that create decides on: what is read as it is, or the only kustomization in the files. Which of several is
+// meant only the user knows.
+func (o *createOptions) chooseManifests(manifests *manifest.Manifests) (*manifest.Manifests, error) {
+	switch {
+	case len(manifests.Overlays) == 0:
+		return manifests, nil
+	case holdsWorkload(manifests, o.intent.Name):
+		report.Notes(o.streams, []string{"the kustomizations in the files are left alone: " + foldersOf(manifests)})
+		return manifests, nil
+	}
+	holding := &manifest.Manifests{}
+	for _, overlay := range manifests.Overlays {
+		if holdsWorkload(overlay, o.intent.Name) {
+			holding.Overlays = append(holding.Overlays, overlay)
+		}
+	}
+	switch len(holding.Overlays) {
+	case 0:
+		return manifests, nil
+	case 1:
+		return holding.Overlays[0], nil
+	default:
+		return nil, fmt.Errorf("several kustomizations build the workload: %s; say which one with -k", foldersOf(holding))
+	}
+}
+
+// holdsWorkload reports whether manifests hold a workload of that name, or any that could be exposed where no name is given.
+func holdsWorkload(manifests *manifest.Manifests, name string) bool {
+	return slices.ContainsFunc(manifests.Objects, func(sourced mesh.Sourced) bool {
+		switch mesh.KeyOf(sourced.Object).Kind {
+		case mesh.KindDeployment, mesh.KindStatefulSet, mesh.KindDaemonSet:
+			return name == "" || sourced.Object.GetName() == name
+		default:
+			return false
+		}
+	})
 }
 
 func (o *createOptions) printFiles(manifests *manifest.Manifests, result *expose.Result) error {
@@ -77,41 +117,4 @@ func (o *createOptions) printFiles(manifests *manifest.Manifests, result *expose
 		return err
 	}
 	return report.Objects(o.streams.Out, objects, format)
-}
-
-// nameFromFiles takes the only workload of the files where none is named.
-func (o *createOptions) nameFromFiles(snapshot *mesh.Snapshot) error {
-	if o.intent.Name != "" {
-		return o.namespaceFromFiles(snapshot)
-	}
-	var choices []string
-	for _, workload := range workload.Workloads(snapshot) {
-		if gateway.IsInfrastructure(workload) {
-			continue
-		}
-		choices = append(choices, workload.Key.String())
-		o.intent.Kind, o.intent.Namespace, o.intent.Name = workload.Key.Kind, workload.Namespace(), workload.Name()
-	}
-	switch len(choices) {
-	case 1:
-		return nil
-	case 0:
-		return errors.New("the files hold no Deployment, StatefulSet or DaemonSet that could be exposed")
-	default:
-		return &expose.Error{Problem: "the files hold several workloads:", Choices: choices, Next: "Say which, as TYPE/NAME"}
-	}
-}
-
-// namespaceFromFiles goes by the namespace that the files say.
-func (o *createOptions) namespaceFromFiles(snapshot *mesh.Snapshot) error {
-	var namespaces []string
-	for _, workload := range workload.Workloads(snapshot) {
-		if workload.Name() == o.intent.Name && (o.intent.Kind == "" || o.intent.Kind == workload.Key.Kind) {
-			namespaces = append(namespaces, workload.Namespace())
-		}
-	}
-	if len(namespaces) == 1 {
-		o.intent.Namespace = namespaces[0]
-	}
-	return nil
 }

@@ -1,7 +1,6 @@
 package plugin
 
 import (
-	"io"
 	"strings"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/callpath"
@@ -10,13 +9,12 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/review"
 )
 
 // printResult says how things stand after create: the address, a line to try, and what is still wrong on the path.
 func (o *createOptions) printResult(snapshot *mesh.Snapshot, result *expose.Result, exposure expose.Exposure, findings []checks.Finding, broken string) error {
 	if o.write.Output != "" {
-		printFindings(o.streams.Err, findings)
+		report.PathFindings(o.streams.Err, findings)
 		return o.printPlan(result, exposure)
 	}
 	w := o.streams.Out
@@ -36,7 +34,7 @@ func (o *createOptions) printResult(snapshot *mesh.Snapshot, result *expose.Resu
 	}
 	report.Printf(w, "  try      %s\n", exposure.Command)
 	report.Printf(w, "  undo     %s\n", undoCommand(result.Workload))
-	printFindings(w, findings)
+	report.PathFindings(w, findings)
 	return nil
 }
 
@@ -49,21 +47,6 @@ func (o *createOptions) printPlan(result *expose.Result, exposure any) error {
 		return report.PlanJSON(o.streams.Out, report.PlanReport{Plan: result.Plan, Exposure: exposure})
 	default:
 		return o.execution(result).PrintManifests()
-	}
-}
-
-// printFindings prints what is wrong on the path: errors and warnings.
-func printFindings(w io.Writer, findings []checks.Finding) {
-	printed := false
-	for _, finding := range findings {
-		if !finding.Level.AtLeast(checks.Warning) {
-			continue
-		}
-		if !printed {
-			report.Printf(w, "\nFindings on the path:\n")
-			printed = true
-		}
-		report.Printf(w, "  %s %s\n", finding.Level, review.FindingText(finding))
 	}
 }
 

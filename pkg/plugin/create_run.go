@@ -11,7 +11,6 @@ import (
 	core "k8s.io/api/core/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/internal/exitcode"
-	"github.com/grpcexpose/kubectl-grpcexpose/internal/interrupt"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/execution"
@@ -76,16 +75,16 @@ func (o *createOptions) attempt(ctx context.Context, client *cluster.Client, aga
 		result.Plan.Notes = append(result.Plan.Notes, load.GapsText(loaded))
 	}
 	for _, warning := range warnings {
-		result.Plan.Notes = append(result.Plan.Notes, "still, afterwards: "+review.FindingText(warning))
+		result.Plan.Notes = append(result.Plan.Notes, "still, afterwards: "+report.FindingText(warning))
 	}
-	execution := o.execution(result)
-	execution.Client, execution.Rights, execution.Probe = client, rights, expose.ProbePod(loaded.Snapshot, result)
-	wrote, err := execution.Run(ctx)
+	carrying := o.execution(result)
+	carrying.Client, carrying.Rights, carrying.Probe = client, rights, expose.ProbePod(loaded.Snapshot, result)
+	wrote, err := carrying.Run(ctx)
 	switch {
 	case err != nil && wrote && o.lostInjection(ctx, client, result, err):
 		return errOvertaken
 	case err != nil && wrote:
-		o.recordEvent(ctx, client, result, core.EventTypeWarning, "ExposeFailed", firstLine(err))
+		execution.RecordEvent(ctx, o.streams, client, result.Workload.Object, core.EventTypeWarning, "ExposeFailed", firstLine(err))
 		return err
 	case err != nil:
 		return err
@@ -182,7 +181,7 @@ func (o *createOptions) confirm(ctx context.Context, client *cluster.Client, res
 		return err
 	}
 	if !result.Plan.Empty() && reached {
-		o.recordEvent(ctx, client, result, core.EventTypeNormal, "Exposed", exposedMessage(result, exposure))
+		execution.RecordEvent(ctx, o.streams, client, result.Workload.Object, core.EventTypeNormal, "Exposed", exposedMessage(result, exposure))
 	}
 	if o.verify && reached {
 		if err := o.call(ctx, client, loaded, result); err != nil {
@@ -213,23 +212,6 @@ func exposedMessage(result *expose.Result, exposure expose.Exposure) string {
 	}
 	return fmt.Sprintf("gRPC port %d is exposed %s for hosts %s", result.TargetPort, where, strings.Join(exposure.Hosts, ", "))
 }
-
-// recordEvent leaves an Event on the workload; that it could not is a note, no failure.
-func (o *createOptions) recordEvent(ctx context.Context, client *cluster.Client, result *expose.Result, eventType, reason, message string) {
-	done, err := interrupt.BeginWriting(ctx)
-	if err != nil {
-		return
-	}
-	defer done()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), eventTimeout)
-	defer cancel()
-	if note := client.RecordEvent(ctx, result.Workload.Object, eventType, reason, message); note != "" {
-		report.Notes(o.streams, []string{note})
-	}
-}
-
-// eventTimeout bounds what is only a courtesy.
-const eventTimeout = 5 * time.Second
 
 // configurationPatience is how long istiod and the gateway may take until new routes work; it is a second as a rule.
 const configurationPatience = 10 * time.Second

@@ -45,8 +45,8 @@ func (o *deleteOptions) run(ctx context.Context) error {
 	if found.Plan.Empty() {
 		return o.nothingToUndo(found)
 	}
-	execution := o.execution(client, rights, found)
-	wrote, err := execution.Run(ctx)
+	carrying := o.execution(client, rights, found)
+	wrote, err := carrying.Run(ctx)
 	switch {
 	case err != nil:
 		return err
@@ -55,7 +55,7 @@ func (o *deleteOptions) run(ctx context.Context) error {
 	case !wrote:
 		return nil
 	}
-	take(found, execution)
+	take(found, carrying)
 	if len(found.Kept) > 0 {
 		if found, err = o.finish(ctx, client, rights, found); err != nil {
 			return err
@@ -117,23 +117,19 @@ func (o *deleteOptions) finish(ctx context.Context, client *cluster.Client, righ
 	if err != nil || again.Plan.Empty() {
 		return before, err
 	}
-	execution := o.execution(client, rights, again)
-	if _, err := execution.CarryOut(ctx); err != nil {
+	carrying := o.execution(client, rights, again)
+	if _, err := carrying.CarryOut(ctx); err != nil {
 		return before, err
 	}
-	take(again, execution)
+	take(again, carrying)
 	again.Plan.Changes = append(before.Plan.Changes, again.Plan.Changes...)
 	return again, nil
 }
 
 func (o *deleteOptions) recordEvents(ctx context.Context, client *cluster.Client, found *review.Undo) {
 	for _, key := range found.Workloads {
-		workload := workload.Get(found.Snapshot, key)
-		if workload == nil {
-			continue
-		}
-		if note := client.RecordEvent(ctx, workload.Object, core.EventTypeNormal, "Unexposed", "what create did has been undone"); note != "" {
-			report.Printf(o.streams.Err, "note: %s\n", note)
+		if workload := workload.Get(found.Snapshot, key); workload != nil {
+			execution.RecordEvent(ctx, o.streams, client, workload.Object, core.EventTypeNormal, "Unexposed", "what create did has been undone")
 		}
 	}
 }

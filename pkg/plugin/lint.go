@@ -95,6 +95,7 @@ func newLintCommand(streams report.Streams, clients *factory, run func(context.C
 
 func (f *lintFlags) add(flags *pflag.FlagSet) {
 	f.files.add(flags)
+	flags.BoolVar(&f.files.strict, "strict", false, "With -f: a file of a directory that looks like a manifest and cannot be read is an error, and nothing is judged")
 	flags.BoolVar(&f.selfContained, "self-contained", false, "With -f or -k: the files are the whole cluster, so what they do not have is missing")
 	flags.BoolVar(&f.withCluster, "with-cluster", false, "With -f or -k: judge the cluster as it would be with the files, and say which findings are new, fixed or unchanged; only new ones fail")
 	flags.BoolVarP(&f.allNamespaces, "all-namespaces", "A", false, "Judge all namespaces")

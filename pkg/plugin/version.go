@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/load"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
 
@@ -84,7 +85,7 @@ func (o *versionOptions) server(ctx context.Context) (*report.ServerVersion, err
 	if err != nil {
 		return nil, err
 	}
-	return serverVersion(ctx, client)
+	return load.Versions(ctx, client)
 }
 
 func (o *versionOptions) print(versions report.Versions) error {

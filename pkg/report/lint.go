@@ -174,7 +174,7 @@ func lintFinding(finding checks.Finding, source mesh.Source) LintFinding {
 	return LintFinding{
 		workloads: workloads,
 		ID:        finding.ID, Slug: finding.Slug, Level: finding.Level, Context: source.Context, Object: lintObject(finding.Object),
-		Path: finding.Path, File: source.File, Line: line, Message: finding.Message,
+		Path: finding.Path.String(), File: source.File, Line: line, Message: finding.Message,
 		Evidence: append([]string{}, finding.Evidence...), Symptom: finding.Symptom, Fix: lintFix(finding.Fix),
 	}
 }
@@ -204,12 +204,26 @@ func lintFix(fix checks.Fix) LintFix {
 	return made
 }
 
-// Add puts another report's findings behind this one's: that of another cluster.
+// Add puts another report's findings behind this one's: that of another cluster, or of other files. What both say of one place in a
+// file, as of a base that several overlays share, is told once.
 func (r *LintReport) Add(other *LintReport) {
-	r.Findings = append(r.Findings, other.Findings...)
-	r.Skipped = append(r.Skipped, other.Skipped...)
-	r.Suppressed = append(r.Suppressed, other.Suppressed...)
-	r.Notes = append(r.Notes, other.Notes...)
+	type place struct {
+		id, context, file, path string
+		line                    int
+	}
+	placeOf := func(f LintFinding) place { return place{f.ID, f.Context, f.File, f.Path, f.Line} }
+	told := map[place]bool{}
+	for _, finding := range r.Findings {
+		told[placeOf(finding)] = finding.File != ""
+	}
+	for _, finding := range other.Findings {
+		if !told[placeOf(finding)] {
+			r.Findings = append(r.Findings, finding)
+		}
+	}
+	r.Skipped = withNew(r.Skipped, other.Skipped)
+	r.Suppressed = withNew(r.Suppressed, other.Suppressed)
+	r.Notes = withNew(r.Notes, other.Notes)
 	r.Summary.Objects += other.Summary.Objects
 	for _, check := range other.Ran {
 		if !slices.Contains(r.Ran, check) {
@@ -217,6 +231,15 @@ func (r *LintReport) Add(other *LintReport) {
 		}
 	}
 	r.Count()
+}
+
+// withNew are some, and those of others that are not among them.
+func withNew[T comparable](some, others []T) []T {
+	known := make(map[T]bool, len(some))
+	for _, one := range some {
+		known[one] = true
+	}
+	return append(some, slices.DeleteFunc(slices.Clone(others), func(other T) bool { return known[other] })...)
 }
 
 // Count brings the summary up to date with the findings.

@@ -45,7 +45,7 @@ func decode(t *testing.T, text string) mesh.Object {
 }
 
 func sourced(object mesh.Object, file string, line int) mesh.Sourced {
-	return mesh.Sourced{Object: object, Source: mesh.Source{File: file, Line: line, LineOf: func(path string) int { return line + len(path)/4 }}}
+	return mesh.Sourced{Object: object, Source: mesh.Source{File: file, Line: line, LineOf: func(path []string) int { return line + len(plan.Path(path).String())/4 }}}
 }
 
 // lintReports are the reports that every format is tried with.
@@ -60,7 +60,7 @@ func lintReports(t *testing.T) map[string]*LintReport {
 	u, err := mesh.ToUnstructured(service)
 	require.NoError(t, err)
 	port := checks.Finding{
-		ID: "GX301", Slug: "port-not-grpc", Level: checks.Error, Object: service, Path: ".spec.ports[0].name",
+		ID: "GX301", Slug: "port-not-grpc", Level: checks.Error, Object: service, Path: plan.PathOf("spec", "ports", 0, "name"),
 		Message:  "Port 8000 leads to a gRPC server, but its name says HTTP: 100% of the calls fail.",
 		Evidence: []string{"the container port is named grpc", "the probe of container server is a gRPC probe", "VirtualService shop/server leads to it"},
 		Symptom:  "UNAVAILABLE", Fix: checks.Fix{
@@ -70,7 +70,7 @@ func lintReports(t *testing.T) map[string]*LintReport {
 		},
 	}
 	replica := checks.Finding{
-		ID: "GX203", Slug: "single-replica", Level: checks.Info, Object: deployment, Path: ".spec.replicas",
+		ID: "GX203", Slug: "single-replica", Level: checks.Info, Object: deployment, Path: plan.PathOf("spec", "replicas"),
 		Message: "Deployment server has one replica.\x1b[31m", Symptom: "No balancing.", Fix: checks.Fix{Text: "Set more replicas.", Level: checks.Words},
 	}
 	onNamespace := checks.Finding{

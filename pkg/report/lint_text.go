@@ -9,6 +9,7 @@ import (
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
 // textLint prints for people: by cluster, namespace and object, each finding with what a client sees and what to do.
@@ -142,7 +143,12 @@ func wrap(text string, width int) []painted {
 // commands are the programs that fixes name with what to give them.
 var commands = []string{"kubectl", "istioctl", "grpcurl"}
 
-// skips says what could not be judged, a line for each reason.
+// letsRun says by the reason of a skip what would let the checks run.
+var letsRun = map[string]string{
+	mesh.NotInFiles: "--with-cluster reads the rest from a cluster, --self-contained says that the files are all there is",
+}
+
+// skips says what could not be judged and what would change that, a line for each reason.
 func (t textLint) skips(b *strings.Builder, report *LintReport) {
 	if len(report.Skipped) == 0 {
 		return
@@ -157,8 +163,8 @@ func (t textLint) skips(b *strings.Builder, report *LintReport) {
 		if byReason[reason] == nil {
 			reasons = append(reasons, reason)
 		}
-		if !slices.Contains(byReason[reason], skip.ID) {
-			byReason[reason] = append(byReason[reason], skip.ID)
+		if check := skip.ID + " " + skip.Slug; !slices.Contains(byReason[reason], check) {
+			byReason[reason] = append(byReason[reason], check)
 		}
 	}
 	if len(report.Findings) > 0 {
@@ -166,7 +172,11 @@ func (t textLint) skips(b *strings.Builder, report *LintReport) {
 	}
 	Printf(b, "%s\n", paint("Skipped, at least in part", bold, t.Colour))
 	for _, reason := range reasons {
-		for i, line := range wrap(reason+": "+strings.Join(byReason[reason], ", "), max(t.Width-4, 40)) {
+		text := reason + ": " + strings.Join(byReason[reason], ", ")
+		if how, known := letsRun[reason]; known {
+			text += "; " + how
+		}
+		for i, line := range wrap(text, max(t.Width-4, 40)) {
 			Printf(b, "  %s%s\n", strings.Repeat(" ", min(i, 1)*2), line)
 		}
 	}

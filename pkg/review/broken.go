@@ -14,6 +14,7 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/load"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
 
 // refuseBeside refuses to make a new path beside one that is there, meant for the same Service and host, and broken: mending it
@@ -70,7 +71,7 @@ func whyBroken(snapshot *mesh.Snapshot, route *networking.VirtualService) (reaso
 	found := lint.Run(snapshot, lint.Options{Only: func(object mesh.Object) bool { return slices.Contains(about, mesh.KeyOf(object)) }})
 	for _, finding := range found.Findings {
 		if finding.Level == checks.Error && !slices.Contains(passingStates, finding.ID) {
-			reasons = append(reasons, FindingText(finding))
+			reasons = append(reasons, report.FindingText(finding))
 		}
 	}
 	if len(reasons) > 0 {

@@ -10,6 +10,7 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
 
 // passingStates are errors that say how things are at the moment, not how they are set up: pods that are not ready, a
@@ -30,7 +31,7 @@ func Plan(intent expose.Intent, snapshot *mesh.Snapshot, result *expose.Result) 
 	for _, finding := range OnPath(intent, result.After, result) {
 		switch {
 		case finding.Level == checks.Error && !slices.Contains(passingStates, finding.ID):
-			refusal.Choices = append(refusal.Choices, FindingText(finding))
+			refusal.Choices = append(refusal.Choices, report.FindingText(finding))
 		case finding.Level.AtLeast(checks.Warning):
 			warnings = append(warnings, finding)
 		}
@@ -39,15 +40,6 @@ func Plan(intent expose.Intent, snapshot *mesh.Snapshot, result *expose.Result) 
 		return nil, refusal
 	}
 	return warnings, nil
-}
-
-// FindingText is a finding in a line: what is wrong with what, and what to do.
-func FindingText(finding checks.Finding) string {
-	text := fmt.Sprintf("%s %s: %s", finding.ID, mesh.KeyOf(finding.Object), finding.Message)
-	if finding.Fix.Text != "" {
-		text += " " + finding.Fix.Text
-	}
-	return text
 }
 
 // OnPath are the findings about the path that create makes, without those about what the user has asked for.
@@ -59,7 +51,7 @@ func OnPath(intent expose.Intent, snapshot *mesh.Snapshot, result *expose.Result
 // VirtualService of it. Other routes that lead to the workload are not create's to judge.
 func onExposedPath(snapshot *mesh.Snapshot, result *expose.Result) []checks.Finding {
 	toWorkload := lint.OnPathOf(snapshot, result.Workload.Key)
-	report := lint.Run(snapshot, lint.Options{Only: func(object mesh.Object) bool {
+	run := lint.Run(snapshot, lint.Options{Only: func(object mesh.Object) bool {
 		if !toWorkload(object) {
 			return false
 		}
@@ -78,7 +70,7 @@ func onExposedPath(snapshot *mesh.Snapshot, result *expose.Result) []checks.Find
 			return !isOtherGateway(snapshot, result, object)
 		}
 	}})
-	return report.Findings
+	return run.Findings
 }
 
 // isOtherGateway reports whether an object is another gateway's workload, which may get the same routes because of its labels.

@@ -197,7 +197,7 @@ func requireFixed(t *testing.T, m *Mesh, istiodBefore Facts, fixed checks.Findin
 	after := carriedOut(t, m, fixed.Fix.Changes)
 	text := fmt.Sprintf("seed %d: %s %s: %s\nfix: %s\n", m.Seed, fixed.ID, mesh.KeyOf(fixed.Object), fixed.Message, fixed.Fix.Text)
 	for _, finding := range lint.Run(after.Snapshot(), lint.Options{}).Findings {
-		require.NotEqualf(t, identity(fixed)+fixed.Path, identity(finding)+finding.Path, "still there: %s", text)
+		require.NotEqualf(t, identity(fixed)+fixed.Path.String(), identity(finding)+finding.Path.String(), "still there: %s", text)
 	}
 	istiodAfter, err := AskIstiod(after)
 	require.NoError(t, err)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+
 	securityapi "istio.io/api/security/v1beta1"
 	security "istio.io/client-go/pkg/apis/security/v1"
 
@@ -87,7 +89,7 @@ func reportRefusal(p *checks.Pass, a access, gateway *proxy.GatewayWorkload, fou
 	finding := checks.Finding{
 		Level:    checks.ErrorUnlessWeak(a.port),
 		Object:   found,
-		Path:     ".spec.rules",
+		Path:     plan.PathOf("spec", "rules"),
 		Evidence: []string{identityText(gateway, call)},
 		Symptom:  "PERMISSION_DENIED: RBAC: access denied",
 		Fix:      checks.Fix{Text: remedy(p, a, gateway, found)},
@@ -103,7 +105,7 @@ func reportRefusal(p *checks.Pass, a access, gateway *proxy.GatewayWorkload, fou
 		finding.Message = fmt.Sprintf("The policy denies every call of %s to %s.", checks.GatewayText(gateway), where)
 		for i, rule := range found.Spec.GetRules() {
 			if policy.MatchesRule(p.Snapshot, found, rule, call) == policy.Always {
-				finding.Path = checks.FieldPath("spec", "rules", i)
+				finding.Path = plan.PathOf("spec", "rules", i)
 				finding.Evidence = append(finding.Evidence, whyMet(p, found, i, call)...)
 				if asksForVerb(rule) {
 					finding.Evidence = append(finding.Evidence, "gRPC is always POST")
@@ -112,7 +114,7 @@ func reportRefusal(p *checks.Pass, a access, gateway *proxy.GatewayWorkload, fou
 			}
 		}
 	case len(found.Spec.GetRules()) == 0:
-		finding.Path = ".spec"
+		finding.Path = plan.PathOf("spec")
 		finding.Message = fmt.Sprintf("The policy allows nothing (it has no rules), and no other lets %s in to %s.", checks.GatewayText(gateway), where)
 	default:
 		finding.Message = fmt.Sprintf("No rule of this policy, nor of another ALLOW policy, lets %s in to %s.", checks.GatewayText(gateway), where)

@@ -55,7 +55,8 @@ func runAuthorizationGRPCMethod(p *checks.Pass) {
 	served := policiesOfExposed(p)
 	for _, policy := range p.AuthorizationPolicies().All() {
 		var names []string
-		var at, field string
+		var at plan.Path
+		var field string
 		movable := true
 		for i, rule := range policy.Spec.GetRules() {
 			for j, to := range rule.GetTo() {
@@ -65,7 +66,7 @@ func runAuthorizationGRPCMethod(p *checks.Pass) {
 				})
 				if len(found) > 0 && len(names) == 0 {
 					field = methodsField(operation, found[0])
-					at = checks.FieldPath("spec", "rules", i, "to", j, "operation", field)
+					at = plan.PathOf("spec", "rules", i, "to", j, "operation", field)
 				}
 				names = append(names, found...)
 				movable = movable && !slices.ContainsFunc(found, func(name string) bool { return pathOfMethod(name) == "" })

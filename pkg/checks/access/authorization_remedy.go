@@ -55,7 +55,7 @@ func whyMet(p *checks.Pass, found *security.AuthorizationPolicy, rule int, call 
 			clauses = append(clauses, conditionText(rule, met)+": ztunnel does not know such things, and the DENY rule matches without it")
 		case met.LeftOut:
 			clauses = append(clauses, conditionText(rule, met)+": the port is TCP to the pods' proxies, and the DENY rule matches without it")
-		case isNegative(met):
+		case met.Negative:
 			clauses = append(clauses, conditionText(rule, met)+": the calls are none of them")
 		default:
 			clauses = append(clauses, conditionText(rule, met)+": the calls match")
@@ -151,7 +151,7 @@ func obstacleOf(p *checks.Pass, a access, gateway *proxy.GatewayWorkload, policy
 	switch {
 	case !call.MutualTLS:
 		return obstacle{why: "that takes a certificate"}
-	case isNegative(unmet):
+	case unmet.Negative:
 		return obstacle{"the gateway is one of them", "Take the gateway out of " + unmet.Field}
 	}
 	return identityObstacle(p, call, policy, unmet)
@@ -184,13 +184,10 @@ func textsOf(shapes []gateway.RequestShape, of func(gateway.RequestShape) string
 	return strings.Join(texts, ", ")
 }
 
-// isNegative reports whether the condition names what must not be.
-func isNegative(unmet policy.RuleCondition) bool { return strings.Contains(unmet.Field, ".not") }
-
 func portObstacle(a access, unmet policy.RuleCondition) obstacle {
 	found := obstacle{why: fmt.Sprintf("ports are those of the pods, here %d", a.backend.Port)}
 	switch {
-	case isNegative(unmet):
+	case unmet.Negative:
 		found.remedy = fmt.Sprintf("Take %d out of %s", a.backend.Port, unmet.Field)
 	case slices.Contains(unmet.Values, strconv.Itoa(int(a.port.Port.Port))):
 		found.why += fmt.Sprintf(", and %d is the Service's", a.port.Port.Port)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+
 	securityapi "istio.io/api/security/v1beta1"
 	security "istio.io/client-go/pkg/apis/security/v1"
 
@@ -92,7 +94,7 @@ func reportHTTPPolicy(p *checks.Pass, a access, policy *security.AuthorizationPo
 	p.Report(checks.Finding{
 		Level:  checks.ErrorUnlessWeak(a.port),
 		Object: policy,
-		Path:   checks.FieldPath("spec", "rules", rule),
+		Path:   plan.PathOf("spec", "rules", rule),
 		Message: fmt.Sprintf("The rule asks for something of HTTP, but the proxies of %s take port %d for %s: %s.",
 			a.backend, a.backend.Port, a.port.Protocol(), effect),
 		Evidence: append([]string{fmt.Sprintf("%s of Service %s/%s is declared %s",

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+
 	k8snetworking "k8s.io/api/networking/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
@@ -111,7 +113,7 @@ func reportBlocked(p *checks.Pass, port *exposure.ExposedPort, b checks.Backend,
 	p.Report(checks.Finding{
 		Level:    checks.ErrorUnlessWeak(port),
 		Object:   rule,
-		Path:     ".spec.ingress",
+		Path:     plan.PathOf("spec", "ingress"),
 		Message:  fmt.Sprintf("No NetworkPolicy lets %s connect to port %d of %s, and this one selects its pods.", checks.GatewayText(gateway), opened[0], b),
 		Evidence: evidence,
 		Symptom:  "UNAVAILABLE, after the gateway's connect timeout",

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+
 	networkingapi "istio.io/api/networking/v1alpha3"
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 	core "k8s.io/api/core/v1"
@@ -201,7 +203,7 @@ func reportHidden(p *checks.Pass, hidden *hiding) {
 	host := service.Namespace + "/" + host.ServiceHost(service)
 	finding := checks.Finding{
 		Object:   hidden.sidecar,
-		Path:     ".spec.egress",
+		Path:     plan.PathOf("spec", "egress"),
 		Message:  fmt.Sprintf("The egress hosts leave out Service %s/%s, which %s.", service.Namespace, service.Name, hidden.callersText()),
 		Evidence: hidden.evidence(),
 		Symptom:  "The caller's connection passes through as it is: all of its calls are served by one pod, without mutual TLS",

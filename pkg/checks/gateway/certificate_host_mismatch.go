@@ -4,7 +4,6 @@ import (
 	"crypto/x509"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	networkingapi "istio.io/api/networking/v1alpha3"
@@ -57,7 +56,7 @@ func compareHosts(p *checks.Pass, server tlsServer) {
 		}
 		name := names[uncovered]
 		p.Report(checks.Finding{
-			Object: server.gateway, Path: server.path("hosts", strconv.Itoa(index)),
+			Object: server.gateway, Path: server.path("hosts", index),
 			Message:  fmt.Sprintf("Gateway %s takes calls for %s with a certificate that is not for that name.", server.gateway.Name, name),
 			Evidence: evidence,
 			Symptom:  "UNAVAILABLE: clients refuse the certificate",

@@ -57,7 +57,7 @@ func judgeCredential(p *checks.Pass, server tlsServer, credential gateway.Creden
 		return
 	}
 	finding := checks.Finding{
-		Object: server.gateway, Path: server.path("tls") + "." + credential.Field, Level: server.level(p, checks.Error),
+		Object: server.gateway, Path: server.path("tls", credential.Steps), Level: server.level(p, checks.Error),
 		Symptom: symptomHandshake,
 		Fix: checks.Fix{Text: fmt.Sprintf("Put a valid certificate, before those of its authorities, and its key into Secret %s/%s.",
 			secret.Namespace, secret.Name)},
@@ -109,7 +109,7 @@ func judgeClientCA(p *checks.Pass, server tlsServer, ca gateway.Credential) {
 	}
 	secret, ok := readableSecret(p, ca.Namespace, name)
 	// A credential that is not there is GX411's.
-	if !ok && (ca.Field != "caCertCredentialName" || !p.Missing(mesh.KindSecret, ca.Namespace, name)) {
+	if !ok && (ca.Steps[0] != "caCertCredentialName" || !p.Missing(mesh.KindSecret, ca.Namespace, name)) {
 		return
 	}
 	evidence := fmt.Sprintf("there is no Secret %s/%s", ca.Namespace, name)
@@ -125,7 +125,7 @@ func judgeClientCA(p *checks.Pass, server tlsServer, ca gateway.Credential) {
 		}
 	}
 	p.Report(checks.Finding{
-		Object: server.gateway, Path: server.path("tls") + "." + ca.Field, Level: server.level(p, checks.Error),
+		Object: server.gateway, Path: server.path("tls", ca.Steps), Level: server.level(p, checks.Error),
 		Message: fmt.Sprintf("Gateway %s asks clients for certificates (mode %s), but has no certificate authority to check them with.",
 			server.gateway.Name, server.spec.GetTls().GetMode()),
 		Evidence: append([]string{evidence}, otherClientCAs(p, server, ca, own)...),

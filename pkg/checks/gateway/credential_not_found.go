@@ -43,7 +43,7 @@ func findCredentials(p *checks.Pass, server tlsServer) {
 			continue
 		}
 		p.Report(checks.Finding{
-			Object: server.gateway, Path: server.path("tls") + "." + credential.Field, Level: server.level(p, checks.Error),
+			Object: server.gateway, Path: server.path("tls", credential.Steps), Level: server.level(p, checks.Error),
 			Message: fmt.Sprintf("Gateway %s takes its certificate from Secret %s, which is not in namespace %s, where the gateway's pods are.",
 				server.gateway.Name, credential.Name, server.workload.Namespace),
 			Evidence: evidence,

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks/example"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
@@ -36,17 +38,17 @@ func runGatewayNotReady(p *checks.Pass) {
 		if workload == nil || !lacksReady(workload) || anotherServes(p, gateway) {
 			continue
 		}
-		path, evidence := ".status.readyReplicas", "0 of its replicas are ready"
+		path, evidence := plan.PathOf("status", "readyReplicas"), "0 of its replicas are ready"
 		if workload.Key.Kind == mesh.KindDaemonSet {
-			path = ".status.numberReady"
+			path = plan.PathOf("status", "numberReady")
 		}
 		fix := fmt.Sprintf("See why with: kubectl describe -n %s pods.", inert.Word(workload.Namespace()))
 		switch {
 		case workload.Replicas == 0 && workload.Key.Kind == mesh.KindDaemonSet:
-			path, evidence = ".status.desiredNumberScheduled", "no node is one for its pods"
+			path, evidence = plan.PathOf("status", "desiredNumberScheduled"), "no node is one for its pods"
 			fix = "Let its nodeSelector, affinity and tolerations fit a node."
 		case workload.Replicas == 0:
-			path, evidence, fix = ".spec.replicas", "it wants 0 replicas", "Scale it up."
+			path, evidence, fix = plan.PathOf("spec", "replicas"), "it wants 0 replicas", "Scale it up."
 		case len(gateway.Pods) == 0:
 			// None that we know of: a quota or an admission webhook may be in the way.
 			fix = fmt.Sprintf("See its conditions and events, and those of its ReplicaSet if it has one: kubectl describe -n %s %s %s.",

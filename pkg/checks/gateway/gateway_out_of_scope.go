@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks/example"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
@@ -35,7 +37,7 @@ func runGatewayOutOfScope(p *checks.Pass) {
 			continue
 		}
 		p.Report(checks.Finding{
-			Object: gateway, Path: ".metadata.namespace", Level: gatewayLevel(p, gateway, checks.Error),
+			Object: gateway, Path: plan.PathOf("metadata", "namespace"), Level: gatewayLevel(p, gateway, checks.Error),
 			Message: fmt.Sprintf("istiod does not give Gateway %s to %s, because they are in different namespaces.",
 				gateway.Name, listWorkloads(selected)),
 			Evidence: []string{"istiod runs with PILOT_SCOPE_GATEWAY_TO_NAMESPACE=true"},

@@ -114,7 +114,7 @@ func targetNumberFix(p *checks.Pass, server gatewayServer, workload *proxy.Gatew
 		return checks.Fix{Text: "Use the number of a port that leads to where its server listens, and that is free for this server."}
 	}
 	changes := checks.SetField(p, server.gateway, fmt.Sprintf("port %d of Service %s/%s leads to %d", open.Port.Port, open.Service.Namespace, open.Service.Name, open.TargetPort),
-		int64(open.TargetPort), server.steps("port", "number")...)
+		int64(open.TargetPort), server.path("port", "number")...)
 	fix := fixOf(checks.Ask, fmt.Sprintf("Give the server the number %d; clients go on calling port %d.", open.TargetPort, open.Port.Port), changes)
 	fix.OnWordOf = []mesh.Key{mesh.KeyOf(open.Service)}
 	return fix

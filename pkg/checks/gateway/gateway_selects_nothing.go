@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
@@ -43,7 +45,7 @@ func runGatewaySelectsNothing(p *checks.Pass) {
 			return !proxy.GatewayInScope(p.Snapshot, gateway, w)
 		})
 		p.Report(checks.Finding{
-			Object: gateway, Path: ".spec.selector", Level: gatewayLevel(p, gateway, checks.Error),
+			Object: gateway, Path: plan.PathOf("spec", "selector"), Level: gatewayLevel(p, gateway, checks.Error),
 			Message:  fmt.Sprintf("No gateway pod has the labels that Gateway %s selects (%s).", gateway.Name, selector),
 			Evidence: []string{"gateway workloads in the cluster: " + listWorkloads(there)},
 			Symptom:  symptomNoListener,

@@ -3,7 +3,6 @@ package gateway
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	networkingapi "istio.io/api/networking/v1alpha3"
@@ -47,12 +46,8 @@ type gatewayServer struct {
 }
 
 // path is a field of the server, ".spec.servers[0].port.number".
-func (g gatewayServer) path(fields ...string) string {
-	return plan.Path(g.steps(fields...)).String()
-}
-
-func (g gatewayServer) steps(fields ...string) []string {
-	return append([]string{"spec", "servers", strconv.Itoa(g.index)}, fields...)
+func (g gatewayServer) path(fields ...any) plan.Path {
+	return append(plan.PathOf("spec", "servers", g.index), plan.PathOf(fields...)...)
 }
 
 // text is how messages name the server: "the server on port 443 (HTTPS)".

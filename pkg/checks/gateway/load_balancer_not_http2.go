@@ -3,6 +3,8 @@ package gateway
 import (
 	"fmt"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+
 	core "k8s.io/api/core/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
@@ -62,4 +64,4 @@ func runLoadBalancerNotHTTP2(p *checks.Pass) {
 
 const skipAnnotation = "service.cloud.tencent.com/mode"
 
-func annotationPath(key string) string { return ".metadata.annotations['" + key + "']" }
+func annotationPath(key string) plan.Path { return plan.PathOf("metadata", "annotations", key) }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+
 	core "k8s.io/api/core/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
@@ -42,7 +44,7 @@ func runNoExternalAddress(p *checks.Pass) {
 		switch {
 		case waiting < 0:
 			p.Report(checks.Finding{
-				Object: services[0], Path: ".spec.type", Level: checks.Info,
+				Object: services[0], Path: plan.PathOf("spec", "type"), Level: checks.Info,
 				Message: fmt.Sprintf("Service %s of %s is of type %s: the gateway is reached in the cluster only.",
 					services[0].Name, gateway, services[0].Spec.Type),
 				Symptom: "UNAVAILABLE outside the cluster",
@@ -52,7 +54,7 @@ func runNoExternalAddress(p *checks.Pass) {
 			// A manifest: the address comes when it is applied.
 		default:
 			p.Report(checks.Finding{
-				Object: services[waiting], Path: ".status.loadBalancer", Level: checks.Warning,
+				Object: services[waiting], Path: plan.PathOf("status", "loadBalancer"), Level: checks.Warning,
 				Message: fmt.Sprintf("Service %s of %s is a LoadBalancer that has no address.", services[waiting].Name, gateway),
 				Symptom: "UNAVAILABLE: there is no address to call",
 				Fix: checks.Fix{Text: fmt.Sprintf("See why with: kubectl describe -n %s service %s.",

@@ -55,7 +55,7 @@ func nodePortFix(p *checks.Pass, server gatewayServer, open *gateway.OpenPort) c
 		return checks.Fix{Text: fmt.Sprintf("Use a port of the Service that is free for this server; %d is not.", open.Port.Port)}
 	}
 	changes := checks.SetField(p, server.gateway, fmt.Sprintf("%d is the node port of port %d", open.Port.NodePort, open.Port.Port),
-		int64(open.Port.Port), server.steps("port", "number")...)
+		int64(open.Port.Port), server.path("port", "number")...)
 	fix := fixOf(checks.Safe, fmt.Sprintf("Use port %d; clients go on calling the node port.", open.Port.Port), changes)
 	fix.OnWordOf = []mesh.Key{mesh.KeyOf(open.Service)}
 	return fix

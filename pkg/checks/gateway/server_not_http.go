@@ -102,7 +102,7 @@ func httpServerFix(p *checks.Pass, server gatewayServer, bound []*networking.Vir
 	if slices.ContainsFunc(bound, func(v *networking.VirtualService) bool { return !canBecomeHTTP(v) }) {
 		return checks.Fix{Text: text}
 	}
-	changes := checks.SetField(p, server.gateway, "only HTTP servers balance calls", protocol, server.steps("port", "protocol")...)
+	changes := checks.SetField(p, server.gateway, "only HTTP servers balance calls", protocol, server.path("port", "protocol")...)
 	for _, virtualService := range bound {
 		changes = append(changes, httpRoutes(p, virtualService)...)
 	}

@@ -42,7 +42,7 @@ func reportDropped(p *checks.Pass, rules []gateway.Drop, field ...string) {
 			}
 			this, other := apart(server, gatewayServer{on.DroppedBy.Gateway, on.DroppedBy.Index, on.DroppedBy.Spec})
 			finding := checks.Finding{
-				Object: server.gateway, Path: server.path(field...), Level: server.level(p, checks.Error),
+				Object: server.gateway, Path: server.path(field), Level: server.level(p, checks.Error),
 				Message:  fmt.Sprintf("Gateway %s: %s is shut out by %s.", server.gateway.Name, this, other),
 				Evidence: []string{on.DropReason, fmt.Sprintf("both listen on port %d of %s", on.ListenerPort, on.Workload)},
 				Symptom:  symptomDropped,

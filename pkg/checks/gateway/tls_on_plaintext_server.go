@@ -65,12 +65,12 @@ func runTLSOnPlaintextServer(p *checks.Pass) {
 func redirectFix(p *checks.Pass, server gatewayServer) checks.Fix {
 	const reason = "a redirect takes no TLS"
 	return fixOf(checks.Ask, "Leave nothing but httpsRedirect in the tls of the server.", checks.Update(p, server.gateway, reason, func(form *unstructured.Unstructured) []plan.Edit {
-		settings, _ := plan.Path(server.steps("tls")).Get(form.Object)
+		settings, _ := plan.Path(server.path("tls")).Get(form.Object)
 		fields, _ := settings.(map[string]any)
 		var edits []plan.Edit
 		for _, field := range slices.Sorted(maps.Keys(fields)) {
 			if field != "httpsRedirect" {
-				edits = append(edits, plan.Set(form, nil, server.steps("tls", field)...))
+				edits = append(edits, plan.Set(form, nil, server.path("tls", field)...))
 			}
 		}
 		return edits
@@ -102,9 +102,9 @@ func httpsFix(p *checks.Pass, server gatewayServer) checks.Fix {
 	}
 	reason := "HTTPS is the protocol of a server that ends TLS"
 	return fixOf(checks.Ask, text, checks.Update(p, server.gateway, reason, func(form *unstructured.Unstructured) []plan.Edit {
-		edits := []plan.Edit{plan.Set(form, "HTTPS", server.steps("port", "protocol")...)}
+		edits := []plan.Edit{plan.Set(form, "HTTPS", server.path("port", "protocol")...)}
 		if gateway.ServerIsPassthrough(server.spec) {
-			edits = append(edits, plan.Set(form, "SIMPLE", server.steps("tls", "mode")...))
+			edits = append(edits, plan.Set(form, "SIMPLE", server.path("tls", "mode")...))
 		}
 		return edits
 	}))

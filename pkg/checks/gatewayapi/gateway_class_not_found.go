@@ -3,6 +3,8 @@ package gatewayapi
 import (
 	"fmt"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -51,7 +53,7 @@ func runGatewayClassNotFound(p *checks.Pass) {
 		}
 		name := string(gateway.Spec.GatewayClassName)
 		finding := checks.Finding{
-			Level: p.LevelFor(of.All, checks.Error), Object: gateway, Path: ".spec.gatewayClassName",
+			Level: p.LevelFor(of.All, checks.Error), Object: gateway, Path: plan.PathOf("spec", "gatewayClassName"),
 			Symptom: "UNAVAILABLE: nothing listens", Fix: checks.Fix{Text: "Name a class that a controller serves; Istio's is istio."},
 		}
 		class, found := p.GatewayClasses().Get("", name)

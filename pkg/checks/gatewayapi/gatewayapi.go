@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
@@ -12,17 +14,17 @@ import (
 )
 
 // parentField is the path of a field of a route's parentRef.
-func parentField(parent gatewayapi.RouteParent, field string) string {
-	return checks.FieldPath("spec", "parentRefs", parent.Index, field)
+func parentField(parent gatewayapi.RouteParent, field string) plan.Path {
+	return plan.PathOf("spec", "parentRefs", parent.Index, field)
 }
 
 // backendField is the path of a field of a route's backendRef; without a field, of the backendRef itself.
-func backendField(backend gatewayapi.APIBackend, field ...any) string {
+func backendField(backend gatewayapi.APIBackend, field ...any) plan.Path {
 	steps := []any{"spec", "rules", backend.Rule, "backendRefs", backend.Index}
 	if backend.Mirror {
 		steps = []any{"spec", "rules", backend.Rule, "filters", backend.Index, "requestMirror", "backendRef"}
 	}
-	return checks.FieldPath(append(steps, field...)...)
+	return plan.PathOf(append(steps, field...)...)
 }
 
 // listenerText names a listener in a message.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
@@ -61,7 +63,7 @@ func runHostnameMismatch(p *checks.Pass) {
 			p.Report(checks.Finding{
 				Level:  p.LevelFor(of, checks.Error),
 				Object: route.Object,
-				Path:   ".spec.hostnames",
+				Path:   plan.PathOf("spec", "hostnames"),
 				Message: fmt.Sprintf("No listener of Gateway %s/%s that the route names takes %s.",
 					parent.Namespace, parent.Name, strings.Join(route.Hostnames, ", ")),
 				Evidence: evidence,

@@ -3,6 +3,8 @@ package gatewayapi
 import (
 	"fmt"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks/example"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
@@ -40,7 +42,7 @@ func runHTTPRouteForGRPC(p *checks.Pass) {
 		if port := exposedBackend(p, route); port != nil && !route.GRPC() {
 			p.Report(checks.Finding{
 				Object:   route.Object,
-				Path:     ".spec.rules",
+				Path:     plan.PathOf("spec", "rules"),
 				Message:  fmt.Sprintf("The HTTPRoute leads to %s of Service %s/%s, which is gRPC.", checks.PortText(port), port.Service.Namespace, port.Service.Name),
 				Evidence: checks.EvidenceOf(port),
 				Symptom:  "none",

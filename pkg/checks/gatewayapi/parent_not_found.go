@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
@@ -105,7 +107,7 @@ func gatewayOfIstio(p *checks.Pass, route *gatewayapi.APIRoute, index int, level
 	reference := route.Parents[index]
 	named := gatewayapi.RouteParent{Name: string(reference.Name)}
 	return checks.Finding{
-		Object: route.Object, Level: level, Path: checks.FieldPath("spec", "parentRefs", index, "group"),
+		Object: route.Object, Level: level, Path: plan.PathOf("spec", "parentRefs", index, "group"),
 		Message: fmt.Sprintf("The parent %s is a Gateway of group networking.istio.io: a %s attaches to Gateways of gateway.networking.k8s.io only.",
 			reference.Name, route.Key.Kind),
 		Evidence: gatewaysNamed(p, named),
@@ -126,7 +128,7 @@ func gatewaysNamed(p *checks.Pass, parent gatewayapi.RouteParent) []string {
 	return hints
 }
 
-func listenerNotFound(parent gatewayapi.RouteParent) (path, message string) {
+func listenerNotFound(parent gatewayapi.RouteParent) (path plan.Path, message string) {
 	gateway := fmt.Sprintf("Gateway %s/%s", parent.Namespace, parent.Name)
 	section, port := parent.Reference.SectionName, parent.Reference.Port
 	switch {

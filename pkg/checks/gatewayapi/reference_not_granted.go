@@ -91,7 +91,7 @@ func judgeCertificateReferences(p *checks.Pass, gateway *gatewayv1.Gateway, gate
 			reference, ok := gatewayapi.CertificateReference(gateway, listener.TLS.CertificateRefs[j])
 			if ok && isRefused(p, reference) {
 				reportRefused(p, reference, checks.Finding{
-					Object: gateway, Path: checks.FieldPath("spec", "listeners", i, "tls", "certificateRefs", j, "namespace"),
+					Object: gateway, Path: plan.PathOf("spec", "listeners", i, "tls", "certificateRefs", j, "namespace"),
 					Level:   p.LevelFor(of, checks.Error),
 					Symptom: symptomOfRefused(p, gateway, listener.TLS.CertificateRefs, j),
 				})

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -70,7 +72,7 @@ func judgeRouteStatus(p *checks.Pass, route *gatewayapi.APIRoute, level checks.L
 			if condition.Type == string(gatewayv1.RouteConditionResolvedRefs) {
 				symptom = "UNKNOWN: the gateway answers 500"
 			}
-			p.Report(statusFinding(route.Object, level, checks.FieldPath("status", "parents", i, "conditions", j),
+			p.Report(statusFinding(route.Object, level, plan.PathOf("status", "parents", i, "conditions", j),
 				string(parent.ControllerName), condition, symptom))
 			return
 		}
@@ -114,7 +116,7 @@ func judgeGatewayStatus(p *checks.Pass, gateway *gatewayv1.Gateway, gatewayOf ch
 		}
 		for j, condition := range listener.Conditions {
 			if checks.Refuses(condition, gateway) {
-				finding := statusFinding(gateway, p.LevelFor(of, checks.Error), checks.FieldPath("status", "listeners", i, "conditions", j), "its controller", condition,
+				finding := statusFinding(gateway, p.LevelFor(of, checks.Error), plan.PathOf("status", "listeners", i, "conditions", j), "its controller", condition,
 					notProgrammed(gateway, "UNAVAILABLE: the listener is not there"))
 				finding.Evidence = append(finding.Evidence, fmt.Sprintf("this is the status of listener %q", listener.Name))
 				p.Report(finding)
@@ -124,7 +126,7 @@ func judgeGatewayStatus(p *checks.Pass, gateway *gatewayv1.Gateway, gatewayOf ch
 	}
 	for i, condition := range gateway.Status.Conditions {
 		if checks.Refuses(condition, gateway) && !explained && p.LostInScope(gatewayOf.All) {
-			p.Report(statusFinding(gateway, p.LevelFor(gatewayOf.All, checks.Error), checks.FieldPath("status", "conditions", i), "its controller", condition,
+			p.Report(statusFinding(gateway, p.LevelFor(gatewayOf.All, checks.Error), plan.PathOf("status", "conditions", i), "its controller", condition,
 				notProgrammed(gateway, "UNAVAILABLE: the gateway does not listen")))
 			return
 		}
@@ -169,7 +171,7 @@ func refusesByProtocol(parent gatewayapi.RouteParent, name gatewayv1.SectionName
 	})
 }
 
-func statusFinding(object mesh.Object, level checks.Level, path, controller string, condition metav1.Condition, symptom string) checks.Finding {
+func statusFinding(object mesh.Object, level checks.Level, path plan.Path, controller string, condition metav1.Condition, symptom string) checks.Finding {
 	return checks.Finding{
 		Level: level, Object: object, Path: path,
 		Message:  fmt.Sprintf("By the word of %s, %s is false: %s: %s.", controller, condition.Type, condition.Reason, condition.Message),

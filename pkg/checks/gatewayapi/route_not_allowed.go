@@ -111,7 +111,7 @@ func selectorOfListener(listener *gatewayv1.Listener) *metav1.LabelSelector {
 
 func reportShutOut(p *checks.Pass, route *gatewayapi.APIRoute, parent gatewayapi.RouteParent, match gatewayapi.ListenerMatch, level checks.Level) {
 	listener := listenerText(parent.Gateway, match.Listener)
-	finding := checks.Finding{Level: level, Object: route.Object, Path: checks.FieldPath("spec", "parentRefs", parent.Index)}
+	finding := checks.Finding{Level: level, Object: route.Object, Path: plan.PathOf("spec", "parentRefs", parent.Index)}
 	finding.Symptom = routeNotServed + besideOtherParents(p, route, parent.Reference)
 	selector := selectorOfListener(match.Listener)
 	switch {

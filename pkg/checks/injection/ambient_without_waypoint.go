@@ -102,7 +102,7 @@ func reportNoWaypoint(p *checks.Pass, port *exposure.ExposedPort, w *workload.Wo
 	case !names && mode:
 		finding.Path = namespaceLabelPath(proxy.LabelDataplaneMode)
 	case !names:
-		finding.Path = ""
+		finding.Path = nil
 	}
 	finding.Fix = fixNoWaypoint(p, port.Service, use, finding.Object)
 	p.Report(finding)

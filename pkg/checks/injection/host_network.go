@@ -3,6 +3,8 @@ package injection
 import (
 	"fmt"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks/example"
 )
@@ -32,7 +34,7 @@ func runHostNetwork(p *checks.Pass) {
 		}
 		p.Report(checks.Finding{
 			Object: workload.Object,
-			Path:   ".spec.template.spec.hostNetwork",
+			Path:   plan.PathOf("spec", "template", "spec", "hostNetwork"),
 			Message: fmt.Sprintf("%s serves gRPC, and its pod template puts its pods on the host's network: %s.", workload.Key,
 				newPodsWithoutProxy(p, "they never get a proxy", workload)),
 			Evidence: []string{"hostNetwork: true", workload.evidence()},

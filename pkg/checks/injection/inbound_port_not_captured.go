@@ -133,7 +133,7 @@ func reportNotCaptured(p *checks.Pass, w exposedWorkload, level checks.Level, ho
 		symptom = "none as long as nobody speaks mutual TLS to the port; the policies and the telemetry of the pods' proxy do not hold for these calls"
 	}
 	p.Report(checks.Finding{
-		Object: w.Object, Level: level, Path: path.String(),
+		Object: w.Object, Level: level, Path: path,
 		Message:  fmt.Sprintf(message, ports[0], w.Key, annotation, does),
 		Evidence: append([]string{fmt.Sprintf("%s: %q", annotation, value)}, evidence...),
 		Symptom:  symptom,

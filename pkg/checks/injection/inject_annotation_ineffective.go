@@ -61,7 +61,7 @@ func reportInjectInVain(p *checks.Pass, w exposedWorkload) {
 		fix = labelTemplate(p, w, label, level)
 	}
 	p.Report(checks.Finding{
-		Object: w.Object, Path: at.String(),
+		Object: w.Object, Path: at,
 		Message: fmt.Sprintf("The pod template of %s has %s=%q%s: %s.", w.Key, proxy.LabelInject, value, fault,
 			newPodsWithoutProxy(p, "the pods get no proxy", w)),
 		Evidence: []string{
@@ -77,7 +77,7 @@ func reportInjectInVain(p *checks.Pass, w exposedWorkload) {
 func reportInjectValue(p *checks.Pass, w exposedWorkload) {
 	value, at := injectChoice(w)
 	p.Report(checks.Finding{
-		Object: w.Object, Path: at.String(),
+		Object: w.Object, Path: at,
 		Message: fmt.Sprintf("The pod template of %s has %s=%q, but only \"true\" and \"false\" mean something: the pods are injected as if it were not there.",
 			w.Key, proxy.LabelInject, value),
 		Evidence: []string{injectedByText(p, w), w.evidence()},

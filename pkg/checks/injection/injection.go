@@ -141,4 +141,4 @@ func labelText(name, key, value string) string {
 }
 
 // namespaceLabelPath is the path of a namespace's label.
-func namespaceLabelPath(key string) string { return plan.Path{"metadata", "labels", key}.String() }
+func namespaceLabelPath(key string) plan.Path { return plan.PathOf("metadata", "labels", key) }

@@ -119,7 +119,7 @@ func reportOverriddenRevision(p *checks.Pass, namespace exposedNamespace, w expo
 	wanted := fmt.Sprintf("The pod template of %s asks for revision %s, but the label of its namespace decides", w.Key, w.Template.Labels[proxy.LabelRevision])
 	injection := proxy.InjectionOf(p.Snapshot, w.Workload)
 	finding := checks.Finding{
-		Object: w.Object, Path: path.String(), Level: checks.Warning,
+		Object: w.Object, Path: path, Level: checks.Warning,
 		Evidence: []string{namespaceLabelsText(namespace), w.evidence()},
 	}
 	if injection.Injected {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks/example"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
@@ -79,7 +81,7 @@ func reportInjectorUnavailable(p *checks.Pass, injector *deadInjector) {
 	p.Report(checks.Finding{
 		Object: injector.Configuration,
 		Level:  errorUnlessAllWeak(injector.workloads),
-		Path:   fmt.Sprintf(".webhooks[%d].clientConfig.service", index),
+		Path:   plan.PathOf("webhooks", index, "clientConfig", "service"),
 		Message: fmt.Sprintf("The injector of revision %s cannot be called (%s), and its %s: no new pod of %s can be made.",
 			injector.Revision, injector.reason, failsClosedText(injector.webhooks), heldUpText(injector.workloads)),
 		Evidence: append([]string{"failurePolicy: Fail"}, servingEvidence(injector.workloads)...),

@@ -3,6 +3,8 @@ package injection
 import (
 	"fmt"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks/example"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
@@ -50,7 +52,7 @@ func runMixedDataplaneModes(p *checks.Pass) {
 				namespaceReported = true
 				finding.Object = namespaceObject(p, namespace.Name)
 				finding.Message = fmt.Sprintf("Namespace %s is in ambient mode and injected: its pods get a sidecar, and the ambient label has no effect on them.", namespace.Name)
-				finding.Path = ""
+				finding.Path = nil
 				if _, onTemplate := workload.Template.Labels[proxy.LabelDataplaneMode]; onTemplate {
 					finding.Message = fmt.Sprintf("Namespace %s is injected, and the pod template of %s asks for ambient mode: its pods get a sidecar, and the ambient label has no effect on them.",
 						namespace.Name, workload.Key)
@@ -67,13 +69,13 @@ func runMixedDataplaneModes(p *checks.Pass) {
 }
 
 // firstTemplateLabel is the path of the first of these labels that the pod template has.
-func firstTemplateLabel(w exposedWorkload, keys ...string) string {
+func firstTemplateLabel(w exposedWorkload, keys ...string) plan.Path {
 	for _, key := range keys {
 		if _, there := w.Template.Labels[key]; there {
-			return templateLabelPath(key).String()
+			return templateLabelPath(key)
 		}
 	}
-	return ""
+	return nil
 }
 
 // namespaceInjects reports whether the pods would be injected without any label of their own.

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks/example"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
@@ -105,7 +107,7 @@ func reportUndiscovered(p *checks.Pass, name string, namespace *undiscovered) {
 	p.Report(checks.Finding{
 		Object:  namespaceObject(p, name),
 		Level:   checks.ErrorUnlessWeak(namespace.ports...),
-		Path:    ".metadata.labels",
+		Path:    plan.PathOf("metadata", "labels"),
 		Message: fmt.Sprintf("Namespace %s %s, but the discoverySelectors of the mesh config leave it out.", name, namespace.role),
 		Evidence: []string{
 			selectors + " the labels of the namespace",

@@ -32,6 +32,10 @@ var namespaceNotInjected = &checks.Check{
 }
 
 func runNamespaceNotInjected(p *checks.Pass) {
+	if reason, unknown := p.Unknown(mesh.KindWebhook, "", ""); unknown && reason == mesh.NotInFiles && len(proxy.Injectors(p.Snapshot)) == 0 {
+		runNamespaceNotInjectedByDefault(p)
+		return
+	}
 	for _, namespace := range exposedNamespaces(p) {
 		fixes := map[string]checks.Fix{}
 		for _, workload := range namespace.Workloads {
@@ -44,6 +48,32 @@ func runNamespaceNotInjected(p *checks.Pass) {
 				Evidence: slices.Concat([]string{namespaceLabelsText(namespace)}, voidLabels(p, workload), []string{workload.evidence()}),
 				Symptom:  symptomOfNewPods(p, workload),
 				Fix:      fixNamespaceNotInjected(p, namespace, workload, fixes),
+			})
+		}
+	}
+}
+
+// runNamespaceNotInjectedByDefault is for files that hold the Namespace and no injector: Istio's default one is assumed. What asks for
+// another one by a label is left alone, for nobody knows which there are.
+func runNamespaceNotInjectedByDefault(p *checks.Pass) {
+	assuming := p.In(p.With(mesh.Change{Put: []mesh.Object{proxy.DefaultInjector()}}))
+	for _, namespace := range exposedNamespaces(p) {
+		for _, workload := range namespace.Workloads {
+			switch cause := absenceOf(assuming, workload); {
+			case cause == injected || cause == ambient || cause == byHand:
+				continue
+			case cause != namespaceUnlabeled || addsToIstio(p, workload):
+				p.Missing(mesh.KindWebhook, "", "")
+				continue
+			}
+			fix := checks.Fix{Text: fmt.Sprintf("Label namespace %s with %s=enabled; on a mesh of revisions (Tencent Cloud Mesh) with %s=<revision>.",
+				namespace.Name, proxy.LabelInjection, proxy.LabelRevision)}
+			p.Report(checks.Finding{
+				Object:   workload.Object,
+				Message:  fmt.Sprintf("No label of namespace %s asks for injection, so the pods of %s have no proxy.", namespace.Name, workload.Key),
+				Evidence: slices.Concat([]string{namespaceLabelsText(namespace), proxy.DefaultInjectorText}, voidLabels(p, workload), []string{workload.evidence()}),
+				Symptom:  symptomOfNewPods(assuming, workload),
+				Fix:      fix,
 			})
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks/example"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
@@ -40,7 +42,8 @@ webhooks: []
 // wantingProxies is a namespace whose exposed workloads would have proxies if there were an injector, and why that is thought.
 type wantingProxies struct {
 	exposedNamespace
-	evidence, path string
+	evidence string
+	path     plan.Path
 }
 
 func runNoInjector(p *checks.Pass) {
@@ -125,7 +128,7 @@ func withoutInjectorText(p *checks.Pass, namespace wantingProxies) string {
 }
 
 // asksForInjection is the label that asks for injection, as a clause and, where the namespace has it, with its path.
-func asksForInjection(namespace exposedNamespace, workloads []exposedWorkload) (evidence, path string) {
+func asksForInjection(namespace exposedNamespace, workloads []exposedWorkload) (evidence string, path plan.Path) {
 	for _, key := range []string{proxy.LabelInjection, proxy.LabelRevision} {
 		value := namespace.Labels[key]
 		if key == proxy.LabelInjection && value != "enabled" || value == "" {
@@ -135,13 +138,13 @@ func asksForInjection(namespace exposedNamespace, workloads []exposedWorkload) (
 	}
 	for _, workload := range workloads {
 		if revision := workload.Template.Labels[proxy.LabelRevision]; revision != "" {
-			return fmt.Sprintf("the pod template of %s has the label %s=%s", workload.Key, proxy.LabelRevision, revision), ""
+			return fmt.Sprintf("the pod template of %s has the label %s=%s", workload.Key, proxy.LabelRevision, revision), nil
 		}
 		if choice, _ := injectChoice(workload); choice == "true" {
-			return fmt.Sprintf("the pod template of %s asks for a proxy with %s", workload.Key, proxy.LabelInject), ""
+			return fmt.Sprintf("the pod template of %s asks for a proxy with %s", workload.Key, proxy.LabelInject), nil
 		}
 	}
-	return "", ""
+	return "", nil
 }
 
 func switchedOffText(p *checks.Pass) string {

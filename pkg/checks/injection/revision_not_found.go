@@ -84,7 +84,7 @@ func reportTemplateRevision(p *checks.Pass, w exposedWorkload) {
 	p.Report(checks.Finding{
 		Object: w.Object,
 		Level:  checks.ErrorUnlessWeak(w.Ports...),
-		Path:   templateLabelPath(proxy.LabelRevision).String(),
+		Path:   templateLabelPath(proxy.LabelRevision),
 		Message: fmt.Sprintf("The pod template of %s has the label %s=%s, which no injector webhook selects, so new pods get no proxy.",
 			w.Key, proxy.LabelRevision, w.Template.Labels[proxy.LabelRevision]),
 		Evidence: []string{webhooksText(p), w.evidence()},

@@ -40,7 +40,7 @@ func runWorkloadOptsOut(p *checks.Pass) {
 		}
 		p.Report(checks.Finding{
 			Object: workload.Object,
-			Path:   at.String(),
+			Path:   at,
 			Message: fmt.Sprintf("%s serves gRPC, but the %s %s=\"false\" on its pod template keeps the proxy out: %s.",
 				workload.Key, kind, proxy.LabelInject, newPodsWithoutProxy(p, "its pods get none", workload)),
 			Evidence: []string{

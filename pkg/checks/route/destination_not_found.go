@@ -51,7 +51,7 @@ func destinationFinding(p *checks.Pass, rule *host.HTTPRule, destination host.De
 	finding := checks.Finding{
 		Level:  p.LevelFor(of, checks.Error),
 		Object: rule.Holder,
-		Path:   httpField(rule.Index, fmt.Sprintf("route[%d].destination.host", destination.Index)),
+		Path:   httpField(rule.Index, "route", destination.Index, "destination", "host"),
 		Message: fmt.Sprintf("%s leads to %s, which is no Service and no ServiceEntry.",
 			ruleText(rule.Holder, rule.Index), destination.Host),
 		Symptom: noClusterSymptom(rule),

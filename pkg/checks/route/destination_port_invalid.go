@@ -59,7 +59,7 @@ var destinationPortInvalid = &checks.Check{
 func portFinding(rule *host.HTTPRule, destination host.Destination) checks.Finding {
 	return checks.Finding{
 		Object: rule.Holder,
-		Path:   httpField(rule.Index, fmt.Sprintf("route[%d].destination.port", destination.Index)),
+		Path:   httpField(rule.Index, "route", destination.Index, "destination", "port"),
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
@@ -51,7 +53,7 @@ var hostNotOnGateway = &checks.Check{
 				finding := checks.Finding{
 					Level:    p.LevelFor(of, checks.Error),
 					Object:   vs,
-					Path:     fmt.Sprintf(".spec.hosts[%d]", i),
+					Path:     plan.PathOf("spec", "hosts", i),
 					Message:  fmt.Sprintf("No server of %s takes host %s of %s.", gatewaysText(gateways), name, mesh.KeyOf(vs)),
 					Evidence: hostsEvidence(gateways, vs, name),
 					Symptom:  symptomNoRoute,

@@ -154,10 +154,10 @@ func reportNeverMet(p *checks.Pass, match judgedMatch) {
 	rule := match.rule
 	vs, index, path := rule.Holder, rule.Index, httpField(rule.Index, "match")
 	if own := rule.Holder.Spec.Http[rule.Index].Match; len(own) == len(rule.Spec.Match) {
-		path = httpField(rule.Index, fmt.Sprintf("match[%d].%s", match.place, match.field))
+		path = httpField(rule.Index, "match", match.place, strings.Split(match.field, "."))
 	} else if len(own) == 0 {
 		vs, index = rule.Root, rule.RootIndex
-		path = httpField(index, fmt.Sprintf("match[%d].%s", match.place, match.field))
+		path = httpField(index, "match", match.place, strings.Split(match.field, "."))
 	}
 	ports, _ := gRPCRoute(p, rule)
 	p.Report(checks.Finding{

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
@@ -76,7 +78,7 @@ func reportUnshaped(p *checks.Pass, rule *host.HTTPRule, shaped map[string]bool)
 	}
 	p.Report(checks.Finding{
 		Object: rule.Root,
-		Path:   ".spec.gateways",
+		Path:   plan.PathOf("spec", "gateways"),
 		Message: fmt.Sprintf("The %s of %s hold at the gateway only: %s is not bound to mesh.",
 			how, ruleText(rule.Holder, rule.Index), mesh.KeyOf(rule.Root)),
 		Evidence: []string{"its gateways are " + gatewayNamesText(rule.Root)},

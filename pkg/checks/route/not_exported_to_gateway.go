@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 	core "k8s.io/api/core/v1"
 
@@ -108,11 +110,11 @@ func exportFix(stated []string, namespace string) checks.Fix {
 }
 
 // exportPath is the path of the list, or where the mesh's default counts of what would hold it.
-func exportPath(stated []string) string {
+func exportPath(stated []string) plan.Path {
 	if len(stated) == 0 {
-		return ".spec"
+		return plan.PathOf("spec")
 	}
-	return ".spec.exportTo"
+	return plan.PathOf("spec", "exportTo")
 }
 
 func reportHiddenVirtualService(p *checks.Pass, vs *networking.VirtualService, gateway *proxy.GatewayWorkload, of checks.Relevance) {
@@ -184,9 +186,9 @@ func reportHiddenService(p *checks.Pass, service *core.Service, gateway *proxy.G
 			stated[i] = strings.TrimSpace(stated[i])
 		}
 	}
-	path, fix := ".metadata.annotations['networking.istio.io/exportTo']", exportFix(stated, gateway.Namespace)
+	path, fix := plan.PathOf("metadata", "annotations", "networking.istio.io/exportTo"), exportFix(stated, gateway.Namespace)
 	if len(stated) == 0 {
-		path = ".metadata"
+		path = plan.PathOf("metadata")
 		fix.Text = fmt.Sprintf("Set the annotation networking.istio.io/exportTo to %q.", ".,"+gateway.Namespace)
 	}
 	p.Report(checks.Finding{

@@ -41,7 +41,7 @@ var retryNotGRPC = &checks.Check{
 			vs, index := writtenIn(rule, func(r *networkingapi.HTTPRoute) bool { return r.GetRetries() != nil })
 			p.Report(checks.Finding{
 				Object:   vs,
-				Path:     httpField(index, "retries.retryOn"),
+				Path:     httpField(index, "retries", "retryOn"),
 				Message:  fmt.Sprintf("The retries of %s are for HTTP statuses only (%s).", ruleText(vs, index), retries.RetryOn),
 				Evidence: behindEvidence(ports),
 				Symptom:  "a call that the server answers with UNAVAILABLE is not tried again",

@@ -54,7 +54,7 @@ var rewriteBreaksPath = &checks.Check{
 			p.Report(checks.Finding{
 				Level:    p.LevelFor(p.RuleRelevance(rule), checks.Error),
 				Object:   vs,
-				Path:     httpField(index, "rewrite."+field),
+				Path:     httpField(index, "rewrite", field),
 				Message:  fmt.Sprintf("%s changes the path of gRPC calls to %s.", ruleText(vs, index), behindText(ports)),
 				Evidence: evidence,
 				Symptom:  symptomNoPath,

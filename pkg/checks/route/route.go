@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+
 	networkingapi "istio.io/api/networking/v1alpha3"
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 
@@ -113,13 +115,9 @@ func writtenIn(rule *host.HTTPRule, has func(*networkingapi.HTTPRoute) bool) (vs
 	return rule.Root, rule.RootIndex
 }
 
-// httpField is the path of a field of an http rule; without a field, of the rule itself.
-func httpField(index int, field string) string {
-	path := fmt.Sprintf(".spec.http[%d]", index)
-	if field != "" {
-		path += "." + field
-	}
-	return path
+// httpField is the path of a field of an http rule; without one, of the rule itself.
+func httpField(index int, field ...any) plan.Path {
+	return append(plan.PathOf("spec", "http", index), plan.PathOf(field...)...)
 }
 
 // ruleText names a rule in a message: "http rule 2 of VirtualService shop/orders", counted from 1.

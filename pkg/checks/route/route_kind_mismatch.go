@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+
 	networkingapi "istio.io/api/networking/v1alpha3"
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 
@@ -48,7 +50,7 @@ var routeKindMismatch = &checks.Check{
 			p.Report(checks.Finding{
 				Level:    p.LevelFor(of, checks.Error),
 				Object:   vs,
-				Path:     ".spec." + kinds[0],
+				Path:     plan.PathOf("spec", kinds[0]),
 				Message:  kindMessage(vs, kinds, gatewaysText(gatewaysWith(servers))),
 				Evidence: serverEvidence(servers),
 				Symptom:  kindSymptom(p, kinds, servers),

@@ -119,7 +119,7 @@ func (t *shadowTally) finding(p *checks.Pass) checks.Finding {
 	finding := checks.Finding{
 		Level:   checks.Warning,
 		Object:  t.vs,
-		Path:    httpField(t.lost[0].HTTPRule().RootIndex, ""),
+		Path:    httpField(t.lost[0].HTTPRule().RootIndex),
 		Message: fmt.Sprintf("%s %s calls from %s: %s.", taker, keeps, mesh.KeyOf(t.vs), t.lostText()),
 		Symptom: "UNIMPLEMENTED: the calls reach the other server, which does not know the method",
 		Fix: checks.Fix{Text: "Give the VirtualServices different hosts, or a match for the gRPC service of each (uri prefix /package.Service/), or " +

@@ -46,7 +46,7 @@ var ruleUnreachable = &checks.Check{
 				}
 				p.Report(checks.Finding{
 					Object: rule.Holder,
-					Path:   httpField(rule.Index, ""),
+					Path:   httpField(rule.Index),
 					Message: fmt.Sprintf("No call reaches %s: %s takes them first.",
 						ruleText(rule.Holder, rule.Index), ruleText(by.Holder, by.Index)),
 					Evidence: []string{

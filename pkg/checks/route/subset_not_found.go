@@ -68,7 +68,7 @@ func reportSubset(p *checks.Pass, rule *host.HTTPRule, destination host.Destinat
 	finding := checks.Finding{
 		Level:  p.LevelFor(of, checks.Error),
 		Object: rule.Holder,
-		Path:   httpField(rule.Index, fmt.Sprintf("route[%d].destination.subset", destination.Index)),
+		Path:   httpField(rule.Index, "route", destination.Index, "destination", "subset"),
 		Message: fmt.Sprintf("%s leads to subset %s of %s, which no DestinationRule%s defines.",
 			ruleText(rule.Holder, rule.Index), destination.Spec.Subset, destination.Host, where),
 		Symptom: noClusterSymptom(rule),

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+
 	networkingapi "istio.io/api/networking/v1alpha3"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
@@ -78,7 +80,7 @@ func reportTimeout(
 	path := append([]string{"spec", "http", fmt.Sprint(index)}, field...)
 	p.Report(checks.Finding{
 		Object:   vs,
-		Path:     checks.PathText(path),
+		Path:     plan.Path(path),
 		Message:  fmt.Sprintf("The %s of %s %s.", name, ruleText(vs, index), fmt.Sprintf(timeout.does, behindText(ports), limit)),
 		Evidence: behindEvidence(ports),
 		Symptom:  timeout.symptom,

@@ -47,7 +47,7 @@ spec:
 func reportDirectLoadBalancer(p *checks.Pass, service *core.Service, ports []*exposure.ExposedPort) {
 	p.Report(checks.Finding{
 		Object: service,
-		Path:   ".spec.type",
+		Path:   plan.PathOf("spec", "type"),
 		Message: fmt.Sprintf("Service %s has type %s: calls from outside to %s by-pass the gateway and are balanced per connection.",
 			service.Name, service.Spec.Type, checks.PortText(ports[0])),
 		Evidence: checks.EvidenceOf(ports[0]),

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+
 	core "k8s.io/api/core/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
@@ -61,7 +63,7 @@ func reportExternalName(p *checks.Pass, service *core.Service) {
 	finding := checks.Finding{
 		Level:  checks.Warning,
 		Object: service,
-		Path:   ".spec.externalName",
+		Path:   plan.PathOf("spec", "externalName"),
 		Message: fmt.Sprintf("A gateway route leads to Service %s, which is only another name for %s: there are no pods to balance over.",
 			service.Name, name),
 		Evidence: evidence,
@@ -128,7 +130,7 @@ func reportOtherName(p *checks.Pass, service, meant *core.Service, evidence []st
 	p.Report(checks.Finding{
 		Level:  checks.Warning,
 		Object: service,
-		Path:   ".spec.externalName",
+		Path:   plan.PathOf("spec", "externalName"),
 		Message: fmt.Sprintf("A gateway route leads to Service %s, which is only another name for %s: the gateway calls that one, and takes nothing from %s.",
 			service.Name, mesh.KeyOf(meant), service.Name),
 		Evidence: evidence,

@@ -52,7 +52,7 @@ spec:
 			if workload.IsHeadless(port.Service) && port.Port.Protocol == core.ProtocolTCP && !hasBalancedTwin(p, port) {
 				p.Report(checks.Finding{
 					Object: port.Service,
-					Path:   ".spec.clusterIP",
+					Path:   plan.PathOf("spec", "clusterIP"),
 					Message: fmt.Sprintf("Service %s is headless: callers in the mesh choose a pod when they connect to %s, and stay with it.",
 						port.Service.Name, checks.PortText(port)),
 					Evidence: checks.EvidenceOf(port),

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+
 	networkingapi "istio.io/api/networking/v1alpha3"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
@@ -85,14 +87,14 @@ func leadsText(port *exposure.ExposedPort) string {
 }
 
 // declaringField is the field that decides the port's protocol.
-func declaringField(port *exposure.ExposedPort) string {
+func declaringField(port *exposure.ExposedPort) plan.Path {
 	switch {
 	case port.Port.AppProtocol != nil:
 		return checks.PortField(port, "appProtocol")
 	case port.Port.Name != "":
 		return checks.PortField(port, "name")
 	default:
-		return checks.PortField(port, "")
+		return checks.PortField(port)
 	}
 }
 

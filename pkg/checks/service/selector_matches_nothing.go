@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+
 	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
@@ -64,7 +66,7 @@ func reportSelectorMatchesNothing(p *checks.Pass, service *core.Service, ports [
 	finding := checks.Finding{
 		Level:  checks.ErrorUnlessWeak(ports...),
 		Object: service,
-		Path:   ".spec.selector",
+		Path:   plan.PathOf("spec", "selector"),
 		Message: fmt.Sprintf("Service %s selects %s, and no pod or pod template in namespace %s has these labels.",
 			service.Name, labels.FormatLabels(service.Spec.Selector), service.Namespace),
 		Evidence: checks.EvidenceOf(ports[0]),

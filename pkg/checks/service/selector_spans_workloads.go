@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
@@ -51,7 +53,7 @@ func reportSpansWorkloads(p *checks.Pass, port *exposure.ExposedPort) {
 	servers := strings.Join(checks.WorkloadNames(serving), " and ")
 	p.Report(checks.Finding{
 		Object: port.Service,
-		Path:   ".spec.selector",
+		Path:   plan.PathOf("spec", "selector"),
 		Message: fmt.Sprintf("The selector of Service %s matches the pods of %s, which do not have port %s, to which %s leads.",
 			port.Service.Name, strings.Join(checks.WorkloadNames(lacking), " and "), port.Port.TargetPort.String(), checks.PortText(port)),
 		Evidence: append(checks.EvidenceOf(port), "the port is there in "+servers),

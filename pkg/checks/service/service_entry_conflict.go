@@ -3,6 +3,8 @@ package service
 import (
 	"fmt"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
@@ -68,7 +70,7 @@ func reportServiceEntryConflict(p *checks.Pass, entry *networking.ServiceEntry) 
 				}
 				p.Report(checks.Finding{
 					Object: entry,
-					Path:   fmt.Sprintf(".spec.ports[%d].protocol", i),
+					Path:   plan.PathOf("spec", "ports", i, "protocol"),
 					Message: fmt.Sprintf("ServiceEntry %s/%s says that port %d of %s is %s, and %s, which wins at a gateway, says %s.",
 						entry.Namespace, entry.Name, port.Port.Port, name, checks.ProtocolName(protocol), mesh.KeyOf(service), checks.ProtocolName(port.Protocol())),
 					Evidence: checks.EvidenceOf(port),

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+
 	core "k8s.io/api/core/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
@@ -110,7 +112,7 @@ func reportProtocolConflict(p *checks.Pass, w *workload.Workload, claims []claim
 		which, symptom := whoDecides(oldest.service, younger.service)
 		p.Report(checks.Finding{
 			Object: younger.service,
-			Path:   fmt.Sprintf(".spec.ports[%d]", younger.index),
+			Path:   plan.PathOf("spec", "ports", younger.index),
 			Message: fmt.Sprintf("Service %s says that port %d of %s is %s, and %s, says %s.",
 				younger.service.Name, younger.number, w.Key, checks.ProtocolName(second), which, checks.ProtocolName(first)),
 			Evidence: evidence,

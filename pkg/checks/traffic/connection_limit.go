@@ -60,7 +60,7 @@ func runConnectionLimit(p *checks.Pass) {
 			return "", nil
 		}
 		place := policy.ConnectionPoolAt
-		return mesh.KeyOf(place.Rule).String() + checks.PlacePath(place), func() {
+		return mesh.KeyOf(place.Rule).String() + checks.PlacePath(place).String(), func() {
 			var names []string
 			var paths [][]string
 			for _, limit := range limits {

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
@@ -57,7 +59,7 @@ func runDestinationRuleHostNotFound(p *checks.Pass) {
 		}
 		p.Report(checks.Finding{
 			Object:   rule,
-			Path:     ".spec.host",
+			Path:     plan.PathOf("spec", "host"),
 			Message:  fmt.Sprintf("No Service and no ServiceEntry has the host %s, so the rule does nothing.", host),
 			Evidence: nearHosts(p, rule),
 			Symptom:  "The rule's policy is not applied",

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 	core "k8s.io/api/core/v1"
 
@@ -119,7 +121,7 @@ func reportOutOfSight(p *checks.Pass, rule *networking.DestinationRule, service 
 	slices.Sort(looked)
 	p.Report(checks.Finding{
 		Object: rule,
-		Path:   ".metadata.namespace",
+		Path:   plan.PathOf("metadata", "namespace"),
 		Message: fmt.Sprintf("%s does not look for DestinationRules in namespace %s, so this one for %s has no effect there.",
 			checks.UpperFirst(checks.GatewayText(gateways[0])), rule.Namespace, host.ServiceHost(service)),
 		Evidence: []string{"it looks in the namespaces " + strings.Join(slices.Compact(looked), ", ")},
@@ -176,15 +178,16 @@ func laterRule(later []*policy.HostRule, merged *policy.HostRule) *policy.HostRu
 
 // reportLost reports what of a rule the rules before it push out.
 func reportLost(p *checks.Pass, service *core.Service, rule *networking.DestinationRule, merged *policy.HostRule) {
-	var lost, instead, path string
+	var lost, instead string
+	var path plan.Path
 	switch {
 	case rule.Spec.GetTrafficPolicy() != nil && merged.PolicyFrom != rule:
-		lost, instead, path = "traffic policy", mesh.KeyOf(merged.PolicyFrom).String(), ".spec.trafficPolicy"
+		lost, instead, path = "traffic policy", mesh.KeyOf(merged.PolicyFrom).String(), plan.PathOf("spec", "trafficPolicy")
 	default:
 		for i, subset := range rule.Spec.GetSubsets() {
 			if found, ok := merged.Subset(subset.GetName()); ok && found.From != rule {
 				lost, instead = fmt.Sprintf("subset %q", subset.GetName()), mesh.KeyOf(found.From).String()
-				path = checks.FieldPath("spec", "subsets", i)
+				path = plan.PathOf("spec", "subsets", i)
 				break
 			}
 		}
@@ -197,13 +200,13 @@ func reportLost(p *checks.Pass, service *core.Service, rule *networking.Destinat
 func reportOverruled(p *checks.Pass, service *core.Service, merged, instead *policy.HostRule) {
 	for _, rule := range merged.Rules {
 		if !slices.Contains(instead.Rules, rule) {
-			reportDropped(p, service, rule, ".spec.host", "whole content", mesh.KeyOf(instead.Rules[0]).String(),
+			reportDropped(p, service, rule, plan.PathOf("spec", "host"), "whole content", mesh.KeyOf(instead.Rules[0]).String(),
 				"both rules are for this host; istiod does not merge them, because their exportTo differs")
 		}
 	}
 }
 
-func reportDropped(p *checks.Pass, service *core.Service, rule *networking.DestinationRule, path, lost, instead, why string) {
+func reportDropped(p *checks.Pass, service *core.Service, rule *networking.DestinationRule, path plan.Path, lost, instead, why string) {
 	p.Report(checks.Finding{
 		Object:   rule,
 		Path:     path,

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks/example"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
@@ -76,7 +78,7 @@ func runFilterBuffersStreams(p *checks.Pass) {
 		}
 		p.Report(checks.Finding{
 			Object: patch.Filter,
-			Path:   checks.FieldPath("spec", "configPatches", patch.Index, "patch", "value"),
+			Path:   plan.PathOf("spec", "configPatches", patch.Index, "patch", "value"),
 			Message: fmt.Sprintf("%s in %s holds calls to %s back until they are complete.",
 				what, hop.name, host.ServiceHost(hop.port.Service)),
 			Evidence: checks.EvidenceOf(hop.port),

@@ -73,7 +73,7 @@ func runNotBalancedPerRequest(p *checks.Pass) {
 		default:
 			return "", nil
 		}
-		return mesh.KeyOf(place.Rule).String() + checks.PlacePath(place), func() {
+		return mesh.KeyOf(place.Rule).String() + checks.PlacePath(place).String(), func() {
 			finding.Object, finding.Path = place.Rule, checks.PlacePath(place, field)
 			finding.Evidence = append([]string{fmt.Sprintf("%s uses this rule for %s", c, checks.PortText(port))}, checks.EvidenceOf(port)...)
 			finding.Fix = balanceFix(p, port, c, place, field)

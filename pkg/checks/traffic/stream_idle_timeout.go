@@ -85,7 +85,7 @@ func runStreamIdleTimeout(p *checks.Pass) {
 		}
 		p.Report(checks.Finding{
 			Object: patch.Filter,
-			Path:   checks.FieldPath("spec", "configPatches", patch.Index, "patch", "value") + field,
+			Path:   plan.PathOf("spec", "configPatches", patch.Index, "patch", "value", field),
 			Message: fmt.Sprintf("The filter ends streams through %s to %s that are without a message for %s.",
 				hop.name, host.ServiceHost(hop.port.Service), timeout),
 			Evidence: checks.EvidenceOf(hop.port),
@@ -118,9 +118,9 @@ func isOverridden(p *checks.Pass, of hop, setters patchIndex, rank int, ofRoutes
 }
 
 // shortIdleTimeout finds the shortest timeout for quiet streams that a patch sets; short is false for none that is short.
-func shortIdleTimeout(patch policy.EnvoyPatch) (field string, timeout time.Duration, short bool) {
+func shortIdleTimeout(patch policy.EnvoyPatch) (field plan.Path, timeout time.Duration, short bool) {
 	if patch.Spec.GetApplyTo() == networkingapi.EnvoyFilter_CLUSTER {
-		return "", 0, false // there idle timeouts are those of connections
+		return nil, 0, false // there idle timeouts are those of connections
 	}
 	walkValues(patch.Value, nil, func(path []string, value any) {
 		text, isText := value.(string)
@@ -129,7 +129,7 @@ func shortIdleTimeout(patch policy.EnvoyPatch) (field string, timeout time.Durat
 		}
 		set, err := time.ParseDuration(text)
 		if err == nil && set > 0 && set <= shortIdle && (!short || set < timeout) {
-			field, timeout, short = plan.Path(path).String(), set, true
+			field, timeout, short = slices.Clone(path), set, true
 		}
 	})
 	return field, timeout, short
@@ -165,9 +165,9 @@ func judgeConnectionSettings(p *checks.Pass, setters patchIndex) {
 				symptom += ", and of a client's stream after 5 minutes"
 				fix = "Set connectionSettings.httpStreamIdleTimeout and httpRequestTimeout to 0s beside the profile, or leave the profile out."
 			}
-			path := ".data.mesh"
+			path := plan.PathOf("data", "mesh")
 			if mesh.KeyOf(from).Kind != mesh.KindConfigMap {
-				path = ".spec.template.metadata.annotations['" + proxy.AnnotationProxyConfig + "']"
+				path = plan.PathOf("spec", "template", "metadata", "annotations", proxy.AnnotationProxyConfig)
 			}
 			p.Report(checks.Finding{
 				Object: from,

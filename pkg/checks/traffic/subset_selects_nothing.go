@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -131,7 +133,7 @@ func reportEmptySubset(p *checks.Pass, holder *networking.VirtualService, servic
 	p.Report(checks.Finding{
 		Level:  level,
 		Object: subset.From,
-		Path:   checks.FieldPath("spec", "subsets", subset.Index, "labels"),
+		Path:   plan.PathOf("spec", "subsets", subset.Index, "labels"),
 		Message: fmt.Sprintf("No pod of Service %s/%s has the labels of subset %q (%s).",
 			service.Namespace, service.Name, subset.Spec.GetName(), labels.Set(subset.Spec.GetLabels())),
 		Evidence: []string{fmt.Sprintf("%s leads to the subset", mesh.KeyOf(holder))},

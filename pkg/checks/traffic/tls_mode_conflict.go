@@ -66,7 +66,7 @@ func runTLSModeConflict(p *checks.Pass) {
 				if policy.TLS == nil || policy.TLSAt.Rule == nil {
 					continue
 				}
-				place := mesh.KeyOf(policy.TLSAt.Rule).String() + checks.PlacePath(policy.TLSAt)
+				place := mesh.KeyOf(policy.TLSAt.Rule).String() + checks.PlacePath(policy.TLSAt).String()
 				for _, backend := range backends {
 					if !seen[place] && checks.IsOfSubset(p, caller, port, subset, backend) {
 						seen[place] = reportTLSConflict(p, caller, port, backend, policy)

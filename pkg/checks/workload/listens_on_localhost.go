@@ -91,7 +91,7 @@ func reportListensOnLocalhost(p *checks.Pass, w *workload.Workload, port *exposu
 	}
 	p.Report(checks.Finding{
 		Object: w.Object,
-		Path:   checks.ContainerField(w, container, settings[at].field),
+		Path:   checks.ContainerField(w, container, settings[at].field...),
 		Message: fmt.Sprintf("Container %s of %s seems to listen on the loopback address only: %s is %q, and calls arrive at the pod's IP.",
 			container.Name, w.Key, settings[at].name, settings[at].value),
 		Evidence: checks.EvidenceOf(port),
@@ -113,7 +113,8 @@ func mentionsLoopback(container *core.Container) bool {
 
 // setting is a text that a container is given.
 type setting struct {
-	field, name, value string
+	field       []any
+	name, value string
 	// of is what the value may be of: the word before it, or the variable.
 	of string
 }
@@ -124,15 +125,15 @@ func settingsOf(container *core.Container) []setting {
 	var settings []setting
 	before := ""
 	for i, word := range container.Command {
-		settings = append(settings, setting{fmt.Sprintf("command[%d]", i), "a word of its command", word, before})
+		settings = append(settings, setting{[]any{"command", i}, "a word of its command", word, before})
 		before = word
 	}
 	for i, word := range container.Args {
-		settings = append(settings, setting{fmt.Sprintf("args[%d]", i), "an argument", word, before})
+		settings = append(settings, setting{[]any{"args", i}, "an argument", word, before})
 		before = word
 	}
 	for i, variable := range container.Env {
-		settings = append(settings, setting{fmt.Sprintf("env[%d].value", i), "the variable " + variable.Name, variable.Value, variable.Name})
+		settings = append(settings, setting{[]any{"env", i, "value"}, "the variable " + variable.Name, variable.Value, variable.Name})
 	}
 	for i := range settings {
 		settings[i].value = expand(settings[i].value, container.Env)

@@ -56,7 +56,7 @@ func reportNoReadinessProbe(p *checks.Pass, w *workload.Workload, port *exposure
 	}
 	p.Report(checks.Finding{
 		Object:   w.Object,
-		Path:     checks.ContainerField(w, container, ""),
+		Path:     checks.ContainerField(w, container),
 		Message:  fmt.Sprintf("Container %s of %s serves %s and has no readiness probe.", container.Name, w.Key, checks.PortsText([]*exposure.ExposedPort{port})),
 		Evidence: checks.EvidenceOf(port),
 		Symptom:  "UNAVAILABLE for calls to pods that have just started",

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+
 	core "k8s.io/api/core/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
@@ -78,9 +80,9 @@ func reportNoReadyPods(p *checks.Pass, w *workload.Workload, ports []*exposure.E
 }
 
 // readyFix is the next step, by the field that keeps the workload from having pods, if one does.
-func readyFix(w *workload.Workload, path string) string {
+func readyFix(w *workload.Workload, path plan.Path) string {
 	switch {
-	case path == "":
+	case path == nil:
 		return fmt.Sprintf("Find out why the pods of %s are not ready: kubectl describe pod -n %s.", w.Key, inert.Word(w.Namespace()))
 	case w.Key.Kind == mesh.KindDaemonSet:
 		return fmt.Sprintf("Compare the nodeSelector, affinity and tolerations of %s with the nodes: kubectl get nodes --show-labels.", w.Key)
@@ -91,18 +93,18 @@ func readyFix(w *workload.Workload, path string) string {
 
 // notServing says why no pod of the workload takes calls, as a clause, with the field that says so, if one does. It is empty
 // where some pod does, or where that cannot be known, as of a manifest without status.
-func notServing(p *checks.Pass, w *workload.Workload) (why, path string) {
+func notServing(p *checks.Pass, w *workload.Workload) (why string, path plan.Path) {
 	switch {
 	case w.Replicas == 0 && w.Key.Kind != mesh.KindDaemonSet:
-		return "it is scaled to 0 replicas", ".spec.replicas"
+		return "it is scaled to 0 replicas", plan.PathOf("spec", "replicas")
 	case w.HasStatus && w.Replicas == 0:
-		return "there is no node that it is to run on", ".spec.template.spec"
+		return "there is no node that it is to run on", plan.PathOf("spec", "template", "spec")
 	case w.HasStatus && w.ReadyReplicas == 0:
-		return fmt.Sprintf("0 of its %d replicas are ready", w.Replicas), ""
+		return fmt.Sprintf("0 of its %d replicas are ready", w.Replicas), nil
 	case !w.HasStatus && allUnready(workload.PodsOf(p.Snapshot, w)):
-		return "none of its pods is ready", ""
+		return "none of its pods is ready", nil
 	default:
-		return "", ""
+		return "", nil
 	}
 }
 

@@ -3,6 +3,8 @@ package workload
 import (
 	"fmt"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+
 	core "k8s.io/api/core/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
@@ -73,17 +75,17 @@ func reportReservedUID(p *checks.Pass, w *workload.Workload, ports []*exposure.E
 
 // containerOfUID is the first container of the application that runs as that user, with the field that says so. Containers
 // that end before the pod serves may have reasons to go past the sidecar.
-func containerOfUID(w *workload.Workload, uid int64) (container *core.Container, path string) {
+func containerOfUID(w *workload.Workload, uid int64) (container *core.Container, path plan.Path) {
 	for _, container := range workload.AppContainers(w.Template) {
 		if own := container.SecurityContext; own != nil && own.RunAsUser != nil {
 			if *own.RunAsUser == uid {
-				return container, checks.ContainerField(w, container, "securityContext.runAsUser")
+				return container, checks.ContainerField(w, container, "securityContext", "runAsUser")
 			}
 			continue
 		}
 		if pod := w.Template.Spec.SecurityContext; pod != nil && pod.RunAsUser != nil && *pod.RunAsUser == uid {
-			return container, ".spec.template.spec.securityContext.runAsUser"
+			return container, plan.PathOf("spec", "template", "spec", "securityContext", "runAsUser")
 		}
 	}
-	return nil, ""
+	return nil, nil
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks/example"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
@@ -48,7 +50,7 @@ spec:
 			}
 			p.Report(checks.Finding{
 				Object:   workload.Object,
-				Path:     ".spec.replicas",
+				Path:     plan.PathOf("spec", "replicas"),
 				Message:  fmt.Sprintf("%s has one replica, so that there is nothing to balance the calls of %s over.", workload.Key, checks.PortsText(ports)),
 				Evidence: checks.EvidenceOf(ports[0]),
 				Symptom:  "UNAVAILABLE while the only pod restarts",

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,9 +18,9 @@ import (
 
 // Credential is a Secret that a Gateway server takes its certificate from.
 type Credential struct {
-	// Text is what the Gateway says, Field where: "credentialName" or "credentialNames[1]".
+	// Text is what the Gateway says, Steps where in its tls: credentialName, or credentialNames and a place in it.
 	Text  string
-	Field string
+	Steps []string
 	// Namespace and Name are those of the Secret, for proxies of one namespace.
 	Namespace string
 	Name      string
@@ -35,16 +36,16 @@ func Credentials(server *networkingapi.Server, proxyNamespace string) []Credenti
 	}
 	var credentials []Credential
 	for i, name := range settings.GetCredentialNames() {
-		credentials = appendCredential(credentials, name, fmt.Sprintf("credentialNames[%d]", i), proxyNamespace)
+		credentials = appendCredential(credentials, name, []string{"credentialNames", strconv.Itoa(i)}, proxyNamespace)
 	}
 	if len(settings.GetCredentialNames()) == 0 {
-		credentials = appendCredential(credentials, settings.GetCredentialName(), "credentialName", proxyNamespace)
+		credentials = appendCredential(credentials, settings.GetCredentialName(), []string{"credentialName"}, proxyNamespace)
 	}
 	return credentials
 }
 
 // appendCredential follows ToResourceName and ParseResourceName in Istio's pilot/pkg/model/credentials/resource.go.
-func appendCredential(credentials []Credential, text, field, proxyNamespace string) []Credential {
+func appendCredential(credentials []Credential, text string, steps []string, proxyNamespace string) []Credential {
 	name, namespace := strings.TrimPrefix(text, "kubernetes://"), proxyNamespace
 	if name == "" || strings.Contains(name, "://") {
 		return credentials
@@ -52,7 +53,7 @@ func appendCredential(credentials []Credential, text, field, proxyNamespace stri
 	if before, after, found := strings.Cut(name, "/"); found {
 		namespace, name = before, after
 	}
-	return append(credentials, Credential{Text: text, Field: field, Namespace: namespace, Name: name})
+	return append(credentials, Credential{Text: text, Steps: steps, Namespace: namespace, Name: name})
 }
 
 // ClientCA is the Secret with which the gateway checks its clients' certificates; ok is false where it does not check them
@@ -69,7 +70,7 @@ func ClientCA(server *networkingapi.Server, proxyNamespace string) (ca Credentia
 		return Credential{}, false
 	}
 	if text := server.GetTls().GetCaCertCredentialName(); text != "" {
-		named := appendCredential(nil, text, "caCertCredentialName", proxyNamespace)
+		named := appendCredential(nil, text, []string{"caCertCredentialName"}, proxyNamespace)
 		if len(named) == 0 {
 			return Credential{}, false
 		}

@@ -118,6 +118,8 @@ type RuleCondition struct {
 	Values      []string
 	// LeftOut says that the condition cannot be judged there: an ALLOW rule is left out for it, a DENY rule matches without it.
 	LeftOut bool
+	// Negative conditions name what must not be.
+	Negative bool
 }
 
 // UnmetConditions are the conditions because of which calls never meet a rule, of several entries of from or to those of the one
@@ -178,7 +180,7 @@ func MetConditions(s *mesh.Snapshot, policy *security.AuthorizationPolicy, rule 
 }
 
 func conditionOf(rule *securityapi.Rule, c clause, negative, leftOut bool) RuleCondition {
-	found := RuleCondition{Field: c.where + c.name, Name: c.name, Values: c.values, LeftOut: leftOut}
+	found := RuleCondition{Field: c.where + c.name, Name: c.name, Values: c.values, LeftOut: leftOut, Negative: negative}
 	if negative {
 		found.Field, found.Name, found.Values = c.where+c.notName, c.notName, c.notValues
 	}

@@ -136,16 +136,16 @@ func TestUnmetConditions(t *testing.T) {
 		call Call
 		want []RuleCondition
 	}{
-		{"to: [{operation: {methods: [GET], ports: ['50051']}}]", call, []RuleCondition{{"to[0].operation.methods", "methods", []string{"GET"}, false}}},
-		{"to: [{operation: {notPorts: ['50051']}}]", call, []RuleCondition{{"to[0].operation.notPorts", "notPorts", []string{"50051"}, false}}},
+		{"to: [{operation: {methods: [GET], ports: ['50051']}}]", call, []RuleCondition{{"to[0].operation.methods", "methods", []string{"GET"}, false, false}}},
+		{"to: [{operation: {notPorts: ['50051']}}]", call, []RuleCondition{{"to[0].operation.notPorts", "notPorts", []string{"50051"}, false, true}}},
 		{
 			"from: [{source: {namespaces: [a], principals: [b]}}, {source: {namespaces: [c]}}]", call,
-			[]RuleCondition{{"from[1].source.namespaces", "namespaces", []string{"c"}, false}},
+			[]RuleCondition{{"from[1].source.namespaces", "namespaces", []string{"c"}, false, false}},
 		},
-		{"when: [{key: source.namespace, values: [a]}]", call, []RuleCondition{{"when[0].values", "source.namespace", []string{"a"}, false}}},
+		{"when: [{key: source.namespace, values: [a]}]", call, []RuleCondition{{"when[0].values", "source.namespace", []string{"a"}, false, false}}},
 		{
 			"from: [{source: {namespaces: [a]}}], to: [{operation: {paths: [/a.B/C]}}]", ztunnel,
-			[]RuleCondition{{"to[0].operation.paths", "paths", []string{"/a.B/C"}, true}},
+			[]RuleCondition{{"to[0].operation.paths", "paths", []string{"/a.B/C"}, true, false}},
 		},
 		{"from: [{source: {namespaces: [istio-system]}}]", call, nil},
 	}

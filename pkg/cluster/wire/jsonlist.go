@@ -1,4 +1,4 @@
-package cluster
+package wire
 
 import (
 	"bufio"
@@ -8,8 +8,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// readJSONList decodes a list item by item, as it comes in. use must not keep the item, whose bytes the next one takes.
-func readJSONList(answer *bufio.Reader, about *metav1.ListMeta, use func(item json.RawMessage)) error {
+// JSONItems decodes a list item by item, as it comes in. use must not keep the item, whose bytes the next one takes.
+func JSONItems(answer *bufio.Reader, about *metav1.ListMeta, use func(item json.RawMessage)) error {
 	decoder := json.NewDecoder(answer)
 	if err := expect(decoder, json.Delim('{')); err != nil {
 		return err

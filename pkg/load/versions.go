@@ -1,4 +1,4 @@
-package plugin
+package load
 
 import (
 	"context"
@@ -11,7 +11,6 @@ import (
 	apiversion "k8s.io/apimachinery/pkg/version"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/load"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
@@ -30,8 +29,8 @@ var testedResources = map[string][]string{
 	"gateway.networking.k8s.io": {"v1", "v1beta1"},
 }
 
-// serverVersion is what a cluster has. What may not be read is said as a warning.
-func serverVersion(ctx context.Context, client *cluster.Client) (*report.ServerVersion, error) {
+// Versions are what a cluster has. What may not be read is said as a warning.
+func Versions(ctx context.Context, client *cluster.Client) (*report.ServerVersion, error) {
 	kubernetes, err := client.ServerVersion(ctx)
 	if err != nil {
 		return nil, err
@@ -42,7 +41,7 @@ func serverVersion(ctx context.Context, client *cluster.Client) (*report.ServerV
 	}
 	loaded, err := client.Load(ctx, cluster.LoadRequest{
 		Kinds:    map[mesh.Kind][]string{mesh.KindWebhook: nil, mesh.KindDeployment: nil},
-		Fallback: []string{load.RootNamespace}, Now: time.Now(),
+		Fallback: []string{RootNamespace}, Now: time.Now(),
 	})
 	if err != nil {
 		return nil, err
@@ -64,7 +63,7 @@ func serverVersion(ctx context.Context, client *cluster.Client) (*report.ServerV
 		}
 	}
 	server.Warnings = append(server.Warnings, untestedResources(served)...)
-	for _, reason := range load.Reasons(loaded.Gaps) {
+	for _, reason := range Reasons(loaded.Gaps) {
 		warn("not everything could be looked at: %s", reason)
 	}
 	if len(server.ControlPlanes) == 0 && len(loaded.Gaps) == 0 {

@@ -1,9 +1,8 @@
-package cluster
+package wire
 
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -12,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metainternal "k8s.io/apimachinery/pkg/apis/meta/internalversion"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/rest"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
@@ -67,23 +65,18 @@ var leftOut = map[mesh.Kind]fieldTree{
 // Source: k8s.io/apimachinery/pkg/runtime/serializer/protobuf/protobuf.go.
 var protobufMark = []byte("k8s\x00")
 
-// builtInList reads a list of a kind that the program has the type of. The items of an answer in protobuf are decoded one by
-// one as they come in, without what nobody asks for: who owns which field is more than half of what the server says of a pod. A
-// list of pods' metadata decodes as pods, because the metadata is the same field in both.
-func builtInList(ctx context.Context, request *rest.Request, from source) (list runtime.Object, err error) {
-	err = answered(ctx, request, func(answer *bufio.Reader) (err error) {
-		if mark, _ := answer.Peek(len(protobufMark)); !bytes.Equal(mark, protobufMark) {
-			list, err = fromJSON(answer, from)
-			return err
-		}
-		list, err = fromProtobuf(answer, from)
-		return err
-	})
-	return list, err
+// List reads a list of a kind that the program has the type of. The items of an answer in protobuf are decoded one by one as they come in,
+// and without entire without what nobody asks for: who owns which field is more than half of what the server says of a pod. A list of
+// pods' metadata decodes as pods, because the metadata is the same field in both.
+func List(answer *bufio.Reader, kind mesh.Kind, entire bool) (runtime.Object, error) {
+	if mark, _ := answer.Peek(len(protobufMark)); !bytes.Equal(mark, protobufMark) {
+		return fromJSON(answer, kind, entire)
+	}
+	return fromProtobuf(answer, kind, entire)
 }
 
 // fromProtobuf takes the envelope off.
-func fromProtobuf(answer *bufio.Reader, from source) (*metainternal.List, error) {
+func fromProtobuf(answer *bufio.Reader, kind mesh.Kind, entire bool) (*metainternal.List, error) {
 	if _, err := answer.Discard(len(protobufMark)); err != nil {
 		return nil, err
 	}
@@ -97,7 +90,7 @@ func fromProtobuf(answer *bufio.Reader, from source) (*metainternal.List, error)
 			return nil, io.ErrUnexpectedEOF
 		case err == nil && number == envelopeRaw:
 			list = &metainternal.List{}
-			err = readItems(list, field, from)
+			err = readItems(list, field, kind, entire)
 		case err == nil:
 			err = field.skip()
 		}
@@ -108,7 +101,7 @@ func fromProtobuf(answer *bufio.Reader, from source) (*metainternal.List, error)
 }
 
 // readItems decodes the list itself.
-func readItems(list *metainternal.List, message *fieldReader, from source) error {
+func readItems(list *metainternal.List, message *fieldReader, kind mesh.Kind, entire bool) error {
 	var buffer []byte
 	for {
 		number, field, err := message.next()
@@ -126,7 +119,7 @@ func readItems(list *metainternal.List, message *fieldReader, from source) error
 			err = list.ListMeta.Unmarshal(buffer)
 		case listItems:
 			var item runtime.Object
-			item, err = decodeItem(buffer, from)
+			item, err = decodeItem(buffer, kind, entire)
 			list.Items = append(list.Items, item)
 		}
 		if err != nil {
@@ -135,13 +128,13 @@ func readItems(list *metainternal.List, message *fieldReader, from source) error
 	}
 }
 
-func decodeItem(item []byte, from source) (runtime.Object, error) {
-	object, err := builtIn().New(from.kind.Info().GroupVersionKind)
+func decodeItem(item []byte, kind mesh.Kind, entire bool) (runtime.Object, error) {
+	object, err := BuiltIn().New(kind.Info().GroupVersionKind)
 	if err != nil {
 		return nil, err
 	}
-	if !from.entire {
-		unread, ok := leftOut[from.kind]
+	if !entire {
+		unread, ok := leftOut[kind]
 		if !ok {
 			unread = ownersOfFields
 		}
@@ -153,14 +146,14 @@ func decodeItem(item []byte, from source) (runtime.Object, error) {
 }
 
 // fromJSON is the same for what stands between here and the API server and speaks JSON only.
-func fromJSON(answer io.Reader, from source) (runtime.Object, error) {
-	kind := from.kind.Info().GroupVersionKind
-	kind.Kind += "List"
-	list, err := builtIn().New(kind)
+func fromJSON(answer io.Reader, kind mesh.Kind, entire bool) (runtime.Object, error) {
+	of := kind.Info().GroupVersionKind
+	of.Kind += "List"
+	list, err := BuiltIn().New(of)
 	if err != nil {
 		return nil, err
 	}
-	if err := json.NewDecoder(answer).Decode(list); err != nil || from.entire {
+	if err := json.NewDecoder(answer).Decode(list); err != nil || entire {
 		return list, err
 	}
 	return list, meta.EachListItem(list, func(item runtime.Object) error {

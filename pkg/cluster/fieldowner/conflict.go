@@ -1,4 +1,4 @@
-package cluster
+package fieldowner
 
 import (
 	"bytes"
@@ -14,31 +14,39 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
+// Conflict is a field that was to be changed, and who owns it.
+type Conflict struct {
+	// Field is its path as the API server writes it: .spec.ports[port=8000,protocol="TCP"].name.
+	Field string
+	// Manager is the field manager's name, Owner the same in words: "Argo CD (application payments)".
+	Manager, Owner string
+}
+
 // beforeFirstApply is the API server's own name for whoever wrote an object that had no managedFields.
 // Source: k8s.io/apimachinery, pkg/util/managedfields/internal/skipnonapplied.go.
 const beforeFirstApply = "before-first-apply"
 
-// givesWay says that a field manager's fields may be taken over: those that a person set with kubectl, those of nobody, and our
+// GivesWay says that a field manager's fields may be taken over: those that a person set with kubectl, those of nobody, and our
 // own, which an Update under our name or another program version may hold. Any other manager would set its value again.
-func givesWay(manager, ours string) bool {
-	return isNobody(manager, ours) || strings.HasPrefix(manager, "kubectl")
+func GivesWay(manager, ours string) bool {
+	return IsNobody(manager, ours) || strings.HasPrefix(manager, "kubectl")
 }
 
-// isNobody says that a field manager is no one from whom something could be taken.
-func isNobody(manager, ours string) bool {
-	return manager == ours || manager == DefaultFieldManager || manager == beforeFirstApply
+// IsNobody says that a field manager is no one from whom something could be taken.
+func IsNobody(manager, ours string) bool {
+	return manager == ours || manager == plan.Manager || manager == beforeFirstApply
 }
 
-// isEmptyMap says that a field is one that somebody applied as an empty map, as charts do that were given no annotations:
+// IsEmptyMap says that a field is one that somebody applied as an empty map, as charts do that were given no annotations:
 // who applies keys in it owns those, not the map. There is nothing in it that could be set again.
 // Source: sigs.k8s.io/structured-merge-diff, fieldpath/fromvalue.go (SetFromValue).
-func isEmptyMap(field string) bool {
+func IsEmptyMap(field string) bool {
 	return field == ".metadata.annotations" || field == ".metadata.labels"
 }
 
-// isNotes reports whether a field is the annotation with our notes. A run under another name may own it for a moment, and one
+// IsNotes reports whether a field is the annotation with our notes. A run under another name may own it for a moment, and one
 // that was interrupted for longer; what the notes are is computed anew by every write.
-func isNotes(field string) bool {
+func IsNotes(field string) bool {
 	path := plan.Path{"metadata", "annotations", plan.UndoAnnotation}
 	return field == "."+strings.Join(path, ".") || field == path.String()
 }
@@ -47,12 +55,12 @@ func isNotes(field string) bool {
 // pkg/util/managedfields/internal/conflict.go (printManager).
 var conflictManager = regexp.MustCompile(`^conflict with ("(?:[^"\\]|\\.)*")`)
 
-// fieldConflicts are the conflicts that the API server reports for an apply of ours; none if its answer is another one.
-func fieldConflicts(status metav1.Status, object *unstructured.Unstructured) []FieldConflict {
+// Conflicts are the conflicts that the API server reports for an apply of ours; none if its answer is another one.
+func Conflicts(status metav1.Status, object *unstructured.Unstructured) []Conflict {
 	if status.Details == nil {
 		return nil
 	}
-	var conflicts []FieldConflict
+	var conflicts []Conflict
 	for _, cause := range status.Details.Causes {
 		if cause.Type != metav1.CauseTypeFieldManagerConflict {
 			continue
@@ -61,15 +69,15 @@ func fieldConflicts(status metav1.Status, object *unstructured.Unstructured) []F
 		if found := conflictManager.FindStringSubmatch(cause.Message); found != nil {
 			_, _ = fmt.Sscanf(found[1], "%q", &manager)
 		}
-		conflicts = append(conflicts, FieldConflict{Field: cause.Field, Manager: manager, Owner: ownerInWords(manager, object)})
+		conflicts = append(conflicts, Conflict{Field: cause.Field, Manager: manager, Owner: ownerInWords(manager, object)})
 	}
 	return conflicts
 }
 
-// otherOwners are the managers, other than ours, of the fields that the edits change: what server-side apply would report,
+// Others are the managers, other than ours, of the fields that the edits change: what server-side apply would report,
 // for changes that it cannot make.
-func otherOwners(object *unstructured.Unstructured, edits []plan.Edit, ours string) []FieldConflict {
-	var conflicts []FieldConflict
+func Others(object *unstructured.Unstructured, edits []plan.Edit, ours string) []Conflict {
+	var conflicts []Conflict
 	for _, entry := range object.GetManagedFields() {
 		if entry.Manager == ours || entry.Subresource != "" {
 			continue
@@ -77,7 +85,7 @@ func otherOwners(object *unstructured.Unstructured, edits []plan.Edit, ours stri
 		owned := pathsOf(entry)
 		for _, edit := range edits {
 			if ownsAny(owned, edit.Path) {
-				conflicts = append(conflicts, FieldConflict{
+				conflicts = append(conflicts, Conflict{
 					Field: edit.Path.String(), Manager: entry.Manager, Owner: ownerInWords(entry.Manager, object),
 				})
 			}
@@ -86,10 +94,10 @@ func otherOwners(object *unstructured.Unstructured, edits []plan.Edit, ours stri
 	return conflicts
 }
 
-// OtherOwners are those of an edit's field, other than this field manager, that do not give way to it: who would set it back.
-func OtherOwners(object *unstructured.Unstructured, edit plan.Edit, fieldManager string) []FieldConflict {
-	return slices.DeleteFunc(otherOwners(object, []plan.Edit{edit}, fieldManager), func(conflict FieldConflict) bool {
-		return givesWay(conflict.Manager, fieldManager)
+// Standing are those of an edit's field, other than this field manager, that do not give way to it: who would set it back.
+func Standing(object *unstructured.Unstructured, edit plan.Edit, fieldManager string) []Conflict {
+	return slices.DeleteFunc(Others(object, []plan.Edit{edit}, fieldManager), func(conflict Conflict) bool {
+		return GivesWay(conflict.Manager, fieldManager)
 	})
 }
 
@@ -108,9 +116,9 @@ func ownsAny(owned []plan.Path, field plan.Path) bool {
 	return false
 }
 
-// appliedBy are the fields that a manager has applied before. An apply that leaves one of them out removes it, so each of
+// AppliedBy are the fields that a manager has applied before. An apply that leaves one of them out removes it, so each of
 // ours repeats them.
-func appliedBy(object *unstructured.Unstructured, manager string) []plan.Path {
+func AppliedBy(object *unstructured.Unstructured, manager string) []plan.Path {
 	for _, entry := range object.GetManagedFields() {
 		if entry.Manager == manager && entry.Operation == metav1.ManagedFieldsOperationApply && entry.Subresource == "" {
 			return pathsOf(entry)

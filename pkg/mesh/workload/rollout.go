@@ -1,4 +1,4 @@
-package cluster
+package workload
 
 import (
 	"fmt"
@@ -10,25 +10,20 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
-// rolloutStatus is how far a rollout is.
-type rolloutStatus struct {
-	// line says it in words.
-	line string
-	done bool
+// Rollout is how far a workload's controller is with replacing its pods.
+type Rollout struct {
+	// Line says it in words.
+	Line string
+	Done bool
+	// Failure is why the API server takes no pods, in its words; empty where it does.
+	Failure string
+	// Stalled is why it will not go on by itself; empty where it may. Unexplained is true where that says that it stalled, and not why.
+	Stalled     string
+	Unexplained bool
 }
 
-// stalledRollout says that a rollout will not go on by itself.
-type stalledRollout struct {
-	reason string
-	// unexplained is true where the reason says that it stalled, and not why.
-	unexplained bool
-}
-
-func (e *stalledRollout) Error() string { return e.reason }
-
-// rolloutOf judges a workload by what its controller reports. The error is a *stalledRollout.
-// Source: k8s.io/kubectl, pkg/polymorphichelpers/rollout_status.go.
-func rolloutOf(object mesh.Object) (rolloutStatus, error) {
+// RolloutOf is what a workload's controller reports. Source: k8s.io/kubectl, pkg/polymorphichelpers/rollout_status.go.
+func RolloutOf(object mesh.Object) Rollout {
 	switch workload := object.(type) {
 	case *apps.Deployment:
 		return deploymentRollout(workload)
@@ -37,44 +32,65 @@ func rolloutOf(object mesh.Object) (rolloutStatus, error) {
 	case *apps.DaemonSet:
 		return daemonSetRollout(workload)
 	default:
-		return rolloutStatus{}, &stalledRollout{reason: mesh.KeyOf(object).String() + " is not a workload that rolls out"}
+		return Rollout{Stalled: mesh.KeyOf(object).String() + " is not a workload that rolls out"}
 	}
 }
 
-func waiting(format string, counts ...any) (rolloutStatus, error) {
-	return rolloutStatus{line: fmt.Sprintf(format, counts...)}, nil
+// IsRollingOut reports whether the controller has not replaced all pods yet, ready or not.
+func IsRollingOut(object mesh.Object) bool {
+	switch object := object.(type) {
+	case *apps.Deployment:
+		return object.Generation > object.Status.ObservedGeneration || object.Status.UpdatedReplicas < object.Status.Replicas
+	case *apps.StatefulSet:
+		return object.Generation > object.Status.ObservedGeneration || object.Status.UpdatedReplicas < object.Status.Replicas
+	case *apps.DaemonSet:
+		return object.Generation > object.Status.ObservedGeneration || object.Status.UpdatedNumberScheduled < object.Status.DesiredNumberScheduled
+	default:
+		return false
+	}
+}
+
+func waiting(format string, counts ...any) Rollout {
+	return Rollout{Line: fmt.Sprintf(format, counts...)}
 }
 
 const unobserved = "waiting for the controller to see the change"
 
-func deploymentRollout(deployment *apps.Deployment) (rolloutStatus, error) {
+func deploymentRollout(deployment *apps.Deployment) Rollout {
 	status, wanted := deployment.Status, int32(1)
 	if deployment.Spec.Replicas != nil {
 		wanted = *deployment.Spec.Replicas
 	}
 	if deployment.Spec.Paused {
-		return rolloutStatus{}, &stalledRollout{reason: fmt.Sprintf("it is paused; kubectl rollout resume %s lets it go on", inert.Command("deployment/"+deployment.Name, "-n", deployment.Namespace))}
+		return Rollout{Stalled: fmt.Sprintf("it is paused; kubectl rollout resume %s lets it go on", inert.Command("deployment/"+deployment.Name, "-n", deployment.Namespace))}
 	}
 	if deployment.Generation > status.ObservedGeneration {
 		return waiting(unobserved)
 	}
 	// Source of the reason: k8s.io/kubernetes, pkg/controller/deployment/util/deployment_util.go (TimedOutReason).
 	if progressing := deploymentCondition(deployment, apps.DeploymentProgressing); progressing != nil && progressing.Reason == "ProgressDeadlineExceeded" {
-		return rolloutStatus{}, &stalledRollout{reason: "it made no progress within its progressDeadlineSeconds", unexplained: true}
+		return Rollout{Stalled: "it made no progress within its progressDeadlineSeconds", Unexplained: true}
 	}
 	switch {
 	case status.UpdatedReplicas < wanted:
-		line := fmt.Sprintf("%d of %d new pods are made", status.UpdatedReplicas, wanted)
-		if failure := deploymentCondition(deployment, apps.DeploymentReplicaFailure); failure != nil && failure.Status == core.ConditionTrue {
-			line += "; " + creationFailure(mesh.KeyOf(deployment).String(), failure.Message)
-		}
-		return rolloutStatus{line: line}, nil
+		rollout := waiting("%d of %d new pods are made", status.UpdatedReplicas, wanted)
+		rollout.Failure = ReplicaFailure(deployment)
+		return rollout
 	case status.Replicas > status.UpdatedReplicas:
 		return waiting("old pods yet to end: %d", status.Replicas-status.UpdatedReplicas)
 	case status.AvailableReplicas < status.UpdatedReplicas:
 		return waiting("%d of %d new pods are ready", status.AvailableReplicas, status.UpdatedReplicas)
 	}
-	return rolloutStatus{line: fmt.Sprintf("all %d pods are new and ready", wanted), done: true}, nil
+	return Rollout{Line: fmt.Sprintf("all %d pods are new and ready", wanted), Done: true}
+}
+
+// ReplicaFailure is why the API server takes no pods of a Deployment, in its words; empty where it does.
+func ReplicaFailure(deployment *apps.Deployment) string {
+	failure := deploymentCondition(deployment, apps.DeploymentReplicaFailure)
+	if failure == nil || failure.Status != core.ConditionTrue {
+		return ""
+	}
+	return failure.Message
 }
 
 func deploymentCondition(deployment *apps.Deployment, kind apps.DeploymentConditionType) *apps.DeploymentCondition {
@@ -86,9 +102,9 @@ func deploymentCondition(deployment *apps.Deployment, kind apps.DeploymentCondit
 	return nil
 }
 
-func statefulSetRollout(set *apps.StatefulSet) (rolloutStatus, error) {
+func statefulSetRollout(set *apps.StatefulSet) Rollout {
 	if set.Spec.UpdateStrategy.Type == apps.OnDeleteStatefulSetStrategyType {
-		return rolloutStatus{}, errOnDelete
+		return Rollout{Stalled: onDelete}
 	}
 	status, wanted, partition := set.Status, int32(1), int32(0)
 	if set.Spec.Replicas != nil {
@@ -107,14 +123,14 @@ func statefulSetRollout(set *apps.StatefulSet) (rolloutStatus, error) {
 	case partition == 0 && status.UpdateRevision != status.CurrentRevision:
 		return waiting("%d of %d pods are of the new revision", status.UpdatedReplicas, wanted)
 	case partition > 0:
-		return rolloutStatus{line: fmt.Sprintf("%d pods are new and ready; its partition keeps %d as they are", status.UpdatedReplicas, partition), done: true}, nil
+		return Rollout{Line: fmt.Sprintf("%d pods are new and ready; its partition keeps %d as they are", status.UpdatedReplicas, partition), Done: true}
 	}
-	return rolloutStatus{line: fmt.Sprintf("all %d pods are new and ready", wanted), done: true}, nil
+	return Rollout{Line: fmt.Sprintf("all %d pods are new and ready", wanted), Done: true}
 }
 
-func daemonSetRollout(set *apps.DaemonSet) (rolloutStatus, error) {
+func daemonSetRollout(set *apps.DaemonSet) Rollout {
 	if set.Spec.UpdateStrategy.Type == apps.OnDeleteDaemonSetStrategyType {
-		return rolloutStatus{}, errOnDelete
+		return Rollout{Stalled: onDelete}
 	}
 	status := set.Status
 	switch {
@@ -125,14 +141,7 @@ func daemonSetRollout(set *apps.DaemonSet) (rolloutStatus, error) {
 	case status.NumberAvailable < status.DesiredNumberScheduled:
 		return waiting("%d of %d new pods are ready", status.NumberAvailable, status.DesiredNumberScheduled)
 	}
-	return rolloutStatus{line: fmt.Sprintf("all %d pods are new and ready", status.DesiredNumberScheduled), done: true}, nil
+	return Rollout{Line: fmt.Sprintf("all %d pods are new and ready", status.DesiredNumberScheduled), Done: true}
 }
 
-var errOnDelete = &stalledRollout{reason: "its update strategy is OnDelete: its pods are made anew only when you delete them, one by one"}
-
-// ofNewestRevision says that a pod is not one that the rollout has left as it was. A Deployment or DaemonSet keeps none when
-// it is done; a StatefulSet names its newest revision.
-func ofNewestRevision(workload mesh.Object, pod *core.Pod) bool {
-	set, ok := workload.(*apps.StatefulSet)
-	return !ok || set.Status.UpdateRevision == "" || pod.Labels[apps.ControllerRevisionHashLabelKey] == set.Status.UpdateRevision
-}
+const onDelete = "its update strategy is OnDelete: its pods are made anew only when you delete them, one by one"
