@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/load"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
@@ -21,7 +20,7 @@ func (o *Options) loadFiles(ctx context.Context) (*manifest.Manifests, error) {
 	if err != nil {
 		return nil, err
 	}
-	PrintFileNotes(o.Streams, manifests)
+	load.PrintFileNotes(o.Streams, manifests)
 	return manifests, nothingChecked(manifests)
 }
 
@@ -60,21 +59,13 @@ func (o *Options) manifestsOver(manifests *manifest.Manifests) (*manifest.Manife
 	case len(manifests.Overlays) == 0:
 		return manifests, nil
 	case len(manifests.Objects) > 0:
-		report.Notes(o.Streams, []string{"the kustomizations " + foldersOf(manifests) + " are not compared with the cluster; -k compares one"})
+		report.Notes(o.Streams, []string{"the kustomizations " + load.FoldersOf(manifests) + " are not compared with the cluster; -k compares one"})
 		return manifests, nil
 	case len(manifests.Overlays) == 1:
 		return manifests.Overlays[0], nil
 	default:
-		return nil, fmt.Errorf("the files hold the kustomizations %s: say with -k which one is for this cluster", foldersOf(manifests))
+		return nil, fmt.Errorf("the files hold the kustomizations %s: say with -k which one is for this cluster", load.FoldersOf(manifests))
 	}
-}
-
-func foldersOf(manifests *manifest.Manifests) string {
-	folders := make([]string, len(manifests.Overlays))
-	for i, overlay := range manifests.Overlays {
-		folders[i] = overlay.Folder
-	}
-	return inert.List(folders, 5)
 }
 
 // nothingChecked is why files are no good news without findings; nil where there is something to check.
@@ -101,35 +92,4 @@ func nothingChecked(manifests *manifest.Manifests) error {
 	default:
 		return errors.New("nothing was checked: the files hold no object of a kind that the checks read")
 	}
-}
-
-// PrintFileNotes says what could not be read, and what was passed over. A directory may hold much of both: a part is enough.
-func PrintFileNotes(streams report.Streams, manifests *manifest.Manifests) {
-	unread := unreadNotes(manifests)
-	printSome(streams, unread, 20, "%d more files could not be read; -o json has them all")
-	var notes []string
-	for _, part := range slices.Concat([]*manifest.Manifests{manifests}, manifests.Overlays) {
-		for _, note := range part.Notes {
-			if !slices.Contains(notes, note) {
-				notes = append(notes, note)
-			}
-		}
-	}
-	printSome(streams, notes, 5, "%d more files or objects were passed over; -o json has them all")
-}
-
-func printSome(streams report.Streams, notes []string, enough int, more string) {
-	report.Notes(streams, slices.Clone(notes[:min(len(notes), enough)]))
-	if len(notes) > enough {
-		report.Notes(streams, []string{fmt.Sprintf(more, len(notes)-enough)})
-	}
-}
-
-// unreadNotes are what could not be read, a sentence each.
-func unreadNotes(manifests *manifest.Manifests) []string {
-	notes := make([]string, len(manifests.Unreadable))
-	for i, err := range manifests.Unreadable {
-		notes[i] = "could not be read: " + err.Error()
-	}
-	return notes
 }

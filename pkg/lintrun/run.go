@@ -120,7 +120,7 @@ func (o *Options) report(meshes []*meshToCheck) (*report.LintReport, error) {
 			part.Compare(report.NewLintReport(before, m.without))
 		}
 		if m.manifests != nil {
-			part.Notes = slices.Concat(unreadNotes(m.manifests), m.manifests.Notes)
+			part.Notes = slices.Concat(load.UnreadNotes(m.manifests), m.manifests.Notes)
 		}
 		part.Notes = append(part.Notes, o.ignoreProblems(m)...)
 		part.Notes = append(part.Notes, o.tooLarge(m)...)

@@ -132,8 +132,11 @@ func (d *document) decode(node *yaml.Node, meta metav1.TypeMeta, item int, names
 	if err != nil {
 		return found, d.valueError(err)
 	}
-	if !read {
+	if !read || kind == mesh.KindRollout {
+		// Of a Rollout, only whose pods it scales is read.
 		found.groupKind, found.unread = gk, unreadWorkload(gk, data, namespace)
+	}
+	if !read {
 		return found, nil
 	}
 	typed, err := mesh.DecodeAs(kind, data)

@@ -233,7 +233,7 @@ func TestKustomize(t *testing.T) {
 	assert.Equal(t, []string{"v1/Service shop/blue-orders:1"}, listing(manifests))
 	source := manifests.Objects[0].Source
 	assert.Equal(t, "testdata/kustomize/base/service.yaml", source.File)
-	assert.Equal(t, 3, source.LineOf(".metadata.name"))
+	assert.Equal(t, 3, source.LineOf([]string{"metadata", "name"}))
 
 	_, err = Load(Sources{Kustomize: "testdata/render"}, "default")
 	assert.ErrorContains(t, err, "testdata/render: the kustomization cannot be built: unable to find one of 'kustomization.yaml'")

@@ -5,6 +5,7 @@ import (
 	security "istio.io/client-go/pkg/apis/security/v1"
 	admission "k8s.io/api/admissionregistration/v1"
 	apps "k8s.io/api/apps/v1"
+	autoscaling "k8s.io/api/autoscaling/v2"
 	core "k8s.io/api/core/v1"
 	discovery "k8s.io/api/discovery/v1"
 	k8snetworking "k8s.io/api/networking/v1"
@@ -62,6 +63,10 @@ const (
 	// KindServiceMonitor and KindPodMonitor are the Prometheus operator's: they refer to ports by name.
 	KindServiceMonitor Kind = "ServiceMonitor"
 	KindPodMonitor     Kind = "PodMonitor"
+	// These decide how many pods a workload has: KindRollout is Argo's, KindScaledObject is KEDA's.
+	KindHorizontalPodAutoscaler Kind = "HorizontalPodAutoscaler"
+	KindRollout                 Kind = "Rollout"
+	KindScaledObject            Kind = "ScaledObject"
 )
 
 // KindInfo is what it takes to find the objects of a Kind.
@@ -134,6 +139,19 @@ var kinds = map[Kind]KindInfo{
 
 	KindServiceMonitor: {monitoringKind("ServiceMonitor"), "servicemonitors", false, func() Object { return &unstructured.Unstructured{} }},
 	KindPodMonitor:     {monitoringKind("PodMonitor"), "podmonitors", false, func() Object { return &unstructured.Unstructured{} }},
+
+	KindHorizontalPodAutoscaler: {
+		autoscaling.SchemeGroupVersion.WithKind("HorizontalPodAutoscaler"), "horizontalpodautoscalers", false,
+		func() Object { return &autoscaling.HorizontalPodAutoscaler{} },
+	},
+	KindRollout: {
+		schema.GroupVersionKind{Group: "argoproj.io", Version: "v1alpha1", Kind: "Rollout"}, "rollouts", false,
+		func() Object { return &unstructured.Unstructured{} },
+	},
+	KindScaledObject: {
+		schema.GroupVersionKind{Group: "keda.sh", Version: "v1alpha1", Kind: "ScaledObject"}, "scaledobjects", false,
+		func() Object { return &unstructured.Unstructured{} },
+	},
 }
 
 func coreKind(kind string) schema.GroupVersionKind { return core.SchemeGroupVersion.WithKind(kind) }

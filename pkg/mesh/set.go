@@ -5,6 +5,7 @@ import (
 	security "istio.io/client-go/pkg/apis/security/v1"
 	admission "k8s.io/api/admissionregistration/v1"
 	apps "k8s.io/api/apps/v1"
+	autoscaling "k8s.io/api/autoscaling/v2"
 	core "k8s.io/api/core/v1"
 	discovery "k8s.io/api/discovery/v1"
 	k8snetworking "k8s.io/api/networking/v1"
@@ -192,4 +193,19 @@ func (s *Snapshot) ServiceMonitors() *Set[*unstructured.Unstructured] {
 // PodMonitors are the Prometheus operator's.
 func (s *Snapshot) PodMonitors() *Set[*unstructured.Unstructured] {
 	return setOf[*unstructured.Unstructured](s, KindPodMonitor)
+}
+
+// HorizontalPodAutoscalers are Kubernetes' own, of autoscaling/v2 (v1 has the same fields for what is asked of them).
+func (s *Snapshot) HorizontalPodAutoscalers() *Set[*autoscaling.HorizontalPodAutoscaler] {
+	return setOf[*autoscaling.HorizontalPodAutoscaler](s, KindHorizontalPodAutoscaler)
+}
+
+// Rollouts are Argo Rollouts'.
+func (s *Snapshot) Rollouts() *Set[*unstructured.Unstructured] {
+	return setOf[*unstructured.Unstructured](s, KindRollout)
+}
+
+// ScaledObjects are KEDA's.
+func (s *Snapshot) ScaledObjects() *Set[*unstructured.Unstructured] {
+	return setOf[*unstructured.Unstructured](s, KindScaledObject)
 }

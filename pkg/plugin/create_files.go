@@ -23,7 +23,7 @@ func (o *createOptions) runOnFiles(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	lintrun.PrintFileNotes(o.streams, manifests)
+	load.PrintFileNotes(o.streams, manifests)
 	if manifests, err = o.chooseManifests(manifests); err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func (o *createOptions) chooseManifests(manifests *manifest.Manifests) (*manifes
 	case len(manifests.Overlays) == 0:
 		return manifests, nil
 	case holdsWorkload(manifests, o.intent.Name):
-		report.Notes(o.streams, []string{"the kustomizations in the files are left alone: " + foldersOf(manifests)})
+		report.Notes(o.streams, []string{"the kustomizations in the files are left alone: " + load.FoldersOf(manifests)})
 		return manifests, nil
 	}
 	holding := &manifest.Manifests{}
@@ -80,7 +80,7 @@ func (o *createOptions) chooseManifests(manifests *manifest.Manifests) (*manifes
 	case 1:
 		return holding.Overlays[0], nil
 	default:
-		return nil, fmt.Errorf("several kustomizations build the workload: %s; say which one with -k", foldersOf(holding))
+		return nil, fmt.Errorf("several kustomizations build the workload: %s; say which one with -k", load.FoldersOf(holding))
 	}
 }
 

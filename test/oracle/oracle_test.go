@@ -32,6 +32,11 @@ func TestGatewayAPI(t *testing.T) {
 	compare(t, NewGatewayAPIMesh, max(40, *count/2), Question{Istiod: AskIstiodOfGatewayAPI, Model: AskModelOfGatewayAPI})
 }
 
+// TestSidecars compares what the sidecars of pods do with calls to the pods' ports, and with the pods' own calls to Services.
+func TestSidecars(t *testing.T) {
+	compare(t, NewSidecarMesh, max(40, *count/2), Question{Istiod: AskIstiodOfSidecars, Model: AskModelOfSidecars})
+}
+
 // compare asks istiod and the model about so many random meshes.
 func compare(t *testing.T, newMesh func(seed uint64) *Mesh, meshes uint64, question Question) {
 	started := time.Now()

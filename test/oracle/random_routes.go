@@ -9,6 +9,13 @@ import (
 
 // makeVirtualServices makes VirtualServices, and delegates for some of them.
 func (m *maker) makeVirtualServices() {
+	m.makeDelegates()
+	for range m.between(1, 5) {
+		m.makeVirtualService()
+	}
+}
+
+func (m *maker) makeDelegates() {
 	for range m.between(0, 2) {
 		delegate := &networking.VirtualService{ObjectMeta: m.meta(pick(m, appNamespaces...), m.unique("delegate"))}
 		delegate.Spec.ExportTo = m.exportTo()
@@ -16,9 +23,6 @@ func (m *maker) makeVirtualServices() {
 			delegate.Spec.Http = append(delegate.Spec.Http, m.httpRule(delegate, i))
 		}
 		m.add(delegate)
-	}
-	for range m.between(1, 5) {
-		m.makeVirtualService()
 	}
 }
 

@@ -2,16 +2,13 @@ package access
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 
 	networkingapi "istio.io/api/networking/v1alpha3"
 	networking "istio.io/client-go/pkg/apis/networking/v1"
-	core "k8s.io/api/core/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks/example"
@@ -65,16 +62,16 @@ func runSidecarEgressHidesService(p *checks.Pass) {
 		if sidecar == nil || gateway.IsInfrastructure(workload) || !hasSidecars(p, workload) {
 			continue
 		}
-		for _, named := range servicesNamed(p, workload) {
-			key := mesh.KeyOf(sidecar).String() + " " + host.ServiceHost(named.port.Service)
-			if policy.EgressIncludes(p.Snapshot, sidecar, workload.Namespace(), named.port.Service, named.port.Port.Port) {
+		for _, named := range checks.ServicesNamed(p, workload) {
+			key := mesh.KeyOf(sidecar).String() + " " + host.ServiceHost(named.Port.Service)
+			if policy.EgressIncludes(p.Snapshot, sidecar, workload.Namespace(), named.Port.Service, named.Port.Port.Port) {
 				continue
 			}
 			if byKey[key] == nil {
-				byKey[key] = &hiding{sidecar: sidecar, port: named.port}
+				byKey[key] = &hiding{sidecar: sidecar, port: named.Port}
 				found = append(found, byKey[key])
 			}
-			byKey[key].add(workload, named.text)
+			byKey[key].add(workload, named.Text)
 		}
 	}
 	for _, hidden := range found {
@@ -129,73 +126,6 @@ func hasSidecars(p *checks.Pass, w *workload.Workload) bool {
 	}
 	proxied, _ := checks.ProxiesAfterRestart(p, w)
 	return len(pods) == 0 && proxied
-}
-
-// naming is an exposed port that a workload's configuration names, and the words in which it does.
-type naming struct {
-	port *exposure.ExposedPort
-	text string
-}
-
-// address is a host name in a text, perhaps with a port.
-var address = regexp.MustCompile(`[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]+)?`)
-
-func servicesNamed(p *checks.Pass, workload *workload.Workload) []naming {
-	var named []naming
-	for _, text := range configurationTexts(workload.Template) {
-		setting, value, _ := strings.Cut(text, "=")
-		for _, word := range address.FindAllString(text, -1) {
-			host, number, _ := strings.Cut(word, ":")
-			port, _ := strconv.ParseInt(number, 10, 32)
-			isAddress := port != 0 || word == value && namesAddress(setting)
-			if service := serviceCalled(p, host, workload.Namespace(), isAddress); service != nil {
-				for _, exposed := range exposure.ExposedPortsOf(p.Snapshot, service) {
-					if port == 0 || int32(port) == exposed.Port.Port {
-						named = append(named, naming{exposed, word})
-						break
-					}
-				}
-			}
-		}
-	}
-	return named
-}
-
-// serviceCalled is the Service that a pod of the namespace reaches under a name, in any of the forms that the cluster's DNS
-// resolves. A bare word counts only where it is surely an address.
-func serviceCalled(p *checks.Pass, host, namespace string, isAddress bool) *core.Service {
-	name, rest, qualified := strings.Cut(host, ".")
-	if qualified {
-		namespace, rest, _ = strings.Cut(rest, ".")
-		if rest != "" && rest != "svc" && rest != "svc.cluster" && rest != "svc.cluster.local" {
-			return nil
-		}
-	} else if !isAddress {
-		return nil
-	}
-	service, _ := p.Services().Get(namespace, name)
-	return service
-}
-
-// addressWords are the last words of names of settings that hold an address, whose port may be another setting.
-var addressWords = []string{"host", "hostname", "addr", "address", "server", "endpoint", "target", "url", "uri", "upstream", "backend"}
-
-// namesAddress says so of the name of an environment variable or a flag: LEDGER_HOST, --ledger-host.
-func namesAddress(setting string) bool {
-	words := strings.FieldsFunc(strings.ToLower(setting), func(r rune) bool { return r == '_' || r == '-' || r == '.' })
-	return len(words) > 0 && slices.Contains(addressWords, words[len(words)-1])
-}
-
-// configurationTexts are the command lines and the environment (as NAME=value) of a template's containers.
-func configurationTexts(template *core.PodTemplateSpec) []string {
-	var texts []string
-	for _, container := range template.Spec.Containers {
-		texts = append(append(texts, container.Command...), container.Args...)
-		for _, variable := range container.Env {
-			texts = append(texts, variable.Name+"="+variable.Value)
-		}
-	}
-	return texts
 }
 
 func reportHidden(p *checks.Pass, hidden *hiding) {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks/example"
@@ -16,7 +17,8 @@ var credentialNotFound = &checks.Check{
 	Levels: []checks.Level{checks.Error, checks.Warning},
 	Title:  "The server's certificate is no Secret beside the gateway's pods",
 	What: "Finds Gateway servers whose `credentialName` (or one of `credentialNames`) is not a Secret in the namespace of the gateway's " +
-		"pods, and says so where it is in the Gateway's own namespace.",
+		"pods, and says so where it is in the Gateway's own namespace. A name such as `qcloud-xyz` is that of a certificate of Tencent " +
+		"Cloud's SSL platform, which Tencent Cloud Mesh takes from there.",
 	Why: "istiod gives a gateway only Secrets of the namespace in which its pods run, whatever the namespace of the Gateway. Without " +
 		"the certificate the listener waits and takes no connection.",
 	Client: "UNAVAILABLE: the TLS handshake fails.",
@@ -38,6 +40,9 @@ func runCredentialNotFound(p *checks.Pass) {
 
 func findCredentials(p *checks.Pass, server tlsServer) {
 	for _, credential := range server.credentials {
+		if isOfTencentCloud(credential.Name) {
+			continue
+		}
 		evidence, missing := missingSecret(p, server, credential)
 		if !missing {
 			continue
@@ -52,6 +57,13 @@ func findCredentials(p *checks.Pass, server tlsServer) {
 				server.workload.Namespace, inert.Word(server.workload.Namespace), inert.Argument(credential.Name))},
 		})
 	}
+}
+
+// isOfTencentCloud reports whether a credential is a certificate of Tencent Cloud's SSL platform, by its ID: no Secret has to be there.
+// Source: Tencent Cloud Mesh, "Gateway Configuration" (cloud.tencent.com/document/product/1261/63072).
+func isOfTencentCloud(credential string) bool {
+	id, ok := strings.CutPrefix(credential, "qcloud-")
+	return ok && id != ""
 }
 
 func missingSecret(p *checks.Pass, server tlsServer, credential gateway.Credential) (evidence []string, missing bool) {

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	core "k8s.io/api/core/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
@@ -17,6 +18,8 @@ type usedGateway struct {
 	*proxy.GatewayWorkload
 	ports     []int32
 	relevance checks.Relevance
+	// kinds say what the servers of each of these listeners take.
+	kinds map[int32]listenerKinds
 }
 
 // usedGateways are the gateway workloads with servers or listeners that are a matter of gRPC, each once, in the order of the
@@ -24,21 +27,23 @@ type usedGateway struct {
 func usedGateways(p *checks.Pass) []*usedGateway {
 	var used []*usedGateway
 	known := map[*proxy.GatewayWorkload]*usedGateway{}
-	use := func(workload *proxy.GatewayWorkload, port int32, of checks.Relevance) {
+	use := func(workload *proxy.GatewayWorkload, port int32, isTLS bool, of checks.Relevance) {
 		gateway := known[workload]
 		if gateway == nil {
-			gateway = &usedGateway{GatewayWorkload: workload}
+			gateway = &usedGateway{GatewayWorkload: workload, kinds: map[int32]listenerKinds{}}
 			known[workload] = gateway
 			used = append(used, gateway)
 		}
 		gateway.relevance = max(gateway.relevance, of)
+		kinds := gateway.kinds[port]
+		gateway.kinds[port] = listenerKinds{tls: kinds.tls || isTLS, plaintext: kinds.plaintext || !isTLS}
 		if !slices.Contains(gateway.ports, port) {
 			gateway.ports = append(gateway.ports, port)
 		}
 	}
 	for _, server := range gatewayServers(p) {
 		for _, on := range onWorkloads(p, server) {
-			use(on.Workload, on.ListenerPort, p.ServerRelevance(server.gateway, server.spec))
+			use(on.Workload, on.ListenerPort, on.IsTLS(), p.ServerRelevance(server.gateway, server.spec))
 		}
 	}
 	relevances := checks.GatewaysOfGRPC(p)
@@ -54,7 +59,7 @@ func usedGateways(p *checks.Pass) []*usedGateway {
 			for _, workload := range gatewayapi.KubernetesGatewayWorkloads(p.Snapshot, gw) {
 				for _, open := range gateway.OpenPorts(p.Snapshot, workload) {
 					if open.Port.Port == listener.Port {
-						use(workload, open.TargetPort, of)
+						use(workload, open.TargetPort, listener.Protocol == gatewayv1.HTTPSProtocolType || listener.Protocol == gatewayv1.TLSProtocolType, of)
 					}
 				}
 			}
@@ -76,4 +81,16 @@ func servicesOf(p *checks.Pass, gw *usedGateway) (services []*core.Service, port
 		ports[open.Service] = append(ports[open.Service], open.Port)
 	}
 	return services, ports
+}
+
+// kindsBehind say what the servers take to which these ports of a Service lead.
+func (g *usedGateway) kindsBehind(p *checks.Pass, service *core.Service, ports []*core.ServicePort) listenerKinds {
+	var kinds listenerKinds
+	for _, open := range gateway.OpenPorts(p.Snapshot, g.GatewayWorkload) {
+		if open.Service == service && slices.Contains(ports, open.Port) {
+			kinds.tls = kinds.tls || g.kinds[open.TargetPort].tls
+			kinds.plaintext = kinds.plaintext || g.kinds[open.TargetPort].plaintext
+		}
+	}
+	return kinds
 }

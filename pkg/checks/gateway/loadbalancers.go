@@ -16,10 +16,10 @@ type layer7 struct {
 	// applies says that the annotation's value means HTTP for one of the ports.
 	applies func(value string, ports []*core.ServicePort) bool
 	// unlessKey and unlessValues are the annotation of another kind of load balancer, which passes TCP on whatever key says;
-	// unlessClass is the loadBalancerClass of one.
-	unlessKey    string
-	unlessValues []string
-	unlessClass  string
+	// unlessClasses are the loadBalancerClasses of some.
+	unlessKey     string
+	unlessValues  []string
+	unlessClasses []string
 }
 
 // layer7Annotations are those of the clouds' service controllers. Sources, each cloud's list of Service annotations:
@@ -32,9 +32,8 @@ type layer7 struct {
 // docs/guide/service/nlb.md.
 var layer7Annotations = []layer7{
 	{
-		cloud: "AWS", key: "service.beta.kubernetes.io/aws-load-balancer-backend-protocol", applies: isHTTPValue,
-		unlessKey: "service.beta.kubernetes.io/aws-load-balancer-type", unlessValues: []string{"nlb", "nlb-ip", "external"},
-		unlessClass: "service.k8s.aws/nlb",
+		cloud: "AWS", key: awsBackendProtocol, applies: isHTTPValue,
+		unlessKey: awsType, unlessValues: awsNetworkTypes, unlessClasses: awsNetworkClasses,
 	},
 	{
 		cloud: "DigitalOcean", key: "service.beta.kubernetes.io/do-loadbalancer-protocol", applies: isHTTPValue,
@@ -70,7 +69,7 @@ func layer7Annotation(service *core.Service, ports []*core.ServicePort) (key, cl
 		value, ok := service.Annotations[annotation.key]
 		class := service.Spec.LoadBalancerClass
 		if !ok || slices.Contains(annotation.unlessValues, service.Annotations[annotation.unlessKey]) ||
-			class != nil && *class == annotation.unlessClass {
+			class != nil && slices.Contains(annotation.unlessClasses, *class) {
 			continue
 		}
 		if annotation.applies(value, ports) {

@@ -21,5 +21,8 @@ func Checks() []*checks.Check {
 		inboundPortNotCaptured,
 		ambientWithoutWaypoint,
 		mixedDataplaneModes,
+		callerWithoutProxy,
+		configOfOtherRevision,
+		kindIgnored,
 	}
 }

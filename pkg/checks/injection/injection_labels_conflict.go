@@ -2,6 +2,7 @@ package injection
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks/example"
@@ -15,7 +16,8 @@ var injectionLabelsConflict = &checks.Check{
 	Levels: []checks.Level{checks.Error, checks.Warning},
 	Title:  "Two injection labels contradict each other",
 	What: "A namespace has both istio-injection and istio.io/rev, or a pod template has an istio.io/rev that the label of its namespace " +
-		"overrides. It is an error where nothing is injected because of it.",
+		"overrides. It is an error where nothing is injected because of it, unless istio-injection=disabled is the cause: that is an " +
+		"opt-out that somebody chose.",
 	Why: "Istio's webhooks for istio.io/rev select only namespaces without istio-injection, and those for pods with istio.io/rev only " +
 		"namespaces with neither label. So one of the two labels is void. On a mesh of revisions only no webhook selects " +
 		"istio-injection: there it does nothing but switch the revision's webhook off.",
@@ -61,7 +63,7 @@ func reportBothLabels(p *checks.Pass, namespace exposedNamespace) {
 		finding.Symptom = fmt.Sprintf("none today; new pods are not on the revision that %s says", loser)
 		finding.Fix = dropNamespaceLabel(p, namespace, loser, "no webhook heeds it")
 	} else {
-		finding.Level = errorUnlessAllWeak(namespace.Workloads)
+		finding.Level = levelOfConflict(namespace.Labels, keptOutByConflict(p, namespace.Workloads))
 		finding.Path = namespaceLabelPath(proxy.LabelInjection)
 		finding.Symptom = symptomOfNewPods(p, namespace.Workloads...)
 		cause := "no webhook selects a namespace with both"
@@ -72,6 +74,19 @@ func reportBothLabels(p *checks.Pass, namespace exposedNamespace) {
 		finding.Fix = fixBothLabels(p, namespace, w)
 	}
 	p.Report(finding)
+}
+
+// keptOutByConflict are the workloads that get no proxy because of the labels, and not because they ask for none themselves.
+func keptOutByConflict(p *checks.Pass, workloads []exposedWorkload) []exposedWorkload {
+	return slices.DeleteFunc(slices.Clone(workloads), func(w exposedWorkload) bool { return absenceOf(p, w) != labelsInConflict })
+}
+
+// levelOfConflict is that of labels that keep the workloads from injection. Whoever disables injection by a label means it.
+func levelOfConflict(namespaceLabels map[string]string, keptOut []exposedWorkload) checks.Level {
+	if len(keptOut) == 0 || checks.InjectionDisabled(namespaceLabels) {
+		return checks.Warning
+	}
+	return errorUnlessAllWeak(keptOut)
 }
 
 // firstOrInjected is the workload by which a namespace is judged: the first that is injected, else the first that does not
@@ -128,7 +143,7 @@ func reportOverriddenRevision(p *checks.Pass, namespace exposedNamespace, w expo
 		finding.Fix = removeFromTemplate(p, w, injection, fmt.Sprintf("Remove the label %s from the pod template of %s.", proxy.LabelRevision, w.Key),
 			"the label of the namespace overrides it", path)
 	} else {
-		finding.Level = checks.ErrorUnlessWeak(w.Ports...)
+		finding.Level = levelOfConflict(namespace.Labels, []exposedWorkload{w})
 		if checks.InjectionDisabled(namespace.Labels) {
 			wanted = fmt.Sprintf("The pod template of %s asks for revision %s, but %s=disabled on its namespace switches injection off",
 				w.Key, w.Template.Labels[proxy.LabelRevision], proxy.LabelInjection)

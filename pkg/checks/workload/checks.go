@@ -13,5 +13,7 @@ func Checks() []*checks.Check {
 		noReadinessProbe,
 		listensOnLocalhost,
 		reservedUID,
+		reservedPort,
+		probeAgainstMTLS,
 	}
 }

@@ -24,7 +24,8 @@ var noReadyPods = &checks.Check{
 	Levels: []checks.Level{checks.Error, checks.Warning},
 	Title:  "No pod is ready to take calls",
 	What: "A workload behind an exposed port has no ready replica, or is scaled to zero, and no other workload or pod behind the same " +
-		"port takes the calls. A canary to which routes give weight 0 may be scaled to zero.",
+		"port takes the calls. A canary to which routes give weight 0 may be scaled to zero, and so may a Deployment from which an Argo " +
+		"Rollout takes its template, or that a KEDA ScaledObject scales.",
 	Why:    "Only ready pods are endpoints of a Service; the gateway has nowhere to send the calls.",
 	Client: "`UNAVAILABLE`, with the message `no healthy upstream`.",
 	Bad: example.GreeterNamespace + `---
@@ -45,7 +46,7 @@ spec:
 ` + example.GreeterService + example.GreeterRoute,
 	Good:     example.GreeterWorkload + example.GreeterService + example.GreeterRoute,
 	Reads:    checks.ExposureReads,
-	Consults: checks.ExposureConsults,
+	Consults: slices.Concat(checks.ExposureConsults, workload.ScalingKinds),
 	Since:    "v0.1.0",
 	Run: func(p *checks.Pass) {
 		exposed := exposure.ExposedWorkloads(p.Snapshot)
@@ -95,6 +96,8 @@ func readyFix(w *workload.Workload, path plan.Path) string {
 // where some pod does, or where that cannot be known, as of a manifest without status.
 func notServing(p *checks.Pass, w *workload.Workload) (why string, path plan.Path) {
 	switch {
+	case w.Replicas == 0 && scaledToZeroOnPurpose(p, w):
+		return "", nil
 	case w.Replicas == 0 && w.Key.Kind != mesh.KindDaemonSet:
 		return "it is scaled to 0 replicas", plan.PathOf("spec", "replicas")
 	case w.HasStatus && w.Replicas == 0:
@@ -106,6 +109,13 @@ func notServing(p *checks.Pass, w *workload.Workload) (why string, path plan.Pat
 	default:
 		return "", nil
 	}
+}
+
+// scaledToZeroOnPurpose reports whether an Argo Rollout runs the pods in the workload's place, or a KEDA ScaledObject starts them when
+// they are wanted.
+func scaledToZeroOnPurpose(p *checks.Pass, w *workload.Workload) bool {
+	scaling := workload.ScalingOf(p.Snapshot, w)
+	return scaling.RunBy != nil || scaling.ScaledBy != nil
 }
 
 func servedByAnother(p *checks.Pass, port *exposure.ExposedPort, w *workload.Workload) bool {

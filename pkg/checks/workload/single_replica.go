@@ -17,7 +17,7 @@ var singleReplica = &checks.Check{
 	Slug:   "single-replica",
 	Levels: []checks.Level{checks.Info},
 	Title:  "One replica: there is nothing to balance over",
-	What:   "The only workload behind an exposed port has one replica.",
+	What:   "The only workload behind an exposed port has one replica, and no autoscaler keeps two or more.",
 	Why: "Requests are balanced over the pods that there are. With one pod, all of them go there, and none arrives while it is " +
 		"replaced.",
 	Client: "Calls work; they fail with `UNAVAILABLE` while the pod restarts.",
@@ -39,22 +39,23 @@ spec:
 ` + example.GreeterService,
 	Good:     example.GreeterWorkload + example.GreeterService,
 	Reads:    checks.ExposureReads,
-	Consults: checks.ExposureConsults,
+	Consults: slices.Concat(checks.ExposureConsults, workload.ScalingKinds),
 	Since:    "v0.1.0",
 	Run: func(p *checks.Pass) {
 		exposed := exposure.ExposedWorkloads(p.Snapshot)
-		for _, workload := range workload.Workloads(p.Snapshot) {
-			ports := exposed[workload]
-			if len(ports) == 0 || workload.Replicas != 1 || slices.ContainsFunc(ports, hasSeveralReplicas) {
+		for _, w := range workload.Workloads(p.Snapshot) {
+			ports := exposed[w]
+			if len(ports) == 0 || w.Replicas != 1 || slices.ContainsFunc(ports, hasSeveralReplicas) ||
+				workload.ScalingOf(p.Snapshot, w).AtLeast > 1 {
 				continue
 			}
 			p.Report(checks.Finding{
-				Object:   workload.Object,
+				Object:   w.Object,
 				Path:     plan.PathOf("spec", "replicas"),
-				Message:  fmt.Sprintf("%s has one replica, so that there is nothing to balance the calls of %s over.", workload.Key, checks.PortsText(ports)),
+				Message:  fmt.Sprintf("%s has one replica, so that there is nothing to balance the calls of %s over.", w.Key, checks.PortsText(ports)),
 				Evidence: checks.EvidenceOf(ports[0]),
 				Symptom:  "UNAVAILABLE while the only pod restarts",
-				Fix:      checks.Fix{Text: fmt.Sprintf("Scale %s to two replicas or more.", workload.Key)},
+				Fix:      checks.Fix{Text: fmt.Sprintf("Scale %s to two replicas or more.", w.Key)},
 			})
 		}
 	},

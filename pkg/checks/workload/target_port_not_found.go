@@ -6,10 +6,12 @@ import (
 	"strings"
 
 	core "k8s.io/api/core/v1"
+	discovery "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks/example"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
@@ -17,10 +19,10 @@ import (
 var targetPortNotFound = &checks.Check{
 	ID:     "GX201",
 	Slug:   "target-port-not-found",
-	Levels: []checks.Level{checks.Error, checks.Warning},
+	Levels: []checks.Level{checks.Error, checks.Warning, checks.Info},
 	Title:  "A Service port leads to a container port that is not there",
-	What: "The `targetPort` of an exposed Service port is a name that no container of the selected pods declares, or a number that " +
-		"none declares although they declare others.",
+	What: "The `targetPort` of an exposed Service port is a name that no container of the selected pods declares, or (info) a number " +
+		"that none declares although they declare others. Containers that an injector adds to the running pods count.",
 	Why: "Kubernetes looks a named `targetPort` up in every pod by name and protocol, and makes no endpoint for a pod without it. " +
 		"A number is used as it is: declared ports are only information, so that a number that is not among them is probably, " +
 		"not certainly, wrong.",
@@ -35,7 +37,7 @@ spec:
 ` + example.GreeterRoute,
 	Good:     example.GreeterWorkload + example.GreeterService + example.GreeterRoute,
 	Reads:    checks.ExposureReads,
-	Consults: checks.ExposureConsults,
+	Consults: slices.Concat(checks.ExposureConsults, []mesh.Kind{mesh.KindEndpointSlice}),
 	Since:    "v0.1.0",
 	Run: func(p *checks.Pass) {
 		for _, port := range exposure.ExposedPorts(p.Snapshot) {
@@ -45,7 +47,9 @@ spec:
 }
 
 func reportTargetNotFound(p *checks.Pass, port *exposure.ExposedPort) {
-	if len(port.Workloads) == 0 || slices.ContainsFunc(port.Workloads, func(w *workload.Workload) bool { return !checks.TargetIn(port.Port, w).Lacks() }) {
+	if len(port.Workloads) == 0 || hasEndpoints(p, port) || slices.ContainsFunc(port.Workloads, func(w *workload.Workload) bool {
+		return !checks.TargetIn(port.Port, w).Lacks() || runsWithTarget(p, port.Port, w)
+	}) {
 		return
 	}
 	workload, names := port.Workloads[0], checks.WorkloadNames(port.Workloads)
@@ -59,7 +63,7 @@ func reportTargetNotFound(p *checks.Pass, port *exposure.ExposedPort) {
 			strings.Join(names, " or "), port.Port.Protocol, port.Port.TargetPort.StrVal, checks.PortText(port)),
 	}
 	if checks.TargetIn(port.Port, workload) == checks.TargetUndeclared {
-		finding.Level = checks.Warning
+		finding.Level = checks.Info
 		finding.Symptom = "UNAVAILABLE: connection refused, if the server does not listen there"
 		finding.Message = fmt.Sprintf("No container of %s declares port %d, to which %s leads, although they declare others.",
 			strings.Join(names, " or "), port.Port.TargetPort.IntVal, checks.PortText(port))
@@ -69,6 +73,30 @@ func reportTargetNotFound(p *checks.Pass, port *exposure.ExposedPort) {
 	}
 	finding.Fix = retarget(p, port, workload)
 	p.Report(finding)
+}
+
+// runsWithTarget reports whether a running pod of the workload has a container that declares the port, though its template has none: an
+// injector, such as Dapr's, added it.
+func runsWithTarget(p *checks.Pass, port *core.ServicePort, w *workload.Workload) bool {
+	return slices.ContainsFunc(workload.LivePodsOf(p.Snapshot, w), func(pod *core.Pod) bool {
+		_, container, ok := workload.TargetPort(port, workload.PodTemplate(pod))
+		return ok && container != nil
+	})
+}
+
+// hasEndpoints reports whether Kubernetes has found the named port in pods. Of pods of a live cluster the containers may not be known.
+// Source: Kubernetes staging/src/k8s.io/endpointslice/utils.go (getEndpointPorts): pods without the name are not in the slices that
+// have the port.
+func hasEndpoints(p *checks.Pass, port *exposure.ExposedPort) bool {
+	if port.Port.TargetPort.Type != intstr.String {
+		return false
+	}
+	return slices.ContainsFunc(p.EndpointSlices().In(port.Service.Namespace), func(slice *discovery.EndpointSlice) bool {
+		return slice.Labels[discovery.LabelServiceName] == port.Service.Name && len(slice.Endpoints) > 0 &&
+			slices.ContainsFunc(slice.Ports, func(found discovery.EndpointPort) bool {
+				return found.Port != nil && workload.ValueOr(found.Name, "") == port.Port.Name
+			})
+	})
 }
 
 // otherTransport says that a container declares the target, but of another transport protocol; empty where none does.

@@ -36,13 +36,30 @@ func VirtualServicesBoundTo(s *mesh.Snapshot, gateway *networking.Gateway) []*ne
 	return VirtualServicesByGateway(s)[gateway.Namespace+"/"+gateway.Name]
 }
 
-// VirtualServicesForGateway are the VirtualServices that name the Gateway as its proxies of that namespace see them: first
-// their own namespace's that are exported to it by name, then those that others export to it by name, then the public
-// ones; each by age. An empty namespace is one that nobody knows; everything may be visible to it.
-// Source: Istio's pilot/pkg/model/push_context.go (VirtualServicesForGateway, initVirtualServices).
+// VirtualServicesForGateway are the VirtualServices that name the Gateway as its proxies of that namespace see them. An empty
+// namespace is one that nobody knows; everything may be visible to it.
 func VirtualServicesForGateway(s *mesh.Snapshot, gateway *networking.Gateway, proxyNamespace string) []*networking.VirtualService {
+	return asSeenBy(s, VirtualServicesBoundTo(s, gateway), proxyNamespace)
+}
+
+type meshVirtualServicesMemory string
+
+// VirtualServicesForMesh are the VirtualServices for sidecars as those of that namespace see them, before a Sidecar resource leaves
+// some of them out.
+func VirtualServicesForMesh(s *mesh.Snapshot, proxyNamespace string) []*networking.VirtualService {
+	s.Read(mesh.KindVirtualService)
+	return mesh.Remember(s, meshVirtualServicesMemory(proxyNamespace), func() []*networking.VirtualService {
+		return asSeenBy(s, VirtualServicesByGateway(s)[MeshGateway], proxyNamespace)
+	})
+}
+
+// asSeenBy puts VirtualServices into the order of proxies of a namespace: first those of their own namespace that are exported to it
+// by name, then those that others export to it by name, then the public ones; each by age.
+// Source: Istio's pilot/pkg/model/push_context.go (VirtualServicesForGateway, initVirtualServices) and virtualservice.go
+// (SelectVirtualServices).
+func asSeenBy(s *mesh.Snapshot, byAge []*networking.VirtualService, proxyNamespace string) []*networking.VirtualService {
 	var private, exported, public []*networking.VirtualService
-	for _, vs := range VirtualServicesBoundTo(s, gateway) {
+	for _, vs := range byAge {
 		switch {
 		case proxyNamespace != "" && !VirtualServiceVisibleTo(s, vs, proxyNamespace):
 		case IsPublic(s, vs):

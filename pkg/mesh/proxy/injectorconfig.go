@@ -18,6 +18,16 @@ type injectorConfig struct {
 	Policy               string                 `json:"policy"`
 	NeverInjectSelector  []metav1.LabelSelector `json:"neverInjectSelector"`
 	AlwaysInjectSelector []metav1.LabelSelector `json:"alwaysInjectSelector"`
+
+	// rewritesProbes is what the injector's values say about probes, nil for nothing.
+	rewritesProbes *bool
+}
+
+// injectorValues is the part of the injector's values that the model asks for.
+type injectorValues struct {
+	SidecarInjectorWebhook struct {
+		RewriteAppHTTPProbe *bool `json:"rewriteAppHTTPProbe"`
+	} `json:"sidecarInjectorWebhook"`
 }
 
 // The policies of an injector: whether it injects pods that say nothing.
@@ -59,6 +69,10 @@ func injectorConfigOf(s *mesh.Snapshot, injector *Injector) *injectorConfig {
 		config := &injectorConfig{}
 		if err := yaml.Unmarshal([]byte(configMap.Data["config"]), config); err != nil {
 			return asInstalled
+		}
+		var values injectorValues
+		if yaml.Unmarshal([]byte(configMap.Data["values"]), &values) == nil { // the injector does not start with what cannot be read
+			config.rewritesProbes = values.SidecarInjectorWebhook.RewriteAppHTTPProbe
 		}
 		return config
 	})

@@ -1,0 +1,160 @@
+package workload
+
+import (
+	"fmt"
+	"slices"
+
+	core "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks/example"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/policy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+)
+
+const strictMutualTLS = `---
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: default, namespace: demo}
+spec: {mtls: {mode: STRICT}}
+`
+
+func greeterWithProbe(annotation string) string {
+	return example.GreeterNamespace + `---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: greeter, namespace: demo}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: greeter}}
+  template:
+    metadata:
+      labels: {app: greeter}
+      annotations: {` + annotation + `}
+    spec:
+      containers:
+      - name: greeter
+        image: registry.example.com/greeter:1.0
+        ports: [{name: grpc, containerPort: 50051}]
+        readinessProbe: {grpc: {port: 50051}}
+` + example.GreeterService + strictMutualTLS
+}
+
+var probeAgainstMTLS = &checks.Check{
+	ID:     "GX208",
+	Slug:   "probe-against-mtls",
+	Levels: []checks.Level{checks.Error, checks.Warning},
+	Title:  "The kubelet's probe meets mutual TLS",
+	What: "Probe rewriting is off for a workload with a sidecar (by the annotation `sidecar.istio.io/rewriteAppHTTPProbers: \"false\"`, or by the " +
+		"injector's default), mutual TLS is STRICT, and a container has a grpc or httpGet probe of a port that the proxy takes.",
+	Why: "The kubelet has no certificate of the mesh. The injector therefore makes it ask the agent, which asks the application from inside the " +
+		"pod. Without that, the kubelet's plaintext connection reaches the proxy, and STRICT refuses it.",
+	Client:   "`UNAVAILABLE`: the pods do not become ready, or restart again and again.",
+	Bad:      greeterWithProbe(`sidecar.istio.io/rewriteAppHTTPProbers: "false"`),
+	Good:     greeterWithProbe(`sidecar.istio.io/rewriteAppHTTPProbers: "true"`),
+	Reads:    slices.Concat(checks.ExposureReads, []mesh.Kind{mesh.KindWebhook, mesh.KindPeerAuthentication}),
+	Consults: checks.ExposureConsults,
+	Since:    "v0.2.0",
+	Run: func(p *checks.Pass) {
+		exposed := exposure.ExposedWorkloads(p.Snapshot)
+		for _, w := range workload.Workloads(p.Snapshot) {
+			if ports := exposed[w]; len(ports) > 0 && checks.GetsProxy(p, w) {
+				reportProbeAgainstMTLS(p, w, ports)
+			}
+		}
+	},
+}
+
+func reportProbeAgainstMTLS(p *checks.Pass, w *workload.Workload, ports []*exposure.ExposedPort) {
+	rewrites, annotation, because := proxy.RewritesProbes(p.Snapshot, w)
+	if rewrites {
+		return
+	}
+	probe, ok := refusedProbe(p, w)
+	if !ok {
+		return
+	}
+	off := because
+	finding := checks.Finding{
+		Object: w.Object, Path: probe.path, Level: checks.ErrorUnlessWeak(ports...),
+		Symptom: "UNAVAILABLE: no pod becomes ready",
+		Fix: checks.Fix{Text: fmt.Sprintf("Set sidecar.istio.io/rewriteAppHTTPProbers: \"true\" on the pod template of %s, or make port %d PERMISSIVE in a PeerAuthentication.",
+			w.Key, probe.port)},
+	}
+	if annotation != "" {
+		off = fmt.Sprintf("the annotation %s is %q on its pod template", annotation, w.Template.Annotations[annotation])
+		path := plan.Path{"spec", "template", "metadata", "annotations", annotation}
+		finding.Path = path
+		if because == "" && w.RenewsAllPods() {
+			finding.Fix = checks.Fix{
+				Text:    fmt.Sprintf("Remove the annotation %s from the pod template of %s.", annotation, w.Key),
+				Level:   checks.Ask,
+				Changes: checks.SetField(p, w.Object, "the kubelet's probes then go to the agent, which needs no mutual TLS", nil, path...),
+			}
+		}
+	}
+	finding.Message = fmt.Sprintf("The %s of container %s of %s is refused: it is not rewritten, and the proxy takes nothing but mutual TLS on port %d.",
+		probe.name, probe.container, w.Key, probe.port)
+	finding.Evidence = []string{off}
+	if _, from := policy.PeerAuthenticationFor(p.Snapshot, w.Namespace(), w.Template.Labels, probe.port); from != nil {
+		finding.Evidence = append(finding.Evidence, mesh.KeyOf(from).String()+" demands STRICT mutual TLS")
+	}
+	finding.Evidence = append(finding.Evidence, ports[0].Evidence[0].Text)
+	p.Report(finding)
+}
+
+// kubeletProbe is a probe that the kubelet makes itself.
+type kubeletProbe struct {
+	name, container string
+	path            plan.Path
+	port            int32
+}
+
+// refusedProbe is the first probe of the workload that the proxy of its pods refuses. A tcpSocket probe is content with the proxy's
+// own connection.
+func refusedProbe(p *checks.Pass, w *workload.Workload) (kubeletProbe, bool) {
+	for _, container := range workload.AppContainers(w.Template) {
+		for _, candidate := range []struct {
+			name, field string
+			probe       *core.Probe
+		}{
+			{"readiness probe", "readinessProbe", container.ReadinessProbe},
+			{"startup probe", "startupProbe", container.StartupProbe},
+			{"liveness probe", "livenessProbe", container.LivenessProbe},
+		} {
+			port, ok := probedPort(container, candidate.probe)
+			if !ok {
+				continue
+			}
+			_, captured := proxy.InboundCapture(w.Template.Annotations, port)
+			if captured && policy.MutualTLSMode(p.Snapshot, w.Namespace(), w.Template.Labels, port) == policy.MutualTLSStrict {
+				return kubeletProbe{candidate.name, container.Name, checks.ContainerField(w, container, candidate.field), port}, true
+			}
+		}
+	}
+	return kubeletProbe{}, false
+}
+
+// probedPort is the port of the pod that a grpc or httpGet probe calls. One with a host of its own does not call the pod.
+func probedPort(container *core.Container, probe *core.Probe) (port int32, ok bool) {
+	switch {
+	case probe == nil:
+		return 0, false
+	case probe.GRPC != nil:
+		return probe.GRPC.Port, true
+	case probe.HTTPGet == nil || probe.HTTPGet.Host != "":
+		return 0, false
+	case probe.HTTPGet.Port.Type == intstr.Int:
+		return probe.HTTPGet.Port.IntVal, true
+	}
+	declared := workload.ContainerPort(container, func(declared *core.ContainerPort) bool { return declared.Name == probe.HTTPGet.Port.StrVal })
+	if declared == nil {
+		return 0, false
+	}
+	return declared.ContainerPort, true
+}

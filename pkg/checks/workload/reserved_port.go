@@ -1,0 +1,95 @@
+package workload
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+
+	core "k8s.io/api/core/v1"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks/example"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
+)
+
+var reservedPort = &checks.Check{
+	ID:     "GX207",
+	Slug:   "reserved-port",
+	Levels: []checks.Level{checks.Error, checks.Warning},
+	Title:  "The application listens on a port of its proxy",
+	What: "A container port, or the target of an exposed Service port, of a workload with a sidecar is one on which the proxy listens: 15000, " +
+		"15001, 15004, 15006, 15020, 15021, 15090, with HBONE 15008, with Istio's DNS 15053.",
+	Why: "The containers of a pod share one network. Of two processes that want the same port, the second one cannot bind it and exits. " +
+		"The mesh config and annotations can move some of these ports; the check uses the ports that are configured.",
+	Client: "`UNAVAILABLE`: the pods do not become ready.",
+	Bad: example.GreeterNamespace + `---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: greeter, namespace: demo}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: greeter}}
+  template:
+    metadata: {labels: {app: greeter}}
+    spec:
+      containers:
+      - name: greeter
+        image: registry.example.com/greeter:1.0
+        ports: [{name: grpc, containerPort: 50051}, {name: admin, containerPort: 15001}]
+        readinessProbe: {grpc: {port: 50051}}
+` + example.GreeterService,
+	Good:     example.GreeterWorkload + example.GreeterService,
+	Reads:    slices.Concat(checks.ExposureReads, []mesh.Kind{mesh.KindWebhook}),
+	Consults: checks.ExposureConsults,
+	Since:    "v0.2.0",
+	Run: func(p *checks.Pass) {
+		exposed := exposure.ExposedWorkloads(p.Snapshot)
+		for _, w := range workload.Workloads(p.Snapshot) {
+			if ports := exposed[w]; len(ports) > 0 && checks.GetsProxy(p, w) {
+				reportReservedPort(p, w, ports)
+			}
+		}
+	},
+}
+
+func reportReservedPort(p *checks.Pass, w *workload.Workload, ports []*exposure.ExposedPort) {
+	for _, reserved := range proxy.ReservedPorts(p.Snapshot, proxy.InjectionOf(p.Snapshot, w).Revision, w.Template) {
+		what, path := listensOn(w, ports, reserved.Number)
+		if what == "" {
+			continue
+		}
+		p.Report(checks.Finding{
+			Object: w.Object, Path: path, Level: checks.ErrorUnlessWeak(ports...),
+			Message: fmt.Sprintf("%s is port %d, on which the proxy in the same pod listens (for %s): one of the two cannot bind the port, so the pods of %s do not become ready.",
+				checks.UpperFirst(what), reserved.Number, reserved.Use, w.Key),
+			Evidence: []string{"its pods get a proxy", ports[0].Evidence[0].Text},
+			Symptom:  "UNAVAILABLE: no pod is ready",
+			Fix:      checks.Fix{Text: fmt.Sprintf("Let the server listen on another port than %d, and change the container port, its probes and the targetPort with it.", reserved.Number)},
+		})
+		return
+	}
+}
+
+// listensOn says, as a noun with its field, what of the workload uses a TCP port: a declared container port, or a number to which a
+// Service port leads; empty for nothing.
+func listensOn(w *workload.Workload, ports []*exposure.ExposedPort, number int32) (what string, path plan.Path) {
+	for _, container := range workload.AppContainers(w.Template) {
+		for i := range container.Ports {
+			port := &container.Ports[i]
+			if port.ContainerPort == number && workload.TransportOf(port.Protocol) == core.ProtocolTCP {
+				return "a port of container " + container.Name, checks.ContainerField(w, container, "ports", i, "containerPort")
+			}
+		}
+	}
+	for _, port := range ports {
+		target, _, ok := workload.TargetPort(port.Port, w.Template)
+		if ok && target == number && port.Port.Protocol == core.ProtocolTCP {
+			return fmt.Sprintf("the target of %s of Service %s", checks.PortText(port), port.Service.Name), plan.PathOf("spec", "template", "spec")
+		}
+	}
+	return "", nil
+}
