@@ -14,7 +14,7 @@ import (
 )
 
 // RestartedAtAnnotation, set on a pod template, makes the pods anew; it is the one that "kubectl rollout restart" sets.
-const RestartedAtAnnotation = workload.RestartedAtAnnotation
+const restartedAtAnnotation = workload.RestartedAtAnnotation
 
 // Update is the change of some fields of an object; edits is given the object's JSON form, which all changes of it share.
 func Update(p *Pass, object mesh.Object, reason string, edits func(*unstructured.Unstructured) []plan.Edit) []plan.Change {
@@ -35,7 +35,7 @@ func SetField(p *Pass, object mesh.Object, reason string, value any, path ...str
 // Restart is the change that makes a workload's pods anew.
 func Restart(p *Pass, w *workload.Workload, reason string) []plan.Change {
 	changes := SetField(p, w.Object, reason, w.RestartedAt(p.Now()),
-		"spec", "template", "metadata", "annotations", RestartedAtAnnotation)
+		"spec", "template", "metadata", "annotations", restartedAtAnnotation)
 	for i := range changes {
 		changes[i].Action = plan.Restart
 	}
