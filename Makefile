@@ -14,7 +14,7 @@ help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
 
 build: ## Build the plugin: bin/kubectl-grpcexpose
-	@CGO_ENABLED=0 $(GO) build -ldflags "$(LDFLAGS)" -o bin/kubectl-grpcexpose ./cmd/kubectl-grpcexpose
+	@CGO_ENABLED=0 $(GO) build -gcflags all=-dwarf=false -ldflags "$(LDFLAGS)" -o bin/kubectl-grpcexpose ./cmd/kubectl-grpcexpose
 
 test: ## Run all tests that need no control plane
 	$(GO) test ./...
@@ -28,7 +28,7 @@ test-short: ## Run the tests without those that take long: what to run after eac
 test-race: ## Run the tests of what runs in parallel with the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race -short ./pkg/mesh/... ./pkg/checks/... ./pkg/lint/... ./pkg/plugin
 
-e2e: ## Run the tests on a real control plane (builds it the first time: 8 to 40 minutes)
+e2e: ## Run the tests on a real control plane (builds it the first time: about ten minutes)
 	$(GO) test -C test/stack -timeout 60m ./...
 	$(GO) test -C test/e2e -count=1 -timeout 30m ./... # what they test is no input that the test cache knows
 	$(GO) test -C test/ship -timeout 30m ./...

@@ -21,22 +21,11 @@ say() { printf '\n\033[1m# %s\033[0m\n' "$*"; }
 # show prints a command as the user would type it, and runs it.
 show() { printf '\n$ %s\n' "$*"; "$@"; }
 
-say "Building the plugin"
+say "Building the plugin (the first time about a minute on two cores)"
 time_started=$SECONDS
 make --silent build
 echo "built in $((SECONDS - time_started)) s"
 export PATH=$PWD/bin:$PATH
-
-if [[ -z ${KUBECONFIG_DEMO:-} ]]; then
-  say "Starting a control plane in the background: etcd, kube-apiserver, controllers, kwok, istiod (the first time its programs are built: 8 to 40 minutes)"
-  make --silent stack-program
-  log=$(mktemp)
-  kubeconfig_file=$(mktemp)
-  trap 'rm -f "$log" "$kubeconfig_file"' EXIT
-  bin/stack up --name $stack_name --flavour default >"$kubeconfig_file" 2>"$log" &
-  stack_pid=$!
-  trap 'kill $stack_pid 2>/dev/null || true; exit 130' INT TERM
-fi
 
 say "Without a cluster: the complete manifests for a repository"
 printf '\n$ kubectl grpcexpose create -f examples/server.yaml --port %s --target-port 50051 -o yaml\n' "$port"
@@ -50,22 +39,19 @@ if [[ -n ${KUBECONFIG_DEMO:-} ]]; then
   export KUBECONFIG=$KUBECONFIG_DEMO
   namespace=grpcexpose-demo
 else
-  say "Waiting for the control plane"
-  shown=0
-  while kill -0 $stack_pid 2>/dev/null; do
-    lines=$(wc -l <"$log")
-    if ((lines > shown)); then
-      sed -n "$((shown + 1)),${lines}p" "$log"
-      shown=$lines
-    fi
-    sleep 0.5
-  done
-  sed -n "$((shown + 1)),\$p" "$log"
-  wait $stack_pid
-  KUBECONFIG=$(cat "$kubeconfig_file")
+  say "With a cluster: etcd, kube-apiserver, controllers, kwok and istiod, as local processes"
+  cat <<END
+The first time they are built, which takes 10 to 20 minutes on two cores; then they start in ten seconds.
+You need not wait: Ctrl-C ends this, and the next "make demo" goes on with what is built. Until then:
+  bin/kubectl-grpcexpose lint -f YOUR-MANIFESTS/          # needs no cluster, changes nothing
+  KUBECONFIG_DEMO=~/.kube/config make demo                # the rest of this on a cluster of yours with Istio, in a namespace of its own
+END
+  make --silent stack-program
+  KUBECONFIG=$(bin/stack up --name $stack_name --flavour default)
   export KUBECONFIG
   kubectl_program=$(bin/stack build kubectl 2>/dev/null)
   PATH=$(dirname "$kubectl_program"):$PATH
+  echo "The control plane is ready, $((SECONDS / 60)) min $((SECONDS % 60)) s after the start."
 fi
 
 say "A Deployment as many clusters run it: no mesh, no Service, no declared port"
@@ -81,13 +67,13 @@ say "Do it"
 show kubectl grpcexpose create deployment/server -n "$namespace" --port "$port" --target-port 50051
 show kubectl get pods,services,gateways.networking.istio.io,virtualservices.networking.istio.io -n "$namespace"
 
-say "The way of a call, hop by hop"
+say "The path of a call, hop by hop"
 show kubectl grpcexpose status deployment/server -n "$namespace"
 
 say "Again: nothing to change"
 show kubectl grpcexpose create deployment/server -n "$namespace" --port "$port" --target-port 50051
 
-say "And back"
+say "Undo it"
 show kubectl grpcexpose delete deployment/server -n "$namespace"
 
 if [[ -n ${KUBECONFIG_DEMO:-} ]]; then

@@ -23,6 +23,9 @@ import (
 // TestInterrupt holds that Ctrl-C ends every command at once: in a computation, in reads that wait, while the API server does not
 // answer, at a question.
 func TestInterrupt(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a while")
+	}
 	directory := t.TempDir()
 	binary := filepath.Join(directory, "kubectl-grpcexpose")
 	output, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput()

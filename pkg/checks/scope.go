@@ -77,14 +77,9 @@ func (p *Pass) VirtualServiceInScope(vs *networking.VirtualService) bool {
 // RuleInScope says the same of one rule.
 func (p *Pass) RuleInScope(rule *host.HTTPRule) bool { return p.InScope(p.RuleRelevance(rule)) }
 
-// ServiceInScope reports whether the Service has an exposed port.
-func (p *Pass) ServiceInScope(service *core.Service) bool {
+// serviceInScope reports whether the Service has an exposed port.
+func (p *Pass) serviceInScope(service *core.Service) bool {
 	return p.All || service != nil && len(exposure.ExposedPortsOf(p.Snapshot, service)) > 0
-}
-
-// WorkloadInScope reports whether an exposed port leads to the workload.
-func (p *Pass) WorkloadInScope(workload *workload.Workload) bool {
-	return p.All || len(exposure.ExposedWorkloads(p.Snapshot)[workload]) > 0
 }
 
 // HostInScope reports whether the host of a DestinationRule in that namespace, a name or a wildcard, is that of a Service with
@@ -96,7 +91,7 @@ func (p *Pass) HostInScope(name, namespace string) bool {
 	name = host.ResolveHost(name, namespace)
 	if !strings.HasPrefix(name, "*") {
 		service := host.ServiceByHost(p.Snapshot, name)
-		return service != nil && p.ServiceInScope(service)
+		return service != nil && p.serviceInScope(service)
 	}
 	for _, port := range exposure.ExposedPorts(p.Snapshot) {
 		if host.HostSubsetOf(host.ServiceHost(port.Service), name) {

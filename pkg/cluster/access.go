@@ -45,13 +45,13 @@ func reviewRequest(resource schema.GroupVersionResource) request {
 	return request{permission: Permission{Verb: "create", Group: resource.Group, Resource: resource.Resource}, limit: readTimeout}
 }
 
-// Allowed says whether the rules allow it. certain is false where they cannot tell: the namespace was not asked about, the
+// allowed says whether the rules allow it. certain is false where they cannot tell: the namespace was not asked about, the
 // server said that its list is incomplete (a webhook authorizes too), or the rules of a namespace would have to speak for
 // the whole cluster. Missing asks in these cases.
 //
 // A namespace's rules are those of its RoleBindings and of the ClusterRoleBindings together, so what they do not allow is
 // not allowed cluster-wide either. Source: k8s.io/kubernetes, plugin/pkg/auth/authorizer/rbac (RulesFor, RuleAllows).
-func (a *Access) Allowed(wanted Permission) (allowed, certain bool) {
+func (a *Access) allowed(wanted Permission) (allowed, certain bool) {
 	namespace := wanted.Namespace
 	if namespace == "" && wanted.Group == "" && wanted.Resource == "namespaces" && wanted.Name != "" {
 		// The API server authorizes a request for a Namespace in that namespace.
@@ -96,7 +96,7 @@ func (a *Access) Missing(ctx context.Context, wanted []Permission) ([]Permission
 	wanted = slices.Compact(slices.SortedFunc(slices.Values(wanted), comparePermissions))
 	denied := make([]bool, len(wanted))
 	err := inParallel(ctx, len(wanted), func(ctx context.Context, index int) error {
-		allowed, certain := a.Allowed(wanted[index])
+		allowed, certain := a.allowed(wanted[index])
 		if !certain {
 			var err error
 			if allowed, err = a.client.ask(ctx, wanted[index]); err != nil {

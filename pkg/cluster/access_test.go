@@ -71,7 +71,7 @@ func TestAllowed(t *testing.T) {
 		"and may not be changed":   {Permission{"patch", "", "namespaces", "", "test"}, false, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			allowed, certain := access.Allowed(test.permission)
+			allowed, certain := access.allowed(test.permission)
 			assert.Equal(t, [2]bool{test.allowed, test.certain}, [2]bool{allowed, certain})
 		})
 	}

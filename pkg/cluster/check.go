@@ -30,7 +30,7 @@ type CheckResult []Checked
 // Err is every problem together, nil if there is none. Missing permissions are put together in one *Forbidden.
 func (r CheckResult) Err() error {
 	var problems []error
-	missing := r.MissingPermissions()
+	missing := r.missingPermissions()
 	if len(missing) > 0 {
 		problems = append(problems, &Forbidden{Missing: missing})
 	}
@@ -42,8 +42,8 @@ func (r CheckResult) Err() error {
 	return errors.Join(problems...)
 }
 
-// MissingPermissions are what the user would need to be allowed, sorted and each once.
-func (r CheckResult) MissingPermissions() []Permission {
+// missingPermissions are what the user would need to be allowed, sorted and each once.
+func (r CheckResult) missingPermissions() []Permission {
 	var missing []Permission
 	for _, checked := range r {
 		if denied, forbidden := errors.AsType[*Forbidden](checked.Err); forbidden {

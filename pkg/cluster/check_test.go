@@ -201,7 +201,7 @@ func TestCheckPutsPermissionsTogether(t *testing.T) {
 	assert.Equal(t, []Permission{
 		{Verb: "patch", Resource: "services", Namespace: "test", Name: "server"},
 		{Verb: "create", Group: "networking.istio.io", Resource: "gateways", Namespace: "test"},
-	}, result.MissingPermissions())
+	}, result.missingPermissions())
 	assert.EqualError(t, result.Err(), "you may not patch services/server in namespace test, nor create gateways.networking.istio.io in namespace test; "+
 		"ask an administrator for a Role that allows it\n"+
 		"the cluster has no CRD virtualservices.networking.istio.io; install what brings it (for Istio: istioctl install, or the base chart)")

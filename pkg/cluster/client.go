@@ -75,9 +75,6 @@ func New(config *rest.Config, options Options) (*Client, error) {
 	return &Client{rest: client, config: config, server: serverName(client)}, nil
 }
 
-// Server is the API server's URL, as messages name it.
-func (c *Client) Server() string { return c.server }
-
 // serverName is without the user and password that the URL may have: messages never repeat them.
 func serverName(client *rest.RESTClient) string {
 	server := client.Get().AbsPath("/").URL()

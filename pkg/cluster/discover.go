@@ -45,8 +45,8 @@ func (s *Served) Versions(kind mesh.Kind) []string {
 	return slices.Clone(s.versions[kind.Info().GroupVersionResource().GroupResource()])
 }
 
-// Missing are the CRDs of the kinds that the server does not have ("gateways.networking.istio.io"), in the order of the kinds.
-func (s *Served) Missing(kinds ...mesh.Kind) []string {
+// missing are the CRDs of the kinds that the server does not have ("gateways.networking.istio.io"), in the order of the kinds.
+func (s *Served) missing(kinds ...mesh.Kind) []string {
 	var missing []string
 	for _, kind := range kinds {
 		if _, ok := s.Resource(kind); !ok {

@@ -26,7 +26,7 @@ func TestDiscoverAsksOnce(t *testing.T) {
 		services, ok := served.Resource(mesh.KindService)
 		assert.True(t, ok, "every server has Services")
 		assert.Equal(t, "/v1, Resource=services", services.String())
-		assert.Equal(t, []string{"sidecars.networking.istio.io"}, served.Missing(mesh.KindGateway, mesh.KindSidecar, mesh.KindPod))
+		assert.Equal(t, []string{"sidecars.networking.istio.io"}, served.missing(mesh.KindGateway, mesh.KindSidecar, mesh.KindPod))
 	}
 	assert.Equal(t, []string{"GET /apis"}, f.asked())
 }
@@ -55,7 +55,7 @@ func TestDiscoverTellsWhatIsNoAPIServer(t *testing.T) {
 	f := newFakeServer(t)
 	f.on("GET /apis", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>welcome</html>")) })
 	_, err := f.client.Discover(t.Context())
-	assert.EqualError(t, err, "the API server at "+f.client.Server()+" cannot be reached: what answers there is not the Kubernetes API "+
+	assert.EqualError(t, err, "the API server at "+f.client.server+" cannot be reached: what answers there is not the Kubernetes API "+
 		"(invalid character '<' looking for beginning of value); check the server's URL in the kubeconfig's cluster entry")
 }
 

@@ -16,9 +16,9 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
-// ExplainRollout says what keeps a workload's new pods from coming up, as a clause that names the pod and its reason, or why
+// explainRollout says what keeps a workload's new pods from coming up, as a clause that names the pod and its reason, or why
 // no pod is made; empty where nothing shows.
-func (c *Client) ExplainRollout(ctx context.Context, workload mesh.Key) string {
+func (c *Client) explainRollout(ctx context.Context, workload mesh.Key) string {
 	object, err := c.readOne(ctx, workload.Kind, types.NamespacedName{Namespace: workload.Namespace, Name: workload.Name})
 	if err != nil {
 		return err.Error()

@@ -151,8 +151,8 @@ func requestFor(verb string, kind mesh.Kind, name types.NamespacedName) request 
 	}
 }
 
-// PodsOf are the pods in a namespace that match, whole, ended ones too: for diagnosis, where metadata is not enough.
-func (c *Client) PodsOf(ctx context.Context, namespace string, selector labels.Selector) ([]*core.Pod, error) {
+// podsOf are the pods in a namespace that match, whole, ended ones too: for diagnosis, where metadata is not enough.
+func (c *Client) podsOf(ctx context.Context, namespace string, selector labels.Selector) ([]*core.Pod, error) {
 	var list core.PodList
 	err := c.get(mesh.KindPod.Info().GroupVersionResource(), namespace, "").Param("labelSelector", selector.String()).Do(ctx).Into(&list)
 	if err != nil {

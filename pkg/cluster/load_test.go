@@ -184,7 +184,7 @@ func TestLoadFailsWhereNothingCanBeSaid(t *testing.T) {
 	f := newFakeServer(t)
 	f.on("GET /api/v1/services", fail(http.StatusInternalServerError, metav1.StatusReasonInternalError, "etcdserver: no leader"))
 	_, err := f.client.Load(t.Context(), LoadRequest{Kinds: map[mesh.Kind][]string{mesh.KindService: nil}})
-	assert.EqualError(t, err, "the API server at "+f.client.Server()+" failed while listing services in all namespaces: etcdserver: no leader; try again in a moment")
+	assert.EqualError(t, err, "the API server at "+f.client.server+" failed while listing services in all namespaces: etcdserver: no leader; try again in a moment")
 }
 
 func TestRequestsCarryTheProgramsName(t *testing.T) {

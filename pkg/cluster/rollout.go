@@ -94,7 +94,7 @@ func (c *Client) explained(ctx context.Context, workload mesh.Key, err error) er
 func (c *Client) explainAfter(ctx context.Context, workload mesh.Key) string {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
 	defer cancel()
-	return c.ExplainRollout(ctx, workload)
+	return c.explainRollout(ctx, workload)
 }
 
 // acceptPods judges the new pods of a complete rollout.
@@ -118,7 +118,7 @@ func (c *Client) acceptPods(ctx context.Context, workload mesh.Object, accept fu
 // which that is: a StatefulSet with a partition keeps old ones.
 func (c *Client) newPods(ctx context.Context, w mesh.Object) ([]*core.Pod, error) {
 	alone := workload.Get(mesh.New([]mesh.Sourced{{Object: w}}, mesh.Options{}), mesh.KeyOf(w))
-	pods, err := c.PodsOf(ctx, alone.Namespace(), alone.Selector)
+	pods, err := c.podsOf(ctx, alone.Namespace(), alone.Selector)
 	if err != nil {
 		return nil, err
 	}

@@ -198,7 +198,7 @@ func TestExplainRolloutOfAStatefulSetByItsEvents(t *testing.T) {
 	f.on("GET /api/v1/namespaces/test/events", reply(listOf("Event", `{message: 'create Pod server-0 in StatefulSet server failed error: pods "server-0" is forbidden: exceeded quota: small, requested: pods=1, used: pods=5, limited: pods=5'}`)))
 	key := mesh.Key{Kind: mesh.KindStatefulSet, Namespace: "test", Name: "server"}
 	assert.Equal(t, "a new pod of StatefulSet test/server: ResourceQuota small leaves no room for it (requested: pods=1, used: pods=5, limited: pods=5); raise the quota or free some of it",
-		f.client.ExplainRollout(t.Context(), key))
+		f.client.explainRollout(t.Context(), key))
 }
 
 func TestWaitPortOpen(t *testing.T) {

@@ -15,6 +15,9 @@ import (
 // TestNoCheckFailsOnHollowObjects takes the objects of the cases apart, of one case for each ID: every check must stand objects
 // of which any one field is missing, without a panic.
 func TestNoCheckFailsOnHollowObjects(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a while")
+	}
 	taken := map[string]bool{}
 	for _, c := range casetest.All(t) {
 		id, _, _ := strings.Cut(c.Name, "-")

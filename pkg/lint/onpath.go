@@ -27,10 +27,10 @@ type pathIndex struct {
 	byNamespace, byHost map[string][]mesh.Key
 }
 
-// PathsTo are the paths of calls to the workloads, each from the gateway's Service to the pods. Policies count by namespace,
+// pathsTo are the paths of calls to the workloads, each from the gateway's Service to the pods. Policies count by namespace,
 // because a policy that applies to one call there may apply to these. They are looked for when first asked about, once, which
 // takes as long as the paths are long together; workloads is called then.
-func PathsTo(snapshot *mesh.Snapshot, workloads func() []mesh.Key) *Paths {
+func pathsTo(snapshot *mesh.Snapshot, workloads func() []mesh.Key) *Paths {
 	return &Paths{sync.OnceValue(func() *pathIndex { return indexPaths(snapshot, workloads()) })}
 }
 
@@ -86,7 +86,7 @@ func (p *pathIndex) of(object mesh.Object) []mesh.Key {
 
 // OnPathOf accepts the objects that calls to a workload depend on, for Options.Only.
 func OnPathOf(snapshot *mesh.Snapshot, workload mesh.Key) func(mesh.Object) bool {
-	paths := PathsTo(snapshot, func() []mesh.Key { return []mesh.Key{workload} })
+	paths := pathsTo(snapshot, func() []mesh.Key { return []mesh.Key{workload} })
 	return func(object mesh.Object) bool { return len(paths.Of(object)) > 0 }
 }
 

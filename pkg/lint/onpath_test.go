@@ -62,7 +62,7 @@ func TestPathsTo(t *testing.T) {
 	snapshot := mesh.New(objects, mesh.Options{Now: casetest.Now})
 	greeter := mesh.Key{Kind: mesh.KindDeployment, Namespace: "demo", Name: "greeter"}
 	clock := mesh.Key{Kind: mesh.KindDeployment, Namespace: "demo", Name: "clock"}
-	paths := PathsTo(snapshot, func() []mesh.Key { return []mesh.Key{greeter, clock} })
+	paths := pathsTo(snapshot, func() []mesh.Key { return []mesh.Key{greeter, clock} })
 	both, one, other := []mesh.Key{greeter, clock}, []mesh.Key{greeter}, []mesh.Key{clock}
 	for key, want := range map[mesh.Key][]mesh.Key{
 		greeter: one,

@@ -14,6 +14,9 @@ import (
 // TestChecksReadWhatTheyDeclare runs every check alone over every case: what it reads it has declared. A Snapshot remembers
 // what it has worked out, so each run gets one of its own.
 func TestChecksReadWhatTheyDeclare(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a while")
+	}
 	cases := casetest.All(t)
 	for _, check := range All() {
 		t.Run(check.ID, func(t *testing.T) {

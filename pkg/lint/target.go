@@ -51,10 +51,10 @@ func (t Target) Writable(snapshot *mesh.Snapshot) ([]string, error) {
 // Paths are those to the workloads that the report is about: the ones meant, or those of the target that serve gRPC.
 func (t Target) Paths(snapshot *mesh.Snapshot) (*Paths, error) {
 	if t.IsWhole() {
-		return PathsTo(snapshot, func() []mesh.Key { return t.exposed(snapshot) }), nil
+		return pathsTo(snapshot, func() []mesh.Key { return t.exposed(snapshot) }), nil
 	}
 	keys, err := t.meant(snapshot)
-	return PathsTo(snapshot, func() []mesh.Key { return keys }), err
+	return pathsTo(snapshot, func() []mesh.Key { return keys }), err
 }
 
 // meant are the workloads that are named or selected.
@@ -90,8 +90,8 @@ func (t Target) exposed(snapshot *mesh.Snapshot) (keys []mesh.Key) {
 	return keys
 }
 
-// Only accepts the objects that the report is about: the paths, and what else is in the namespace. nil accepts all.
-func (t Target) Only(paths *Paths) func(mesh.Object) bool {
+// only accepts the objects that the report is about: the paths, and what else is in the namespace. nil accepts all.
+func (t Target) only(paths *Paths) func(mesh.Object) bool {
 	if t.IsWhole() && t.All {
 		return nil
 	}
@@ -106,7 +106,7 @@ func (t Target) OnlyKnown(found *mesh.Snapshot) func(mesh.Object) bool {
 	if err != nil {
 		return func(mesh.Object) bool { return false }
 	}
-	return t.Only(paths)
+	return t.only(paths)
 }
 
 // Problem is that the namespace is not there: no finding in it would be no good news, but a slip of the pen.
@@ -271,6 +271,6 @@ func (t Target) Run(snapshot *mesh.Snapshot, options Options) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	options.Only, options.Paths = t.Only(paths), paths
+	options.Only, options.Paths = t.only(paths), paths
 	return Run(snapshot, options), nil
 }

@@ -32,12 +32,6 @@ func (m *Manifests) Edit(changes []plan.Change) ([]FileChange, error) {
 	return e.fileChanges()
 }
 
-// Has says whether the object that a change is about is in the files.
-func (m *Manifests) Has(change plan.Change) bool {
-	_, there := m.places[keyOf(change.Object)]
-	return there
-}
-
 // SaysNamespace says whether the object's manifest says its namespace, which else is the one that Load was given.
 func (m *Manifests) SaysNamespace(key mesh.Key) bool {
 	return !slices.ContainsFunc(m.places[key], func(found object) bool { return found.namespaceGiven })

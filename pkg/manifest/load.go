@@ -14,9 +14,9 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
-// NotInFiles is the Gap of a snapshot of files that are not the whole cluster: what they do not have may be there all the
+// notInFiles is the Gap of a snapshot of files that are not the whole cluster: what they do not have may be there all the
 // same.
-var NotInFiles = mesh.Gap{Reason: mesh.NotInFiles}
+var notInFiles = mesh.Gap{Reason: mesh.NotInFiles}
 
 // Manifests are the objects of files, and the files' texts.
 type Manifests struct {
@@ -244,7 +244,7 @@ func (m *Manifests) leaveOutDiffering() {
 // unknown.
 func (m *Manifests) Snapshot(selfContained bool, options mesh.Options) *mesh.Snapshot {
 	if !selfContained {
-		options.Gaps = append(options.Gaps[:len(options.Gaps):len(options.Gaps)], NotInFiles)
+		options.Gaps = append(options.Gaps[:len(options.Gaps):len(options.Gaps)], notInFiles)
 	}
 	options.Gaps = append(options.Gaps[:len(options.Gaps):len(options.Gaps)], m.gaps...)
 	options.Unread = m.Unread

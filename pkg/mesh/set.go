@@ -80,11 +80,6 @@ func (s *Snapshot) ConfigMaps() *Set[*core.ConfigMap] {
 	return setOf[*core.ConfigMap](s, KindConfigMap)
 }
 
-// ResourceQuotas bound what new pods of a namespace may ask for.
-func (s *Snapshot) ResourceQuotas() *Set[*core.ResourceQuota] {
-	return setOf[*core.ResourceQuota](s, KindResourceQuota)
-}
-
 // Deployments are one of the three kinds of Workload.
 func (s *Snapshot) Deployments() *Set[*apps.Deployment] {
 	return setOf[*apps.Deployment](s, KindDeployment)
@@ -193,11 +188,6 @@ func (s *Snapshot) ListenerSets() *Set[*gatewayapi.ListenerSet] {
 // ServiceMonitors are the Prometheus operator's.
 func (s *Snapshot) ServiceMonitors() *Set[*unstructured.Unstructured] {
 	return setOf[*unstructured.Unstructured](s, KindServiceMonitor)
-}
-
-// PodMonitors are the Prometheus operator's.
-func (s *Snapshot) PodMonitors() *Set[*unstructured.Unstructured] {
-	return setOf[*unstructured.Unstructured](s, KindPodMonitor)
 }
 
 // HorizontalPodAutoscalers are Kubernetes' own, of autoscaling/v2 (v1 has the same fields for what is asked of them).

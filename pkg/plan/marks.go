@@ -25,8 +25,8 @@ type Owner struct{ Kind, Namespace, Name string }
 // String is the value of ForAnnotation.
 func (o Owner) String() string { return o.Kind + "/" + o.Namespace + "/" + o.Name }
 
-// Argument is the workload as kubectl's command lines name it, TYPE/NAME.
-func (o Owner) Argument() string { return inert.TypeName(o.Kind, o.Name) }
+// argument is the workload as kubectl's command lines name it, TYPE/NAME.
+func (o Owner) argument() string { return inert.TypeName(o.Kind, o.Name) }
 
 // IsOwn reports whether create made the object, as far as its marks say. Anybody may write marks in a namespace of his own, so
 // a mark counts only where create writes.
@@ -50,7 +50,7 @@ func OwnerOf(object metav1.Object) (owner Owner, ok bool) {
 // OwnerText names the workload that ForAnnotation names, as TYPE/NAME.
 func OwnerText(object metav1.Object) string {
 	if owner, ok := OwnerOf(object); ok {
-		return owner.Argument()
+		return owner.argument()
 	}
 	return "a workload"
 }

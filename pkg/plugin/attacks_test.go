@@ -95,6 +95,9 @@ func attackedCommands() []attacked {
 // TestAttacks runs every command on a cluster with every attack in it. Whatever the attacker writes into his namespace, the
 // command does in the others what it would do without him.
 func TestAttacks(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a while")
+	}
 	all := attacks(t)
 	for _, command := range attackedCommands() {
 		peaceful := sync.OnceValue(func() outcome {

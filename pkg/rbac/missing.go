@@ -22,7 +22,7 @@ func Require(ctx context.Context, rights *cluster.Access, p plan.Plan) error {
 // Missing is the error for want of rights: the problem, a table of them, what there is to say behind it, and the Roles to ask an
 // administrator for.
 func Missing(problem string, missing []cluster.Permission, more ...string) error {
-	roles, err := Roles("grpcexpose", missing)
+	roles, err := roles("grpcexpose", missing)
 	if err != nil {
 		return err
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
 
-// Roles are the Roles, one for each namespace, and the ClusterRole that grant permissions, as YAML documents.
-func Roles(name string, permissions []cluster.Permission) (string, error) {
+// roles are the Roles, one for each namespace, and the ClusterRole that grant permissions, as YAML documents.
+func roles(name string, permissions []cluster.Permission) (string, error) {
 	byNamespace := map[string][]cluster.Permission{}
 	for _, permission := range permissions {
 		byNamespace[permission.Namespace] = append(byNamespace[permission.Namespace], permission)
@@ -81,7 +81,7 @@ func rulesOf(permissions []cluster.Permission) []rbac.PolicyRule {
 
 // Print prints the Roles.
 func Print(w io.Writer, name string, permissions []cluster.Permission) error {
-	text, err := Roles(name, permissions)
+	text, err := roles(name, permissions)
 	if err != nil {
 		return err
 	}

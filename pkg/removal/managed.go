@@ -18,9 +18,9 @@ var KindsWithMarks = []mesh.Kind{
 // kindsMade are the kinds of which create makes objects.
 var kindsMade = []mesh.Kind{mesh.KindVirtualService, mesh.KindGateway, mesh.KindService}
 
-// Kinds are the kinds that Remove reads: those with marks, and what tells who still needs what create changed. Pods are
+// kinds are the kinds that Remove reads: those with marks, and what tells who still needs what create changed. Pods are
 // read in the namespaces of the workloads alone.
-var Kinds = append(slices.Clone(KindsWithMarks), mesh.KindPod, mesh.KindWebhook, mesh.KindGRPCRoute, mesh.KindHTTPRoute,
+var kinds = append(slices.Clone(KindsWithMarks), mesh.KindPod, mesh.KindWebhook, mesh.KindGRPCRoute, mesh.KindHTTPRoute,
 	mesh.KindKubernetesGateway, mesh.KindReferenceGrant, mesh.KindGatewayClass, mesh.KindListenerSet)
 
 // UnreadMarks are the kinds with marks that were not read in every namespace: there may be more to undo than was found.
@@ -92,4 +92,4 @@ func ownerOf(key mesh.Key) plan.Owner {
 }
 
 // Reads are the kinds on which Remove's answer depends: Kinds, and the settings of the mesh.
-var Reads = append(slices.Clone(Kinds), mesh.KindConfigMap)
+var Reads = append(slices.Clone(kinds), mesh.KindConfigMap)

@@ -88,7 +88,7 @@ func hostileReport(size int) *LintReport {
 		report.Suppressed = append(report.Suppressed, LintSuppressed{ID: "GX301", Context: text(), Object: object, Reason: text()})
 		report.Notes = append(report.Notes, text())
 	}
-	report.Count()
+	report.count()
 	return report
 }
 

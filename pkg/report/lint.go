@@ -158,7 +158,7 @@ func NewLintReport(found lint.Report, snapshot *mesh.Snapshot) *LintReport {
 			ID: silenced.ID, Context: snapshot.Source(silenced.Object).Context, Object: lintObject(silenced.Object), Reason: silenced.Reason,
 		})
 	}
-	r.Count()
+	r.count()
 	return r
 }
 
@@ -230,7 +230,7 @@ func (r *LintReport) Add(other *LintReport) {
 			r.Ran = append(r.Ran, check)
 		}
 	}
-	r.Count()
+	r.count()
 }
 
 // withNew are some, and those of others that are not among them.
@@ -242,8 +242,8 @@ func withNew[T comparable](some, others []T) []T {
 	return append(some, slices.DeleteFunc(slices.Clone(others), func(other T) bool { return known[other] })...)
 }
 
-// Count brings the summary up to date with the findings.
-func (r *LintReport) Count() {
+// count brings the summary up to date with the findings.
+func (r *LintReport) count() {
 	summary := LintSummary{Objects: r.Summary.Objects, Suppressed: len(r.Suppressed), Checks: len(r.Ran)}
 	for _, finding := range r.Findings {
 		switch {
@@ -265,11 +265,11 @@ func (r *LintReport) Count() {
 	r.Summary = summary
 }
 
-// Fails says that a finding makes the command fail: it is as bad as FailOn, or worse, and where files were compared with a
+// fails says that a finding makes the command fail: it is as bad as FailOn, or worse, and where files were compared with a
 // cluster it comes with the files.
-func (r *LintReport) Fails(finding LintFinding) bool {
+func (r *LintReport) fails(finding LintFinding) bool {
 	return r.FailOn != "" && finding.Level.AtLeast(r.FailOn) && (finding.State == "" || finding.State == New)
 }
 
 // Failed says that at least one finding makes the command fail.
-func (r *LintReport) Failed() bool { return slices.ContainsFunc(r.Findings, r.Fails) }
+func (r *LintReport) Failed() bool { return slices.ContainsFunc(r.Findings, r.fails) }

@@ -33,7 +33,7 @@ func (r *LintReport) Compare(before *LintReport) {
 			cmp.Compare(a.Object.Name, b.Object.Name), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Path, b.Path),
 		)
 	})
-	r.Count()
+	r.count()
 }
 
 // InContext says of everything in the report which cluster it is about; an empty context changes nothing.

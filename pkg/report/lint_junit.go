@@ -85,7 +85,7 @@ func junitSuiteOf(report *LintReport, name string, findings []LintFinding, skips
 	for _, finding := range findings {
 		result := junitCase{ClassName: suite.Name, Name: inert.Line(finding.Object.String() + " " + finding.Path), File: inert.Line(finding.File), Line: finding.Line}
 		details := finding.details()
-		if report.Fails(finding) {
+		if report.fails(finding) {
 			result.Failure = &junitMessage{Message: inert.Line(finding.Message), Type: string(finding.Level), Text: details}
 			suite.Failures++
 		} else {

@@ -88,7 +88,7 @@ func lintReports(t *testing.T) map[string]*LintReport {
 	for i, state := range []LintState{Fixed, New, Unchanged} {
 		compared.Findings[i].State = state
 	}
-	compared.Count()
+	compared.count()
 	return map[string]*LintReport{
 		"clean":    NewLintReport(lint.Report{Ran: ran}, snapshot),
 		"findings": NewLintReport(lint.Report{Findings: []checks.Finding{onNamespace, replica, port}, Ran: ran, Suppressed: []lint.Suppressed{{Finding: replica, Reason: "it is a test"}}}, snapshot),

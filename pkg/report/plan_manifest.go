@@ -39,7 +39,7 @@ func Objects(w io.Writer, objects []*unstructured.Unstructured, format string) e
 		return objectsJSON(w, objects)
 	case "name":
 		for _, object := range objects {
-			if _, err := io.WriteString(w, inert.Line(ObjectName(object))+"\n"); err != nil {
+			if _, err := io.WriteString(w, inert.Line(objectName(object))+"\n"); err != nil {
 				return err
 			}
 		}
@@ -49,8 +49,8 @@ func Objects(w io.Writer, objects []*unstructured.Unstructured, format string) e
 	}
 }
 
-// ObjectName is an object as "kubectl get -o name" has it: gateway.networking.istio.io/server.
-func ObjectName(object *unstructured.Unstructured) string {
+// objectName is an object as "kubectl get -o name" has it: gateway.networking.istio.io/server.
+func objectName(object *unstructured.Unstructured) string {
 	gvk := object.GroupVersionKind()
 	if gvk.Group == "" {
 		return inert.TypeName(gvk.Kind, object.GetName())

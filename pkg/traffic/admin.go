@@ -62,7 +62,7 @@ func (a Admin) counts(ctx context.Context, service, namespace string, port int32
 
 func boundedCounts(body io.Reader, limit int64, service, namespace string, port int32) (Counts, error) {
 	text := &io.LimitedReader{R: body, N: limit + 1}
-	counts, err := ClusterCounts(text, service, namespace, port)
+	counts, err := clusterCounts(text, service, namespace, port)
 	if err != nil && text.N <= 0 {
 		return nil, fmt.Errorf("its answer to /clusters has more than %d MiB, which is all that is read", limit>>20)
 	}

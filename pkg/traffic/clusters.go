@@ -32,11 +32,11 @@ type host struct {
 	} `json:"stats"`
 }
 
-// ClusterCounts are the requests (rq_total) that a proxy has sent to each endpoint of a Service's port, all subsets taken
+// clusterCounts are the requests (rq_total) that a proxy has sent to each endpoint of a Service's port, all subsets taken
 // together. text is the answer of its admin interface to /clusters?format=json; service and namespace are the Service's. It is
 // read as it comes, an endpoint at a time: a gateway of a large mesh, or a hostile one, says much that does not matter here.
 // Source of the clusters' names: Istio pilot/pkg/model/service.go (BuildSubsetKey).
-func ClusterCounts(text io.Reader, service, namespace string, port int32) (Counts, error) {
+func clusterCounts(text io.Reader, service, namespace string, port int32) (Counts, error) {
 	counts := Counts{}
 	r := &jsonReader{json.NewDecoder(text)}
 	err := r.object(func(key string) error {

@@ -14,7 +14,7 @@ import (
 func TestClusterCounts(t *testing.T) {
 	text, err := os.ReadFile("testdata/clusters.json")
 	require.NoError(t, err)
-	counts, err := ClusterCounts(bytes.NewReader(text), "server", "test", 8000)
+	counts, err := clusterCounts(bytes.NewReader(text), "server", "test", 8000)
 	require.NoError(t, err)
 	assert.Len(t, counts, 3)
 	total := uint64(0)
@@ -27,14 +27,14 @@ func TestClusterCounts(t *testing.T) {
 		service, namespace string
 		port               int32
 	}{{"server", "test", 8001}, {"serve", "test", 8000}, {"server", "tes", 8000}, {"erver", "test", 8000}} {
-		counts, err := ClusterCounts(bytes.NewReader(text), other.service, other.namespace, other.port)
+		counts, err := clusterCounts(bytes.NewReader(text), other.service, other.namespace, other.port)
 		require.NoError(t, err)
 		assert.Empty(t, counts, other)
 	}
 }
 
 func TestClusterCountsOfSubsetsDomainsAndAmbient(t *testing.T) {
-	counts, err := ClusterCounts(strings.NewReader(`{"cluster_statuses": [
+	counts, err := clusterCounts(strings.NewReader(`{"cluster_statuses": [
 		{"name": "outbound|80|v1|a.b.svc.example.org", "host_statuses": [
 			{"address": {"socket_address": {"address": "10.0.0.1", "port_value": 9}}, "stats": [{"name": "rq_error", "value": "7"}, {"name": "rq_total", "value": "3"}]},
 			{"address": {"socket_address": {"address": "fd00::1", "port_value": 9}}, "stats": [{"name": "rq_total"}]}]},
@@ -46,9 +46,9 @@ func TestClusterCountsOfSubsetsDomainsAndAmbient(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, Counts{"10.0.0.1:9": 7, "[fd00::1]:9": 0, "10.0.0.2:9": 1}, counts)
 
-	_, err = ClusterCounts(strings.NewReader("upstream connect error"), "a", "b", 80)
+	_, err = clusterCounts(strings.NewReader("upstream connect error"), "a", "b", 80)
 	assert.ErrorContains(t, err, "the proxy's list of clusters cannot be read")
-	_, err = ClusterCounts(strings.NewReader(`{"cluster_statuses": [{"name": "outbound|80||a.b.svc.cluster.local", "host_statuses": [{"stats": [{"name": "rq_total", "value": "x"}]}]}]}`), "a", "b", 80)
+	_, err = clusterCounts(strings.NewReader(`{"cluster_statuses": [{"name": "outbound|80||a.b.svc.cluster.local", "host_statuses": [{"stats": [{"name": "rq_total", "value": "x"}]}]}]}`), "a", "b", 80)
 	assert.ErrorContains(t, err, `it counts "x" requests`)
 }
 

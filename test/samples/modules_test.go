@@ -11,7 +11,7 @@ import (
 
 // istioSamples are the samples of the Istio that the local stack runs: its version stands in one place.
 func istioSamples(t *testing.T) string {
-	return filepath.Join(moduleFolder(t, "../stack/build/istio", "istio.io/istio"), "samples")
+	return filepath.Join(moduleFolder(t, "../stack/build", "istio.io/istio"), "samples")
 }
 
 // gatewayAPIExamples are the examples of the Gateway API that this program knows.

@@ -35,8 +35,8 @@ spec:
   ports: [{name: grpc, port: 8000, targetPort: 50051}]
 `
 
-// Route leads from Gateway orders to Service orders.
-const Route = `---
+// route leads from Gateway orders to Service orders.
+const route = `---
 apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: {name: orders, namespace: shop}
@@ -66,7 +66,7 @@ spec:
 	for _, line := range more {
 		gateway += "    " + line + "\n"
 	}
-	return gateway + Route
+	return gateway + route
 }
 
 // Files is a certificate that is mounted into the gateway's pods.
@@ -156,7 +156,7 @@ spec:
     tls: {httpsRedirect: true}
   - port: {number: 443, name: https, protocol: HTTPS}
     hosts: [orders.example.com]
-    ` + Files + "\n" + Route
+    ` + Files + "\n" + route
 
 // ScopedIstiod is istiod with a setting that keeps Gateways to their own namespace.
 const ScopedIstiod = `apiVersion: apps/v1

@@ -53,7 +53,7 @@ var configOfOtherRevision = &checks.Check{
 	Good:     labelledRoute("istio.io/rev: default"),
 	Reads:    istioObjectReads,
 	Consults: istioObjectConsults,
-	Since:    "v0.2.0",
+	Since:    "v0.1.0",
 	Run:      runConfigOfOtherRevision,
 }
 

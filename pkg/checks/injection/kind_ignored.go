@@ -48,7 +48,7 @@ var kindIgnored = &checks.Check{
 	Good:     labelledRoute("") + istiodIgnoring("wasmplugins.extensions.istio.io"),
 	Reads:    istioObjectReads,
 	Consults: istioObjectConsults,
-	Since:    "v0.2.0",
+	Since:    "v0.1.0",
 	Run:      runKindIgnored,
 }
 

@@ -56,7 +56,7 @@ var probeAgainstMTLS = &checks.Check{
 	Good:     greeterWithProbe(`sidecar.istio.io/rewriteAppHTTPProbers: "true"`),
 	Reads:    slices.Concat(checks.ExposureReads, []mesh.Kind{mesh.KindWebhook, mesh.KindPeerAuthentication}),
 	Consults: checks.ExposureConsults,
-	Since:    "v0.2.0",
+	Since:    "v0.1.0",
 	Run: func(p *checks.Pass) {
 		exposed := exposure.ExposedWorkloads(p.Snapshot)
 		for _, w := range workload.Workloads(p.Snapshot) {

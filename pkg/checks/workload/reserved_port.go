@@ -41,7 +41,7 @@ spec:
 	Good:     example.GreeterWorkload + example.GreeterService,
 	Reads:    slices.Concat(checks.ExposureReads, []mesh.Kind{mesh.KindWebhook}),
 	Consults: checks.ExposureConsults,
-	Since:    "v0.2.0",
+	Since:    "v0.1.0",
 	Run: func(p *checks.Pass) {
 		exposed := exposure.ExposedWorkloads(p.Snapshot)
 		for _, w := range workload.Workloads(p.Snapshot) {

@@ -21,9 +21,6 @@ type HTTPRule struct {
 	Spec *networkingapi.HTTPRoute
 }
 
-// RootRule is the rule of the VirtualService with the hosts, which for a delegate is not the one with the destinations.
-func (r *HTTPRule) RootRule() *networkingapi.HTTPRoute { return r.Root.Spec.Http[r.RootIndex] }
-
 // MatchesMethod gives the path of the first match of the rule that only calls of a gRPC service can meet.
 func (r *HTTPRule) MatchesMethod() (path string, ok bool) { return MatchesMethod(r.Spec.Match) }
 
@@ -50,9 +47,9 @@ func HTTPRules(s *mesh.Snapshot, root *networking.VirtualService) []*HTTPRule {
 	})
 }
 
-// DelegateOf is the VirtualService that a rule of a root delegates to; nil if it is missing, no delegate (it has hosts), or
+// delegateOf is the VirtualService that a rule of a root delegates to; nil if it is missing, no delegate (it has hosts), or
 // not exported to the root's namespace.
-func DelegateOf(s *mesh.Snapshot, root *networking.VirtualService, rule *networkingapi.HTTPRoute) *networking.VirtualService {
+func delegateOf(s *mesh.Snapshot, root *networking.VirtualService, rule *networkingapi.HTTPRoute) *networking.VirtualService {
 	namespace := rule.GetDelegate().GetNamespace()
 	if namespace == "" {
 		namespace = root.Namespace
@@ -66,7 +63,7 @@ func DelegateOf(s *mesh.Snapshot, root *networking.VirtualService, rule *network
 
 func delegatedRules(s *mesh.Snapshot, root *networking.VirtualService, index int) []*HTTPRule {
 	rule := root.Spec.Http[index]
-	delegate := DelegateOf(s, root, rule)
+	delegate := delegateOf(s, root, rule)
 	if delegate == nil {
 		return nil
 	}

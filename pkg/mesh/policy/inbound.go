@@ -45,7 +45,7 @@ func (p InboundPort) IsSniffed() bool { return p.Protocol == workload.ProtocolUn
 // pilot/pkg/model/context.go (SetServiceTargets, CanBindToPort).
 func InboundPorts(s *mesh.Snapshot, namespace string, template *core.PodTemplateSpec) []InboundPort {
 	var ports []InboundPort
-	for _, candidate := range InboundCandidates(s, namespace, template) {
+	for _, candidate := range inboundCandidates(s, namespace, template) {
 		taken := slices.ContainsFunc(ports, func(port InboundPort) bool { return port.Port == candidate.Port })
 		if !taken {
 			ports = append(ports, candidate)
@@ -55,9 +55,9 @@ func InboundPorts(s *mesh.Snapshot, namespace string, template *core.PodTemplate
 	return ports
 }
 
-// InboundCandidates are all that would have a filter chain in the sidecars of these pods, in the order in which istiod takes them: of
+// inboundCandidates are all that would have a filter chain in the sidecars of these pods, in the order in which istiod takes them: of
 // those with one port only the first has it.
-func InboundCandidates(s *mesh.Snapshot, namespace string, template *core.PodTemplateSpec) []InboundPort {
+func inboundCandidates(s *mesh.Snapshot, namespace string, template *core.PodTemplateSpec) []InboundPort {
 	sidecar := SidecarFor(s, namespace, template.Labels)
 	if sidecar != nil && len(sidecar.Spec.GetIngress()) > 0 {
 		var ports []InboundPort

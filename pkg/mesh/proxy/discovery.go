@@ -10,10 +10,10 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
-// Discovers reports whether a control plane with this configuration looks at a namespace with these labels: discoverySelectors
+// discovers reports whether a control plane with this configuration looks at a namespace with these labels: discoverySelectors
 // leave out those that none of them matches; without any, and with one that is invalid, all namespaces are looked at.
 // Source: Istio's pkg/kube/namespace/filter.go (Filter, selectorsChanged).
-func (c *MeshConfig) Discovers(namespaceLabels map[string]string) bool {
+func (c *MeshConfig) discovers(namespaceLabels map[string]string) bool {
 	selectors := make([]labels.Selector, 0, len(c.GetDiscoverySelectors()))
 	for _, selector := range c.GetDiscoverySelectors() {
 		parsed, err := metav1.LabelSelectorAsSelector(labelSelectorOf(selector))
@@ -44,7 +44,7 @@ func labelSelectorOf(selector *meshapi.LabelSelector) *metav1.LabelSelector {
 func Undiscovered(s *mesh.Snapshot, namespace string) []*MeshConfig {
 	namespaceLabels := NamespaceLabels(s, namespace)
 	configs := MeshConfigs(s)
-	if slices.ContainsFunc(configs, func(config *MeshConfig) bool { return config.Discovers(namespaceLabels) }) {
+	if slices.ContainsFunc(configs, func(config *MeshConfig) bool { return config.discovers(namespaceLabels) }) {
 		return nil
 	}
 	return configs
@@ -64,7 +64,7 @@ func (c *MeshConfig) DiscoveryLabels(namespaceLabels map[string]string) (missing
 			}
 		}
 		whole := labels.Merge(namespaceLabels, missing)
-		if _, fixed := missing["kubernetes.io/metadata.name"]; !fixed && len(missing) > 0 && c.Discovers(whole) {
+		if _, fixed := missing["kubernetes.io/metadata.name"]; !fixed && len(missing) > 0 && c.discovers(whole) {
 			return missing, true
 		}
 	}

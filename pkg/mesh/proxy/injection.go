@@ -66,7 +66,7 @@ func InjectionIn(s *mesh.Snapshot, namespace string, namespaceLabels map[string]
 	var called, injecting []*Injector
 	var reason string
 	for _, injector := range Injectors(s) {
-		if !injector.Selects(namespaceLabels, template.Labels) {
+		if !injector.selects(namespaceLabels, template.Labels) {
 			continue
 		}
 		called = append(called, injector)

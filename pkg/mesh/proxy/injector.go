@@ -134,9 +134,9 @@ func webhookSelector(selector *metav1.LabelSelector) labels.Selector {
 	return workload.SelectorOf(selector)
 }
 
-// Selects reports whether the API server calls the webhook for a new pod with these labels in a namespace with those. Match
+// selects reports whether the API server calls the webhook for a new pod with these labels in a namespace with those. Match
 // conditions, which Istio's webhooks do not have, are taken to hold.
-func (i *Injector) Selects(namespaceLabels, podLabels map[string]string) bool {
+func (i *Injector) selects(namespaceLabels, podLabels map[string]string) bool {
 	return i.namespaces.Matches(labels.Set(namespaceLabels)) && i.pods.Matches(labels.Set(podLabels))
 }
 

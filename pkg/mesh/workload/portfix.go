@@ -25,7 +25,7 @@ func GRPCPortFix(s *mesh.Snapshot, service *core.Service, port *core.ServicePort
 	if port.AppProtocol != nil {
 		return PortFix{Field: "appProtocol", Value: "grpc", Reason: "appProtocol wins over the name"}
 	}
-	if references := PortNameReferences(s, service, port.Name); len(references) > 0 {
+	if references := portNameReferences(s, service, port.Name); len(references) > 0 {
 		return PortFix{Field: "appProtocol", Value: "grpc", Reason: "the name stays, because " + strings.Join(references, ", ")}
 	}
 	name := GRPCPortName(service, port)

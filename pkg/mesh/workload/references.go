@@ -16,10 +16,10 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
-// PortNameReferences says what refers to a Service's port by its name, one clause each: backends of Ingresses, endpoints of
+// portNameReferences says what refers to a Service's port by its name, one clause each: backends of Ingresses, endpoints of
 // ServiceMonitors, EndpointSlices that no controller keeps, SRV names in the arguments and environment of workloads. What may
 // refer to it but cannot be seen is a clause too. Nothing can refer to a port without a name, but EndpointSlices.
-func PortNameReferences(s *mesh.Snapshot, service *core.Service, portName string) []string {
+func portNameReferences(s *mesh.Snapshot, service *core.Service, portName string) []string {
 	references := endpointSlicesNaming(s, service, portName)
 	if portName == "" {
 		return references

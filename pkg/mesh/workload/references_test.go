@@ -119,7 +119,7 @@ func TestPortNameReferences(t *testing.T) {
 		{"manual", "free", nil},
 	} {
 		service, _ := s.Services().Get("shop", test.service)
-		assert.Equal(t, test.want, PortNameReferences(s, service, test.port), "%s of %s", test.port, test.service)
+		assert.Equal(t, test.want, portNameReferences(s, service, test.port), "%s of %s", test.port, test.service)
 	}
 }
 
@@ -127,6 +127,6 @@ func TestPortNameReferences(t *testing.T) {
 func TestPortNameReferencesUnseen(t *testing.T) {
 	s := mesh.New(meshtest.ObjectsIn(t, referring), mesh.Options{Gaps: []mesh.Gap{{Kind: mesh.KindIngress, Reason: "you may not list ingresses"}}})
 	service, _ := s.Services().Get("shop", "orders")
-	assert.Equal(t, []string{"an Ingress that cannot be seen may refer to it (you may not list ingresses)"}, PortNameReferences(s, service, "free"))
-	assert.Empty(t, PortNameReferences(s, service, ""))
+	assert.Equal(t, []string{"an Ingress that cannot be seen may refer to it (you may not list ingresses)"}, portNameReferences(s, service, "free"))
+	assert.Empty(t, portNameReferences(s, service, ""))
 }

@@ -17,6 +17,8 @@ var small = map[string]string{
 import "example.com/small/b"
 
 var _ = b.Used(b.Options{})
+
+const Day = b.Monday
 `,
 	"b/b.go": `package b
 
@@ -40,6 +42,11 @@ type Result int
 const (
 	First Result = iota
 	Second
+)
+
+const (
+	Monday  = "Mon"
+	Tuesday = "Tue"
 )
 
 func Unused() { OnlyHere() }
@@ -70,10 +77,11 @@ func TestUnusedExports(t *testing.T) {
 	complaints, err := check(folder, "# why\nb.OnlyHere: a reason\nb.Used: it is used after all\n")
 	require.NoError(t, err)
 	assert.Equal(t, []string{
+		"a/a.go:7: a.Day is used by no other package",
 		"b/b.go:16: b.Detail.Method is used by no other package",
-		"b/b.go:31: b.ForOtherModules is used by tests of other packages only",
-		"b/b.go:29: b.ForTests is used by tests of other packages only",
-		"b/b.go:25: b.Unused is used by no other package",
+		"b/b.go:36: b.ForOtherModules is used by tests of other packages only",
+		"b/b.go:34: b.ForTests is used by tests of other packages only",
+		"b/b.go:30: b.Unused is used by no other package",
 		"exceptions.txt: b.Used needs no exception",
 	}, complaints)
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"go/ast"
+	"go/token"
 	"go/types"
 	"path/filepath"
 	"strings"
@@ -15,9 +16,10 @@ import (
 type export struct {
 	pkg, position string
 	object        types.Object
-	used          bool // by another package of the product
-	byTests       bool // by tests of another package, or by a module under test/
-	satisfies     bool // a method that an interface demands
+	used          bool      // by another package of the product
+	byTests       bool      // by tests of another package, or by a module under test/
+	satisfies     bool      // a method that an interface demands
+	block         token.Pos // of a constant that stands in a block with others: the values of one thing
 }
 
 // product is what the module's packages export.
@@ -85,6 +87,26 @@ func (p *product) collect(pkg *packages.Package) {
 			p.note(pkg, method)
 		}
 	}
+	p.collectBlocks(pkg)
+}
+
+// collectBlocks notes which constants stand together.
+func (p *product) collectBlocks(pkg *packages.Package) {
+	for _, file := range pkg.Syntax {
+		for _, declared := range file.Decls {
+			block, is := declared.(*ast.GenDecl)
+			if !is || block.Tok != token.CONST {
+				continue
+			}
+			for _, spec := range block.Specs {
+				for _, name := range spec.(*ast.ValueSpec).Names {
+					if object := pkg.TypesInfo.Defs[name]; object != nil && p.exports[p.key(object)] != nil {
+						p.exports[p.key(object)].block = block.Pos()
+					}
+				}
+			}
+		}
+	}
 }
 
 func (p *product) note(pkg *packages.Package, object types.Object) {
@@ -142,7 +164,8 @@ func (p *product) countUses(pkg *packages.Package) {
 }
 
 // followTypes marks the types that somebody handles without naming them: those in the signatures and fields of what is used.
-// The constants of a type go with it: they are its values, whether another package names them or not.
+// The constants of a type go with it, and those of a block with each other: they are the values of one thing, whether another
+// package names them or not.
 func (p *product) followTypes() {
 	for again := true; again; {
 		again = false
@@ -152,7 +175,16 @@ func (p *product) followTypes() {
 				again = true
 			}
 		}
+		blocks := map[token.Pos]*export{}
 		for _, e := range p.exports {
+			if e.block.IsValid() && (e.used || e.byTests && blocks[e.block] == nil) {
+				blocks[e.block] = e
+			}
+		}
+		for _, e := range p.exports {
+			if used := blocks[e.block]; e.block.IsValid() && used != nil {
+				mark(e, used)
+			}
 			for _, name := range mentioned(e.object) {
 				other := p.exports[p.key(name)]
 				mark(other, e)

@@ -116,7 +116,7 @@ func TestBuildIsAllOrNothing(t *testing.T) {
 		_, _ = io.WriteString(log, "main.go:1: what is wrong\n")
 		return errors.New("exit status 1")
 	}}
-	err := build(t.Context(), failing, "dir", path, "[1/1] p", &log)
+	err := build(t.Context(), failing, "dir", path, &meter{log: &log, label: "[1/1] p"})
 	require.EqualError(t, err, "build p in dir: exit status 1\nmain.go:1: what is wrong")
 	left, err := os.ReadDir(filepath.Dir(path))
 	require.NoError(t, err)
@@ -125,7 +125,7 @@ func TestBuildIsAllOrNothing(t *testing.T) {
 	working := product{name: "p", make: func(_ context.Context, _ module, _, target string, _ io.Writer) error {
 		return os.WriteFile(target, []byte("whole"), 0o755)
 	}}
-	require.NoError(t, build(t.Context(), working, "dir", path, "[1/1] p", &log))
+	require.NoError(t, build(t.Context(), working, "dir", path, &meter{log: &log, label: "[1/1] p"}))
 	content, err := os.ReadFile(path)
 	require.NoError(t, err)
 	assert.Equal(t, "whole", string(content))
@@ -134,6 +134,7 @@ func TestBuildIsAllOrNothing(t *testing.T) {
 
 func TestAnnounceSaysHowLongItTakes(t *testing.T) {
 	var log bytes.Buffer
-	announce(&log, []product{{name: "a", usually: "1s"}, {name: "b", usually: "3 to 8min"}})
-	assert.Equal(t, "Building, once, from Go modules: a (1s), b (3 to 8min). The times are for two cores and an empty Go build cache.\n", log.String())
+	missing := []product{{name: "a", cost: cost{seconds: 20}}, {name: "b", cost: cost{seconds: 400}}}
+	announce(&log, missing, newEstimate(missing))
+	assert.Equal(t, "Building, once, from Go modules: a, b. On two idle cores, with nothing built before: about 4 min.\n", log.String())
 }

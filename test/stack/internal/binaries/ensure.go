@@ -52,16 +52,20 @@ func Ensure(ctx context.Context, log io.Writer, names ...string) (Set, error) {
 	if err != nil || len(missing) == 0 {
 		return set, err
 	}
-	announce(log, missing)
+	estimate := newEstimate(missing)
+	announce(log, missing, estimate)
+	first := time.Now()
 	for number, product := range missing {
 		path, err := product.path(cache, source)
 		if err != nil {
 			return nil, err
 		}
 		label := fmt.Sprintf("[%d/%d] %s", number+1, len(missing), product.name)
-		if err := build(ctx, product, filepath.Join(source, product.module.folder), path, label, log); err != nil {
+		meter := &meter{log: log, label: label, cost: product.cost, estimate: estimate, first: first}
+		if err := build(ctx, product, filepath.Join(source, product.module.folder), path, meter); err != nil {
 			return nil, err
 		}
+		estimate.finish(product.cost)
 		set[product.name] = path
 	}
 	return set, nil
@@ -94,17 +98,18 @@ func exists(path string) bool {
 }
 
 // announce says what is going to be built, and how long that usually takes.
-func announce(log io.Writer, missing []product) {
+func announce(log io.Writer, missing []product, estimate *estimate) {
 	list := make([]string, 0, len(missing))
 	for _, product := range missing {
-		list = append(list, fmt.Sprintf("%s (%s)", product.name, product.usually))
+		list = append(list, product.name)
 	}
-	fmt.Fprintf(log, "Building, once, from Go modules: %s. The times are for two cores and an empty Go build cache.\n", strings.Join(list, ", "))
+	fmt.Fprintf(log, "Building, once, from Go modules: %s. On two idle cores, with nothing built before: %s.\n",
+		strings.Join(list, ", "), roughly(estimate.left(0, cost{}, 0)))
 }
 
 // build makes the product beside its place and then moves it there, so that a build that dies leaves nothing that looks
-// whole.
-func build(ctx context.Context, product product, dir, path, label string, log io.Writer) error {
+// whole. The meter reports on it.
+func build(ctx context.Context, product product, dir, path string, meter *meter) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
@@ -114,8 +119,8 @@ func build(ctx context.Context, product product, dir, path, label string, log io
 	}
 	defer os.RemoveAll(workshop)
 	var said bytes.Buffer
-	meter := startMeter(log, label, product.usually)
 	unfinished := filepath.Join(workshop, product.name)
+	meter.start()
 	err = product.make(ctx, product.module, dir, unfinished, io.MultiWriter(&said, meter))
 	elapsed := meter.stop()
 	if err != nil {
@@ -124,7 +129,7 @@ func build(ctx context.Context, product product, dir, path, label string, log io
 	if err := os.Rename(unfinished, path); err != nil {
 		return err
 	}
-	fmt.Fprintf(log, "%s: done in %s\n", label, elapsed.Round(100*time.Millisecond))
+	fmt.Fprintf(meter.log, "%s: done in %s\n", meter.label, elapsed.Round(100*time.Millisecond))
 	return nil
 }
 

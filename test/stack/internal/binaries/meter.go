@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"os"
 	"sync"
 	"time"
 )
@@ -11,24 +12,37 @@ import (
 // meterInterval is how often a build that goes on says so.
 const meterInterval = 10 * time.Second
 
+// redraw writes a line over the one that the terminal's cursor is in.
+const redraw = "\r\x1b[K%s"
+
+func isTerminal(w io.Writer) bool {
+	file, is := w.(*os.File)
+	if !is {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("TERM") != "dumb"
+}
+
 // meter is where `go build -v` writes the name of every package that it compiles, a line each. It turns them into a
 // progress line now and then.
 type meter struct {
-	log     io.Writer
-	label   string
-	usually string
-	started time.Time
-	done    chan struct{}
-	ended   sync.WaitGroup
+	log      io.Writer
+	label    string
+	cost     cost
+	estimate *estimate
+	first    time.Time // when the first build began
+	started  time.Time
+	done     chan struct{}
+	ended    sync.WaitGroup
 
 	mutex    sync.Mutex
 	packages int
 }
 
-func startMeter(log io.Writer, label, usually string) *meter {
-	m := &meter{log: log, label: label, usually: usually, started: time.Now(), done: make(chan struct{})}
+func (m *meter) start() {
+	m.started, m.done = time.Now(), make(chan struct{})
 	m.ended.Go(m.report)
-	return m
 }
 
 // Write counts lines.
@@ -40,7 +54,12 @@ func (m *meter) Write(text []byte) (int, error) {
 }
 
 func (m *meter) report() {
-	ticker := time.NewTicker(meterInterval)
+	interval, line := meterInterval, "%s\n"
+	if isTerminal(m.log) {
+		interval, line = time.Second, redraw
+		defer fmt.Fprintf(m.log, redraw, "")
+	}
+	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	for {
 		select {
@@ -50,8 +69,9 @@ func (m *meter) report() {
 			m.mutex.Lock()
 			packages := m.packages
 			m.mutex.Unlock()
-			fmt.Fprintf(m.log, "%s: %d packages in %s (usually %s in all)\n",
-				m.label, packages, time.Since(m.started).Round(time.Second), m.usually)
+			elapsed := time.Since(m.first)
+			fmt.Fprintf(m.log, line, fmt.Sprintf("%s: %d packages compiled, %s passed; %s left",
+				m.label, packages, elapsed.Round(time.Second), roughly(m.estimate.left(elapsed, m.cost, packages))))
 		}
 	}
 }

@@ -83,11 +83,11 @@ func folderOfModule(dependency, pattern string) recipe {
 }
 
 // goTool returns a go command in the folder of a module. A workspace file further up must not pull the module's
-// versions up or down, so it is off.
+// versions up or down, so it is off. Without a C compiler's help the programs are the same everywhere.
 func goTool(ctx context.Context, dir string, log io.Writer, arguments ...string) *exec.Cmd {
 	command := exec.CommandContext(ctx, "go", arguments...)
 	command.Dir = dir
-	command.Env = append(os.Environ(), "GOWORK=off")
+	command.Env = append(os.Environ(), "GOWORK=off", "CGO_ENABLED=0")
 	command.Stdout, command.Stderr = log, log
 	// Interrupted, go ends its compilers before itself; killed, it would leave them.
 	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
