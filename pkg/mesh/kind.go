@@ -59,6 +59,7 @@ const (
 	KindGRPCRoute         Kind = "GRPCRoute"
 	KindHTTPRoute         Kind = "HTTPRoute"
 	KindReferenceGrant    Kind = "ReferenceGrant"
+	KindListenerSet       Kind = "ListenerSet"
 
 	// KindServiceMonitor and KindPodMonitor are the Prometheus operator's: they refer to ports by name.
 	KindServiceMonitor Kind = "ServiceMonitor"
@@ -131,6 +132,7 @@ var kinds = map[Kind]KindInfo{
 	KindGatewayClass:      {gatewayKind("GatewayClass"), "gatewayclasses", true, func() Object { return &gatewayapi.GatewayClass{} }},
 	KindGRPCRoute:         {gatewayKind("GRPCRoute"), "grpcroutes", false, func() Object { return &gatewayapi.GRPCRoute{} }},
 	KindHTTPRoute:         {gatewayKind("HTTPRoute"), "httproutes", false, func() Object { return &gatewayapi.HTTPRoute{} }},
+	KindListenerSet:       {gatewayKind("ListenerSet"), "listenersets", false, func() Object { return &gatewayapi.ListenerSet{} }},
 	KindReferenceGrant: {
 		schema.GroupVersionKind{Group: gatewayapi.GroupName, Version: "v1beta1", Kind: "ReferenceGrant"},
 		"referencegrants", false,
