@@ -11,30 +11,16 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
 
-// group is the checks of one hop of a call, as the first digit of their IDs has it.
-type group struct {
-	id, title, chinese string
-}
-
-var groups = []group{
-	{"GX1", "Injection: will the pods have a proxy?", "注入：Pod 会不会有代理"},
-	{"GX2", "Workload: is a gRPC server behind the port?", "工作负载：端口后面是不是 gRPC 服务"},
-	{"GX3", "Service: does Istio know that the port is gRPC?", "Service：Istio 是否知道端口是 gRPC"},
-	{"GX4", "Gateway: is there a listener, and can clients reach it?", "Gateway：有没有监听，客户端能不能连上"},
-	{"GX5", "Route: do calls reach the Service from the listener?", "路由：调用能否从监听到达 Service"},
-	{"GX6", "Traffic policy: is each call balanced, and not cut off?", "流量策略：是否逐请求均衡，连接能否保持"},
-	{"GX7", "Access: are the calls allowed?", "访问控制：调用是否被放行"},
-	{"GX8", "Gateway API: the same path with GRPCRoute", "Gateway API：用 GRPCRoute 的同一条路径"},
-}
-
-func (g group) of(all []*checks.Check) []*checks.Check {
-	var members []*checks.Check
-	for _, check := range all {
-		if strings.HasPrefix(check.ID, g.id) {
-			members = append(members, check)
-		}
-	}
-	return members
+// chinese are the titles of the families in Chinese.
+var chinese = map[string]string{
+	"GX1": "注入：Pod 会不会有代理",
+	"GX2": "工作负载：端口后面是不是 gRPC 服务",
+	"GX3": "Service：Istio 是否知道端口是 gRPC",
+	"GX4": "Gateway：有没有监听，客户端能不能连上",
+	"GX5": "路由：调用能否从监听到达 Service",
+	"GX6": "流量策略：是否逐请求均衡，连接能否保持",
+	"GX7": "访问控制：调用是否被放行",
+	"GX8": "Gateway API：用 GRPCRoute 的同一条路径",
 }
 
 func checkPath(check *checks.Check) string {
@@ -84,9 +70,9 @@ func checkIndex(all []*checks.Check) string {
 	var b strings.Builder
 	b.WriteString(notice)
 	fmt.Fprintf(&b, "# The checks of lint\n\nThere are %d, in the order of the hops of a call. IDs are permanent. `kubectl grpcexpose explain GX301` prints a page in the terminal.\n", len(all))
-	for _, group := range groups {
-		fmt.Fprintf(&b, "\n## %s %s\n\n| ID | what it finds | level |\n|--|--|--|\n", group.id, group.title)
-		for _, check := range group.of(all) {
+	for _, family := range lint.Families() {
+		fmt.Fprintf(&b, "\n## %s %s\n\n| ID | what it finds | level |\n|--|--|--|\n", family.ID, family.Title)
+		for _, check := range family.Checks {
 			fmt.Fprintf(&b, "| [%s](%s) | %s | %s |\n", check.ID, path.Base(checkPath(check)), cell(check.Title), levels(check))
 		}
 	}

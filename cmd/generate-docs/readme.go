@@ -7,18 +7,19 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 )
 
 // readmeParts are the generated parts of each README, by name.
 func readmeParts(root *cobra.Command, all []*checks.Check) map[string]map[string]string {
 	return map[string]map[string]string{
-		"README.md":       {"commands": commandList(root, inEnglish), "checks": checkCounts(all, "hop", "checks", group.englishTitle)},
-		"README.zh-CN.md": {"commands": commandList(root, inChinese), "checks": checkCounts(all, "环节", "检查", group.chineseTitle)},
+		"README.md":       {"commands": commandList(root, inEnglish), "checks": checkCounts(all, "hop", "checks", englishTitle)},
+		"README.zh-CN.md": {"commands": commandList(root, inChinese), "checks": checkCounts(all, "环节", "检查", chineseTitle)},
 	}
 }
 
-func (g group) englishTitle() string { return g.title }
-func (g group) chineseTitle() string { return g.chinese }
+func englishTitle(family lint.Family) string { return family.Title }
+func chineseTitle(family lint.Family) string { return chinese[family.ID] }
 
 func commandList(root *cobra.Command, in wording) string {
 	var b strings.Builder
@@ -27,12 +28,12 @@ func commandList(root *cobra.Command, in wording) string {
 }
 
 // checkCounts is a table of how many checks there are for each hop.
-func checkCounts(all []*checks.Check, hop, heading string, title func(group) string) string {
+func checkCounts(all []*checks.Check, hop, heading string, title func(lint.Family) string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "| %s | %s |\n|--|--|\n", hop, heading)
-	for _, group := range groups {
-		members := group.of(all)
-		fmt.Fprintf(&b, "| %s | [%s–%s](%s/README.md) (%d) |\n", title(group), members[0].ID, members[len(members)-1].ID, checksFolder, len(members))
+	for _, family := range lint.Families() {
+		members := family.Checks
+		fmt.Fprintf(&b, "| %s | [%s–%s](%s/README.md) (%d) |\n", title(family), members[0].ID, members[len(members)-1].ID, checksFolder, len(members))
 	}
 	return b.String()
 }

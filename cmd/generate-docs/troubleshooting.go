@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 )
 
 // symptom is something that a gRPC client sees.
@@ -154,9 +155,10 @@ kubectl grpcexpose lint deployment/server -n test
 			symptomTable(&b, explaining)
 			continue
 		}
-		for _, group := range groups {
-			if members := group.of(explaining); len(members) > 0 {
-				fmt.Fprintf(&b, "\n### %s\n", group.title)
+		for _, family := range lint.Families() {
+			members := slices.DeleteFunc(slices.Clone(family.Checks), func(check *checks.Check) bool { return !slices.Contains(explaining, check) })
+			if len(members) > 0 {
+				fmt.Fprintf(&b, "\n### %s\n", family.Title)
 				symptomTable(&b, members)
 			}
 		}

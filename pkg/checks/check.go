@@ -62,6 +62,11 @@ type Check struct {
 	// Consults are the kinds that it reads besides, for evidence, level or fix: without them it runs all the same. One that is
 	// among Reads as well is read.
 	Consults []mesh.Kind
+	// Passing findings say how things are at the moment, not how they are set up: pods that are not ready, a gateway that is down. They
+	// keep nobody from exposing a workload.
+	Passing bool
+	// Accepts are the choices of create with which its user accepts what the check finds.
+	Accepts Choice
 	// Since is the first version that has the check.
 	Since string
 	// Run reports what it finds.
@@ -73,7 +78,17 @@ func (c *Check) Matches(pattern string) bool {
 	return len(pattern) >= len("GX") && strings.HasPrefix(c.ID, strings.ToUpper(pattern)) || c.Slug == pattern
 }
 
-// FixLevel says whether a fix may be applied without a question.
+// Choice is a set of things that the user of create may choose to do without.
+type Choice uint8
+
+const (
+	// WithoutProxies is --inject=none.
+	WithoutProxies Choice = 1 << iota
+	// WithoutRestart is --restart=none.
+	WithoutRestart
+)
+
+// FixLevel reports whether a fix may be applied without a question.
 type FixLevel string
 
 const (

@@ -19,6 +19,7 @@ var (
 	ExposureConsults = []mesh.Kind{
 		mesh.KindPod, mesh.KindVirtualService, mesh.KindGateway, mesh.KindConfigMap, mesh.KindNamespace,
 		mesh.KindGRPCRoute, mesh.KindHTTPRoute, mesh.KindKubernetesGateway, mesh.KindGatewayClass, mesh.KindReferenceGrant,
+		mesh.KindListenerSet,
 	}
 )
 

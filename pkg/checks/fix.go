@@ -3,7 +3,8 @@ package checks
 import (
 	"fmt"
 
-	core "k8s.io/api/core/v1"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
+
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
@@ -12,9 +13,6 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
-
-// RestartedAtAnnotation, set on a pod template, makes the pods anew; it is the one that "kubectl rollout restart" sets.
-const restartedAtAnnotation = workload.RestartedAtAnnotation
 
 // Update is the change of some fields of an object; edits is given the object's JSON form, which all changes of it share.
 func Update(p *Pass, object mesh.Object, reason string, edits func(*unstructured.Unstructured) []plan.Edit) []plan.Change {
@@ -32,14 +30,17 @@ func SetField(p *Pass, object mesh.Object, reason string, value any, path ...str
 	})
 }
 
-// Restart is the change that makes a workload's pods anew.
+// Restart is the change that restarts a workload's pods.
 func Restart(p *Pass, w *workload.Workload, reason string) []plan.Change {
-	changes := SetField(p, w.Object, reason, w.RestartedAt(p.Now()),
-		"spec", "template", "metadata", "annotations", restartedAtAnnotation)
-	for i := range changes {
-		changes[i].Action = plan.Restart
+	return Remedy(remedy.Restart(p.Snapshot, w, reason))
+}
+
+// Remedy is a change that create makes too, as the changes of a fix.
+func Remedy(change plan.Change, err error) []plan.Change {
+	if err != nil {
+		return nil // an object that was read from JSON has a JSON form
 	}
-	return changes
+	return []plan.Change{change}
 }
 
 // NamespaceLabels is the change of labels of a namespace; an empty value removes one. nil if the namespace is not in the
@@ -62,11 +63,6 @@ func NamespaceLabels(p *Pass, name, reason string, labels ...proxy.InjectionLabe
 	})
 }
 
-// ServicePortStep is the step of a plan.Path to a port of a Service. Its list is a map to the API server, by these keys.
-func ServicePortStep(port *core.ServicePort) string {
-	return fmt.Sprintf("port=%d,protocol=%s", port.Port, port.Protocol)
-}
-
 // DeclareGRPC is the fix for a port that Istio does not know to be gRPC: a name that says so where nothing refers to the old
 // one, else appProtocol, which changes nobody's references. On weak evidence it asks first.
 func DeclareGRPC(p *Pass, port *exposure.ExposedPort) Fix {
@@ -78,7 +74,7 @@ func DeclareGRPC(p *Pass, port *exposure.ExposedPort) Fix {
 	return Fix{
 		Text:    fmt.Sprintf("Set %s: %s on %s of Service %s (%s).", fix.Field, fix.Value, PortText(port), port.Service.Name, fix.Reason),
 		Level:   level,
-		Changes: SetField(p, port.Service, fix.Reason, fix.Value, "spec", "ports", ServicePortStep(port.Port), fix.Field),
+		Changes: Remedy(remedy.DeclareGRPC(p.Snapshot, port.Service, port.Port, fix)),
 	}
 }
 

@@ -39,7 +39,11 @@ func findNamed(p *Pass, w *workload.Workload) []Naming {
 	for _, text := range configurationTexts(w.Template) {
 		setting, value, _ := strings.Cut(text, "=")
 		for _, found := range address.FindAllStringSubmatch(text, -1) {
-			word, scheme, host, number := found[0], found[1], found[2], found[3]
+			scheme, host, number := found[1], found[2], found[3]
+			word := host
+			if number != "" {
+				word += ":" + number
+			}
 			port, _ := strconv.ParseInt(number, 10, 32)
 			isAddress := port != 0 || scheme != "" || word == value && namesAddress(setting)
 			if number == "" {

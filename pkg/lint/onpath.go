@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"slices"
 	"sync"
 
 	networking "istio.io/client-go/pkg/apis/networking/v1"
@@ -178,6 +179,16 @@ func (p *path) addGateway(gateway *networking.Gateway) {
 		}
 		for _, service := range proxies.Services {
 			p.add(service)
+			p.addIngresses(service)
+		}
+	}
+}
+
+// addIngresses adds the load balancers before a gateway's Service.
+func (p *path) addIngresses(service *core.Service) {
+	for _, ingress := range p.snapshot.Ingresses().In(service.Namespace) {
+		if slices.Contains(workload.ServicesOfIngress(ingress), service.Name) {
+			p.add(ingress)
 		}
 	}
 }

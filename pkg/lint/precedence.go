@@ -29,6 +29,8 @@ var explanations = []explanation{
 	{[]string{"GX113"}, "GX102", sameNamespace},
 	{[]string{"GX114"}, "GX113", sameNamespace},
 	{[]string{"GX404"}, "GX403", sameElement},
+	{[]string{"GX417"}, "GX415", sameFront},
+	{[]string{"GX420"}, "GX416", sameObject},
 	{[]string{"GX501", "GX502", "GX506", "GX513", "GX801", "GX802", "GX803"}, "GX414", sameGateway},
 	{[]string{"GX513"}, "GX505", sameDestination},
 	{[]string{"GX702", "GX703"}, "GX701", sameWorkload},

@@ -1,8 +1,11 @@
 package lint
 
 import (
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks/injection"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 
@@ -141,5 +144,23 @@ func TestOneFaultOneFinding(t *testing.T) {
 			}
 			assert.Equal(t, test.shown, shown)
 		})
+	}
+}
+
+// TestExplanationsNameChecks holds that the table names no check that there is none of.
+func TestExplanationsNameChecks(t *testing.T) {
+	for _, explanation := range explanations {
+		for _, id := range append(slices.Clone(explanation.by), explanation.explained) {
+			_, known := Find(id)
+			assert.True(t, known, id)
+		}
+	}
+}
+
+// TestWhatCreateAccepts holds that each check of injection says whether it is about what --inject=none or --restart=none asks for.
+func TestWhatCreateAccepts(t *testing.T) {
+	regardless := []string{"GX111", "GX112", "GX113", "GX114", "GX115", "GX116", "GX117"} // about proxies that are there, callers, or the control plane
+	for _, check := range injection.Checks() {
+		assert.Equal(t, slices.Contains(regardless, check.ID), check.Accepts == 0, "%s %s: set Accepts, or add it here", check.ID, check.Slug)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 	security "istio.io/client-go/pkg/apis/security/v1"
 	core "k8s.io/api/core/v1"
+	k8snetworking "k8s.io/api/networking/v1"
 	gatewayapi "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
@@ -114,4 +115,21 @@ func sameWorkload(snapshot *mesh.Snapshot, finding checks.Finding) keys {
 		workloads = append(workloads, workload.Key.String())
 	}
 	return keys{explains: append(slices.Clone(workloads), wide, object), explained: explained(append(workloads, narrow)...)}
+}
+
+// sameFront: what leads calls from outside to one gateway's Service. An Ingress is before the Services that it names.
+func sameFront(_ *mesh.Snapshot, finding checks.Finding) keys {
+	front := func(namespace, name string) string { return "front " + namespace + "/" + name }
+	switch object := finding.Object.(type) {
+	case *core.Service:
+		return under(front(object.Namespace, object.Name))
+	case *k8snetworking.Ingress:
+		var fronts []string
+		for _, name := range workload.ServicesOfIngress(object) {
+			fronts = append(fronts, front(object.Namespace, name))
+		}
+		return under(fronts...)
+	default:
+		return keys{}
+	}
 }

@@ -176,7 +176,7 @@ func (m *Manifests) passOver(d *document, result decoded) error {
 
 // unjoined are the errors that were joined to one.
 func unjoined(err error) []error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // what errors.Join gives, and nothing around it
+	if joined, ok := err.(interface{ Unwrap() []error }); ok { // what errors.Join gives
 		return joined.Unwrap()
 	}
 	return []error{err}

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
@@ -137,8 +136,4 @@ var customResourceDefinition = schema.GroupKind{Group: "apiextensions.k8s.io", K
 
 func mayMakePods(gk schema.GroupKind, text []byte) bool {
 	return gk != customResourceDefinition && (operatorKinds[gk.Kind] || bytes.Contains(text, []byte("containers:")) || bytes.Contains(text, []byte("template:")))
-}
-
-func groupKindOf(meta metav1.TypeMeta) schema.GroupKind {
-	return schema.FromAPIVersionAndKind(meta.APIVersion, meta.Kind).GroupKind()
 }

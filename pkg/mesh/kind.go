@@ -59,6 +59,7 @@ const (
 	KindGRPCRoute         Kind = "GRPCRoute"
 	KindHTTPRoute         Kind = "HTTPRoute"
 	KindReferenceGrant    Kind = "ReferenceGrant"
+	KindListenerSet       Kind = "ListenerSet"
 
 	// KindServiceMonitor and KindPodMonitor are the Prometheus operator's: they refer to ports by name.
 	KindServiceMonitor Kind = "ServiceMonitor"
@@ -131,6 +132,7 @@ var kinds = map[Kind]KindInfo{
 	KindGatewayClass:      {gatewayKind("GatewayClass"), "gatewayclasses", true, func() Object { return &gatewayapi.GatewayClass{} }},
 	KindGRPCRoute:         {gatewayKind("GRPCRoute"), "grpcroutes", false, func() Object { return &gatewayapi.GRPCRoute{} }},
 	KindHTTPRoute:         {gatewayKind("HTTPRoute"), "httproutes", false, func() Object { return &gatewayapi.HTTPRoute{} }},
+	KindListenerSet:       {gatewayKind("ListenerSet"), "listenersets", false, func() Object { return &gatewayapi.ListenerSet{} }},
 	KindReferenceGrant: {
 		schema.GroupVersionKind{Group: gatewayapi.GroupName, Version: "v1beta1", Kind: "ReferenceGrant"},
 		"referencegrants", false,
@@ -145,11 +147,13 @@ var kinds = map[Kind]KindInfo{
 		func() Object { return &autoscaling.HorizontalPodAutoscaler{} },
 	},
 	KindRollout: {
-		schema.GroupVersionKind{Group: "argoproj.io", Version: "v1alpha1", Kind: "Rollout"}, "rollouts", false,
+		schema.GroupVersionKind{Group: "argoproj.io", Version: "v1alpha1", Kind: "Rollout"},
+		"rollouts", false,
 		func() Object { return &unstructured.Unstructured{} },
 	},
 	KindScaledObject: {
-		schema.GroupVersionKind{Group: "keda.sh", Version: "v1alpha1", Kind: "ScaledObject"}, "scaledobjects", false,
+		schema.GroupVersionKind{Group: "keda.sh", Version: "v1alpha1", Kind: "ScaledObject"},
+		"scaledobjects", false,
 		func() Object { return &unstructured.Unstructured{} },
 	},
 }

@@ -180,6 +180,11 @@ func (s *Snapshot) ReferenceGrants() *Set[*gatewayapibeta.ReferenceGrant] {
 	return setOf[*gatewayapibeta.ReferenceGrant](s, KindReferenceGrant)
 }
 
+// ListenerSets are the Gateway API's: listeners that others than its owner add to a Gateway.
+func (s *Snapshot) ListenerSets() *Set[*gatewayapi.ListenerSet] {
+	return setOf[*gatewayapi.ListenerSet](s, KindListenerSet)
+}
+
 // ServiceMonitors are the Prometheus operator's.
 func (s *Snapshot) ServiceMonitors() *Set[*unstructured.Unstructured] {
 	return setOf[*unstructured.Unstructured](s, KindServiceMonitor)

@@ -340,7 +340,8 @@ func TestLintOfNothing(t *testing.T) {
 	nothing := answer{ExitFailed, "", "error: the files hold no Kubernetes object: there is nothing to judge\n"}
 	assert.Equal(t, nothing, command(t, "lint", "-f", "-"), "what should have filled the pipe has failed")
 	require.NoError(t, os.WriteFile("none.yaml", []byte("apiVersion: v1\nkind: List\nitems: []\n"), 0o600))
-	assert.Equal(t, ExitFine, command(t, "lint", "-f", "none.yaml").code, "a list says that there is none")
+	empty := answer{ExitFailed, "", "error: nothing was checked: the files hold no object of a kind that the checks read\n"}
+	assert.Equal(t, empty, command(t, "lint", "-f", "none.yaml"), "nothing checked is no good news")
 	got := command(t, "lint", "-f", "shop.yaml", "-n", "shpo")
 	assert.Equal(t, ExitFailed, got.code)
 	assert.Equal(t, "error: no object of the files is in namespace shpo: name another one with -n, or leave it out to check all of them\n", got.err)

@@ -21,7 +21,7 @@ var kindsMade = []mesh.Kind{mesh.KindVirtualService, mesh.KindGateway, mesh.Kind
 // kinds are the kinds that Remove reads: those with marks, and what tells who still needs what create changed. Pods are
 // read in the namespaces of the workloads alone.
 var kinds = append(slices.Clone(KindsWithMarks), mesh.KindPod, mesh.KindWebhook, mesh.KindGRPCRoute, mesh.KindHTTPRoute,
-	mesh.KindKubernetesGateway, mesh.KindReferenceGrant, mesh.KindGatewayClass)
+	mesh.KindKubernetesGateway, mesh.KindReferenceGrant, mesh.KindGatewayClass, mesh.KindListenerSet)
 
 // UnreadMarks are the kinds with marks that were not read in every namespace: there may be more to undo than was found.
 func UnreadMarks(snapshot *mesh.Snapshot) []mesh.Gap {

@@ -70,7 +70,7 @@ func whyBroken(snapshot *mesh.Snapshot, route *networking.VirtualService) (reaso
 	}
 	found := lint.Run(snapshot, lint.Options{Only: func(object mesh.Object) bool { return slices.Contains(about, mesh.KeyOf(object)) }})
 	for _, finding := range found.Findings {
-		if finding.Level == checks.Error && !slices.Contains(passingStates, finding.ID) {
+		if finding.Level == checks.Error && !checkOf(finding).Passing {
 			reasons = append(reasons, report.FindingText(finding))
 		}
 	}

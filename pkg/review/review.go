@@ -13,10 +13,6 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
 
-// passingStates are errors that say how things are at the moment, not how they are set up: pods that are not ready, a
-// gateway that is down. They do not keep anybody from exposing a workload.
-var passingStates = []string{"GX110", "GX202", "GX416", "GX806"}
-
 // Plan checks the mesh as the plan leaves it. An error on the path of the calls refuses the plan, because they would not arrive: it is
 // something that create does not change, as a policy that keeps the gateway out. Warnings are returned.
 func Plan(intent expose.Intent, snapshot *mesh.Snapshot, result *expose.Result) (warnings []checks.Finding, err error) {
@@ -30,7 +26,7 @@ func Plan(intent expose.Intent, snapshot *mesh.Snapshot, result *expose.Result) 
 	}
 	for _, finding := range OnPath(intent, result.After, result) {
 		switch {
-		case finding.Level == checks.Error && !slices.Contains(passingStates, finding.ID):
+		case finding.Level == checks.Error && !checkOf(finding).Passing:
 			refusal.Choices = append(refusal.Choices, report.FindingText(finding))
 		case finding.Level.AtLeast(checks.Warning):
 			warnings = append(warnings, finding)
@@ -93,12 +89,20 @@ func isGatewayService(result *expose.Result, object mesh.Object) bool {
 // withoutAsked leaves out what the user has asked for: with --inject=none that pods have no proxy, with --restart=none that
 // those made before injection have none, or one of another revision.
 func withoutAsked(intent expose.Intent, findings []checks.Finding) []checks.Finding {
-	var asked []string
+	var asked checks.Choice
 	if intent.Inject == expose.InjectNone {
-		asked = append(asked, "GX101", "GX102", "GX103", "GX104", "GX105", "GX106", "GX108", "GX109", "GX110")
+		asked |= checks.WithoutProxies
 	}
 	if intent.Restart == remedy.RestartNone {
-		asked = append(asked, "GX106", "GX107")
+		asked |= checks.WithoutRestart
 	}
-	return slices.DeleteFunc(findings, func(finding checks.Finding) bool { return slices.Contains(asked, finding.ID) })
+	return slices.DeleteFunc(findings, func(finding checks.Finding) bool { return checkOf(finding).Accepts&asked != 0 })
+}
+
+// checkOf is the check that a finding is of.
+func checkOf(finding checks.Finding) *checks.Check {
+	if check, known := lint.Find(finding.ID); known {
+		return check
+	}
+	return &checks.Check{}
 }

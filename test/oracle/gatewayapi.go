@@ -128,7 +128,7 @@ func AskModelOfGatewayAPI(m *Mesh) Facts {
 	facts := Facts{}
 	snapshot := m.Snapshot()
 	for _, route := range gatewayapi.APIRoutes(snapshot) {
-		for _, parent := range gatewayapi.GatewayParents(snapshot, route) {
+		for _, parent := range append(gatewayapi.GatewayParents(snapshot, route), gatewayapi.ListenerSetParents(snapshot, route)...) {
 			if parent.Gateway == nil || !gatewayapi.IsIstioIngress(snapshot, parent.Gateway) {
 				continue
 			}
@@ -137,7 +137,7 @@ func AskModelOfGatewayAPI(m *Mesh) Facts {
 					continue
 				}
 				subject := fmt.Sprintf("%s/%s.%s at %s/%s/%s", route.Key.Kind.Info().Kind, route.Key.Name, route.Key.Namespace,
-					parent.Gateway.Namespace, parent.Gateway.Name, match.Listener.Name)
+					parent.Namespace, parent.Name, match.Listener.Name)
 				facts.set(topicAttached, subject, "yes")
 			}
 		}

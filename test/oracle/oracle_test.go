@@ -32,9 +32,19 @@ func TestGatewayAPI(t *testing.T) {
 	compare(t, NewGatewayAPIMesh, max(40, *count/2), Question{Istiod: AskIstiodOfGatewayAPI, Model: AskModelOfGatewayAPI})
 }
 
+// TestListenerSets compares the same for listeners that ListenerSets add to Gateways.
+func TestListenerSets(t *testing.T) {
+	compare(t, NewListenerSetMesh, max(40, *count/2), Question{Istiod: AskIstiodOfGatewayAPI, Model: AskModelOfGatewayAPI})
+}
+
 // TestSidecars compares what the sidecars of pods do with calls to the pods' ports, and with the pods' own calls to Services.
 func TestSidecars(t *testing.T) {
 	compare(t, NewSidecarMesh, max(40, *count/2), Question{Istiod: AskIstiodOfSidecars, Model: AskModelOfSidecars})
+}
+
+// TestCustomPolicies compares whether sidecars ask the provider of a CUSTOM policy, or deny what it matches.
+func TestCustomPolicies(t *testing.T) {
+	compare(t, NewCustomMesh, max(40, *count/2), Question{Istiod: AskIstiodOfCustom, Model: AskModelOfCustom})
 }
 
 // compare asks istiod and the model about so many random meshes.

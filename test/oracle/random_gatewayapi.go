@@ -22,9 +22,7 @@ const teamLabel = "team"
 // NewGatewayAPIMesh makes the mesh of a seed: Gateways of the Gateway API, with GRPCRoutes and HTTPRoutes.
 func NewGatewayAPIMesh(seed uint64) *Mesh {
 	m := &maker{Rand: rand.New(rand.NewPCG(seed, 0x67617465776179)), mesh: &Mesh{Seed: seed}}
-	for _, namespace := range allNamespaces {
-		m.add(&core.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace, Labels: map[string]string{teamLabel: pick(m, "front", "back")}}})
-	}
+	m.makeNamespaces()
 	m.makeApplications()
 	m.makeCertificates()
 	m.makeGatewayClasses()
@@ -40,6 +38,12 @@ func NewGatewayAPIMesh(seed uint64) *Mesh {
 	return m.mesh
 }
 
+func (m *maker) makeNamespaces() {
+	for _, namespace := range allNamespaces {
+		m.add(&core.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace, Labels: map[string]string{teamLabel: pick(m, "front", "back")}}})
+	}
+}
+
 // keyPair is a certificate with its key. Which it is does not matter, only that it is one.
 var keyPair = sync.OnceValue(func() map[string][]byte {
 	certificate, key, err := pki.GenCertKeyFromOptions(pki.CertOptions{Host: "example.com", ECSigAlg: pki.EcdsaSigAlg, IsSelfSigned: true, TTL: time.Hour})
@@ -51,7 +55,7 @@ var keyPair = sync.OnceValue(func() map[string][]byte {
 
 // makeCertificates makes what listeners with HTTPS name: without it there is no listener.
 func (m *maker) makeCertificates() {
-	for _, namespace := range []string{edgeNamespace, shopNamespace} {
+	for _, namespace := range []string{edgeNamespace, shopNamespace, backNamespace} {
 		m.add(&core.Secret{ObjectMeta: m.meta(namespace, "certificate"), Type: core.SecretTypeTLS, Data: keyPair()})
 	}
 }
@@ -132,8 +136,12 @@ func (m *maker) allowedRoutes() *gatewayapi.AllowedRoutes {
 }
 
 func (m *maker) makeAPIRoute() {
+	m.makeAPIRouteTo(m.parentRefs())
+}
+
+func (m *maker) makeAPIRouteTo(references []gatewayapi.ParentReference) {
 	namespace := pick(m, shopNamespace, backNamespace, edgeNamespace)
-	parents := gatewayapi.CommonRouteSpec{ParentRefs: m.parentRefs()}
+	parents := gatewayapi.CommonRouteSpec{ParentRefs: references}
 	var hosts []gatewayapi.Hostname
 	if m.chance(60) {
 		hosts = some(m, 2, apiHostnames...)

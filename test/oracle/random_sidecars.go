@@ -1,8 +1,10 @@
 package oracle
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 
 	networkingapi "istio.io/api/networking/v1alpha3"
 	networking "istio.io/client-go/pkg/apis/networking/v1"
@@ -61,11 +63,16 @@ func (m *maker) makeSelectingEntries() {
 			if m.chance(40) {
 				port.TargetPort = pick(m, uint32(50051), 8080, 7001)
 			}
-			entry.Spec.Ports = append(entry.Spec.Ports, port)
+			// Of two that lead to one target port istiod takes any, now this one, now that.
+			if !slices.ContainsFunc(entry.Spec.Ports, func(other *networkingapi.ServicePort) bool { return targetOf(other) == targetOf(port) }) {
+				entry.Spec.Ports = append(entry.Spec.Ports, port)
+			}
 		}
 		m.add(entry)
 	}
 }
+
+func targetOf(port *networkingapi.ServicePort) uint32 { return cmp.Or(port.TargetPort, port.Number) }
 
 // makeMeshRoutes makes VirtualServices for sidecars, and delegates for some of them; several have a host in common.
 func (m *maker) makeMeshRoutes() {

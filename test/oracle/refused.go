@@ -28,6 +28,8 @@ func configOf(object mesh.Object) (istio config.Config, schema resource.Schema, 
 		schema, spec = collections.Sidecar, copyOf[*networkingapi.Sidecar](&typed.Spec)
 	case *security.PeerAuthentication:
 		schema, spec = collections.PeerAuthentication, copyOf[*securityapi.PeerAuthentication](&typed.Spec)
+	case *security.AuthorizationPolicy:
+		schema, spec = collections.AuthorizationPolicy, copyOf[*securityapi.AuthorizationPolicy](&typed.Spec)
 	default:
 		return config.Config{}, nil, false
 	}

@@ -4,6 +4,9 @@ package access
 
 import "github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 
+// Title says what the family asks.
+const Title = "Access: are the calls allowed?"
+
 // Checks are the checks of this family, by ID.
 func Checks() []*checks.Check {
 	return []*checks.Check{

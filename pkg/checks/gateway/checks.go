@@ -4,6 +4,9 @@ package gateway
 
 import "github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 
+// Title says what the family asks.
+const Title = "Gateway: is there a listener, and can clients reach it?"
+
 // Checks are the checks of this family, by ID.
 func Checks() []*checks.Check {
 	return []*checks.Check{
@@ -24,5 +27,8 @@ func Checks() []*checks.Check {
 		noExternalAddress,
 		gatewayNotReady,
 		loadBalancerNotHTTP2,
+		grpcWebNotTranslated,
+		managedGatewayClosed,
+		gatewayNotInjected,
 	}
 }

@@ -60,7 +60,7 @@ func findCredentials(p *checks.Pass, server tlsServer) {
 }
 
 // isOfTencentCloud reports whether a credential is a certificate of Tencent Cloud's SSL platform, by its ID: no Secret has to be there.
-// Source: Tencent Cloud Mesh, "Gateway Configuration" (cloud.tencent.com/document/product/1261/63072).
+// It is a convention of Tencent Cloud Mesh; Istio itself knows nothing of it.
 func isOfTencentCloud(credential string) bool {
 	id, ok := strings.CutPrefix(credential, "qcloud-")
 	return ok && id != ""

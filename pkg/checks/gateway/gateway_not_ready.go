@@ -29,6 +29,7 @@ var gatewayNotReady = &checks.Check{
 	Reads:    gatewayReads,
 	Consults: gatewayConsults(gatewayReads),
 	Since:    "v0.1.0",
+	Passing:  true,
 	Run:      runGatewayNotReady,
 }
 

@@ -3,18 +3,17 @@ package gateway
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
+
 	core "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks/example"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
 var gatewayPortNotOpen = &checks.Check{
@@ -152,49 +151,16 @@ func portEvidence(p *checks.Pass, workload *proxy.GatewayWorkload) []string {
 
 func openPortFix(p *checks.Pass, server gatewayServer, workload *proxy.GatewayWorkload) checks.Fix {
 	number := server.spec.GetPort().GetNumber()
-	service := outerService(workload)
 	if _, synced := proxy.PortsAreSynced(workload); synced {
 		return checks.Fix{Text: fmt.Sprintf("See why Tencent Cloud Mesh has not opened port %d, or use a port that is open.", number)}
 	}
-	if service == nil {
+	if len(workload.Services) == 0 {
 		return checks.Fix{Text: fmt.Sprintf("Open port %d on the gateway's Service, or use a port that is open.", number)}
 	}
-	target := int64(number)
-	if number < 1024 {
-		// Gateways run as users that may not bind these; Istio's own charts add 8000.
-		target += 8000
-	}
-	name := freePortName(service, server.spec.GetPort().GetProtocol(), number)
-	element := fmt.Sprintf("port=%d,protocol=TCP", number)
+	port := remedy.GatewayPort{Number: int32(number), Protocol: server.spec.GetPort().GetProtocol()}
 	reason := fmt.Sprintf("Gateway %s/%s has a server on port %d", server.gateway.Namespace, server.gateway.Name, number)
-	changes := checks.Update(p, service, reason, func(form *unstructured.Unstructured) []plan.Edit {
-		return []plan.Edit{
-			plan.Set(form, name, "spec", "ports", element, "name"),
-			plan.Set(form, target, "spec", "ports", element, "targetPort"),
-		}
-	})
+	changes := checks.Remedy(remedy.OpenGatewayPort(p.Snapshot, workload, port, reason))
+	service := proxy.MainService(workload.Services)
 	text := fmt.Sprintf("Open port %d on Service %s/%s, or use a port that is open.", number, service.Namespace, service.Name)
 	return fixOf(checks.Ask, text, changes)
-}
-
-// outerService is the Service through which a gateway is reached from outside: its only one, or its only load balancer.
-func outerService(workload *proxy.GatewayWorkload) *core.Service {
-	candidates := workload.Services
-	if len(candidates) > 1 {
-		candidates = slices.DeleteFunc(slices.Clone(candidates), func(service *core.Service) bool {
-			return service.Spec.Type != core.ServiceTypeLoadBalancer
-		})
-	}
-	if len(candidates) != 1 {
-		return nil
-	}
-	return candidates[0]
-}
-
-func freePortName(service *core.Service, protocol string, number uint32) string {
-	name := strings.ReplaceAll(strings.ToLower(protocol), "_", "-") + "-" + strconv.FormatUint(uint64(number), 10)
-	for slices.ContainsFunc(service.Spec.Ports, func(port core.ServicePort) bool { return port.Name == name }) {
-		name += "-gateway"
-	}
-	return name
 }

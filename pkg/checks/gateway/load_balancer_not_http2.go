@@ -126,7 +126,7 @@ func reportFront(p *checks.Pass, gateway *usedGateway, object mesh.Object, fault
 }
 
 // clbHTTPS is the name of a Gateway server's port by which Tencent Cloud Mesh gives the load balancer an HTTPS listener.
-// Source: Tencent Cloud Mesh, "Gateway Configuration" (cloud.tencent.com/document/product/1261/63072).
+// It is a convention of Tencent Cloud Mesh; Istio itself knows nothing of it.
 var clbHTTPS = regexp.MustCompile(`^clb-https-([0-9]+)-(.+)$`)
 
 // reportCLBPortName: behind that listener the load balancer speaks HTTP/1.1, in plaintext.

@@ -106,12 +106,11 @@ func awsTLSFault(service *core.Service, port *core.ServicePort, to listenerKinds
 		return frontFault{}, false
 	}
 	if !agrees {
-		switch {
-		case alpn == "":
-			fault.evidence = append(fault.evidence, "there is no "+awsALPN)
-		default:
-			fault.evidence = append(fault.evidence, awsALPN+": "+alpn)
+		stated := "there is no " + awsALPN
+		if alpn != "" {
+			stated = awsALPN + ": " + alpn
 		}
+		fault.evidence = append(fault.evidence, stated)
 		if !network {
 			fault.evidence = append(fault.evidence, "it is a classic load balancer, which has no ALPN")
 		}

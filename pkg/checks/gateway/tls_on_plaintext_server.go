@@ -65,7 +65,7 @@ func runTLSOnPlaintextServer(p *checks.Pass) {
 func redirectFix(p *checks.Pass, server gatewayServer) checks.Fix {
 	const reason = "a redirect takes no TLS"
 	return fixOf(checks.Ask, "Leave nothing but httpsRedirect in the tls of the server.", checks.Update(p, server.gateway, reason, func(form *unstructured.Unstructured) []plan.Edit {
-		settings, _ := plan.Path(server.path("tls")).Get(form.Object)
+		settings, _ := server.path("tls").Get(form.Object)
 		fields, _ := settings.(map[string]any)
 		var edits []plan.Edit
 		for _, field := range slices.Sorted(maps.Keys(fields)) {

@@ -4,6 +4,9 @@ package gatewayapi
 
 import "github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 
+// Title says what the family asks.
+const Title = "Gateway API: the same path with GRPCRoute"
+
 // Checks are the checks of this family, by ID.
 func Checks() []*checks.Check {
 	return []*checks.Check{

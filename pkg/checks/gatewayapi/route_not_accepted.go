@@ -42,6 +42,7 @@ var routeNotAccepted = &checks.Check{
 	Reads:    append(append([]mesh.Kind{}, apiRouteReads...), mesh.KindService, mesh.KindReferenceGrant),
 	Consults: checks.WithoutKinds(apiRouteConsults, mesh.KindService, mesh.KindReferenceGrant),
 	Since:    "v0.1.0",
+	Passing:  true,
 	Run:      runRouteNotAccepted,
 }
 

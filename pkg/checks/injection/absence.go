@@ -12,7 +12,7 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
-// absence is the ID of the check that speaks of a workload whose new pods get no proxy: each such workload has one cause.
+// absence is why the new pods of a workload get no proxy: each such workload has one cause.
 type absence string
 
 // The causes that need no check of their own.
@@ -29,15 +29,15 @@ const (
 	outside absence = "outside"
 )
 
-// The causes that a check speaks of.
+// The causes that a check of this family is about.
 const (
-	noInjectorAtAll    absence = "GX101"
-	namespaceUnlabeled absence = "GX102"
-	labelsInConflict   absence = "GX103"
-	revisionMissing    absence = "GX104"
-	labelIneffective   absence = "GX105"
-	optsOut            absence = "GX108"
-	onHostNetwork      absence = "GX109"
+	noInjectorAtAll    absence = "no injector"
+	namespaceUnlabeled absence = "no label"
+	labelsInConflict   absence = "labels in conflict"
+	revisionMissing    absence = "no such revision"
+	labelIneffective   absence = "a label without effect"
+	optsOut            absence = "opts out"
+	onHostNetwork      absence = "host network"
 )
 
 // absenceOf is why the new pods of a workload get no proxy. What is asked first speaks first.

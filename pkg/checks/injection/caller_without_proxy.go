@@ -56,7 +56,7 @@ var callerWithoutProxy = &checks.Check{
 	Bad:      example.Mesh(example.Namespace("istio-injection: enabled"), example.Workload("", "", ""), callerIn("team: web")),
 	Good:     example.Mesh(example.Namespace("istio-injection: enabled"), example.Workload("", "", ""), callerIn("istio-injection: enabled")),
 	Reads:    injectionReads,
-	Consults: consultsBeside(injectionReads, mesh.KindPeerAuthentication),
+	Consults: consultsBeside(injectionReads, mesh.KindEndpointSlice),
 	Since:    "v0.1.0",
 	Run:      runCallerWithoutProxy,
 }
@@ -201,7 +201,7 @@ func fixCallerWithoutProxy(p *checks.Pass, w *workload.Workload) string {
 	if w.Template.Spec.HostNetwork {
 		return fmt.Sprintf("Take %s off the host's network, where no pod gets a proxy, or let its clients balance by themselves over a headless Service.", w.Key)
 	}
-	label, _, ok := chooseLabel(p, proxy.NamespaceInjectionLabels(p.Snapshot, w), proxy.LabelInjection)
+	label, _, ok := checks.ChooseLabel(p, proxy.NamespaceInjectionLabels(p.Snapshot, w), proxy.LabelInjection)
 	if !ok {
 		return fmt.Sprintf("Have the pods of %s injected, or put them into ambient mode.", w.Key)
 	}

@@ -58,6 +58,9 @@ var configOfOtherRevision = &checks.Check{
 }
 
 func runConfigOfOtherRevision(p *checks.Pass) {
+	if !slices.ContainsFunc(candidates(p), func(object mesh.Object) bool { _, labelled := object.GetLabels()[proxy.LabelRevision]; return labelled }) {
+		return
+	}
 	objects := istioObjectsOnPath(p)
 	for _, object := range objects {
 		reads := func(istiod proxy.Istiod, labels map[string]string) bool {

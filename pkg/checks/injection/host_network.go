@@ -24,6 +24,7 @@ var hostNetwork = &checks.Check{
 	Reads:    checks.ExposureReads,
 	Consults: checks.ExposureConsults,
 	Since:    "v0.1.0",
+	Accepts:  checks.WithoutProxies,
 	Run:      runHostNetwork,
 }
 

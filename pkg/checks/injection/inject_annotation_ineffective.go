@@ -25,6 +25,7 @@ var injectAnnotationIneffective = &checks.Check{
 	Reads:    injectionReads,
 	Consults: consultsBeside(injectionReads, mesh.KindEndpointSlice),
 	Since:    "v0.1.0",
+	Accepts:  checks.WithoutProxies,
 	Run:      runInjectAnnotationIneffective,
 }
 
@@ -54,7 +55,7 @@ func reportInjectInVain(p *checks.Pass, w exposedWorkload) {
 		fault = " as an annotation, but webhooks select by labels"
 	}
 	fix := checks.Fix{Text: "Bring the injector back first."}
-	if label, level, ok := chooseLabel(p, proxy.TemplateInjectionLabels(p.Snapshot, w.Workload), proxy.LabelInject); ok {
+	if label, level, ok := checks.ChooseLabel(p, proxy.TemplateInjectionLabels(p.Snapshot, w.Workload), proxy.LabelInject); ok {
 		if label.Key == proxy.LabelInject {
 			level = checks.Safe // the label that was meant, whatever other revisions there are
 		}

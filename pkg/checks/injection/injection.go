@@ -28,7 +28,15 @@ func injectionReadsAnd(more ...mesh.Kind) []mesh.Kind {
 
 // consultsBeside are the kinds that a check with these Reads consults: those that exposure does, and more.
 func consultsBeside(reads []mesh.Kind, more ...mesh.Kind) []mesh.Kind {
-	return slices.DeleteFunc(slices.Concat(checks.ExposureConsults, more), func(kind mesh.Kind) bool { return slices.Contains(reads, kind) })
+	// Whether pods would start with a proxy rests on PeerAuthentications too; see checks.FailsWithProxy.
+	consulted := slices.Concat(checks.ExposureConsults, more, []mesh.Kind{mesh.KindPeerAuthentication})
+	var beside []mesh.Kind
+	for _, kind := range consulted {
+		if !slices.Contains(reads, kind) && !slices.Contains(beside, kind) {
+			beside = append(beside, kind)
+		}
+	}
+	return beside
 }
 
 // exposedWorkload is a workload behind exposed ports.

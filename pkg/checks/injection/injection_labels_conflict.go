@@ -28,6 +28,7 @@ var injectionLabelsConflict = &checks.Check{
 	Reads:    injectionReads,
 	Consults: consultsBeside(injectionReads, mesh.KindEndpointSlice),
 	Since:    "v0.1.0",
+	Accepts:  checks.WithoutProxies,
 	Run:      runInjectionLabelsConflict,
 }
 
@@ -120,7 +121,7 @@ func fixBothLabels(p *checks.Pass, namespace exposedNamespace, w exposedWorkload
 			return dropNamespaceLabel(p, namespace, key, "no webhook selects a namespace that has it beside the other injection label")
 		}
 	}
-	if label, _, ok := chooseLabel(p, proxy.NamespaceInjectionLabels(p.Snapshot, w.Workload), proxy.LabelRevision); ok {
+	if label, _, ok := checks.ChooseLabel(p, proxy.NamespaceInjectionLabels(p.Snapshot, w.Workload), proxy.LabelRevision); ok {
 		return labelNamespace(p, namespace, label, checks.Ask)
 	}
 	return checks.Fix{Text: fmt.Sprintf("Keep the one label on namespace %s that an injector webhook selects.", namespace.Name)}

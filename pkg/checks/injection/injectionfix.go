@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
+
 	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -15,46 +17,22 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
-// chooseLabel takes one of the labels that would make pods injected: one with the preferred key if there is one, else the
-// first. The level is Safe where all lead to one revision, else Ask. ok is false where there is none whose injector can be
-// called.
-func chooseLabel(p *checks.Pass, candidates []proxy.InjectionLabel, preferredKey string) (label proxy.InjectionLabel, level checks.FixLevel, ok bool) {
-	var usable []proxy.InjectionLabel
-	revisions := map[string]bool{}
-	for _, candidate := range candidates {
-		if _, unavailable := proxy.InjectorUnavailable(p.Snapshot, candidate.By); unavailable && candidate.By.FailsClosed() {
-			continue
-		}
-		usable = append(usable, candidate)
-		revisions[candidate.Revision] = true
-	}
-	if len(usable) == 0 {
-		return proxy.InjectionLabel{}, checks.Words, false
-	}
-	label, level = usable[0], checks.Safe
-	if i := slices.IndexFunc(usable, func(l proxy.InjectionLabel) bool { return l.Key == preferredKey }); i >= 0 {
-		label = usable[i]
-	}
-	if len(revisions) > 1 {
-		level = checks.Ask
-	}
-	return label, level, true
-}
-
 // labelNamespace is the fix that sets an injection label on a namespace in place of those that it has, and makes the pods of
 // its exposed workloads anew that are not as they would be then.
 func labelNamespace(p *checks.Pass, namespace exposedNamespace, label proxy.InjectionLabel, level checks.FixLevel) checks.Fix {
 	changed := proxy.WithInjectionLabel(namespace.Labels, label)
-	edits := []proxy.InjectionLabel{label}
 	text := fmt.Sprintf("Set the label %s on namespace %s", label, namespace.Name)
 	for _, key := range []string{proxy.LabelInjection, proxy.LabelRevision} {
 		if _, had := namespace.Labels[key]; had && key != label.Key {
-			edits = append(edits, proxy.InjectionLabel{Key: key})
 			text += " and remove " + key
 		}
 	}
 	reason := fmt.Sprintf("the injector webhook of revision %s selects this label", label.Revision)
-	return relabel(p, namespace, changed, text, level, checks.NamespaceLabels(p, namespace.Name, reason, edits...))
+	var changes []plan.Change
+	if object, ok := p.Namespaces().Get("", namespace.Name); ok {
+		changes = checks.Remedy(remedy.LabelNamespace(p.Snapshot, object, label, reason))
+	}
+	return relabel(p, namespace, changed, text, level, changes)
 }
 
 // dropNamespaceLabel is the fix that removes a label from a namespace, with the same care for its pods.
@@ -70,6 +48,11 @@ func relabel(p *checks.Pass, namespace exposedNamespace, changed map[string]stri
 	var restarts []plan.Change
 	for _, workload := range namespace.Workloads {
 		injection := proxy.InjectionIn(p.Snapshot, namespace.Name, changed, workload.Template)
+		if injection.Injected && !checks.GetsProxy(p, workload.Workload) {
+			if why := checks.FailsWithProxy(p, workload.Workload, workload.Ports, injection.Revision); why != "" {
+				return checks.Fix{Text: text + fmt.Sprintf(". Before that: %s.", why)}
+			}
+		}
 		if !injection.Injected || len(podsOtherThan(p, workload, injection)) == 0 {
 			continue
 		}
@@ -98,6 +81,9 @@ func labelTemplate(p *checks.Pass, w exposedWorkload, label proxy.InjectionLabel
 		text += " and remove the annotation " + proxy.LabelInject
 	}
 	fix := checks.Fix{Text: text + ".", Level: level}
+	if why := checks.FailsWithProxy(p, w.Workload, w.Ports, label.Revision); why != "" {
+		return checks.Fix{Text: fix.Text + fmt.Sprintf(" Before that: %s.", why)}
+	}
 	if w.weak() && level == checks.Safe {
 		fix.Level = checks.Ask
 	}
@@ -106,18 +92,11 @@ func labelTemplate(p *checks.Pass, w exposedWorkload, label proxy.InjectionLabel
 		return fix
 	}
 	reason := fmt.Sprintf("the injector webhook of revision %s selects this label of pods", label.Revision)
-	fix.Changes = checks.Update(p, w.Object, reason, func(form *unstructured.Unstructured) []plan.Edit {
-		edits := []plan.Edit{plan.Set(form, label.Value, templateLabelPath(label.Key)...)}
-		for _, key := range []string{proxy.LabelInject, proxy.LabelRevision} {
-			if _, had := w.Template.Labels[key]; had && key != label.Key {
-				edits = append(edits, plan.Set(form, nil, templateLabelPath(key)...))
-			}
-		}
-		if dropsAnnotation(w) {
-			edits = append(edits, plan.Set(form, nil, templateAnnotationPath(proxy.LabelInject)...))
-		}
-		return edits
-	})
+	fix.Changes = checks.Remedy(remedy.LabelTemplate(p.Snapshot, w.Workload, label, reason))
+	if len(fix.Changes) > 0 && dropsAnnotation(w) {
+		change := &fix.Changes[0]
+		change.Edits = append(change.Edits, plan.Set(change.Object, nil, templateAnnotationPath(proxy.LabelInject)...))
+	}
 	return fix
 }
 
@@ -131,6 +110,9 @@ func dropsAnnotation(w exposedWorkload) bool {
 // happens to them then.
 func removeFromTemplate(p *checks.Pass, w exposedWorkload, injection proxy.Injection, text, reason string, fields ...plan.Path) checks.Fix {
 	fix := checks.Fix{Text: text, Level: checks.Words}
+	if why := checks.FailsWithProxy(p, w.Workload, w.Ports, injection.Revision); injection.Injected && why != "" {
+		return checks.Fix{Text: text + fmt.Sprintf(" Before that: %s.", why)}
+	}
 	if by := proxy.BlockedBy(p.Snapshot, injection); by != nil {
 		fix.Text = fmt.Sprintf("Bring the injector of revision %s back first: until then no pod of %s with a proxy can be made. Then %s%s",
 			by.Revision, w.Key, strings.ToLower(text[:1]), text[1:])

@@ -28,6 +28,8 @@ var injectorUnavailable = &checks.Check{
 	Reads:    injectionReadsAnd(mesh.KindEndpointSlice),
 	Consults: consultsBeside(injectionReadsAnd(mesh.KindEndpointSlice)),
 	Since:    "v0.1.0",
+	Accepts:  checks.WithoutProxies,
+	Passing:  true,
 	Run:      runInjectorUnavailable,
 }
 

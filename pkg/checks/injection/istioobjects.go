@@ -34,6 +34,23 @@ var (
 	}, func(kind mesh.Kind) bool { return slices.Contains(checks.ExposureConsults, kind) })...)
 )
 
+// candidates are all objects of these kinds, on a path or not.
+func candidates(p *checks.Pass) []mesh.Object {
+	return slices.Concat(
+		asObjects(p.VirtualServices().All()), asObjects(p.Gateways().All()), asObjects(p.ServiceEntries().All()), asObjects(p.DestinationRules().All()),
+		asObjects(p.PeerAuthentications().All()), asObjects(p.AuthorizationPolicies().All()), asObjects(p.KubernetesGateways().All()),
+		asObjects(p.GRPCRoutes().All()), asObjects(p.HTTPRoutes().All()),
+	)
+}
+
+func asObjects[T mesh.Object](typed []T) []mesh.Object {
+	objects := make([]mesh.Object, len(typed))
+	for i, object := range typed {
+		objects[i] = object
+	}
+	return objects
+}
+
 // istioObjects collects the objects on the path, each once.
 type istioObjects struct {
 	p     *checks.Pass

@@ -53,6 +53,12 @@ var kindIgnored = &checks.Check{
 }
 
 func runKindIgnored(p *checks.Pass) {
+	ignores := func(istiod proxy.Istiod) bool {
+		return istiod.Template != nil && proxy.EnvironmentOf(istiod.Template, proxy.IgnoreResources) != ""
+	}
+	if !slices.ContainsFunc(proxy.Istiods(p.Snapshot), ignores) {
+		return
+	}
 	for _, object := range istioObjectsOnPath(p) {
 		if slices.ContainsFunc(object.istiods, func(istiod proxy.Istiod) bool { return istiod.ReadsKind(object.kind) }) {
 			continue

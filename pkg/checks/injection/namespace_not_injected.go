@@ -28,6 +28,7 @@ var namespaceNotInjected = &checks.Check{
 	Reads:    injectionReads,
 	Consults: consultsBeside(injectionReads, mesh.KindEndpointSlice),
 	Since:    "v0.1.0",
+	Accepts:  checks.WithoutProxies,
 	Run:      runNamespaceNotInjected,
 }
 
@@ -128,12 +129,12 @@ const restartTogether = 50
 // In an ambient namespace, which a label would take out of ambient mode, only the pods that left it are labelled.
 func fixNamespaceNotInjected(p *checks.Pass, namespace exposedNamespace, w exposedWorkload, shared map[string]checks.Fix) checks.Fix {
 	if namespace.Labels[proxy.LabelDataplaneMode] == "ambient" {
-		if label, _, ok := chooseLabel(p, proxy.TemplateInjectionLabels(p.Snapshot, w.Workload), proxy.LabelInject); ok {
+		if label, _, ok := checks.ChooseLabel(p, proxy.TemplateInjectionLabels(p.Snapshot, w.Workload), proxy.LabelInject); ok {
 			return labelTemplate(p, w, label, checks.Ask)
 		}
 		return checks.Fix{Text: fmt.Sprintf("Let the pods into ambient mode again: remove the label %s=none from the pod template of %s.", proxy.LabelDataplaneMode, w.Key)}
 	}
-	label, level, ok := chooseLabel(p, proxy.NamespaceInjectionLabels(p.Snapshot, w.Workload), proxy.LabelInjection)
+	label, level, ok := checks.ChooseLabel(p, proxy.NamespaceInjectionLabels(p.Snapshot, w.Workload), proxy.LabelInjection)
 	if !ok {
 		return checks.Fix{Text: fmt.Sprintf("Label namespace %s with what an injector webhook selects (istio-injection=enabled or istio.io/rev=<revision>); "+
 			"pods that opt out with %s, or whose injector cannot be called, have to be seen to first.", namespace.Name, proxy.LabelInject)}

@@ -36,6 +36,7 @@ webhooks: []
 	Reads:    injectionReads,
 	Consults: consultsBeside(injectionReads),
 	Since:    "v0.1.0",
+	Accepts:  checks.WithoutProxies,
 	Run:      runNoInjector,
 }
 

@@ -25,6 +25,7 @@ var podPredatesInjection = &checks.Check{
 	Reads:    injectionReadsAnd(mesh.KindPod),
 	Consults: consultsBeside(injectionReadsAnd(mesh.KindPod), mesh.KindEndpointSlice),
 	Since:    "v0.1.0",
+	Accepts:  checks.WithoutProxies | checks.WithoutRestart,
 	Run:      runPodPredatesInjection,
 }
 

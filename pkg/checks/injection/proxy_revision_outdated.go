@@ -27,6 +27,7 @@ var proxyRevisionOutdated = &checks.Check{
 	Reads:    injectionReadsAnd(mesh.KindPod),
 	Consults: consultsBeside(injectionReadsAnd(mesh.KindPod), mesh.KindEndpointSlice),
 	Since:    "v0.1.0",
+	Accepts:  checks.WithoutRestart,
 	Run:      runProxyRevisionOutdated,
 }
 

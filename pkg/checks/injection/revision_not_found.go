@@ -30,6 +30,7 @@ var revisionNotFound = &checks.Check{
 	Reads:    injectionReads,
 	Consults: consultsBeside(injectionReads, mesh.KindEndpointSlice),
 	Since:    "v0.1.0",
+	Accepts:  checks.WithoutProxies,
 	Run:      runRevisionNotFound,
 }
 
@@ -57,7 +58,7 @@ func reportNamespaceRevision(p *checks.Pass, namespace exposedNamespace, lost []
 	}
 	fix := fixRevisionNotFound(p, fmt.Sprintf("Label namespace %s with a revision or tag that there is.", namespace.Name),
 		namespace.Labels[proxy.LabelRevision])
-	if label, level, ok := chooseLabel(p, proxy.NamespaceInjectionLabels(p.Snapshot, lost[0].Workload), key); ok {
+	if label, level, ok := checks.ChooseLabel(p, proxy.NamespaceInjectionLabels(p.Snapshot, lost[0].Workload), key); ok {
 		if errorUnlessAllWeak(lost) != checks.Error {
 			level = checks.Ask
 		}
@@ -78,7 +79,7 @@ func reportNamespaceRevision(p *checks.Pass, namespace exposedNamespace, lost []
 func reportTemplateRevision(p *checks.Pass, w exposedWorkload) {
 	fix := fixRevisionNotFound(p, fmt.Sprintf("Name a revision or tag that there is on the pod template of %s.", w.Key),
 		w.Template.Labels[proxy.LabelRevision])
-	if label, level, ok := chooseLabel(p, proxy.TemplateInjectionLabels(p.Snapshot, w.Workload), proxy.LabelRevision); ok {
+	if label, level, ok := checks.ChooseLabel(p, proxy.TemplateInjectionLabels(p.Snapshot, w.Workload), proxy.LabelRevision); ok {
 		fix = labelTemplate(p, w, label, level)
 	}
 	p.Report(checks.Finding{

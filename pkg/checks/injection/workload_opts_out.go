@@ -25,6 +25,7 @@ var workloadOptsOut = &checks.Check{
 	Reads:    injectionReads,
 	Consults: consultsBeside(injectionReads, mesh.KindEndpointSlice),
 	Since:    "v0.1.0",
+	Accepts:  checks.WithoutProxies,
 	Run:      runWorkloadOptsOut,
 }
 

@@ -4,6 +4,9 @@ package service
 
 import "github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 
+// Title says what the family asks.
+const Title = "Service: does Istio know that the port is gRPC?"
+
 // Checks are the checks of this family, by ID.
 func Checks() []*checks.Check {
 	return []*checks.Check{

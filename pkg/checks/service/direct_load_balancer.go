@@ -3,6 +3,8 @@ package service
 import (
 	"fmt"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
+
 	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -76,7 +78,7 @@ func toClusterIP(p *checks.Pass, service *core.Service) []plan.Change {
 			}
 		}
 		for i := range service.Spec.Ports {
-			if edit := plan.Set(form, nil, "spec", "ports", checks.ServicePortStep(&service.Spec.Ports[i]), "nodePort"); edit.Old != nil {
+			if edit := plan.Set(form, nil, append(remedy.PortPath(service.Spec.Ports[i].Port, service.Spec.Ports[i].Protocol), "nodePort")...); edit.Old != nil {
 				edits = append(edits, edit)
 			}
 		}

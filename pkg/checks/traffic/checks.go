@@ -4,6 +4,9 @@ package traffic
 
 import "github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 
+// Title says what the family asks.
+const Title = "Traffic policy: is each call balanced, and not cut off?"
+
 // Checks are the checks of this family, by ID.
 func Checks() []*checks.Check {
 	return []*checks.Check{

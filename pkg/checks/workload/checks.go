@@ -4,6 +4,9 @@ package workload
 
 import "github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 
+// Title says what the family asks.
+const Title = "Workload: is a gRPC server behind the port?"
+
 // Checks are the checks of this family, by ID.
 func Checks() []*checks.Check {
 	return []*checks.Check{

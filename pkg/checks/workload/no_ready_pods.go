@@ -48,6 +48,7 @@ spec:
 	Reads:    checks.ExposureReads,
 	Consults: slices.Concat(checks.ExposureConsults, workload.ScalingKinds),
 	Since:    "v0.1.0",
+	Passing:  true,
 	Run: func(p *checks.Pass) {
 		exposed := exposure.ExposedWorkloads(p.Snapshot)
 		for _, workload := range workload.Workloads(p.Snapshot) {

@@ -4,9 +4,6 @@ import (
 	"fmt"
 	"slices"
 
-	core "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/util/intstr"
-
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks/example"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
@@ -75,16 +72,16 @@ func reportProbeAgainstMTLS(p *checks.Pass, w *workload.Workload, ports []*expos
 	if rewrites {
 		return
 	}
-	probe, ok := refusedProbe(p, w)
+	probe, ok := checks.RefusedProbe(p, w)
 	if !ok {
 		return
 	}
 	off := because
 	finding := checks.Finding{
-		Object: w.Object, Path: probe.path, Level: checks.ErrorUnlessWeak(ports...),
+		Object: w.Object, Path: probe.Path, Level: checks.ErrorUnlessWeak(ports...),
 		Symptom: "UNAVAILABLE: no pod becomes ready",
 		Fix: checks.Fix{Text: fmt.Sprintf("Set sidecar.istio.io/rewriteAppHTTPProbers: \"true\" on the pod template of %s, or make port %d PERMISSIVE in a PeerAuthentication.",
-			w.Key, probe.port)},
+			w.Key, probe.Port)},
 	}
 	if annotation != "" {
 		off = fmt.Sprintf("the annotation %s is %q on its pod template", annotation, w.Template.Annotations[annotation])
@@ -99,62 +96,11 @@ func reportProbeAgainstMTLS(p *checks.Pass, w *workload.Workload, ports []*expos
 		}
 	}
 	finding.Message = fmt.Sprintf("The %s of container %s of %s is refused: it is not rewritten, and the proxy takes nothing but mutual TLS on port %d.",
-		probe.name, probe.container, w.Key, probe.port)
+		probe.Name, probe.Container, w.Key, probe.Port)
 	finding.Evidence = []string{off}
-	if _, from := policy.PeerAuthenticationFor(p.Snapshot, w.Namespace(), w.Template.Labels, probe.port); from != nil {
+	if _, from := policy.PeerAuthenticationFor(p.Snapshot, w.Namespace(), w.Template.Labels, probe.Port); from != nil {
 		finding.Evidence = append(finding.Evidence, mesh.KeyOf(from).String()+" demands STRICT mutual TLS")
 	}
 	finding.Evidence = append(finding.Evidence, ports[0].Evidence[0].Text)
 	p.Report(finding)
-}
-
-// kubeletProbe is a probe that the kubelet makes itself.
-type kubeletProbe struct {
-	name, container string
-	path            plan.Path
-	port            int32
-}
-
-// refusedProbe is the first probe of the workload that the proxy of its pods refuses. A tcpSocket probe is content with the proxy's
-// own connection.
-func refusedProbe(p *checks.Pass, w *workload.Workload) (kubeletProbe, bool) {
-	for _, container := range workload.AppContainers(w.Template) {
-		for _, candidate := range []struct {
-			name, field string
-			probe       *core.Probe
-		}{
-			{"readiness probe", "readinessProbe", container.ReadinessProbe},
-			{"startup probe", "startupProbe", container.StartupProbe},
-			{"liveness probe", "livenessProbe", container.LivenessProbe},
-		} {
-			port, ok := probedPort(container, candidate.probe)
-			if !ok {
-				continue
-			}
-			_, captured := proxy.InboundCapture(w.Template.Annotations, port)
-			if captured && policy.MutualTLSMode(p.Snapshot, w.Namespace(), w.Template.Labels, port) == policy.MutualTLSStrict {
-				return kubeletProbe{candidate.name, container.Name, checks.ContainerField(w, container, candidate.field), port}, true
-			}
-		}
-	}
-	return kubeletProbe{}, false
-}
-
-// probedPort is the port of the pod that a grpc or httpGet probe calls. One with a host of its own does not call the pod.
-func probedPort(container *core.Container, probe *core.Probe) (port int32, ok bool) {
-	switch {
-	case probe == nil:
-		return 0, false
-	case probe.GRPC != nil:
-		return probe.GRPC.Port, true
-	case probe.HTTPGet == nil || probe.HTTPGet.Host != "":
-		return 0, false
-	case probe.HTTPGet.Port.Type == intstr.Int:
-		return probe.HTTPGet.Port.IntVal, true
-	}
-	declared := workload.ContainerPort(container, func(declared *core.ContainerPort) bool { return declared.Name == probe.HTTPGet.Port.StrVal })
-	if declared == nil {
-		return 0, false
-	}
-	return declared.ContainerPort, true
 }

@@ -4,10 +4,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
-
-	core "k8s.io/api/core/v1"
-
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks/example"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
@@ -58,7 +54,7 @@ spec:
 
 func reportReservedPort(p *checks.Pass, w *workload.Workload, ports []*exposure.ExposedPort) {
 	for _, reserved := range proxy.ReservedPorts(p.Snapshot, proxy.InjectionOf(p.Snapshot, w).Revision, w.Template) {
-		what, path := listensOn(w, ports, reserved.Number)
+		what, path := checks.ListensOn(w, ports, reserved.Number)
 		if what == "" {
 			continue
 		}
@@ -72,24 +68,4 @@ func reportReservedPort(p *checks.Pass, w *workload.Workload, ports []*exposure.
 		})
 		return
 	}
-}
-
-// listensOn says, as a noun with its field, what of the workload uses a TCP port: a declared container port, or a number to which a
-// Service port leads; empty for nothing.
-func listensOn(w *workload.Workload, ports []*exposure.ExposedPort, number int32) (what string, path plan.Path) {
-	for _, container := range workload.AppContainers(w.Template) {
-		for i := range container.Ports {
-			port := &container.Ports[i]
-			if port.ContainerPort == number && workload.TransportOf(port.Protocol) == core.ProtocolTCP {
-				return "a port of container " + container.Name, checks.ContainerField(w, container, "ports", i, "containerPort")
-			}
-		}
-	}
-	for _, port := range ports {
-		target, _, ok := workload.TargetPort(port.Port, w.Template)
-		if ok && target == number && port.Port.Protocol == core.ProtocolTCP {
-			return fmt.Sprintf("the target of %s of Service %s", checks.PortText(port), port.Service.Name), plan.PathOf("spec", "template", "spec")
-		}
-	}
-	return "", nil
 }

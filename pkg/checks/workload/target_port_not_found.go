@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
+
 	core "k8s.io/api/core/v1"
 	discovery "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -47,7 +49,7 @@ spec:
 }
 
 func reportTargetNotFound(p *checks.Pass, port *exposure.ExposedPort) {
-	if len(port.Workloads) == 0 || hasEndpoints(p, port) || slices.ContainsFunc(port.Workloads, func(w *workload.Workload) bool {
+	if len(port.Workloads) == 0 || hasEndpoints(p, port) || mayHaveEndpoints(p, port) || slices.ContainsFunc(port.Workloads, func(w *workload.Workload) bool {
 		return !checks.TargetIn(port.Port, w).Lacks() || runsWithTarget(p, port.Port, w)
 	}) {
 		return
@@ -82,6 +84,17 @@ func runsWithTarget(p *checks.Pass, port *core.ServicePort, w *workload.Workload
 		_, container, ok := workload.TargetPort(port, workload.PodTemplate(pod))
 		return ok && container != nil
 	})
+}
+
+// mayHaveEndpoints reports whether the containers of running pods are not known, nor what Kubernetes found in them.
+func mayHaveEndpoints(p *checks.Pass, port *exposure.ExposedPort) bool {
+	unread := slices.ContainsFunc(port.Workloads, func(w *workload.Workload) bool {
+		return slices.ContainsFunc(workload.LivePodsOf(p.Snapshot, w), func(pod *core.Pod) bool { return len(pod.Spec.Containers) == 0 })
+	})
+	return unread && port.Port.TargetPort.Type == intstr.String &&
+		!slices.ContainsFunc(p.EndpointSlices().In(port.Service.Namespace), func(slice *discovery.EndpointSlice) bool {
+			return slice.Labels[discovery.LabelServiceName] == port.Service.Name
+		})
 }
 
 // hasEndpoints reports whether Kubernetes has found the named port in pods. Of pods of a live cluster the containers may not be known.
@@ -130,6 +143,6 @@ func retarget(p *checks.Pass, port *exposure.ExposedPort, w *workload.Workload) 
 		Text:  fmt.Sprintf("Set the targetPort of %s to %v.", checks.PortText(port), value),
 		Level: checks.Ask,
 		Changes: checks.SetField(p, port.Service, candidates[0].Evidence[0].Text, value,
-			"spec", "ports", checks.ServicePortStep(port.Port), "targetPort"),
+			append(remedy.PortPath(port.Port.Port, port.Port.Protocol), "targetPort")...),
 	}
 }

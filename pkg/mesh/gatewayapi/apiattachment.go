@@ -25,6 +25,8 @@ const (
 	// HostnamesElsewhere: the listener says that it takes the route, and another listener on its port has all of the route's
 	// hostnames more exactly. Calls for them go there, whether or not that one takes the route.
 	HostnamesElsewhere Attachment = "isolation"
+	// NotServed: the listener is one of a ListenerSet, and its Gateway does not admit that, or serves a listener ahead of it.
+	NotServed Attachment = "not served"
 )
 
 // RouteParent is what one parentRef of a route leads to.
@@ -32,11 +34,13 @@ type RouteParent struct {
 	Reference gatewayapi.ParentReference
 	// Index is the reference's place in spec.parentRefs.
 	Index int
-	// Namespace and Name are the Gateway's that it names.
+	// Namespace and Name are those of the Gateway, or ListenerSet, that it names.
 	Namespace, Name string
-	// Gateway is nil where it does not exist.
+	// Set is the ListenerSet that it names, nil where it names a Gateway, or one that does not exist.
+	Set *ListenerSet
+	// Gateway is the one that it names, or that of the ListenerSet; nil where it does not exist.
 	Gateway *gatewayapi.Gateway
-	// Listeners are those that the reference names (by sectionName and port, else all), in the Gateway's order.
+	// Listeners are those that the reference names (by sectionName and port, else all), in their order.
 	Listeners []ListenerMatch
 }
 
@@ -56,8 +60,8 @@ func (p *RouteParent) Attached() bool {
 	return false
 }
 
-// GatewayParents are what the route's parentRefs to Gateways lead to. References to Services (for callers in the mesh) and to
-// kinds that are not read are left out.
+// GatewayParents are what the route's parentRefs to Gateways lead to. References to ListenerSets (see ListenerSetParents), to Services
+// (for callers in the mesh) and to kinds that are not read are left out.
 // Source: Istio's pilot/pkg/config/kube/gateway/conversion.go (extractParentReferenceInfo, referenceAllowed).
 func GatewayParents(s *mesh.Snapshot, route *APIRoute) []RouteParent {
 	var parents []RouteParent
@@ -70,7 +74,28 @@ func GatewayParents(s *mesh.Snapshot, route *APIRoute) []RouteParent {
 		}
 		if gateway, ok := s.KubernetesGateways().Get(parent.Namespace, parent.Name); ok {
 			parent.Gateway = gateway
-			parent.Listeners = listenersNamed(s, route, reference, gateway)
+			parent.Listeners = listenersNamed(s, route, reference, listenersOf(gateway))
+		}
+		parents = append(parents, parent)
+	}
+	return parents
+}
+
+// ListenerSetParents are what the route's parentRefs to ListenerSets lead to. A reference to the Gateway is none to its ListenerSets,
+// nor the other way round.
+// Source: Istio's pilot/pkg/config/kube/gateway/conversion.go (toInternalParentReference, extractParentReferenceInfo).
+func ListenerSetParents(s *mesh.Snapshot, route *APIRoute) []RouteParent {
+	var parents []RouteParent
+	for i, reference := range route.Parents {
+		if !refersTo(reference.Group, reference.Kind, gatewayapi.GroupName, string(mesh.KindListenerSet), "Gateway") {
+			continue
+		}
+		parent := RouteParent{
+			Reference: reference, Index: i, Namespace: parentNamespace(reference, route.Key.Namespace), Name: string(reference.Name),
+		}
+		if set := ListenerSetNamed(s, parent.Namespace, parent.Name); set != nil {
+			parent.Set, parent.Gateway = set, set.Gateway
+			parent.Listeners = listenersNamed(s, route, reference, set.owned())
 		}
 		parents = append(parents, parent)
 	}
@@ -125,44 +150,66 @@ func IsIstioGatewayParent(reference gatewayapi.ParentReference) bool {
 	return refersTo(reference.Group, reference.Kind, mesh.KindGateway.Info().Group, "Gateway", "Gateway") && reference.Group != nil
 }
 
-func listenersNamed(s *mesh.Snapshot, route *APIRoute, reference gatewayapi.ParentReference, gateway *gatewayapi.Gateway) []ListenerMatch {
-	var matches []ListenerMatch
+// listenerOwner is what has listeners: a Gateway or a ListenerSet.
+type listenerOwner struct {
+	namespace string
+	// served are its listeners that istiod serves, and others the rest.
+	served, others []*gatewayapi.Listener
+}
+
+func listenersOf(gateway *gatewayapi.Gateway) listenerOwner {
+	owner := listenerOwner{namespace: gateway.Namespace}
 	for i := range gateway.Spec.Listeners {
-		listener := &gateway.Spec.Listeners[i]
+		owner.served = append(owner.served, &gateway.Spec.Listeners[i])
+	}
+	return owner
+}
+
+func listenersNamed(s *mesh.Snapshot, route *APIRoute, reference gatewayapi.ParentReference, owner listenerOwner) []ListenerMatch {
+	named := func(listener *gatewayapi.Listener) bool {
 		otherPort := reference.Port != nil && *reference.Port != 0 && *reference.Port != listener.Port
 		otherSection := reference.SectionName != nil && *reference.SectionName != "" && *reference.SectionName != listener.Name
-		if !otherPort && !otherSection {
-			matches = append(matches, ListenerMatch{Listener: listener, Attachment: attach(s, route, gateway, listener)})
+		return !otherPort && !otherSection
+	}
+	var matches []ListenerMatch
+	for _, listener := range owner.served {
+		if named(listener) {
+			matches = append(matches, ListenerMatch{Listener: listener, Attachment: attach(s, route, owner, listener)})
+		}
+	}
+	for _, listener := range owner.others {
+		if named(listener) {
+			matches = append(matches, ListenerMatch{Listener: listener, Attachment: NotServed})
 		}
 	}
 	return matches
 }
 
-func attach(s *mesh.Snapshot, route *APIRoute, gateway *gatewayapi.Gateway, listener *gatewayapi.Listener) Attachment {
+func attach(s *mesh.Snapshot, route *APIRoute, owner listenerOwner, listener *gatewayapi.Listener) Attachment {
 	switch {
 	case !hostnamesMeet(route.Hostnames, hostnameOf(listener)):
 		return HostnamesDoNotMeet
-	case !takesNamespace(s, listener, gateway.Namespace, route.Key.Namespace):
+	case !takesNamespace(s, listener, owner.namespace, route.Key.Namespace):
 		return NamespaceShutOut
 	case !takesKind(listener, route.Key.Kind):
 		return KindShutOut
-	case !servesHostnames(route.Hostnames, gateway, listener):
+	case !servesHostnames(route.Hostnames, owner.served, listener):
 		return HostnamesElsewhere
 	}
 	return Attached
 }
 
-// servesHostnames reports whether calls for one of the route's hostnames come to the listener rather than to another of the same port
-// and protocol.
+// servesHostnames reports whether calls for one of the route's hostnames come to the listener rather than to another of the same owner,
+// port and protocol.
 // Source: Istio's pilot/pkg/config/kube/gateway/conversion.go (routeParentReference.hostnameAllowedByIsolation).
-func servesHostnames(hostnames []string, gateway *gatewayapi.Gateway, listener *gatewayapi.Listener) bool {
+func servesHostnames(hostnames []string, served []*gatewayapi.Listener, listener *gatewayapi.Listener) bool {
 	if len(hostnames) == 0 {
 		hostnames = []string{"*"}
 	}
-	return slices.ContainsFunc(hostnames, func(hostname string) bool { return servesHostname(hostname, gateway, listener) })
+	return slices.ContainsFunc(hostnames, func(hostname string) bool { return servesHostname(hostname, served, listener) })
 }
 
-func servesHostname(hostname string, gateway *gatewayapi.Gateway, listener *gatewayapi.Listener) bool {
+func servesHostname(hostname string, served []*gatewayapi.Listener, listener *gatewayapi.Listener) bool {
 	own := hostnameOf(listener)
 	if own != "" && !strings.HasPrefix(own, "*") {
 		return true
@@ -170,8 +217,8 @@ func servesHostname(hostname string, gateway *gatewayapi.Gateway, listener *gate
 	if own != "" && !host.HostMatches(hostname, own) {
 		return false
 	}
-	return !slices.ContainsFunc(gateway.Spec.Listeners, func(other gatewayapi.Listener) bool {
-		theirs := hostnameOf(&other)
+	return !slices.ContainsFunc(served, func(other *gatewayapi.Listener) bool {
+		theirs := hostnameOf(other)
 		besides := other.Port == listener.Port && other.Protocol == listener.Protocol && theirs != own
 		return besides && len(own) <= len(theirs) && host.HostSubsetOf(hostname, theirs)
 	})
@@ -188,16 +235,16 @@ func hostnamesMeet(route []string, listener string) bool {
 	return slices.ContainsFunc(route, func(hostname string) bool { return host.HostMatches(hostname, listener) })
 }
 
-// takesNamespace evaluates allowedRoutes.namespaces; the default is the Gateway's own namespace.
+// takesNamespace evaluates allowedRoutes.namespaces; the default is the own namespace of the Gateway or ListenerSet.
 // Source: Istio's pilot/pkg/config/kube/gateway/conversion.go (namespacesFromSelector, toNamespaceSet).
-func takesNamespace(s *mesh.Snapshot, listener *gatewayapi.Listener, gatewayNamespace, routeNamespace string) bool {
+func takesNamespace(s *mesh.Snapshot, listener *gatewayapi.Listener, ownNamespace, routeNamespace string) bool {
 	from := gatewayapi.NamespacesFromSame
 	if listener.AllowedRoutes != nil && listener.AllowedRoutes.Namespaces != nil && listener.AllowedRoutes.Namespaces.From != nil {
 		from = *listener.AllowedRoutes.Namespaces.From
 	}
 	switch from {
 	case gatewayapi.NamespacesFromSame:
-		return gatewayNamespace == routeNamespace
+		return ownNamespace == routeNamespace
 	case gatewayapi.NamespacesFromAll:
 		return true
 	case gatewayapi.NamespacesFromSelector:

@@ -87,6 +87,10 @@ func gatewayServiceAddresses(gateway *gatewayapi.Gateway) []string {
 	return hosts
 }
 
+// IsManaged reports whether istiod makes proxies of its own for a Gateway of the Gateway API.
+// Source: Istio's pilot/pkg/config/kube/gatewaycommon/gateway_utils.go (IsManaged).
+func IsManaged(gateway *gatewayapi.Gateway) bool { return gatewayServiceAddresses(gateway) == nil }
+
 // proxiesToBe are the proxies that istiod will make for a Gateway.
 // Source: Istio's pilot/pkg/config/kube/gatewaycommon/gateway_utils.go (GetDefaultName), for the service account's name.
 func proxiesToBe(gateway *gatewayapi.Gateway, selector map[string]string) *proxy.GatewayWorkload {

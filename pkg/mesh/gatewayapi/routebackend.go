@@ -17,9 +17,10 @@ type RouteBackend struct {
 	Service *core.Service
 	Port    int32
 	GRPC    bool
-	// Gateways are those of Istio's that take the route, in the order of its parentRefs.
+	// Gateways are those of Istio's that take the route, by a listener of their own or of a ListenerSet: the former in the order of
+	// its parentRefs, then the latter.
 	Gateways []*gatewayapi.Gateway
-	// Listeners are those of the Gateways that do.
+	// Listeners are those of the Gateways, and of their ListenerSets, that do.
 	Listeners []AttachedListener
 }
 
@@ -27,6 +28,8 @@ type RouteBackend struct {
 type AttachedListener struct {
 	Gateway  *gatewayapi.Gateway
 	Listener *gatewayapi.Listener
+	// Set is the ListenerSet that has the listener, nil where it is the Gateway's own.
+	Set *gatewayapi.ListenerSet
 }
 
 type routeBackendIndex struct {
@@ -76,12 +79,15 @@ func routeBackends(s *mesh.Snapshot) *routeBackendIndex {
 func attachedListeners(s *mesh.Snapshot, route *APIRoute) []AttachedListener {
 	var listeners []AttachedListener
 	found := map[AttachedListener]bool{} // a route may name 32 Gateways, each with 64 listeners
-	for _, parent := range GatewayParents(s, route) {
+	for _, parent := range append(GatewayParents(s, route), ListenerSetParents(s, route)...) {
 		if parent.Gateway == nil || !IsIstioIngress(s, parent.Gateway) {
 			continue
 		}
 		for _, match := range parent.Listeners {
-			attached := AttachedListener{parent.Gateway, match.Listener}
+			attached := AttachedListener{Gateway: parent.Gateway, Listener: match.Listener}
+			if parent.Set != nil {
+				attached.Set = parent.Set.Object
+			}
 			if match.Attachment == Attached && !found[attached] {
 				found[attached] = true
 				listeners = append(listeners, attached)

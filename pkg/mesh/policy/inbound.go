@@ -39,8 +39,8 @@ func (p InboundPort) IsSniffed() bool { return p.Protocol == workload.ProtocolUn
 
 // InboundPorts are the ports of pods of a namespace, made from this template, that their sidecars have filter chains for: the ingress
 // listeners of the Sidecar resource, if it has any, else the ports of the Services that select the pods. Of several that lead to one
-// port the first counts: of two Services that of the older one, and in one Service by the order of the ports. Ports on which the proxy
-// itself listens have none.
+// port the first counts: of two Services that of the older one, and in one Service by the order of the ports. (In one ServiceEntry
+// istiod takes any; here it is by order too.) Ports on which the proxy itself listens have none.
 // Source: Istio's pilot/pkg/networking/core/listener_inbound.go (buildInboundChainConfigs, getFilterChainsByServicePort),
 // pilot/pkg/model/context.go (SetServiceTargets, CanBindToPort).
 func InboundPorts(s *mesh.Snapshot, namespace string, template *core.PodTemplateSpec) []InboundPort {
@@ -112,14 +112,18 @@ func targets(s *mesh.Snapshot) *gateway.MatchIndex[target] {
 	return mesh.Remember(s, targetsMemory{}, func() *gateway.MatchIndex[target] {
 		var all []target
 		for _, service := range s.Services().All() {
-			all = append(all, target{service: service, host: host.ServiceHost(service)})
+			if len(service.Spec.Selector) > 0 {
+				all = append(all, target{service: service, host: host.ServiceHost(service)})
+			}
 		}
 		for _, entry := range s.ServiceEntries().All() {
+			if entry.Spec.GetWorkloadSelector() == nil {
+				continue // a selector without labels selects every pod
+			}
 			for _, name := range entry.Spec.GetHosts() {
 				all = append(all, target{entry: entry, host: name})
 			}
 		}
-		all = slices.DeleteFunc(all, func(one target) bool { return len(one.selector()) == 0 })
 		slices.SortStableFunc(all, func(a, b target) int {
 			age := a.object().GetCreationTimestamp().Compare(b.object().GetCreationTimestamp().Time)
 			return cmp.Or(age, cmp.Compare(a.host, b.host))

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	core "k8s.io/api/core/v1"
@@ -22,7 +23,7 @@ type Istiod struct {
 // IstiodsOf are the control planes that may be those of a revision, or of the tag of one: where it is empty, or no control plane
 // has it, all of them. None where there may be one that nobody has seen.
 func IstiodsOf(s *mesh.Snapshot, revision string) []Istiod {
-	all := istiods(s)
+	all := Istiods(s)
 	own := slices.DeleteFunc(slices.Clone(all), func(i Istiod) bool { return i.Revision != revision && !slices.Contains(i.Tags, revision) })
 	if revision != "" && len(own) > 0 {
 		return own
@@ -37,7 +38,8 @@ func IstiodsOf(s *mesh.Snapshot, revision string) []Istiod {
 
 type istiodsMemory struct{}
 
-func istiods(s *mesh.Snapshot) []Istiod {
+// Istiods are the control planes that are known: those that run here by namespace and name, then those that only webhooks show.
+func Istiods(s *mesh.Snapshot) []Istiod {
 	s.Read(mesh.KindWebhook)
 	planes := controlPlanes(s)
 	return mesh.Remember(s, istiodsMemory{}, func() []Istiod {
@@ -72,6 +74,24 @@ func istiods(s *mesh.Snapshot) []Istiod {
 func (i Istiod) ReadsRevision(kind mesh.Kind, labels map[string]string) bool {
 	stated, labelled := labels[LabelRevision]
 	return !labelled || i.Revision == "" || stated == i.Revision || kind == mesh.KindKubernetesGateway && slices.Contains(i.Tags, stated)
+}
+
+// KeepsGatewaysApart reports whether the control plane surely leaves Gateways of Istio's API out of the proxies that it makes for Gateways
+// of the Gateway API in other namespaces: it does so from 1.31 on, unless that is switched off.
+// Source: Istio's pilot/pkg/model/push_context.go (filterStrictGatewayMerging), pilot/pkg/features/pilot.go
+// (PILOT_ENABLE_STRICT_GATEWAY_MERGING).
+func (i Istiod) KeepsGatewaysApart() bool {
+	if i.Template == nil {
+		return false
+	}
+	major, rest, _ := strings.Cut(istiodVersion(i.Template.Spec.Containers), ".")
+	digits := strings.IndexFunc(rest, func(r rune) bool { return r < '0' || r > '9' })
+	if digits >= 0 {
+		rest = rest[:digits]
+	}
+	minor, err := strconv.Atoi(rest)
+	strict, stated := strconv.ParseBool(EnvironmentOf(i.Template, "PILOT_ENABLE_STRICT_GATEWAY_MERGING"))
+	return err == nil && major == "1" && minor >= 31 && (stated != nil || strict)
 }
 
 // IgnoreResources and IncludeResources are the settings of istiod that leave out kinds, and take some of these in again.

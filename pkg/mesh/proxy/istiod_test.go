@@ -70,3 +70,26 @@ func TestIstiodsOf(t *testing.T) {
 	assert.Equal(t, []string{"remote"}, revisions("remote"))
 	assert.Equal(t, []string{"1-30", "1-31", "remote"}, revisions(""))
 }
+
+func TestKeepsGatewaysApart(t *testing.T) {
+	for name, test := range map[string]struct {
+		image, setting string
+		apart          bool
+	}{
+		"before":           {"docker.io/istio/pilot:1.30.5", "", false},
+		"since":            {"docker.io/istio/pilot:1.31.0", "", true},
+		"a candidate":      {"docker.io/istio/pilot:1.31-alpha.1", "", true},
+		"switched off":     {"docker.io/istio/pilot:1.32.0-distroless", "false", false},
+		"switched on":      {"docker.io/istio/pilot:1.32.0", "true", true},
+		"version unknown":  {"docker.io/istio/pilot@sha256:abc", "", false},
+		"a tag of its own": {"registry.example.com/pilot:latest", "", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			template := &core.PodTemplateSpec{Spec: core.PodSpec{Containers: []core.Container{{
+				Name: "discovery", Image: test.image, Env: []core.EnvVar{{Name: "PILOT_ENABLE_STRICT_GATEWAY_MERGING", Value: test.setting}},
+			}}}}
+			assert.Equal(t, test.apart, Istiod{Template: template}.KeepsGatewaysApart())
+		})
+	}
+	assert.False(t, Istiod{}.KeepsGatewaysApart(), "the version of one that runs elsewhere is not known")
+}

@@ -75,6 +75,15 @@ func ingressesNaming(s *mesh.Snapshot, service *core.Service, portName string) [
 	return references
 }
 
+// ServicesOfIngress are the names of the Services to which an Ingress leads, as often as it names them.
+func ServicesOfIngress(ingress *k8snetworking.Ingress) []string {
+	var names []string
+	for _, backend := range ingressBackends(ingress) {
+		names = append(names, backend.Name)
+	}
+	return names
+}
+
 func ingressBackends(ingress *k8snetworking.Ingress) []*k8snetworking.IngressServiceBackend {
 	var backends []*k8snetworking.IngressServiceBackend
 	if backend := ingress.Spec.DefaultBackend; backend != nil && backend.Service != nil {
