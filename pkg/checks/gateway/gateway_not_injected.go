@@ -64,7 +64,7 @@ var gatewayNotInjected = &checks.Check{
 	Good:     example.Orders + injectedGateway(`, sidecar.istio.io/inject: "true"`),
 	Reads:    gatewayInjectionReads,
 	Consults: append(gatewayConsults(gatewayInjectionReads), mesh.KindEndpointSlice),
-	Since:    "v0.2.0",
+	Since:    "v0.1.0",
 	Run:      runGatewayNotInjected,
 }
 

@@ -68,7 +68,7 @@ var grpcWebNotTranslated = &checks.Check{
 	Good:     example.Orders + browserGateway("GRPC-WEB"),
 	Reads:    grpcWebReads,
 	Consults: append(gatewayConsults(grpcWebReads), mesh.KindEnvoyFilter, mesh.KindWebhook),
-	Since:    "v0.2.0",
+	Since:    "v0.1.0",
 	Run:      runGRPCWebNotTranslated,
 }
 

@@ -89,7 +89,7 @@ var managedGatewayClosed = &checks.Check{
 	Good:     gatewayOnManaged(`, {name: PILOT_ENABLE_STRICT_GATEWAY_MERGING, value: "false"}`),
 	Reads:    managedGatewayReads,
 	Consults: append(gatewayConsults(managedGatewayReads), mesh.KindWebhook),
-	Since:    "v0.2.0",
+	Since:    "v0.1.0",
 	Run:      runManagedGatewayClosed,
 }
 

@@ -57,7 +57,7 @@ var callerWithoutProxy = &checks.Check{
 	Good:     example.Mesh(example.Namespace("istio-injection: enabled"), example.Workload("", "", ""), callerIn("istio-injection: enabled")),
 	Reads:    injectionReads,
 	Consults: consultsBeside(injectionReads, mesh.KindEndpointSlice),
-	Since:    "v0.2.0",
+	Since:    "v0.1.0",
 	Run:      runCallerWithoutProxy,
 }
 

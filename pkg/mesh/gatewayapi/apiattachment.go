@@ -93,7 +93,7 @@ func ListenerSetParents(s *mesh.Snapshot, route *APIRoute) []RouteParent {
 		parent := RouteParent{
 			Reference: reference, Index: i, Namespace: parentNamespace(reference, route.Key.Namespace), Name: string(reference.Name),
 		}
-		if set := ListenerSetNamed(s, parent.Namespace, parent.Name); set != nil {
+		if set := listenerSetNamed(s, parent.Namespace, parent.Name); set != nil {
 			parent.Set, parent.Gateway = set, set.Gateway
 			parent.Listeners = listenersNamed(s, route, reference, set.owned())
 		}

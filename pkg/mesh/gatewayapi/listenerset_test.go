@@ -48,11 +48,11 @@ func TestListenerSetAdmission(t *testing.T) {
 		"another implementation": {"envoy", "{namespaces: {from: All}}", ForeignClass},
 	} {
 		s := meshtest.Snapshot(t, meshtest.Documents(namespace, gatewayAllowing(test.class, test.allowed), listenerSet("more", "1", "")))
-		assert.Equal(t, test.want, ListenerSetNamed(s, "shop", "more").Admission, name)
+		assert.Equal(t, test.want, listenerSetNamed(s, "shop", "more").Admission, name)
 	}
 	s := meshtest.Snapshot(t, listenerSet("more", "1", ""))
-	assert.Equal(t, NoSuchGateway, ListenerSets(s)[0].Admission)
-	assert.Nil(t, ListenerSetNamed(s, "shop", "absent"))
+	assert.Equal(t, NoSuchGateway, listenerSets(s)[0].Admission)
+	assert.Nil(t, listenerSetNamed(s, "shop", "absent"))
 }
 
 func TestListenerConflicts(t *testing.T) {
@@ -65,7 +65,7 @@ func TestListenerConflicts(t *testing.T) {
 		"younger": "b behind b, any served",
 	} {
 		var got []string
-		for _, listener := range ListenerSetNamed(s, "shop", name).Listeners {
+		for _, listener := range listenerSetNamed(s, "shop", name).Listeners {
 			text := " served"
 			if listener.Conflict != nil {
 				text = " behind " + string(listener.Conflict.Name)
