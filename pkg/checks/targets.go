@@ -3,12 +3,11 @@ package checks
 import (
 	"slices"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
-
 	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
 // Target is what a Service port finds in the pods of a workload.

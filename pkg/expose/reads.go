@@ -1,8 +1,6 @@
 package expose
 
-import (
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
-)
+import "github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 
 // Reads are the kinds on which Build's answer depends, and what follows from it. Pods and Ingresses matter in the workload's namespace alone,
 // EndpointSlices where the control planes are.

@@ -5,15 +5,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks/injection"
-
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
-
 	"github.com/stretchr/testify/assert"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks/casetest"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks/injection"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
 const precedenceObjects = `

@@ -8,6 +8,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest/yamltext"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
@@ -45,14 +46,14 @@ func isFor(created *unstructured.Unstructured, key mesh.Key) bool {
 
 // documentOf is a new object as the text of a document, without a separator. It is written as the documents beside it are.
 func documentOf(created *unstructured.Unstructured, beside *file) []byte {
-	style := pageStyle{lineEnd: "\n", compact: true, step: 2}
+	style := yamltext.PageStyle{LineEnd: "\n", Compact: true, Step: 2}
 	if beside != nil && len(beside.documents) > 0 {
-		if page, err := newPage(beside.documents[0].text()); err == nil {
-			style = page.style
-			style.json = false
+		if page, err := yamltext.NewPage(beside.documents[0].text()); err == nil {
+			style = page.Style
+			style.Json = false
 		}
 	}
-	return []byte(style.block(created.Object, 0) + style.lineEnd)
+	return []byte(style.Block(created.Object, 0) + style.LineEnd)
 }
 
 // takesDocuments says whether documents can be put at the end of a text: JSON that people keep as JSON stays one value.

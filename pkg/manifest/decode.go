@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest/yamltext"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
@@ -71,10 +72,10 @@ func (d *document) objects(namespace string) ([]object, error) {
 
 func typeOf(node *yaml.Node) metav1.TypeMeta {
 	var meta metav1.TypeMeta
-	if _, version := findStep(node, "apiVersion"); version != nil {
+	if _, version := yamltext.FindStep(node, "apiVersion"); version != nil {
 		meta.APIVersion = version.Value
 	}
-	if _, kind := findStep(node, "kind"); kind != nil {
+	if _, kind := yamltext.FindStep(node, "kind"); kind != nil {
 		meta.Kind = kind.Value
 	}
 	return meta
@@ -85,7 +86,7 @@ func itemsOf(node *yaml.Node, meta metav1.TypeMeta) (items *yaml.Node, isList bo
 	if !strings.HasSuffix(meta.Kind, "List") {
 		return nil, false
 	}
-	_, items = findStep(node, "items")
+	_, items = yamltext.FindStep(node, "items")
 	return items, items != nil && items.Kind == yaml.SequenceNode
 }
 
@@ -99,7 +100,7 @@ func elementType(item, list metav1.TypeMeta) metav1.TypeMeta {
 
 func (d *document) decode(node *yaml.Node, meta metav1.TypeMeta, item int, namespace string) (object, error) {
 	found := object{document: d, item: item, line: d.fileLine(node.Line)}
-	_, metadata := findStep(node, "metadata")
+	_, metadata := yamltext.FindStep(node, "metadata")
 	switch {
 	case meta.Kind == "" && meta.APIVersion == "":
 		return found, &notKubernetesError{d.errorAt(node.Line, "%s", notKubernetes)}
@@ -125,10 +126,10 @@ func (d *document) decode(node *yaml.Node, meta metav1.TypeMeta, item int, names
 	if read {
 		found.key = statedKey(kind, metadata, namespace)
 	}
-	if _, sops := findStep(node, "sops"); sops != nil && sops.Kind == yaml.MappingNode && !d.file.named {
+	if _, sops := yamltext.FindStep(node, "sops"); sops != nil && sops.Kind == yaml.MappingNode && !d.file.named {
 		return found, d.errorAt(node.Line, "the %s is encrypted with SOPS", meta.Kind)
 	}
-	data, err := toJSON(node, d.end-d.start)
+	data, err := yamltext.ToJSON(node, d.end-d.start)
 	if err != nil {
 		return found, d.valueError(err)
 	}
@@ -152,10 +153,10 @@ func statedKey(kind mesh.Kind, metadata *yaml.Node, namespace string) mesh.Key {
 	if metadata == nil {
 		return key
 	}
-	if _, name := findStep(metadata, "name"); name != nil {
+	if _, name := yamltext.FindStep(metadata, "name"); name != nil {
 		key.Name = name.Value
 	}
-	if _, said := findStep(metadata, "namespace"); said != nil {
+	if _, said := yamltext.FindStep(metadata, "namespace"); said != nil {
 		key.Namespace = said.Value
 	}
 	if kind.Info().ClusterScoped {
@@ -171,7 +172,7 @@ func (d *document) identify(found object, typed mesh.Object, node *yaml.Node, me
 		typed.SetName(typed.GetGenerateName())
 	}
 	if typed.GetName() == "" {
-		return found, d.errorAt(lineOf(node, []string{"metadata"}), "the %s has no name: metadata.name is missing", meta.Kind)
+		return found, d.errorAt(yamltext.LineOf(node, []string{"metadata"}), "the %s has no name: metadata.name is missing", meta.Kind)
 	}
 	kind, _ := mesh.KindOfObject(typed)
 	switch {
@@ -192,9 +193,9 @@ func (e *notKubernetesError) Error() string { return e.fault.Error() }
 func (e *notKubernetesError) Unwrap() error { return e.fault }
 
 func (d *document) valueError(err error) *Error {
-	var fault *valueError
+	var fault *yamltext.ValueError
 	if errors.As(err, &fault) {
-		return d.errorAt(fault.line, "%s", fault.message)
+		return d.errorAt(fault.Line, "%s", fault.Message)
 	}
 	return d.errorAt(1, "%s", err.Error())
 }

@@ -8,6 +8,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest/yamltext"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
@@ -145,11 +146,11 @@ func (m *Manifests) changed(d *document, changes []plan.Change) ([]byte, error) 
 }
 
 func (m *Manifests) changedTogether(d *document, text []byte, changes []plan.Change) ([]byte, error) {
-	root, err := parseText(text)
+	root, err := yamltext.ParseText(text)
 	if err != nil {
 		return nil, err
 	}
-	content, err := toValue(root, len(text))
+	content, err := yamltext.ToValue(root, len(text))
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +169,7 @@ func (m *Manifests) changedTogether(d *document, text []byte, changes []plan.Cha
 			return nil, err
 		}
 	}
-	return rewrite(text, whole)
+	return yamltext.Rewrite(text, whole)
 }
 
 // changedItems are the items of the object's list after a change of it.
@@ -228,9 +229,9 @@ func (o object) isItem(item any) bool {
 
 func (d *document) editError(found object, change plan.Change, err error) error {
 	line, reason := found.line, err.Error()
-	var fault *valueError
+	var fault *yamltext.ValueError
 	if errors.As(err, &fault) {
-		line = d.fileLine(fault.line)
+		line = d.fileLine(fault.Line)
 	}
 	return &Error{File: d.file.path, Line: line, Message: fmt.Sprintf(
 		"%s cannot be changed in place (%s); make the change by hand: %s", plan.Name(change.Object), reason, inWords(change))}
@@ -246,7 +247,7 @@ func inWords(change plan.Change) string {
 		if edit.New == nil {
 			words = append(words, fmt.Sprintf("remove %s", edit.Path))
 		} else {
-			words = append(words, fmt.Sprintf("set %s to %s", edit.Path, pageStyle{}.inline(edit.New, 0)))
+			words = append(words, fmt.Sprintf("set %s to %s", edit.Path, yamltext.PageStyle{}.Inline(edit.New, 0)))
 		}
 	}
 	return strings.Join(words, ", ")

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest/yamltext"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
@@ -160,15 +161,15 @@ func TestRewriteAnyToAny(t *testing.T) {
 	}
 	for _, from := range documents {
 		for _, to := range documents {
-			want, err := toValue(to.root(), 1<<20)
+			want, err := yamltext.ToValue(to.root(), 1<<20)
 			require.NoError(t, err)
-			text, err := rewrite(from.text(), want)
+			text, err := yamltext.Rewrite(from.text(), want)
 			require.NoError(t, err, "%s to %s", from.file.path, to.file.path)
-			root, err := parseText(text)
+			root, err := yamltext.ParseText(text)
 			require.NoError(t, err)
-			have, err := toValue(root, 1<<20)
+			have, err := yamltext.ToValue(root, 1<<20)
 			require.NoError(t, err)
-			assert.True(t, same(want, have))
+			assert.True(t, yamltext.Same(want, have))
 		}
 	}
 }

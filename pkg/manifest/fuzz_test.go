@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest/yamltext"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
@@ -35,7 +36,7 @@ func FuzzLoad(f *testing.F) {
 			require.NotEmpty(t, err.Error())
 			return
 		}
-		lines := len(lineStarts([]byte(text)))
+		lines := len(yamltext.LineStarts([]byte(text)))
 		for _, sourced := range manifests.Objects {
 			for _, path := range []plan.Path{nil, plan.PathOf("metadata", "name"), plan.PathOf("spec", "ports", 0, "name"), plan.PathOf("spec", "http", 0, "route", 0, "destination", "host")} {
 				line := sourced.Source.LineOf(path)
@@ -56,22 +57,22 @@ func FuzzRewrite(f *testing.F) {
 		if len(from)+len(to) > 4000 {
 			return
 		}
-		root, err := parseText([]byte(to))
+		root, err := yamltext.ParseText([]byte(to))
 		if err != nil || root == nil {
 			return
 		}
-		want, err := toValue(root, len(to))
+		want, err := yamltext.ToValue(root, len(to))
 		if err != nil {
 			return
 		}
-		text, err := rewrite([]byte(from), want)
+		text, err := yamltext.Rewrite([]byte(from), want)
 		if err != nil {
 			return
 		}
-		root, err = parseText(text)
+		root, err = yamltext.ParseText(text)
 		require.NoError(t, err)
-		have, err := toValue(root, len(text))
+		have, err := yamltext.ToValue(root, len(text))
 		require.NoError(t, err)
-		require.True(t, same(want, have))
+		require.True(t, yamltext.Same(want, have))
 	})
 }

@@ -10,6 +10,8 @@ import (
 
 	"go.yaml.in/yaml/v3"
 	"sigs.k8s.io/kustomize/api/types"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest/yamltext"
 )
 
 // reference is a value of a kustomization, or of the configuration of one of kustomize's own plugins, that names something to
@@ -192,7 +194,7 @@ func (r reference) localName() string {
 // lineOfValue is the line on which a value stands, from 1; 0 if it is not there in these words. A value that is a part of a
 // text, as of a plugin's configuration, is found where its words stand first.
 func lineOfValue(content []byte, value string) int {
-	root, err := parseText(content)
+	root, err := yamltext.ParseText(content)
 	if err != nil || root == nil {
 		return 0
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"sigs.k8s.io/kustomize/api/types"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest/yamltext"
 )
 
 const kustomizeGroup = "kustomize.config.k8s.io"
@@ -66,7 +68,7 @@ func absolute(path string) string {
 
 // isFluxKustomization says that a text holds an object, rather than what kustomize builds one from.
 func isFluxKustomization(content []byte) bool {
-	root, err := parseText(content)
+	root, err := yamltext.ParseText(content)
 	if err != nil || root == nil {
 		return false
 	}

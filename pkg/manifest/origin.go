@@ -9,6 +9,8 @@ import (
 	"go.yaml.in/yaml/v3"
 	"sigs.k8s.io/kustomize/api/resource"
 	"sigs.k8s.io/kustomize/api/types"
+
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest/yamltext"
 )
 
 // withOrigins asks kustomize, in a kustomization's text, to note at each object where it comes from, unless the kustomization asks for
@@ -78,12 +80,12 @@ func (f *file) objectNamed(kind, name string) *object {
 	var best *object
 	longest := -1
 	consider := func(d *document, node *yaml.Node, item int) {
-		_, metadata := findStep(node, "metadata")
+		_, metadata := yamltext.FindStep(node, "metadata")
 		if metadata == nil || typeOf(node).Kind != kind {
 			return
 		}
 		own := ""
-		if _, value := findStep(metadata, "name"); value != nil {
+		if _, value := yamltext.FindStep(metadata, "name"); value != nil {
 			own = value.Value
 		}
 		if strings.Contains(name, own) && len(own) > longest {

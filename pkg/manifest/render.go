@@ -3,6 +3,7 @@ package manifest
 import (
 	"bytes"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest/yamltext"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
@@ -45,7 +46,7 @@ func (s *stream) add(document []byte) {
 	if isEmpty(document) {
 		return
 	}
-	before, separated, content := prologue(withoutTabs(document))
+	before, separated, content := prologue(yamltext.WithoutTabs(document))
 	if len(s.text) > 0 {
 		if !bytes.HasSuffix(s.text, []byte("\n")) {
 			s.text = append(s.text, '\n')
@@ -67,7 +68,7 @@ func prologue(document []byte) (before []byte, separated bool, content []byte) {
 		switch {
 		case isMarker(line, "---"):
 			rest := bytes.TrimLeft(document[offset+len("---"):], " \t")
-			if len(rest) == 0 || rest[0] == '#' || lineBreak(rest) > 0 {
+			if len(rest) == 0 || rest[0] == '#' || yamltext.LineBreak(rest) > 0 {
 				return append(before, line...), true, document[offset+len(line):]
 			}
 			return append(before, "---\n"...), true, rest

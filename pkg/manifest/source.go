@@ -3,6 +3,7 @@ package manifest
 import (
 	"go.yaml.in/yaml/v3"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest/yamltext"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 )
 
@@ -17,7 +18,7 @@ func (o object) source() mesh.Source {
 		if node == nil {
 			return o.line
 		}
-		return o.document.fileLine(lineOf(node, path))
+		return o.document.fileLine(yamltext.LineOf(node, path))
 	}}
 }
 
@@ -41,9 +42,13 @@ func (o object) node(root *yaml.Node) *yaml.Node {
 	if root == nil || o.item == wholeDocument {
 		return root
 	}
-	_, items := findStep(root, "items")
+	_, items := yamltext.FindStep(root, "items")
 	if items == nil || items.Kind != yaml.SequenceNode || o.item >= len(items.Content) {
 		return nil
 	}
 	return items.Content[o.item]
 }
+
+// parse gives the document's content, or nil for one that is empty. Lines and columns in it count from the start of the
+// document.
+func (d *document) parse() (*yaml.Node, error) { return yamltext.ParseText(d.text()) }

@@ -13,6 +13,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest/yamltext"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
@@ -21,17 +22,17 @@ import (
 // nothing of the place, so it is found by decoding again with less and less of the object.
 func (d *document) typeError(node *yaml.Node, kind mesh.Kind, err error) *Error {
 	name := kind.Info().Kind
-	if _, metadata := findStep(node, "metadata"); metadata != nil {
-		if _, value := findStep(metadata, "name"); value != nil {
+	if _, metadata := yamltext.FindStep(node, "metadata"); metadata != nil {
+		if _, value := yamltext.FindStep(metadata, "name"); value != nil {
 			name += " " + value.Value
 		}
 	}
-	value, valueErr := toValue(node, d.end-d.start)
+	value, valueErr := yamltext.ToValue(node, d.end-d.start)
 	if valueErr != nil {
 		return d.valueError(valueErr)
 	}
 	path, value := culprit(kind, value, decodeMessage(err))
-	line, shown := lineOf(node, path), describeValue(value)
+	line, shown := yamltext.LineOf(node, path), describeValue(value)
 	if kind == mesh.KindSecret {
 		shown = describeSecret(value)
 	}

@@ -5,13 +5,12 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
-
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks/example"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/inert"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
 var gatewayNotReady = &checks.Check{

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
-
 	core "k8s.io/api/core/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
@@ -14,6 +12,7 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
 )
 
 var gatewayPortNotOpen = &checks.Check{

@@ -6,12 +6,11 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
-
 	core "k8s.io/api/core/v1"
 	k8snetworking "k8s.io/api/networking/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
 // The annotations of AWS' load balancers. Sources: aws-load-balancer-controller docs/guide/service/annotations.md and

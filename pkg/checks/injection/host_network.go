@@ -3,10 +3,9 @@ package injection
 import (
 	"fmt"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
-
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks/example"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
 var hostNetwork = &checks.Check{

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
-
 	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -15,6 +13,7 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
 )
 
 // labelNamespace is the fix that sets an injection label on a namespace in place of those that it has, and makes the pods of

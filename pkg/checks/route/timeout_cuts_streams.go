@@ -4,14 +4,13 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
-
 	networkingapi "istio.io/api/networking/v1alpha3"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks/example"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
 var timeoutCutsStreams = &checks.Check{

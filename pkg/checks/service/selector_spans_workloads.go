@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
-
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
@@ -14,6 +12,7 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
 var selectorSpansWorkloads = &checks.Check{

@@ -3,8 +3,6 @@ package workload
 import (
 	"fmt"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
-
 	core "k8s.io/api/core/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
@@ -12,6 +10,7 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
 // proxyUID is the user of the proxy, whose traffic the redirection leaves alone.

@@ -1,4 +1,4 @@
-package manifest
+package yamltext
 
 import (
 	"bytes"
@@ -88,7 +88,7 @@ func (p *page) end(value place) int {
 	}
 }
 
-// isAbsent says that a null has no text of its own: "labels:" and nothing behind it.
+// isAbsent reports whether a null has no text of its own: "labels:" and nothing behind it.
 func (p *page) isAbsent(node *yaml.Node) bool {
 	return node.Kind == yaml.ScalarNode && node.Value == "" && node.Anchor == "" &&
 		node.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle|yaml.TaggedStyle) == 0
@@ -108,7 +108,7 @@ func (p *page) scalarEnd(node *yaml.Node, flow bool) int {
 		return p.quotedEnd(offset)
 	}
 	end := offset
-	for ; end < len(p.text) && lineBreak(p.text[end:]) == 0; end++ {
+	for ; end < len(p.text) && LineBreak(p.text[end:]) == 0; end++ {
 		switch c := p.text[end]; {
 		case c == ':' && (end+1 == len(p.text) || bytes.IndexByte([]byte(" \t\r\n,]}"), p.text[end+1]) >= 0),
 			c == '#' && end > offset && (p.text[end-1] == ' ' || p.text[end-1] == '\t'),
@@ -208,7 +208,7 @@ func (p *page) flowEnd(node *yaml.Node) int {
 	return p.fail(node, "its closing bracket was not found")
 }
 
-// beginsToken says that what stands at an offset is the begin of a token rather than the inside of plain text.
+// beginsToken reports whether what stands at an offset is the begin of a token rather than the inside of plain text.
 func (p *page) beginsToken(offset int) bool {
 	return offset == 0 || bytes.IndexByte([]byte(" \t\r\n,:[{"), p.text[offset-1]) >= 0
 }

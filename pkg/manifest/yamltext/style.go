@@ -1,4 +1,4 @@
-package manifest
+package yamltext
 
 import (
 	"bytes"
@@ -29,8 +29,8 @@ func sortedKeys(fields map[string]any) []string {
 	return keys
 }
 
-// block is a filled collection as lines, without the last line end, each indented. Other values are as inline has them.
-func (s pageStyle) block(value any, indent int) string {
+// Block is a filled collection as lines, without the last line end, each indented. Other values are as inline has them.
+func (s PageStyle) Block(value any, indent int) string {
 	var lines []string
 	switch typed := value.(type) {
 	case map[string]any:
@@ -44,48 +44,48 @@ func (s pageStyle) block(value any, indent int) string {
 			lines = append(lines, strings.Repeat(" ", indent)+"- "+strings.TrimLeft(s.value(element, indent+2), " "))
 		}
 	default:
-		lines = append(lines, s.inline(value, 0))
+		lines = append(lines, s.Inline(value, 0))
 	}
-	return strings.Join(lines, s.lineEnd)
+	return strings.Join(lines, s.LineEnd)
 }
 
 // entry is a key and its value, indented.
-func (s pageStyle) entry(key string, value any, indent int) string {
+func (s PageStyle) entry(key string, value any, indent int) string {
 	text := strings.Repeat(" ", indent) + s.key(key) + ":"
 	if !isFilled(value) {
-		return text + " " + s.value(value, indent+s.step)
+		return text + " " + s.value(value, indent+s.Step)
 	}
-	if _, isList := value.([]any); isList && s.compact {
-		return text + s.lineEnd + s.block(value, indent)
+	if _, isList := value.([]any); isList && s.Compact {
+		return text + s.LineEnd + s.Block(value, indent)
 	}
-	return text + s.lineEnd + s.block(value, indent+s.step)
+	return text + s.LineEnd + s.Block(value, indent+s.Step)
 }
 
 // value is a value of a block: a collection as indented lines, a text of several lines as "|".
-func (s pageStyle) value(value any, indent int) string {
+func (s PageStyle) value(value any, indent int) string {
 	if isFilled(value) {
-		return s.block(value, indent)
+		return s.Block(value, indent)
 	}
 	return s.literal(value, indent)
 }
 
-func (s pageStyle) key(key string) string { return s.text(key, 0) }
+func (s PageStyle) key(key string) string { return s.text(key, 0) }
 
-// inline is a value on one line. Texts keep the kind of quotes that they had.
-func (s pageStyle) inline(value any, quotes yaml.Style) string {
+// Inline is a value on one line. Texts keep the kind of quotes that they had.
+func (s PageStyle) Inline(value any, quotes yaml.Style) string {
 	switch typed := value.(type) {
 	case map[string]any:
 		var entries []string
 		for _, key := range sortedKeys(typed) {
 			if typed[key] != nil {
-				entries = append(entries, s.key(key)+": "+s.inline(typed[key], 0))
+				entries = append(entries, s.key(key)+": "+s.Inline(typed[key], 0))
 			}
 		}
 		return "{" + strings.Join(entries, ", ") + "}"
 	case []any:
 		elements := make([]string, len(typed))
 		for i, element := range typed {
-			elements[i] = s.inline(element, 0)
+			elements[i] = s.Inline(element, 0)
 		}
 		return "[" + strings.Join(elements, ", ") + "]"
 	case string:
@@ -103,11 +103,11 @@ func (s pageStyle) inline(value any, quotes yaml.Style) string {
 }
 
 // literal is a text of several lines as "|"; where that cannot hold it, and for other values, it is as inline has it.
-func (s pageStyle) literal(value any, indent int) string {
+func (s PageStyle) literal(value any, indent int) string {
 	text, _ := value.(string)
 	if !isLines(value) || strings.HasPrefix(text, " ") || strings.HasPrefix(text, "\n") ||
 		strings.ContainsFunc(text, func(r rune) bool { return r < ' ' && r != '\n' || r == '\u0085' || r == '\u2028' || r == '\u2029' }) {
-		return s.inline(value, 0)
+		return s.Inline(value, 0)
 	}
 	body := strings.TrimRight(text, "\n")
 	header := "|+"
@@ -124,13 +124,13 @@ func (s pageStyle) literal(value any, indent int) string {
 		}
 		lines = append(lines, line)
 	}
-	return strings.Join(lines, s.lineEnd)
+	return strings.Join(lines, s.LineEnd)
 }
 
 // text is a text on one line, plain where it is plain text to every YAML, else in quotes.
-func (s pageStyle) text(text string, quotes yaml.Style) string {
+func (s PageStyle) text(text string, quotes yaml.Style) string {
 	switch {
-	case s.json || quotes&yaml.DoubleQuotedStyle != 0:
+	case s.Json || quotes&yaml.DoubleQuotedStyle != 0:
 		return doubleQuoted(text)
 	case quotes&yaml.SingleQuotedStyle != 0 && isPrintable(text):
 		return singleQuoted(text)
@@ -145,7 +145,7 @@ func (s pageStyle) text(text string, quotes yaml.Style) string {
 
 var plainForm = regexp.MustCompile(`^[A-Za-z0-9_/.][A-Za-z0-9_/.-]*$`)
 
-// isPlain says that a text needs no quotes, in flow collections neither, and is not taken for a number or a boolean.
+// isPlain reports whether a text needs no quotes, in flow collections neither, and is not taken for a number or a boolean.
 func isPlain(text string) bool {
 	node := &yaml.Node{Kind: yaml.ScalarNode, Value: text}
 	_, oldBool := oldBoolean(node)

@@ -1,4 +1,4 @@
-package manifest
+package yamltext
 
 import (
 	"bytes"
@@ -8,13 +8,10 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// parse gives the document's content, or nil for one that is empty. Lines and columns in it count from the start of the
-// document.
-func (d *document) parse() (*yaml.Node, error) { return parseText(d.text()) }
-
-func parseText(text []byte) (*yaml.Node, error) {
+// ParseText gives the content of a document, nil for an empty one. Lines and columns count from its start.
+func ParseText(text []byte) (*yaml.Node, error) {
 	var document, more yaml.Node
-	decoder := yaml.NewDecoder(bytes.NewReader(withoutTabs(text)))
+	decoder := yaml.NewDecoder(bytes.NewReader(WithoutTabs(text)))
 	if err := decoder.Decode(&document); err != nil {
 		if errors.Is(err, io.EOF) {
 			return nil, nil
@@ -32,9 +29,9 @@ func parseText(text []byte) (*yaml.Node, error) {
 	return document.Content[0], nil
 }
 
-// withoutTabs makes the tabs between the tokens of a JSON text blanks: YAML takes JSON, but not tabs. Every byte stays
+// WithoutTabs makes the tabs between the tokens of a JSON text blanks: YAML takes JSON, but not tabs. Every byte stays
 // where it is.
-func withoutTabs(text []byte) []byte {
+func WithoutTabs(text []byte) []byte {
 	trimmed := bytes.TrimLeft(text, " \t\r\n")
 	if len(trimmed) == 0 || trimmed[0] != '{' || bytes.IndexByte(text, '\t') < 0 {
 		return text

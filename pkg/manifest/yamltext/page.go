@@ -1,4 +1,4 @@
-package manifest
+package yamltext
 
 import (
 	"bytes"
@@ -16,43 +16,44 @@ type page struct {
 	// lines are the offsets at which lines begin.
 	lines []int
 	root  *yaml.Node
-	style pageStyle
+	Style PageStyle
 	err   error
 }
 
-// pageStyle is how a document is written, so that what is added looks like the rest.
-type pageStyle struct {
+// PageStyle is how a document is written, so that what is added looks like the rest.
+type PageStyle struct {
 	// lineEnd is "\n" or "\r\n".
-	lineEnd string
+	LineEnd string
 	// json puts quotes around every text.
-	json bool
+	Json bool
 	// compact lists stand as deep as their key: kubectl writes them so.
-	compact bool
+	Compact bool
 	// step is by how many blanks a level is deeper than the one above.
-	step int
+	Step int
 }
 
-func newPage(text []byte) (*page, error) {
-	root, err := parseText(text)
+// NewPage reads the text of a document, to edit it.
+func NewPage(text []byte) (*page, error) {
+	root, err := ParseText(text)
 	if err != nil {
 		return nil, err
 	}
 	if root == nil {
 		return nil, fmt.Errorf("the document is empty")
 	}
-	p := &page{text: text, lines: lineStarts(text), root: root, style: pageStyle{lineEnd: "\n", compact: true, step: 2}}
+	p := &page{text: text, lines: LineStarts(text), root: root, Style: PageStyle{LineEnd: "\n", Compact: true, Step: 2}}
 	if bytes.Contains(text, []byte("\r\n")) {
-		p.style.lineEnd = "\r\n"
+		p.Style.LineEnd = "\r\n"
 	}
 	if pairs, _ := ownPairs(root); isFlow(root) && len(pairs) > 0 {
-		p.style.json = pairs[0].key.Style&yaml.DoubleQuotedStyle != 0
+		p.Style.Json = pairs[0].key.Style&yaml.DoubleQuotedStyle != 0
 	}
-	p.style.learn(root)
+	p.Style.learn(root)
 	return p, nil
 }
 
 // learn takes the depth of lists and levels from the first ones that there are.
-func (s *pageStyle) learn(node *yaml.Node) {
+func (s *PageStyle) learn(node *yaml.Node) {
 	listSeen, levelSeen := false, false
 	var visit func(node *yaml.Node)
 	visit = func(node *yaml.Node) {
@@ -71,9 +72,9 @@ func (s *pageStyle) learn(node *yaml.Node) {
 			switch {
 			case isFlow(pair.value) || pair.value.Line == pair.key.Line:
 			case pair.value.Kind == yaml.SequenceNode && !listSeen:
-				s.compact, listSeen = deeper == 0, true
+				s.Compact, listSeen = deeper == 0, true
 			case pair.value.Kind == yaml.MappingNode && !levelSeen:
-				s.step, levelSeen = max(deeper, 1), true
+				s.Step, levelSeen = max(deeper, 1), true
 			}
 			visit(pair.value)
 		}
@@ -89,12 +90,12 @@ func isCollection(node *yaml.Node) bool {
 	return node.Kind == yaml.MappingNode || node.Kind == yaml.SequenceNode
 }
 
-// lineStarts are the offsets of the lines as YAML counts them: the library also ends a line at a lone carriage return and at
+// LineStarts are the offsets of the lines as YAML counts them: the library also ends a line at a lone carriage return and at
 // Unicode's own line ends.
-func lineStarts(text []byte) []int {
+func LineStarts(text []byte) []int {
 	starts := []int{0}
 	for i := 0; i < len(text); i++ {
-		if width := lineBreak(text[i:]); width > 0 {
+		if width := LineBreak(text[i:]); width > 0 {
 			i += width - 1
 			starts = append(starts, i+1)
 		}
@@ -102,8 +103,8 @@ func lineStarts(text []byte) []int {
 	return starts
 }
 
-// lineBreak is the length of the line end that a text begins with, 0 if it begins with none.
-func lineBreak(text []byte) int {
+// LineBreak is the length of the line end that a text begins with, 0 if it begins with none.
+func LineBreak(text []byte) int {
 	switch {
 	case len(text) == 0:
 		return 0
@@ -140,7 +141,7 @@ func (p *page) lineAt(offset int) int {
 
 // lineEndAt is the offset at which the line of an offset ends, before the line end.
 func (p *page) lineEndAt(offset int) int {
-	for offset < len(p.text) && lineBreak(p.text[offset:]) == 0 {
+	for offset < len(p.text) && LineBreak(p.text[offset:]) == 0 {
 		offset++
 	}
 	return offset
@@ -149,17 +150,17 @@ func (p *page) lineEndAt(offset int) int {
 // nextLineAt is the offset at which the line after that of an offset begins, or the end of the text.
 func (p *page) nextLineAt(offset int) int {
 	end := p.lineEndAt(offset)
-	return end + lineBreak(p.text[end:])
+	return end + LineBreak(p.text[end:])
 }
 
-// isBlank says that there is nothing but blanks between two offsets.
+// isBlank reports whether there is nothing but blanks between two offsets.
 func (p *page) isBlank(from, to int) bool {
 	return from <= to && len(bytes.Trim(p.text[from:to], " \t\r\n")) == 0
 }
 
 func (p *page) fail(node *yaml.Node, reason string) int {
 	if p.err == nil {
-		p.err = &valueError{node.Line, reason}
+		p.err = &ValueError{node.Line, reason}
 	}
 	return 0
 }

@@ -1,4 +1,4 @@
-package manifest
+package yamltext
 
 import (
 	"fmt"
@@ -31,11 +31,11 @@ func (e *encoder) pairsOf(node *yaml.Node, depth int) ([]pair, error) {
 	pairs, merges := ownPairs(node)
 	for _, pair := range pairs {
 		if pair.key.Kind != yaml.ScalarNode {
-			return nil, &valueError{pair.key.Line, "a key is not plain text"}
+			return nil, &ValueError{pair.key.Line, "a key is not plain text"}
 		}
 	}
 	if twice := keyTwice(pairs); twice != nil {
-		return nil, &valueError{twice.Line, fmt.Sprintf("the key %q is there twice in one mapping; remove one of them", twice.Value)}
+		return nil, &ValueError{twice.Line, fmt.Sprintf("the key %q is there twice in one mapping; remove one of them", twice.Value)}
 	}
 	for _, merge := range merges {
 		merged, err := e.mergedPairs(merge, depth+1)
@@ -72,7 +72,7 @@ func keyTwice(pairs []pair) *yaml.Node {
 // mergedPairs are what the value of a merge key brings: the entries of a mapping, or of several of which the first counts.
 func (e *encoder) mergedPairs(node *yaml.Node, depth int) ([]pair, error) {
 	if e.merges++; depth > maxDepth || e.merges > maxMerges {
-		return nil, &valueError{node.Line, "merge keys lead to merge keys too often; write the values out"}
+		return nil, &ValueError{node.Line, "merge keys lead to merge keys too often; write the values out"}
 	}
 	switch node.Kind {
 	case yaml.AliasNode:
@@ -90,7 +90,7 @@ func (e *encoder) mergedPairs(node *yaml.Node, depth int) ([]pair, error) {
 		}
 		return pairs, nil
 	default:
-		return nil, &valueError{node.Line, "a merge key (<<) takes a mapping, or a list of mappings"}
+		return nil, &ValueError{node.Line, "a merge key (<<) takes a mapping, or a list of mappings"}
 	}
 }
 

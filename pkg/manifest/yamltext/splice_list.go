@@ -1,15 +1,15 @@
-package manifest
+package yamltext
 
 import "strings"
 
 // listDifference leaves the elements at the begin and the end alone that stay, and changes, adds or removes in between.
 func (p *page) listDifference(at place, have, want []any) (splice, bool) {
 	begin := 0
-	for begin < min(len(have), len(want)) && same(have[begin], want[begin]) {
+	for begin < min(len(have), len(want)) && Same(have[begin], want[begin]) {
 		begin++
 	}
 	end := 0
-	for end < min(len(have), len(want))-begin && same(have[len(have)-1-end], want[len(want)-1-end]) {
+	for end < min(len(have), len(want))-begin && Same(have[len(have)-1-end], want[len(want)-1-end]) {
 		end++
 	}
 	switch {
@@ -27,22 +27,22 @@ func (p *page) insertItem(at place, index int, value any) splice {
 	if at.flow || isFlow(at.node) {
 		if index == 0 {
 			first := p.start(content[0])
-			return splice{first, first, p.style.inline(value, 0) + ", "}
+			return splice{first, first, p.Style.Inline(value, 0) + ", "}
 		}
 		end := p.end(p.itemPlace(at, index-1))
-		return splice{end, end, p.flowSeparator(at, content[index-1]) + p.style.inline(value, 0)}
+		return splice{end, end, p.flowSeparator(at, content[index-1]) + p.Style.Inline(value, 0)}
 	}
 	column := at.node.Column - 1
-	item := strings.Repeat(" ", column) + "- " + strings.TrimLeft(p.style.value(value, column+2), " ")
+	item := strings.Repeat(" ", column) + "- " + strings.TrimLeft(p.Style.value(value, column+2), " ")
 	if index == 0 {
 		line := p.lineAt(p.itemPlace(at, 0).after - 1)
 		if !p.isBlank(line, line+column) {
 			p.fail(at.node, "the list begins within another list")
 		}
-		return splice{line, line, item + p.style.lineEnd}
+		return splice{line, line, item + p.Style.LineEnd}
 	}
 	end := p.lineEndAt(p.end(p.itemPlace(at, index-1)))
-	return splice{end, end, p.style.lineEnd + item}
+	return splice{end, end, p.Style.LineEnd + item}
 }
 
 func (p *page) removeItem(at place, index int) splice {

@@ -1,4 +1,4 @@
-package manifest
+package yamltext
 
 import (
 	"bytes"
@@ -15,7 +15,7 @@ func (p *page) mappingDifference(at place, have, want map[string]any) (splice, b
 		key := pair.key.Value
 		own[key] = true
 		switch {
-		case same(have[key], want[key]):
+		case Same(have[key], want[key]):
 		case want[key] == nil:
 			return p.removeEntry(at, pairs, i), true
 		default:
@@ -23,7 +23,7 @@ func (p *page) mappingDifference(at place, have, want map[string]any) (splice, b
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(want)) {
-		if !own[key] && !same(have[key], want[key]) {
+		if !own[key] && !Same(have[key], want[key]) {
 			return p.insertEntry(at, key, want[key]), true
 		}
 	}
@@ -37,16 +37,16 @@ func (p *page) insertEntry(at place, key string, value any) splice {
 	last := p.valuePlace(at, pair{lastKey, lastValue})
 	end := p.end(last)
 	if last.flow {
-		entry := p.style.key(key) + p.colonStyle(last) + p.style.inline(value, 0)
+		entry := p.Style.key(key) + p.colonStyle(last) + p.Style.Inline(value, 0)
 		return splice{end, end, p.flowSeparator(at, lastKey) + entry}
 	}
 	end = p.lineEndAt(end)
-	return splice{end, end, p.style.lineEnd + p.style.entry(key, value, lastKey.Column-1)}
+	return splice{end, end, p.Style.LineEnd + p.Style.entry(key, value, lastKey.Column-1)}
 }
 
 // colonStyle is the colon as the entry at a place has it: JSON may be written without blanks.
 func (p *page) colonStyle(entry place) string {
-	if entry.after < len(p.text) && p.style.json && p.text[entry.after] != ' ' {
+	if entry.after < len(p.text) && p.Style.Json && p.text[entry.after] != ' ' {
 		return ":"
 	}
 	return ": "
@@ -56,14 +56,14 @@ func (p *page) colonStyle(entry place) string {
 // their own.
 func (p *page) flowSeparator(at place, last *yaml.Node) string {
 	if last.Line == at.node.Line {
-		if end := p.start(last); len(at.node.Content) > 2 && p.style.json && p.text[end-1] == ',' {
+		if end := p.start(last); len(at.node.Content) > 2 && p.Style.Json && p.text[end-1] == ',' {
 			return ","
 		}
 		return ", "
 	}
 	line := p.lineAt(p.start(last))
 	indent := len(p.text[line:]) - len(bytes.TrimLeft(p.text[line:], " \t"))
-	return "," + p.style.lineEnd + string(p.text[line:line+indent])
+	return "," + p.Style.LineEnd + string(p.text[line:line+indent])
 }
 
 func (p *page) removeEntry(at place, pairs []pair, index int) splice {

@@ -1,4 +1,4 @@
-package manifest
+package yamltext
 
 import (
 	"slices"
@@ -16,16 +16,16 @@ type splice struct {
 	text     string
 }
 
-// rewrite changes a document's text until its value is the wanted one, a small splice of each item of a list of objects at a
+// Rewrite changes a document's text until its value is the wanted one, a small splice of each item of a list of objects at a
 // time; what is the same already is not touched. The text is parsed again after every round, so that what comes out is known to
 // be right or an error.
-func rewrite(text []byte, want any) ([]byte, error) {
+func Rewrite(text []byte, want any) ([]byte, error) {
 	for range maxRounds {
-		page, err := newPage(text)
+		page, err := NewPage(text)
 		if err != nil {
 			return nil, err
 		}
-		have, err := toValue(page.root, len(text))
+		have, err := ToValue(page.root, len(text))
 		if err != nil {
 			return nil, err
 		}
@@ -38,7 +38,7 @@ func rewrite(text []byte, want any) ([]byte, error) {
 		}
 		text = spliced(text, splices)
 	}
-	return nil, &valueError{1, "it takes too many changes"}
+	return nil, &ValueError{1, "it takes too many changes"}
 }
 
 // differences are splices that make the document's value more like the wanted one: one of each item of a list of objects that
@@ -65,12 +65,12 @@ func (p *page) differences(have, want any) []splice {
 
 // itemsToChange is the list of a document that is a list of objects, where none of them comes or goes.
 func (p *page) itemsToChange(root place, have, want any) (list place, haveItems, wantItems []any, ok bool) {
-	key, items := findStep(root.node, "items")
+	key, items := FindStep(root.node, "items")
 	haveFields, _ := have.(map[string]any)
 	wantFields, _ := want.(map[string]any)
 	haveItems, isList := haveFields["items"].([]any)
 	wantItems, wantList := wantFields["items"].([]any)
-	if items == nil || items.Kind != yaml.SequenceNode || items.Anchor != "" || !isList || !wantList || len(haveItems) != len(wantItems) || same(have, want) {
+	if items == nil || items.Kind != yaml.SequenceNode || items.Anchor != "" || !isList || !wantList || len(haveItems) != len(wantItems) || Same(have, want) {
 		return list, nil, nil, false
 	}
 	return p.valuePlace(root, pair{key, items}), haveItems, wantItems, true
@@ -87,8 +87,8 @@ func spliced(text []byte, splices []splice) []byte {
 	return append(after, text[position:]...)
 }
 
-// same says that two values are equal to the API server: numbers by value, and null is as good as not there.
-func same(a, b any) bool {
+// Same reports whether two values are equal to the API server: numbers by value, and null is as good as not there.
+func Same(a, b any) bool {
 	switch left := a.(type) {
 	case map[string]any:
 		right, ok := b.(map[string]any)
@@ -96,7 +96,7 @@ func same(a, b any) bool {
 			return false
 		}
 		for key, value := range left {
-			if !same(value, right[key]) {
+			if !Same(value, right[key]) {
 				return false
 			}
 		}
@@ -108,7 +108,7 @@ func same(a, b any) bool {
 		return true
 	case []any:
 		right, ok := b.([]any)
-		return ok && slices.EqualFunc(left, right, same)
+		return ok && slices.EqualFunc(left, right, Same)
 	default:
 		return a == b || isNumber(a) && isNumber(b) && number(a) == number(b)
 	}
@@ -140,7 +140,7 @@ func number(value any) float64 {
 
 // difference is the first splice that makes a value more like the wanted one.
 func (p *page) difference(at place, have, want any) (next splice, differs bool) {
-	if same(have, want) || p.err != nil {
+	if Same(have, want) || p.err != nil {
 		return splice{}, false
 	}
 	node := at.node
@@ -177,13 +177,13 @@ func (p *page) replace(at place, want any) splice {
 		}
 		return splice{at.after, end, p.below(at, want)}
 	case absent:
-		return splice{at.after, at.after, " " + p.style.inline(want, 0)}
+		return splice{at.after, at.after, " " + p.Style.Inline(want, 0)}
 	case isCollection(node) && !isFlow(node):
-		return splice{at.after, end, " " + p.style.inline(want, 0)}
+		return splice{at.after, end, " " + p.Style.Inline(want, 0)}
 	case !at.flow && isLines(want):
-		return splice{p.start(node), end, p.style.literal(want, at.indent+p.style.step)}
+		return splice{p.start(node), end, p.Style.literal(want, at.indent+p.Style.Step)}
 	default:
-		return splice{p.start(node), end, p.style.inline(want, node.Style)}
+		return splice{p.start(node), end, p.Style.Inline(want, node.Style)}
 	}
 }
 
@@ -195,17 +195,17 @@ func isLines(value any) bool {
 // below is a filled collection as it stands behind a key or dash of a block.
 func (p *page) below(at place, want any) string {
 	if at.item {
-		return " " + strings.TrimLeft(p.style.block(want, at.indent+2), " ")
+		return " " + strings.TrimLeft(p.Style.Block(want, at.indent+2), " ")
 	}
 	_, isList := want.([]any)
-	indent := at.indent + p.style.step
-	if isList && p.style.compact {
+	indent := at.indent + p.Style.Step
+	if isList && p.Style.Compact {
 		indent = at.indent
 	}
-	return p.style.lineEnd + p.style.block(want, indent)
+	return p.Style.LineEnd + p.Style.Block(want, indent)
 }
 
-// isFilled says that a value is a collection with something in it.
+// isFilled reports whether a value is a collection with something in it.
 func isFilled(value any) bool {
 	switch typed := value.(type) {
 	case map[string]any:

@@ -1,4 +1,4 @@
-package manifest
+package yamltext
 
 import (
 	"strconv"
@@ -7,15 +7,15 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// lineOf is the line of a field below a node, in the document's lines: that of its key, or of the list's element. Where the
+// LineOf is the line of a field below a node, in the document's lines: that of its key, or of the list's element. Where the
 // path leads nowhere it is the line of the last step that led somewhere.
-func lineOf(node *yaml.Node, path []string) int {
+func LineOf(node *yaml.Node, path []string) int {
 	line := node.Line
 	for _, step := range path {
 		for node.Kind == yaml.AliasNode {
 			node = node.Alias
 		}
-		found, child := findStep(node, step)
+		found, child := FindStep(node, step)
 		if child == nil {
 			return line
 		}
@@ -24,8 +24,8 @@ func lineOf(node *yaml.Node, path []string) int {
 	return line
 }
 
-// findStep gives the node that a step leads to, and the one at whose line it stands.
-func findStep(node *yaml.Node, step string) (at, child *yaml.Node) {
+// FindStep gives the node that a step leads to, and the one at whose line it stands.
+func FindStep(node *yaml.Node, step string) (at, child *yaml.Node) {
 	switch node.Kind {
 	case yaml.MappingNode:
 		pairs, _ := ownPairs(node)
@@ -61,7 +61,7 @@ func findElement(node *yaml.Node, step string) *yaml.Node {
 func hasKeys(element *yaml.Node, step string) bool {
 	for pair := range strings.SplitSeq(step, ",") {
 		key, value, keyed := strings.Cut(pair, "=")
-		if _, found := findStep(element, key); !keyed || found == nil || found.Value != value {
+		if _, found := FindStep(element, key); !keyed || found == nil || found.Value != value {
 			return false
 		}
 	}

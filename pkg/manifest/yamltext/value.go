@@ -1,4 +1,4 @@
-package manifest
+package yamltext
 
 import (
 	"encoding/base64"
@@ -20,13 +20,13 @@ const (
 	minExpansion = 4 << 20
 )
 
-// valueError is what is wrong with one node.
-type valueError struct {
-	line    int
-	message string
+// ValueError is what is wrong with one node.
+type ValueError struct {
+	Line    int
+	Message string
 }
 
-func (e *valueError) Error() string { return e.message }
+func (e *ValueError) Error() string { return e.Message }
 
 // encoder makes JSON of YAML as the API server's clients do (sigs.k8s.io/yaml): keys are strings, yes and no are booleans as
 // in YAML 1.1, merge keys and aliases are resolved. It refuses what these clients refuse: keys that are there twice.
@@ -37,8 +37,8 @@ type encoder struct {
 	merges int
 }
 
-// toJSON is the JSON of a node. textSize is the length of the document that it is in.
-func toJSON(node *yaml.Node, textSize int) ([]byte, error) {
+// ToJSON is the JSON of a node. textSize is the length of the document that it is in.
+func ToJSON(node *yaml.Node, textSize int) ([]byte, error) {
 	e := encoder{out: make([]byte, 0, 2048), limit: expansion*textSize + minExpansion}
 	if err := e.encode(node, 0); err != nil {
 		return nil, err
@@ -46,9 +46,9 @@ func toJSON(node *yaml.Node, textSize int) ([]byte, error) {
 	return e.out, nil
 }
 
-// toValue is the node as Kubernetes' clients hold untyped objects: maps, lists, strings, bools, int64, float64 and nil.
-func toValue(node *yaml.Node, textSize int) (any, error) {
-	data, err := toJSON(node, textSize)
+// ToValue is the node as Kubernetes' clients hold untyped objects: maps, lists, strings, bools, int64, float64 and nil.
+func ToValue(node *yaml.Node, textSize int) (any, error) {
+	data, err := ToJSON(node, textSize)
 	if err != nil {
 		return nil, err
 	}
@@ -59,10 +59,10 @@ func toValue(node *yaml.Node, textSize int) (any, error) {
 
 func (e *encoder) encode(node *yaml.Node, depth int) error {
 	if depth > maxDepth {
-		return &valueError{node.Line, fmt.Sprintf("this is nested more than %d levels deep", maxDepth)}
+		return &ValueError{node.Line, fmt.Sprintf("this is nested more than %d levels deep", maxDepth)}
 	}
 	if len(e.out) > e.limit {
-		return &valueError{node.Line, "aliases make this document many times larger than its text; write the values out"}
+		return &ValueError{node.Line, "aliases make this document many times larger than its text; write the values out"}
 	}
 	switch node.Kind {
 	case yaml.AliasNode:
@@ -119,7 +119,7 @@ func (e *encoder) encodeScalar(node *yaml.Node) error {
 	case "!!binary":
 		data, err := base64.StdEncoding.DecodeString(node.Value)
 		if err != nil {
-			return &valueError{node.Line, "the value is marked !!binary and is not base64"}
+			return &ValueError{node.Line, "the value is marked !!binary and is not base64"}
 		}
 		e.out = appendString(e.out, string(data))
 	default:
@@ -139,17 +139,17 @@ func (e *encoder) encodeResolved(node *yaml.Node, tag string) error {
 	}
 	var value any
 	if err := node.Decode(&value); err != nil {
-		return &valueError{node.Line, fmt.Sprintf("the value %q is not what its tag %s says", node.Value, tag)}
+		return &ValueError{node.Line, fmt.Sprintf("the value %q is not what its tag %s says", node.Value, tag)}
 	}
 	if number, ok := value.(float64); ok && (math.IsNaN(number) || math.IsInf(number, 0)) {
-		return &valueError{node.Line, fmt.Sprintf("the number %s has no place in a Kubernetes object", node.Value)}
+		return &ValueError{node.Line, fmt.Sprintf("the number %s has no place in a Kubernetes object", node.Value)}
 	}
 	data, err := json.Marshal(value)
 	e.out = append(e.out, data...)
 	return err
 }
 
-// isPlainInteger says that a number is written in the way that JSON writes it.
+// isPlainInteger reports whether a number is written in the way that JSON writes it.
 func isPlainInteger(text string) bool {
 	if len(text) == 0 || len(text) > 18 || text[0] == '0' && len(text) > 1 {
 		return false
