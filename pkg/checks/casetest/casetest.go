@@ -155,7 +155,23 @@ func readCase(t testing.TB, file string) Case {
 		c.Expect = nil
 	}
 	c.Objects = Decode(t, file, data)
+	c.addScene(t, filepath.Dir(file))
 	return c
+}
+
+// addScene adds the objects of the case's base where that is a scene of its own folder: a healthy application that several cases
+// change, with the base mesh that it stands on in its first line.
+func (c *Case) addScene(t testing.TB, folder string) {
+	t.Helper()
+	file := filepath.Join(folder, "_base-"+c.Base+".yaml")
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return
+	}
+	first, _, _ := strings.Cut(string(data), "\n")
+	if base, isScene := strings.CutPrefix(first, "# base: "); isScene {
+		c.Base, c.Objects = base, slices.Concat(Decode(t, file, data), c.Objects)
+	}
 }
 
 // bases are the base meshes read so far: every case of every test stands on one.
