@@ -27,6 +27,9 @@ const (
 	denies       = "denies"
 )
 
+// authorizer is a Service that every mesh with CUSTOM policies has.
+const authorizer = "authz." + rootNamespace + ".svc.cluster.local"
+
 // meshText is the key of the mesh config in its ConfigMap.
 const meshText = "mesh"
 
@@ -35,6 +38,7 @@ func NewCustomMesh(seed uint64) *Mesh {
 	m := &maker{Rand: rand.New(rand.NewPCG(seed, 0x637573746f6d)), mesh: &Mesh{Seed: seed}}
 	m.makeApplications()
 	m.makeServiceEntries()
+	m.makeService(rootNamespace, "authz")
 	config := &core.ConfigMap{ObjectMeta: m.meta(rootNamespace, "istio")}
 	config.Data = map[string]string{meshText: m.extensionProviders()}
 	m.add(config)
@@ -49,7 +53,7 @@ func (m *maker) extensionProviders() string {
 	var text strings.Builder
 	text.WriteString("extensionProviders:\n")
 	for _, name := range some(m, 3, "opa", "ext", "trace", "UPPER") {
-		service := pick(m, "orders.shop.svc.cluster.local", "cart.back.svc.cluster.local", "shop/orders.shop.svc.cluster.local",
+		service := pick(m, authorizer, authorizer, authorizer, rootNamespace+"/"+authorizer, "orders.shop.svc.cluster.local", "cart.back.svc.cluster.local", "shop/orders.shop.svc.cluster.local",
 			"back/orders.shop.svc.cluster.local", "absent.shop.svc.cluster.local", "ext.example.net", "api.example.net")
 		kind := pick(m, "envoyExtAuthzGrpc", "envoyExtAuthzGrpc", "envoyExtAuthzHttp", "zipkin")
 		text.WriteString("- {name: " + name + ", " + kind + ": {service: " + service + ", port: 8000}}\n")
@@ -61,7 +65,7 @@ func (m *maker) makeCustomPolicy() {
 	object := &security.AuthorizationPolicy{ObjectMeta: m.meta(pick(m, rootNamespace, shopNamespace, backNamespace), m.unique("custom"))}
 	object.Spec.Action = securityapi.AuthorizationPolicy_CUSTOM
 	object.Spec.ActionDetail = &securityapi.AuthorizationPolicy_Provider{
-		Provider: &securityapi.AuthorizationPolicy_ExtensionProvider{Name: pick(m, "opa", "opa", "opa", "ext", "trace", "UPPER", "absent")},
+		Provider: &securityapi.AuthorizationPolicy_ExtensionProvider{Name: pick(m, "opa", "opa", "opa", "opa", "ext", "ext", "trace", "UPPER", "absent")},
 	}
 	object.Spec.Rules = []*securityapi.Rule{{To: []*securityapi.Rule_To{{Operation: &securityapi.Operation{Paths: []string{"/shop.Orders/*"}}}}}}
 	if m.chance(40) {
