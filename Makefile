@@ -28,7 +28,7 @@ test-short: ## Run the tests without those that take long: what to run after eac
 test-race: ## Run the tests of what runs in parallel with the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race -short ./pkg/mesh/... ./pkg/checks/... ./pkg/lint/... ./pkg/plugin
 
-e2e: ## Run the tests on a real control plane (builds it the first time: about ten minutes)
+e2e: ## Run the tests on a real control plane (builds it the first time: 5 to 15 minutes)
 	$(GO) test -C test/stack -timeout 60m ./...
 	$(GO) test -C test/e2e -count=1 -timeout 30m ./... # what they test is no input that the test cache knows
 	$(GO) test -C test/ship -timeout 30m ./...

@@ -41,7 +41,7 @@ if [[ -n ${KUBECONFIG_DEMO:-} ]]; then
 else
   say "With a cluster: etcd, kube-apiserver, controllers, kwok and istiod, as local processes"
   cat <<END
-The first time they are built, which takes 10 to 20 minutes on two cores; then they start in ten seconds.
+The first time they are built, which takes 5 to 15 minutes on two cores; then they start in ten seconds.
 You need not wait: Ctrl-C ends this, and the next "make demo" goes on with what is built. Until then:
   bin/kubectl-grpcexpose lint -f YOUR-MANIFESTS/          # needs no cluster, changes nothing
   KUBECONFIG_DEMO=~/.kube/config make demo                # the rest of this on a cluster of yours with Istio, in a namespace of its own

@@ -11,7 +11,7 @@ STACK_PROGRAM := bin/stack
 stack-program:
 	@CGO_ENABLED=0 go build -C test/stack -gcflags all=-dwarf=false -o $(CURDIR)/$(STACK_PROGRAM) ./cmd/stack
 
-stack-build: stack-program ## Build the local stack's programs (about ten minutes the first time, cached)
+stack-build: stack-program ## Build the local stack's programs (5 to 15 minutes the first time, cached)
 	@$(STACK_PROGRAM) build
 
 stack-up: stack-program ## Start a local stack and print its kubeconfig (NAME=default FLAVOUR=default|revisions|none)
