@@ -241,6 +241,21 @@ func (p *Pass) missesPort(rule *host.HTTPRule) bool {
 	})
 }
 
+// LostRelevance is that of a rule of a VirtualService whose destinations cannot be known: unclear, unless its servers or its other rules
+// say what the calls are.
+func (p *Pass) LostRelevance(vs *networking.VirtualService) Relevance {
+	switch most := p.VirtualServiceRelevance(vs); {
+	case most > PlainHTTP:
+		return most
+	case p.onGRPCServer(vs):
+		return CertainGRPC
+	case len(host.HTTPRules(p.Snapshot, vs)) > 0 || p.onlyPlainServers(vs):
+		return PlainHTTP
+	default:
+		return Unclear
+	}
+}
+
 // onGRPCServer reports whether one of the servers that take the VirtualService's hosts has protocol GRPC.
 func (p *Pass) onGRPCServer(vs *networking.VirtualService) bool {
 	return slices.ContainsFunc(BoundServers(p.Snapshot, vs), func(bound BoundServer) bool {

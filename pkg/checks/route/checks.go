@@ -25,5 +25,7 @@ func Checks() []*checks.Check {
 		notExportedToGateway,
 		meshNotBound,
 		nonGRPCAction,
+		delegateNotMerged,
+		meshHostConflict,
 	}
 }
