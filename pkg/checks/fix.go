@@ -71,7 +71,7 @@ func ServicePortStep(port *core.ServicePort) string {
 // one, else appProtocol, which changes nobody's references. On weak evidence it asks first.
 func DeclareGRPC(p *Pass, port *exposure.ExposedPort) Fix {
 	level := Safe
-	if port.Weak() {
+	if port.Weak() || exposure.TLSServer(p.Snapshot, port.Service, port.Port) != "" { // clients that speak TLS may depend on the name
 		level = Ask
 	}
 	fix := workload.GRPCPortFix(p.Snapshot, port.Service, port.Port)

@@ -17,5 +17,6 @@ func Checks() []*checks.Check {
 		directLoadBalancer,
 		portNotTCP,
 		serviceEntryConflict,
+		tlsServerBehindPlaintext,
 	}
 }

@@ -13,5 +13,6 @@ func Checks() []*checks.Check {
 		noReadinessProbe,
 		listensOnLocalhost,
 		reservedUID,
+		grpcPortNotServed,
 	}
 }
