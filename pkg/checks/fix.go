@@ -66,7 +66,7 @@ func NamespaceLabels(p *Pass, name, reason string, labels ...proxy.InjectionLabe
 // one, else appProtocol, which changes nobody's references. On weak evidence it asks first.
 func DeclareGRPC(p *Pass, port *exposure.ExposedPort) Fix {
 	level := Safe
-	if port.Weak() {
+	if port.Weak() || exposure.TLSServer(p.Snapshot, port.Service, port.Port) != "" { // clients that speak TLS may depend on the name
 		level = Ask
 	}
 	fix := workload.GRPCPortFix(p.Snapshot, port.Service, port.Port)

@@ -4,8 +4,11 @@ import (
 	"fmt"
 	"slices"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
 // Pass is one run of one check over a snapshot. A family's checks see the mesh through it and report what they find to it.
@@ -61,10 +64,22 @@ func (p *Pass) Report(finding Finding) {
 		finding.Fix.Changes = nil
 		finding.Fix.Text += fmt.Sprintf(" Ask first who set %s=disabled on the namespace.", proxy.LabelInjection)
 	}
+	if owner := metav1.GetControllerOf(finding.Object); owner != nil && changesObject(finding) {
+		finding.Fix.Changes = nil
+		finding.Fix.Text += fmt.Sprintf(" Do so where %s %s makes it, which would undo a change of the object.", owner.Kind, owner.Name)
+	}
 	if len(finding.Fix.Changes) == 0 {
 		finding.Fix.Level = Words
 	}
 	p.findings = append(p.findings, finding)
+}
+
+// changesObject reports whether the fix updates a Service that the finding is about. A controller puts back what it has made.
+func changesObject(finding Finding) bool {
+	key := mesh.KeyOf(finding.Object)
+	return key.Kind == mesh.KindService && slices.ContainsFunc(finding.Fix.Changes, func(change plan.Change) bool {
+		return change.Action == plan.Update && KeyOfChange(change) == key
+	})
 }
 
 // Try gives what would be found, without reporting it.

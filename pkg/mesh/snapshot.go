@@ -31,9 +31,14 @@ type Options struct {
 	Gaps []Gap
 	// Unread are workloads of kinds that the model does not read.
 	Unread []UnreadWorkload
+	// GRPCPorts are ports that the user says are gRPC (--grpc-port).
+	GRPCPorts []GRPCPort
 	// OnRead, if set, is called with each kind that a question to the Snapshot rests on, by several goroutines at once.
 	OnRead func(Kind)
 }
+
+// GRPCPort is a port, by name or number, of the Services and workloads of a name.
+type GRPCPort struct{ Name, Port string }
 
 // Source is where an object was read.
 type Source struct {
@@ -190,6 +195,9 @@ func (s *Snapshot) bornNow(object Object) Object {
 
 // Now is the time at which the objects are judged.
 func (s *Snapshot) Now() time.Time { return s.options.Now }
+
+// GRPCPorts are ports that the user says are gRPC.
+func (s *Snapshot) GRPCPorts() []GRPCPort { return s.options.GRPCPorts }
 
 // Source says where an object was read.
 func (s *Snapshot) Source(object Object) Source {

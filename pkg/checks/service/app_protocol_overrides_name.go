@@ -39,7 +39,7 @@ spec:
 	Since:    "v0.1.0",
 	Run: func(p *checks.Pass) {
 		for _, port := range exposure.ExposedPorts(p.Snapshot) {
-			if checks.NotHTTP2(p, port) && checks.OverridesName(port) {
+			if checks.NotHTTP2(p, port) && checks.OverridesName(port) && !isLeftAlone(p, port) {
 				p.Report(checks.Finding{
 					Level:  checks.LevelOfPort(port),
 					Object: port.Service,

@@ -20,5 +20,6 @@ func Checks() []*checks.Check {
 		directLoadBalancer,
 		portNotTCP,
 		serviceEntryConflict,
+		tlsServerBehindPlaintext,
 	}
 }

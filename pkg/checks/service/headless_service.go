@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	apps "k8s.io/api/apps/v1"
 	core "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -49,7 +50,7 @@ spec:
 	Since:    "v0.1.0",
 	Run: func(p *checks.Pass) {
 		for _, port := range exposure.ExposedPorts(p.Snapshot) {
-			if workload.IsHeadless(port.Service) && port.Port.Protocol == core.ProtocolTCP && !hasBalancedTwin(p, port) {
+			if workload.IsHeadless(port.Service) && port.Port.Protocol == core.ProtocolTCP && !port.MeantAsTCP && !isForOnePod(port.Service) && !hasBalancedTwin(p, port) {
 				p.Report(checks.Finding{
 					Object: port.Service,
 					Path:   plan.PathOf("spec", "clusterIP"),
@@ -62,6 +63,11 @@ spec:
 			}
 		}
 	},
+}
+
+// isForOnePod reports whether the Service means one pod of a StatefulSet: there is nothing to balance over.
+func isForOnePod(service *core.Service) bool {
+	return service.Spec.Selector[apps.StatefulSetPodNameLabel] != "" || service.Spec.Selector[apps.PodIndexLabel] != ""
 }
 
 func headlessSymptom(port *exposure.ExposedPort) string {

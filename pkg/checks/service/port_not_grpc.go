@@ -42,7 +42,7 @@ spec:
 	Since:    "v0.1.0",
 	Run: func(p *checks.Pass) {
 		for _, port := range exposure.ExposedPorts(p.Snapshot) {
-			if checks.NotHTTP2(p, port) && !checks.OverridesName(port) {
+			if checks.NotHTTP2(p, port) && !checks.OverridesName(port) && !isLeftAlone(p, port) {
 				p.Report(checks.Finding{
 					Level:  checks.LevelOfPort(port),
 					Object: port.Service,
@@ -56,6 +56,12 @@ spec:
 			}
 		}
 	},
+}
+
+// isLeftAlone reports whether the protocol of a port is not to be changed: its server ends TLS itself, of which GX311 speaks, or it was
+// declared to be TCP on purpose, and no gateway leads there.
+func isLeftAlone(p *checks.Pass, port *exposure.ExposedPort) bool {
+	return port.MeantAsTCP && !port.Routed || plaintextToTLS(p, port) != ""
 }
 
 // portNotGRPCFix leaves a port alone to whose pods a DestinationRule has TLS spoken that is their own: the proxies of pods let that

@@ -18,5 +18,6 @@ func Checks() []*checks.Check {
 		reservedUID,
 		reservedPort,
 		probeAgainstMTLS,
+		grpcPortNotServed,
 	}
 }

@@ -28,13 +28,17 @@ func GRPCCandidates(s *mesh.Snapshot, w *workload.Workload) []CandidatePort {
 }
 
 func findCandidates(s *mesh.Snapshot, w *workload.Workload) []CandidatePort {
+	if saysNone(w.Object) || saysNone(&w.Template.ObjectMeta) {
+		return nil
+	}
 	evidence := map[int32][]Evidence{}
 	names := map[int32]string{}
 	for _, number := range declaredPorts(w, names) {
 		evidence[number] = append(evidence[number], containerEvidence(w.Template, number)...)
-		if number == exampleServerPort {
-			evidence[number] = append(evidence[number], Evidence{"it is port 50051, the custom of gRPC's examples", EvidenceWeak})
+		if !isProbedByPlainHTTP(w.Template, number) {
+			evidence[number] = append(evidence[number], customEvidence("it is", number)...)
 		}
+		evidence[number] = append(evidence[number], saidOfContainerPort(s, w, number, names[number])...)
 	}
 	for _, service := range workload.ServicesSelecting(s, w) {
 		for i := range service.Spec.Ports {
@@ -43,7 +47,8 @@ func findCandidates(s *mesh.Snapshot, w *workload.Workload) []CandidatePort {
 			if !ok || workload.TransportOf(port.Protocol) != core.ProtocolTCP {
 				continue
 			}
-			said := append(servicePortEvidence(port), leadsTo(s, service, port.Port).evidence...)
+			said := slices.Concat(saidByService(s, service, port),
+				servicePortEvidence(port, servesPlainHTTP(service, port, w.Template)), leadsTo(s, service, port.Port).evidence)
 			for _, clause := range said {
 				clause.Text = fmt.Sprintf("of the port of %s that leads to it: %s", mesh.KeyOf(service), clause.Text)
 				evidence[number] = append(evidence[number], clause)
@@ -53,7 +58,7 @@ func findCandidates(s *mesh.Snapshot, w *workload.Workload) []CandidatePort {
 	return rankCandidates(evidence, names)
 }
 
-// declaredPorts are the TCP port numbers that the containers and their gRPC probes name; names is filled with the names of the ports.
+// declaredPorts are the TCP port numbers that the containers, their gRPC probes and their settings name; names is filled with the names of the ports.
 func declaredPorts(w *workload.Workload, names map[int32]string) []int32 {
 	var numbers []int32
 	for _, container := range workload.AppContainers(w.Template) {
@@ -68,6 +73,9 @@ func declaredPorts(w *workload.Workload, names map[int32]string) []int32 {
 			if probe.probe.GRPC != nil {
 				numbers = append(numbers, probe.probe.GRPC.Port)
 			}
+		}
+		for _, setting := range listenSettings(container) {
+			numbers = append(numbers, setting.port)
 		}
 	}
 	slices.Sort(numbers)

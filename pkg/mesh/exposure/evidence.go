@@ -32,12 +32,16 @@ const (
 	EvidenceServicePort
 	// EvidenceRoute is what leads to the port: a GRPCRoute, a Gateway server with protocol GRPC, a match on /pkg.Service/.
 	EvidenceRoute
-	// EvidenceWeak is the port number that gRPC's examples use. It alone is never ground for an error.
+	// EvidenceWeak is a port number by custom, or a setting of the server. It alone is never ground for an error.
 	EvidenceWeak
 )
 
-// exampleServerPort is the port on which the servers of gRPC's examples listen.
-const exampleServerPort = 50051
+// customaryPorts are ports on which gRPC is served by custom.
+var customaryPorts = map[int32]string{
+	50051: "the custom of gRPC's examples",
+	4317:  "the custom of OTLP over gRPC",
+	14250: "the custom of Jaeger's collector for gRPC",
+}
 
 // byStrength is the evidence, the strongest first and each clause once.
 func byStrength(evidence []Evidence) []Evidence {
@@ -54,24 +58,44 @@ func isWeak(evidence []Evidence) bool {
 	return !slices.ContainsFunc(evidence, func(e Evidence) bool { return e.Strength < EvidenceWeak })
 }
 
-// HasGRPCToken reports whether grpc is one of the parts of a name that dashes part.
+// HasGRPCToken reports whether grpc is one of the parts of a name that dashes part, and the name is not that of an HTTP server.
 func HasGRPCToken(name string) bool {
-	return slices.Contains(strings.Split(strings.ToLower(name), "-"), "grpc")
+	name = strings.ToLower(name)
+	return slices.Contains(strings.Split(name, "-"), "grpc") && !namesOtherServer(name)
 }
 
 // SaysGRPC reports whether the name of a Service port speaks of gRPC, whatever Istio makes of it: grpc is one of its parts, or its
 // beginning, or its end.
 func SaysGRPC(name string) bool {
 	name = strings.ToLower(name)
-	return strings.HasPrefix(name, "grpc") || strings.HasSuffix(name, "grpc") || HasGRPCToken(name)
+	return (strings.HasPrefix(name, "grpc") || strings.HasSuffix(name, "grpc") || HasGRPCToken(name)) && !namesOtherServer(name)
 }
 
-// containerEvidence is what the pods of a template say of one of their ports. Ports of the proxy say nothing.
+// besideGRPC are what follows grpc in the names of servers that stand beside a gRPC server and speak HTTP/1.1.
+var besideGRPC = []string{"gateway", "gw", "web", "rest", "swagger", "metrics"}
+
+// namesOtherServer reports whether a name in lower case is that of an HTTP server though it has grpc in it: grpc-gateway, non-grpc.
+func namesOtherServer(name string) bool {
+	tokens := strings.Split(name, "-")
+	for i, token := range tokens {
+		switch {
+		case token == "nongrpc" || token == "grpc" && i > 0 && tokens[i-1] == "non",
+			token == "grpc" && i+1 < len(tokens) && slices.Contains(besideGRPC, tokens[i+1]),
+			strings.HasPrefix(token, "grpc") && slices.Contains(besideGRPC, token[len("grpc"):]):
+			return true
+		}
+	}
+	return false
+}
+
+// containerEvidence is what the pods of a template say of one of their ports. Ports of the proxy say nothing. Where a probe calls the
+// port by HTTP/1.1, names and customs say nothing either: an HTTP server is there.
 func containerEvidence(template *core.PodTemplateSpec, number int32) []Evidence {
 	var evidence []Evidence
+	probedByHTTP := isProbedByPlainHTTP(template, number)
 	for _, container := range workload.AppContainers(template) {
 		for _, port := range container.Ports {
-			if port.ContainerPort == number && HasGRPCToken(port.Name) {
+			if port.ContainerPort == number && HasGRPCToken(port.Name) && !probedByHTTP {
 				evidence = append(evidence, Evidence{
 					fmt.Sprintf("port %d of container %s is named %s", number, container.Name, port.Name), EvidenceContainerPort,
 				})
@@ -83,6 +107,9 @@ func containerEvidence(template *core.PodTemplateSpec, number int32) []Evidence 
 					fmt.Sprintf("the %s probe of container %s calls gRPC on port %d", probe.kind, container.Name, number), EvidenceProbe,
 				})
 			}
+		}
+		if setting := settingFor(container, number); setting != "" && !probedByHTTP {
+			evidence = append(evidence, Evidence{fmt.Sprintf("container %s has %s", container.Name, setting), EvidenceWeak})
 		}
 	}
 	return evidence
@@ -100,22 +127,31 @@ func probesOf(container *core.Container) []namedProbe {
 	return slices.DeleteFunc(probes, func(p namedProbe) bool { return p.probe == nil })
 }
 
-// servicePortEvidence is what a Service says of one of its ports, without its pods and routes.
-func servicePortEvidence(port *core.ServicePort) []Evidence {
+// servicePortEvidence is what a Service says of one of its ports, without its pods and routes. Names and customs count only where no
+// probe shows that the server speaks HTTP/1.1.
+func servicePortEvidence(port *core.ServicePort, probedByHTTP bool) []Evidence {
 	var evidence []Evidence
-	if port.TargetPort.Type == intstr.String && HasGRPCToken(port.TargetPort.StrVal) {
+	if port.TargetPort.Type == intstr.String && HasGRPCToken(port.TargetPort.StrVal) && !probedByHTTP {
 		evidence = append(evidence, Evidence{"its targetPort is named " + port.TargetPort.StrVal, EvidenceContainerPort})
 	}
 	switch {
-	case SaysGRPC(port.Name):
+	case SaysGRPC(port.Name) && !probedByHTTP:
 		evidence = append(evidence, Evidence{"the Service port is named " + port.Name, EvidenceServicePort})
 	case port.AppProtocol != nil && (workload.ServicePortProtocol(port).IsGRPC() || SaysGRPC(lastPart(*port.AppProtocol))):
 		evidence = append(evidence, Evidence{"its appProtocol is " + *port.AppProtocol, EvidenceServicePort})
 	}
-	if port.TargetPort.Type == intstr.Int && port.TargetPort.IntVal == exampleServerPort {
-		evidence = append(evidence, Evidence{"its target is port 50051, the custom of gRPC's examples", EvidenceWeak})
+	if port.TargetPort.Type == intstr.Int && !probedByHTTP {
+		evidence = append(evidence, customEvidence("its target is", port.TargetPort.IntVal)...)
 	}
 	return evidence
+}
+
+// customEvidence is that a port, of which subject begins to speak, is one on which gRPC is served by custom.
+func customEvidence(subject string, number int32) []Evidence {
+	if custom, ok := customaryPorts[number]; ok {
+		return []Evidence{{fmt.Sprintf("%s port %d, %s", subject, number, custom), EvidenceWeak}}
+	}
+	return nil
 }
 
 // lastPart is a name without its domain: grpc of k8s.io/grpc.

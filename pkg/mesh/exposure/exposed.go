@@ -28,6 +28,8 @@ type ExposedPort struct {
 	Others []mesh.Key
 	// Routed says that some gateway route leads to it, through delegates too (VirtualService, GRPCRoute, HTTPRoute).
 	Routed bool
+	// MeantAsTCP says that TCP was declared on purpose: a headless Service for the peers stands beside the one that callers use.
+	MeantAsTCP bool
 }
 
 // Weak reports whether nothing but weak evidence speaks for gRPC: never ground for an error.
@@ -92,28 +94,48 @@ func exposedPortsOf(s *mesh.Snapshot, service *core.Service) []*ExposedPort {
 		if len(evidence) > 0 {
 			exposed = append(exposed, &ExposedPort{
 				Service: service, Index: i, Port: port, Workloads: workloads, Evidence: evidence, Others: leads.others, Routed: leads.routed,
+				MeantAsTCP: isMeantAsTCP(s, service, port),
 			})
 		}
 	}
 	return exposed
 }
 
-// evidenceOf puts together what the Service, its pods and routes say of a port. The twin of a TCP port speaks for itself only.
+// evidenceOf puts together what the user, the Service, its pods and routes say of a port. The twin of a TCP port speaks for itself only.
 func evidenceOf(s *mesh.Snapshot, service *core.Service, port *core.ServicePort) (evidence []Evidence, from leads) {
+	if saidNone(s, service) || isOfInjectedContainer(s, service, port) {
+		return nil, leads{}
+	}
 	if isTwinOfTCP(service, port) {
-		return slices.DeleteFunc(servicePortEvidence(port), func(e Evidence) bool { return e.Strength != EvidenceServicePort }), leads{}
+		evidence = slices.DeleteFunc(servicePortEvidence(port, false), func(e Evidence) bool { return e.Strength != EvidenceServicePort })
+		return evidence, leads{}
 	}
 	from = leadsTo(s, service, port.Port)
 	return byStrength(append(ownEvidenceOf(s, service, port), from.evidence...)), from
 }
 
-// ownEvidenceOf is what the Service and its pods say of a port, without what leads to it.
+// ownEvidenceOf is what the user, the Service and its pods say of a port, without what leads to it.
 func ownEvidenceOf(s *mesh.Snapshot, service *core.Service, port *core.ServicePort) []Evidence {
-	evidence := servicePortEvidence(port)
-	for _, template := range workload.TemplatesBehind(s, service) {
+	templates := workload.TemplatesBehind(s, service)
+	probedByHTTP := slices.ContainsFunc(templates, func(template *core.PodTemplateSpec) bool { return servesPlainHTTP(service, port, template) })
+	evidence := append(saidOfPort(s, service, port), servicePortEvidence(port, probedByHTTP)...)
+	for _, template := range templates {
 		evidence = append(evidence, templateEvidence(port, template)...)
 	}
 	return evidence
+}
+
+// servesPlainHTTP reports whether a probe shows that what the port leads to in such pods speaks HTTP/1.1. Where the Service declares the
+// same target for gRPC and for HTTP, in two ports, the server speaks both, and the probe is for the other half.
+func servesPlainHTTP(service *core.Service, port *core.ServicePort, template *core.PodTemplateSpec) bool {
+	number, _, ok := workload.TargetPort(port, template)
+	if !ok || !isProbedByPlainHTTP(template, number) {
+		return false
+	}
+	return !workload.ServicePortProtocol(port).IsGRPC() || !slices.ContainsFunc(service.Spec.Ports, func(other core.ServicePort) bool {
+		target, _, ok := workload.TargetPort(&other, template)
+		return ok && target == number && workload.ServicePortProtocol(&other) == workload.ProtocolHTTP
+	})
 }
 
 // templateEvidence is what pods of that shape say of the port that the Service port leads to. A port of another transport
@@ -124,10 +146,24 @@ func templateEvidence(port *core.ServicePort, template *core.PodTemplateSpec) []
 		return nil
 	}
 	evidence := containerEvidence(template, number)
-	if number == exampleServerPort && port.TargetPort.IntValue() != exampleServerPort {
-		evidence = append(evidence, Evidence{"its target is port 50051, the custom of gRPC's examples", EvidenceWeak})
+	if port.TargetPort.IntVal != number && !isProbedByPlainHTTP(template, number) {
+		evidence = append(evidence, customEvidence("its target is", number)...)
 	}
 	return evidence
+}
+
+// isOfInjectedContainer reports whether the port leads, in all running pods of the workloads behind the Service, to a container that an
+// injector added, as Dapr's: it serves the application beside it, and is none of its ports.
+func isOfInjectedContainer(s *mesh.Snapshot, service *core.Service, port *core.ServicePort) bool {
+	workloads := workload.WorkloadsOf(s, service)
+	return len(workloads) > 0 && !slices.ContainsFunc(workloads, func(w *workload.Workload) bool {
+		pods := workload.LivePodsOf(s, w)
+		return len(pods) == 0 || slices.ContainsFunc(pods, func(pod *core.Pod) bool {
+			_, container, ok := workload.TargetPort(port, workload.PodTemplate(pod))
+			return !ok || container == nil || container.Name == workload.ProxyContainer ||
+				slices.ContainsFunc(workload.ServingContainers(&w.Template.Spec), func(own *core.Container) bool { return own.Name == container.Name })
+		})
+	})
 }
 
 // isTwinOfTCP reports whether a port of another transport has the number or the target of a TCP port, as HTTP/3 beside HTTP/2.

@@ -41,6 +41,9 @@ func (l *leads) say(namespace string, evidence Evidence, by ...mesh.Object) {
 func leadsTo(s *mesh.Snapshot, service *core.Service, port int32) leads {
 	at := workload.ServicePort{Service: mesh.KeyOf(service), Port: port}
 	found := leads{evidence: slices.Concat(meshMatches(s)[at], grpcRouteClaims(s)[at])}
+	for _, claim := range providerClaims(s)[at] {
+		found.say(service.Namespace, claim.evidence, claim.by)
+	}
 	for _, route := range gateway.RoutesTo(s, service, port) {
 		found.routed = true
 		isOwn := route.Holder.Namespace == service.Namespace && route.VirtualService.Namespace == service.Namespace
@@ -245,6 +248,23 @@ func isProbedByHTTP(template *core.PodTemplateSpec, number int32) bool {
 		}
 	}
 	return false
+}
+
+// isProbedByPlainHTTP reports whether a probe calls the port of the pods by HTTP/1.1 without TLS: the server is then an HTTP server. One
+// that a gRPC probe calls as well serves both.
+func isProbedByPlainHTTP(template *core.PodTemplateSpec, number int32) bool {
+	found := false
+	for _, container := range workload.ServingContainers(&template.Spec) {
+		name := nameOfPort(container, number)
+		for _, probe := range probesOf(container) {
+			if call := probe.probe.GRPC; call != nil && call.Port == number {
+				return false
+			}
+			get := probe.probe.HTTPGet
+			found = found || get != nil && get.Scheme != core.URISchemeHTTPS && (get.Port.IntVal == number || name != "" && get.Port.StrVal == name)
+		}
+	}
+	return found
 }
 
 // nameOfPort is the name that a container gives to a port, empty where it gives none.

@@ -50,6 +50,9 @@ func selectionsOf(s *mesh.Snapshot) *selections {
 // templatesSelected are the workloads whose pods the Service selects. A StatefulSet gives each of its pods a label of its own,
 // which its template does not have.
 func templatesSelected(s *mesh.Snapshot, index *mesh.LabelIndex[*Workload], service *core.Service) []*Workload {
+	if _, ofOne := service.Spec.Selector[apps.PodIndexLabel]; ofOne {
+		return podIndexSelected(index, service)
+	}
 	podName, one := service.Spec.Selector[apps.StatefulSetPodNameLabel]
 	if !one {
 		return index.Matching(service.Namespace, service.Spec.Selector)
@@ -65,6 +68,16 @@ func templatesSelected(s *mesh.Snapshot, index *mesh.LabelIndex[*Workload], serv
 		return nil
 	}
 	return []*Workload{workload}
+}
+
+// podIndexSelected are the StatefulSets of whose pods the Service selects the one with an index.
+func podIndexSelected(index *mesh.LabelIndex[*Workload], service *core.Service) []*Workload {
+	others := maps.Clone(service.Spec.Selector)
+	delete(others, apps.PodIndexLabel)
+	if len(others) == 0 {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(index.Matching(service.Namespace, others)), func(w *Workload) bool { return w.Key.Kind != mesh.KindStatefulSet })
 }
 
 type workloadLabelsMemory struct{}
