@@ -12,5 +12,6 @@ func Checks() []*checks.Check {
 		httpPolicyOnTCPPort,
 		networkPolicyBlocksGateway,
 		sidecarEgressHidesService,
+		customProviderBroken,
 	}
 }

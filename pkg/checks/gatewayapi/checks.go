@@ -15,5 +15,9 @@ func Checks() []*checks.Check {
 		routeNotAccepted,
 		gatewayClassNotFound,
 		httpRouteForGRPC,
+		listenerCertificate,
+		ruleWithoutBackend,
+		listenerSetRefused,
+		gatewayAddress,
 	}
 }

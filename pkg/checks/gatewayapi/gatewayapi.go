@@ -27,6 +27,11 @@ func backendField(backend gatewayapi.APIBackend, field ...any) plan.Path {
 	return plan.PathOf(append(steps, field...)...)
 }
 
+// routeParents are what the route's references to Gateways and to ListenerSets lead to.
+func routeParents(p *checks.Pass, route *gatewayapi.APIRoute) []gatewayapi.RouteParent {
+	return append(gatewayapi.GatewayParents(p.Snapshot, route), gatewayapi.ListenerSetParents(p.Snapshot, route)...)
+}
+
 // listenerText names a listener in a message.
 func listenerText(gateway *gatewayv1.Gateway, listener *gatewayv1.Listener) string {
 	return fmt.Sprintf("listener %q of Gateway %s/%s", listener.Name, gateway.Namespace, gateway.Name)
