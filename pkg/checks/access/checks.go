@@ -13,5 +13,7 @@ func Checks() []*checks.Check {
 		networkPolicyBlocksGateway,
 		sidecarEgressHidesService,
 		customProviderBroken,
+		policyLeavesWaypointOut,
+		authorizationNeverMatches,
 	}
 }
