@@ -100,7 +100,15 @@ func (r GatewayRelevance) OfListener(name gatewayv1.SectionName) Relevance {
 func GatewaysOfGRPC(p *Pass) map[*gatewayv1.Gateway]GatewayRelevance {
 	found := map[*gatewayv1.Gateway]GatewayRelevance{}
 	named := map[*gatewayv1.Gateway]bool{}
+	behindSets := map[*gatewayv1.Gateway]bool{}
 	for _, route := range gatewayapi.APIRoutes(p.Snapshot) {
+		for _, parent := range gatewayapi.ListenerSetParents(p.Snapshot, route) {
+			if parent.Gateway != nil {
+				of := found[parent.Gateway]
+				of.All = max(of.All, p.APIRouteRelevance(route))
+				found[parent.Gateway], behindSets[parent.Gateway] = of, true
+			}
+		}
 		for _, parent := range gatewayapi.GatewayParents(p.Snapshot, route) {
 			if parent.Gateway == nil {
 				continue
@@ -123,7 +131,7 @@ func GatewaysOfGRPC(p *Pass) map[*gatewayv1.Gateway]GatewayRelevance {
 		switch {
 		case IsWaypoint(gateway):
 			delete(found, gateway)
-		case !named[gateway] && routesHTTP(gateway):
+		case !named[gateway] && !behindSets[gateway] && routesHTTP(gateway):
 			found[gateway] = GatewayRelevance{All: Unclear}
 		}
 	}

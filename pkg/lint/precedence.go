@@ -33,7 +33,8 @@ var explanations = []explanation{
 	{[]string{"GX420"}, "GX416", sameObject},
 	{[]string{"GX501", "GX502", "GX506", "GX513", "GX801", "GX802", "GX803"}, "GX414", sameGateway},
 	{[]string{"GX513"}, "GX505", sameDestination},
-	{[]string{"GX702", "GX703"}, "GX701", sameWorkload},
+	{[]string{"GX702", "GX703", "GX706"}, "GX701", sameWorkload},
+	{[]string{"GX701", "GX702", "GX703"}, "GX708", sameObject},
 }
 
 // oneFaultOneFinding leaves out the findings that another one explains. One that is left out explains all the same.

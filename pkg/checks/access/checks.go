@@ -15,5 +15,8 @@ func Checks() []*checks.Check {
 		httpPolicyOnTCPPort,
 		networkPolicyBlocksGateway,
 		sidecarEgressHidesService,
+		customProviderBroken,
+		policyLeavesWaypointOut,
+		authorizationNeverMatches,
 	}
 }

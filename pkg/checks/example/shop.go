@@ -128,3 +128,42 @@ spec:
   rules:
   - backendRefs: [{name: orders, port: 8000}]
 `
+
+// AmbientShop is the server in a namespace in ambient mode, whose calls in the mesh go through a waypoint.
+const AmbientShop = `apiVersion: v1
+kind: Namespace
+metadata:
+  name: shop
+  labels: {istio.io/dataplane-mode: ambient, istio.io/use-waypoint: waypoint}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: orders, namespace: shop}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: orders}}
+  template:
+    metadata: {labels: {app: orders}}
+    spec:
+      containers:
+      - name: orders
+        image: registry.example.com/shop/orders:1.0
+        ports: [{name: grpc, containerPort: 50051}]
+        readinessProbe: {grpc: {port: 50051}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: orders, namespace: shop}
+spec:
+  selector: {app: orders}
+  ports: [{name: grpc, port: 8000, targetPort: 50051}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: waypoint, namespace: shop, labels: {istio.io/waypoint-for: service}}
+spec:
+  gatewayClassName: istio-waypoint
+  listeners:
+  - {name: mesh, port: 15008, protocol: HBONE}
+---
+`

@@ -52,19 +52,5 @@ func readableSecret(p *checks.Pass, namespace, name string) (secret *core.Secret
 	if !ok {
 		return nil, false
 	}
-	if len(secret.StringData) > 0 {
-		secret = secret.DeepCopy()
-		if secret.Data == nil {
-			secret.Data = map[string][]byte{}
-		}
-		for key, value := range secret.StringData {
-			secret.Data[key] = []byte(value)
-		}
-	}
-	// The API server lets no Secret of this type in without both keys: one without values was read without them.
-	if len(secret.Data) == 0 && secret.Type == core.SecretTypeTLS {
-		p.Skip("the values of Secret " + namespace + "/" + name + " were not read")
-		return nil, false
-	}
-	return secret, true
+	return checks.SecretWithValues(p, secret)
 }

@@ -18,5 +18,9 @@ func Checks() []*checks.Check {
 		routeNotAccepted,
 		gatewayClassNotFound,
 		httpRouteForGRPC,
+		listenerCertificate,
+		ruleWithoutBackend,
+		listenerSetRefused,
+		gatewayAddress,
 	}
 }

@@ -26,9 +26,31 @@ func backendField(backend gatewayapi.APIBackend, field ...any) plan.Path {
 	return plan.PathOf(append(steps, field...)...)
 }
 
+// routeParents are what the route's references to Gateways and to ListenerSets lead to.
+func routeParents(p *checks.Pass, route *gatewayapi.APIRoute) []gatewayapi.RouteParent {
+	return append(gatewayapi.GatewayParents(p.Snapshot, route), gatewayapi.ListenerSetParents(p.Snapshot, route)...)
+}
+
 // listenerText names a listener in a message.
-func listenerText(gateway *gatewayv1.Gateway, listener *gatewayv1.Listener) string {
-	return fmt.Sprintf("listener %q of Gateway %s/%s", listener.Name, gateway.Namespace, gateway.Name)
+func listenerText(owner mesh.Object, listener *gatewayv1.Listener) string {
+	return fmt.Sprintf("listener %q of %s", listener.Name, ownerText(owner))
+}
+
+// ownerText names what has listeners: a Gateway or a ListenerSet.
+func ownerText(owner mesh.Object) string {
+	key := mesh.KeyOf(owner)
+	return fmt.Sprintf("%s %s/%s", key.Kind.Info().Kind, key.Namespace, key.Name)
+}
+
+// ownerOf is the Gateway or ListenerSet that a reference names, nil where it does not exist.
+func ownerOf(parent gatewayapi.RouteParent) mesh.Object {
+	switch {
+	case parent.Set != nil:
+		return parent.Set.Object
+	case parent.Gateway != nil:
+		return parent.Gateway
+	}
+	return nil
 }
 
 // listenerBeside names the first listener of the parent's Gateway that would take the route if the reference named it, with its port;
@@ -38,9 +60,9 @@ func listenerBeside(p *checks.Pass, route *gatewayapi.APIRoute, parent gatewayap
 	whole.SectionName, whole.Port = nil, nil
 	attached := *route
 	attached.Parents = []gatewayv1.ParentReference{whole}
-	for _, match := range gatewayapi.GatewayParents(p.Snapshot, &attached)[0].Listeners {
+	for _, match := range routeParents(p, &attached)[0].Listeners {
 		if match.Attachment == gatewayapi.Attached {
-			return fmt.Sprintf("%s (port %d)", listenerText(parent.Gateway, match.Listener), match.Listener.Port)
+			return fmt.Sprintf("%s (port %d)", listenerText(ownerOf(parent), match.Listener), match.Listener.Port)
 		}
 	}
 	return ""

@@ -4,10 +4,11 @@ import (
 	"fmt"
 	"strings"
 
-	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks/example"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gatewayapi"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
@@ -51,20 +52,20 @@ func runHostnameMismatch(p *checks.Pass) {
 		if !p.LostInScope(of) {
 			continue
 		}
-		for _, parent := range gatewayapi.GatewayParents(p.Snapshot, route) {
+		for _, parent := range routeParents(p, route) {
 			if !onlyHostnamesDiffer(parent) {
 				continue
 			}
 			var evidence []string
 			for _, match := range parent.Listeners {
-				evidence = append(evidence, hostnameEvidence(parent.Gateway, match))
+				evidence = append(evidence, hostnameEvidence(ownerOf(parent), match))
 			}
 			p.Report(checks.Finding{
 				Level:  p.LevelFor(of, checks.Error),
 				Object: route.Object,
 				Path:   plan.PathOf("spec", "hostnames"),
-				Message: fmt.Sprintf("No listener of Gateway %s/%s that the route names takes %s.",
-					parent.Namespace, parent.Name, strings.Join(route.Hostnames, ", ")),
+				Message: fmt.Sprintf("No listener of %s that the route names takes %s.",
+					ownerText(ownerOf(parent)), strings.Join(route.Hostnames, ", ")),
 				Evidence: evidence,
 				Symptom:  routeNotServed + besideOtherParents(p, route, parent.Reference),
 				Fix:      checks.Fix{Text: meetHostnames(p, route, parent)},
@@ -81,8 +82,8 @@ func meetHostnames(p *checks.Pass, route *gatewayapi.APIRoute, parent gatewayapi
 	return "Give the route a hostname that the listener covers, or the listener one that covers the route's."
 }
 
-func hostnameEvidence(gateway *gatewayv1.Gateway, match gatewayapi.ListenerMatch) string {
-	listener := listenerText(gateway, match.Listener)
+func hostnameEvidence(owner mesh.Object, match gatewayapi.ListenerMatch) string {
+	listener := listenerText(owner, match.Listener)
 	if match.Attachment == gatewayapi.HostnamesElsewhere {
 		return fmt.Sprintf("%s leaves them to a listener on port %d with a closer hostname", listener, match.Listener.Port)
 	}

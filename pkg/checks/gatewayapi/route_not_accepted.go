@@ -93,7 +93,7 @@ func explainsRoute(p *checks.Pass, route *gatewayapi.APIRoute, status gatewayv1.
 		return slices.ContainsFunc(references, func(backend gatewayapi.APIBackend) bool { return isLostBackend(p, route, backend) })
 	}
 	return condition.Type == string(gatewayv1.RouteConditionAccepted) &&
-		slices.ContainsFunc(gatewayapi.GatewayParents(p.Snapshot, route), func(parent gatewayapi.RouteParent) bool {
+		slices.ContainsFunc(routeParents(p, route), func(parent gatewayapi.RouteParent) bool {
 			return gatewayapi.SameParent(parent.Reference, status.ParentRef, route.Key.Namespace) && !parent.Attached()
 		})
 }
@@ -119,18 +119,33 @@ func judgeGatewayStatus(p *checks.Pass, gateway *gatewayv1.Gateway, gatewayOf ch
 				finding := statusFinding(gateway, p.LevelFor(of, checks.Error), plan.PathOf("status", "listeners", i, "conditions", j), "its controller", condition,
 					notProgrammed(gateway, "UNAVAILABLE: the listener is not there"))
 				finding.Evidence = append(finding.Evidence, fmt.Sprintf("this is the status of listener %q", listener.Name))
-				p.Report(finding)
+				p.Report(softenWaiting(gateway, condition, finding))
 				return
 			}
 		}
 	}
 	for i, condition := range gateway.Status.Conditions {
 		if checks.Refuses(condition, gateway) && !explained && p.LostInScope(gatewayOf.All) {
-			p.Report(statusFinding(gateway, p.LevelFor(gatewayOf.All, checks.Error), plan.PathOf("status", "conditions", i), "its controller", condition,
-				notProgrammed(gateway, "UNAVAILABLE: the gateway does not listen")))
+			p.Report(softenWaiting(gateway, condition, statusFinding(gateway, p.LevelFor(gatewayOf.All, checks.Error), plan.PathOf("status", "conditions", i),
+				"its controller", condition, notProgrammed(gateway, "UNAVAILABLE: the gateway does not listen"))))
 			return
 		}
 	}
+}
+
+// softenWaiting makes a warning of what keeps a Gateway from outside only: it has no address yet, or its controller is not done with it.
+// The proxies listen all the same.
+func softenWaiting(gateway *gatewayv1.Gateway, condition metav1.Condition, finding checks.Finding) checks.Finding {
+	waiting := []string{string(gatewayv1.GatewayReasonAddressNotAssigned), string(gatewayv1.GatewayReasonPending)}
+	if condition.Type != string(gatewayv1.GatewayConditionProgrammed) || !slices.Contains(waiting, condition.Reason) {
+		return finding
+	}
+	finding.Level = checks.Warning
+	if !checks.IsWaypoint(gateway) {
+		finding.Symptom = "UNAVAILABLE for clients outside the cluster, which find no address; inside the cluster calls through the gateway's Service succeed"
+		finding.Fix.Text = "Give the gateway's Service an address (a load balancer that assigns one, or another type of Service), or wait for its controller."
+	}
+	return finding
 }
 
 // notProgrammed is what clients see of a Gateway that is not programmed: callers in the mesh go past a waypoint that has no address.

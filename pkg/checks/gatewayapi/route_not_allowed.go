@@ -69,7 +69,7 @@ func runRouteNotAllowed(p *checks.Pass) {
 		if !p.LostInScope(of) {
 			continue
 		}
-		for _, parent := range gatewayapi.GatewayParents(p.Snapshot, route) {
+		for _, parent := range routeParents(p, route) {
 			if match, ok := shutOut(parent); ok && namespaceKnown(p, route, match) {
 				reportShutOut(p, route, parent, match, p.LevelFor(of, checks.Error))
 			}
@@ -110,7 +110,7 @@ func selectorOfListener(listener *gatewayv1.Listener) *metav1.LabelSelector {
 }
 
 func reportShutOut(p *checks.Pass, route *gatewayapi.APIRoute, parent gatewayapi.RouteParent, match gatewayapi.ListenerMatch, level checks.Level) {
-	listener := listenerText(parent.Gateway, match.Listener)
+	listener := listenerText(ownerOf(parent), match.Listener)
 	finding := checks.Finding{Level: level, Object: route.Object, Path: plan.PathOf("spec", "parentRefs", parent.Index)}
 	finding.Symptom = routeNotServed + besideOtherParents(p, route, parent.Reference)
 	selector := selectorOfListener(match.Listener)
@@ -121,7 +121,7 @@ func reportShutOut(p *checks.Pass, route *gatewayapi.APIRoute, parent gatewayapi
 	case match.Attachment == gatewayapi.KindShutOut:
 		finding.Message = fmt.Sprintf("Routes of kind %s are not taken by %s.", route.Key.Kind, listener)
 		finding.Evidence = kindsEvidence(match.Listener)
-		finding.Fix = allowKind(p, route, parent.Gateway, match.Listener)
+		finding.Fix = allowKind(p, route, ownerOf(parent), match.Listener)
 	case selector != nil:
 		finding.Message = fmt.Sprintf("Routes of namespace %s are not taken by %s, whose selector asks for other labels.",
 			route.Key.Namespace, listener)
@@ -130,7 +130,7 @@ func reportShutOut(p *checks.Pass, route *gatewayapi.APIRoute, parent gatewayapi
 	default:
 		finding.Message = fmt.Sprintf("Routes of namespace %s are not taken by %s, which takes those of its own namespace only.",
 			route.Key.Namespace, listener)
-		finding.Fix = allowNamespace(p, route, parent.Gateway, match.Listener)
+		finding.Fix = allowNamespace(p, route, ownerOf(parent), match.Listener)
 	}
 	p.Report(finding)
 }
@@ -140,8 +140,8 @@ func speakHTTP(p *checks.Pass, route *gatewayapi.APIRoute, parent gatewayapi.Rou
 	if beside := listenerBeside(p, route, parent); beside != "" {
 		return checks.Fix{Text: fmt.Sprintf("Name %s in the parentRef, which takes the route.", beside)}
 	}
-	return checks.Fix{Text: fmt.Sprintf("Write HTTP (or HTTPS) as the protocol of %s, or add such a listener to the Gateway.",
-		listenerText(parent.Gateway, listener))}
+	return checks.Fix{Text: fmt.Sprintf("Write HTTP (or HTTPS) as the protocol of %s, or add such a listener to it.",
+		listenerText(ownerOf(parent), listener))}
 }
 
 func kindsEvidence(listener *gatewayv1.Listener) []string {
@@ -157,7 +157,7 @@ func kindsEvidence(listener *gatewayv1.Listener) []string {
 }
 
 // allowKind adds the route's kind to those that the listener takes.
-func allowKind(p *checks.Pass, route *gatewayapi.APIRoute, gateway *gatewayv1.Gateway, listener *gatewayv1.Listener) checks.Fix {
+func allowKind(p *checks.Pass, route *gatewayapi.APIRoute, owner mesh.Object, listener *gatewayv1.Listener) checks.Fix {
 	kinds := []any{}
 	for _, kind := range listener.AllowedRoutes.Kinds {
 		allowed := map[string]any{"kind": string(kind.Kind)}
@@ -168,25 +168,25 @@ func allowKind(p *checks.Pass, route *gatewayapi.APIRoute, gateway *gatewayv1.Ga
 	}
 	kinds = append(kinds, map[string]any{"kind": route.Key.Kind.Info().Kind})
 	return checks.Fix{
-		Text:  fmt.Sprintf("Add kind %s of group %s to the allowedRoutes of %s.", route.Key.Kind, gatewayv1.GroupName, listenerText(gateway, listener)),
+		Text:  fmt.Sprintf("Add kind %s of group %s to the allowedRoutes of %s.", route.Key.Kind, gatewayv1.GroupName, listenerText(owner, listener)),
 		Level: checks.Ask,
-		Changes: checks.SetField(p, gateway, fmt.Sprintf("the listener is to take %s %s/%s", route.Key.Kind, route.Key.Namespace, route.Key.Name),
+		Changes: checks.SetField(p, owner, fmt.Sprintf("the listener is to take %s %s/%s", route.Key.Kind, route.Key.Namespace, route.Key.Name),
 			kinds, "spec", "listeners", "name="+string(listener.Name), "allowedRoutes", "kinds"),
 	}
 }
 
 // allowNamespace lets the route's namespace in beside the Gateway's own.
-func allowNamespace(p *checks.Pass, route *gatewayapi.APIRoute, gateway *gatewayv1.Gateway, listener *gatewayv1.Listener) checks.Fix {
+func allowNamespace(p *checks.Pass, route *gatewayapi.APIRoute, owner mesh.Object, listener *gatewayv1.Listener) checks.Fix {
 	namespaces := map[string]any{
 		"from": string(gatewayv1.NamespacesFromSelector),
 		"selector": map[string]any{"matchExpressions": []any{map[string]any{
-			"key": "kubernetes.io/metadata.name", "operator": "In", "values": []any{gateway.Namespace, route.Key.Namespace},
+			"key": "kubernetes.io/metadata.name", "operator": "In", "values": []any{owner.GetNamespace(), route.Key.Namespace},
 		}}},
 	}
 	return checks.Fix{
-		Text:  fmt.Sprintf("Let %s take routes of namespace %s too.", listenerText(gateway, listener), route.Key.Namespace),
+		Text:  fmt.Sprintf("Let %s take routes of namespace %s too.", listenerText(owner, listener), route.Key.Namespace),
 		Level: checks.Ask,
-		Changes: checks.SetField(p, gateway, fmt.Sprintf("the listener is to take %s %s/%s", route.Key.Kind, route.Key.Namespace, route.Key.Name),
+		Changes: checks.SetField(p, owner, fmt.Sprintf("the listener is to take %s %s/%s", route.Key.Kind, route.Key.Namespace, route.Key.Name),
 			namespaces, plan.Path{"spec", "listeners", "name=" + string(listener.Name), "allowedRoutes", "namespaces"}...),
 	}
 }

@@ -87,7 +87,7 @@ func GatewayParents(s *mesh.Snapshot, route *APIRoute) []RouteParent {
 func ListenerSetParents(s *mesh.Snapshot, route *APIRoute) []RouteParent {
 	var parents []RouteParent
 	for i, reference := range route.Parents {
-		if !refersTo(reference.Group, reference.Kind, gatewayapi.GroupName, string(mesh.KindListenerSet), "Gateway") {
+		if !IsListenerSetParent(reference) {
 			continue
 		}
 		parent := RouteParent{
@@ -141,6 +141,23 @@ func parentNamespace(reference gatewayapi.ParentReference, otherwise string) str
 
 func isGatewayParent(reference gatewayapi.ParentReference) bool {
 	return refersTo(reference.Group, reference.Kind, gatewayapi.GroupName, "Gateway", "Gateway")
+}
+
+// IsListenerSetParent reports whether a parentRef is to a ListenerSet.
+func IsListenerSetParent(reference gatewayapi.ParentReference) bool {
+	return refersTo(reference.Group, reference.Kind, gatewayapi.GroupName, string(mesh.KindListenerSet), "Gateway")
+}
+
+// MeshParentKind is Service or ServiceEntry for a parentRef of a route for callers in the mesh; ok is false for others. istiod leaves
+// a reference of another group alone.
+// Source: Istio's pilot/pkg/config/kube/gateway/conversion.go (allowedParentReferences, toInternalParentReference).
+func MeshParentKind(reference gatewayapi.ParentReference) (kind mesh.Kind, ok bool) {
+	for _, kind := range []mesh.Kind{mesh.KindService, mesh.KindServiceEntry} {
+		if reference.Group != nil && refersTo(reference.Group, reference.Kind, kind.Info().Group, kind.Info().Kind, "Gateway") {
+			return kind, true
+		}
+	}
+	return "", false
 }
 
 // IsIstioGatewayParent reports whether a parentRef is to a Gateway of Istio's own API. istiod leaves kinds that it does not serve to other

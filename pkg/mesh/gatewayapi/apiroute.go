@@ -48,6 +48,15 @@ func (b APIBackend) IsHostname() bool {
 	return workload.ValueOr(b.Reference.Group, "") == gatewayapi.Group(mesh.KindServiceEntry.Info().Group) && workload.ValueOr(b.Reference.Kind, "") == "Hostname"
 }
 
+// IsKnownKind reports whether istiod routes gRPC calls to backends of this kind.
+// Whether it routes to an InferencePool depends on a setting.
+// Source: Istio's pilot/pkg/config/kube/gateway/conversion.go (buildDestination).
+func (b APIBackend) IsKnownKind() bool {
+	group, kind := workload.ValueOr(b.Reference.Group, ""), workload.ValueOr(b.Reference.Kind, "")
+	return b.IsService() || b.IsHostname() || group == "multicluster.x-k8s.io" && kind == "ServiceImport" ||
+		group == "inference.networking.k8s.io" && kind == "InferencePool"
+}
+
 // Namespace is the backend's: that of the route, unless the reference names another.
 func (b APIBackend) Namespace(route *APIRoute) string {
 	if b.Reference.Namespace != nil {

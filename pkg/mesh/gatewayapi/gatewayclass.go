@@ -1,6 +1,8 @@
 package gatewayapi
 
 import (
+	"slices"
+
 	core "k8s.io/api/core/v1"
 	gatewayapi "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -43,6 +45,12 @@ func IsIstioIngress(s *mesh.Snapshot, gateway *gatewayapi.Gateway) bool {
 	return ok && controller == istioGatewayController
 }
 
+// IsIstios reports whether one of istiod's controllers serves the Gateway, or no controller is known that does.
+func IsIstios(s *mesh.Snapshot, gateway *gatewayapi.Gateway) bool {
+	controller, known := GatewayClassController(s, string(gateway.Spec.GatewayClassName))
+	return !known || slices.Contains([]string{istioGatewayController, istioWaypointController, istioRemoteController, istioEastWestController}, controller)
+}
+
 type kubernetesProxiesMemory struct{ *gatewayapi.Gateway }
 
 // KubernetesGatewayWorkloads are the proxies of a Gateway of the Gateway API, by namespace and name: those that istiod made
@@ -55,7 +63,7 @@ func KubernetesGatewayWorkloads(s *mesh.Snapshot, gateway *gatewayapi.Gateway) [
 }
 
 func kubernetesProxies(s *mesh.Snapshot, gateway *gatewayapi.Gateway) []*proxy.GatewayWorkload {
-	services := gatewayServiceAddresses(gateway)
+	services := GatewayServiceAddresses(gateway)
 	if services == nil {
 		selector := map[string]string{proxy.GatewayNameLabel: gateway.Name}
 		if workloads := proxiesSelected(s, gateway.Namespace, selector); len(workloads) > 0 {
@@ -72,8 +80,8 @@ func kubernetesProxies(s *mesh.Snapshot, gateway *gatewayapi.Gateway) []*proxy.G
 	return workloads
 }
 
-// gatewayServiceAddresses are the Services whose proxies serve the Gateway, nil where istiod makes proxies of its own for it.
-func gatewayServiceAddresses(gateway *gatewayapi.Gateway) []string {
+// GatewayServiceAddresses are the hosts of the Services whose proxies serve the Gateway, nil where istiod makes proxies of its own for it.
+func GatewayServiceAddresses(gateway *gatewayapi.Gateway) []string {
 	addresses := gateway.Spec.Addresses
 	if len(addresses) == 0 || (len(addresses) == 1 && (addresses[0].Type == nil || *addresses[0].Type == gatewayapi.IPAddressType)) {
 		return nil

@@ -88,6 +88,22 @@ func listenerSetNamed(s *mesh.Snapshot, namespace, name string) *ListenerSet {
 	return sets[i]
 }
 
+type listenerSetsByGatewayMemory struct{}
+
+// ListenerSetsOf are those that the Gateway admits, by namespace and name.
+func ListenerSetsOf(s *mesh.Snapshot, gateway *gatewayapi.Gateway) []*ListenerSet {
+	sets := ListenerSets(s)
+	return mesh.Remember(s, listenerSetsByGatewayMemory{}, func() map[*gatewayapi.Gateway][]*ListenerSet {
+		byGateway := map[*gatewayapi.Gateway][]*ListenerSet{}
+		for _, set := range sets {
+			if set.Admission == Admitted {
+				byGateway[set.Gateway] = append(byGateway[set.Gateway], set)
+			}
+		}
+		return byGateway
+	})[gateway]
+}
+
 func (l *ListenerSet) owned() listenerOwner {
 	owner := listenerOwner{namespace: l.Object.Namespace}
 	for _, listener := range l.Listeners {

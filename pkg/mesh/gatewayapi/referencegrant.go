@@ -61,12 +61,19 @@ func ServesCertificateRefs(listener *gatewayapi.Listener) bool {
 
 // CertificateReference is a Gateway listener's reference to a Secret, as ReferenceGrants see it; ok is false for other kinds.
 func CertificateReference(gateway *gatewayapi.Gateway, reference gatewayapi.SecretObjectReference) (certificate Reference, ok bool) {
+	return CertificateReferenceOf(gateway, reference)
+}
+
+// CertificateReferenceOf is CertificateReference for a listener of a Gateway or of a ListenerSet. Grants are to the kind that it is.
+// Source: Istio's pilot/pkg/config/kube/gateway/conversion.go (buildTLS).
+func CertificateReferenceOf(owner mesh.Object, reference gatewayapi.SecretObjectReference) (certificate Reference, ok bool) {
 	if !refersTo(reference.Group, reference.Kind, "", "Secret", "Secret") {
 		return Reference{}, false
 	}
+	key := mesh.KeyOf(owner)
 	certificate = Reference{
-		FromKind: mesh.KindKubernetesGateway, FromNamespace: gateway.Namespace,
-		ToKind: mesh.KindSecret, ToNamespace: gateway.Namespace, ToName: string(reference.Name),
+		FromKind: key.Kind, FromNamespace: key.Namespace,
+		ToKind: mesh.KindSecret, ToNamespace: key.Namespace, ToName: string(reference.Name),
 	}
 	if reference.Namespace != nil {
 		certificate.ToNamespace = string(*reference.Namespace)

@@ -27,7 +27,7 @@ func (m Match) not() Match { return Always - m }
 
 // Call is what is known of the gRPC calls that a policy judges.
 type Call struct {
-	// Port is the one on the pods.
+	// Port is the one on the pods; 0 means not known.
 	Port int32
 	// TCP says that the pods' proxies take the port for TCP, so that there is no path, method or header to judge by.
 	TCP bool

@@ -308,6 +308,9 @@ func parseBlock(block string) (netip.Prefix, error) {
 }
 
 func (j ruleJudge) port(value string) Match {
+	if j.call.Port == 0 {
+		return Sometimes
+	}
 	number, err := strconv.ParseInt(value, 10, 32)
 	return yes(err == nil && int32(number) == j.call.Port)
 }

@@ -88,6 +88,17 @@ func customPoliciesFor(s *mesh.Snapshot, namespace string, podLabels map[string]
 
 var dnsLabel = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
+// ProviderService is the host, and port, that the mesh config's provider of that name calls; empty where there is none for external
+// authorization.
+func ProviderService(s *mesh.Snapshot, name string) (service string, port uint32) {
+	for _, provider := range proxy.DefaultMeshConfig(s).GetExtensionProviders() {
+		if host, port := providerService(provider); provider.GetName() == name && host != "" {
+			return host, port
+		}
+	}
+	return "", 0
+}
+
 func faultOf(s *mesh.Snapshot, name string) ProviderFault {
 	var found []*meshapi.MeshConfig_ExtensionProvider
 	for _, provider := range proxy.DefaultMeshConfig(s).GetExtensionProviders() {
