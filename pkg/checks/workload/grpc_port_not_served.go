@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
+
 	core "k8s.io/api/core/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
@@ -104,7 +107,7 @@ func reportServiceMisses(p *checks.Pass, service *core.Service, at int, w *workl
 	p.Report(checks.Finding{
 		Level:  level,
 		Object: service,
-		Path:   fmt.Sprintf(".spec.ports[%d]", at),
+		Path:   plan.PathOf("spec", "ports", at, "targetPort"),
 		Message: fmt.Sprintf("Port %d of Service %s leads to port %d of %s, which no container declares; their gRPC port is %d, and no Service port leads there.",
 			port.Port, service.Name, port.TargetPort.IntVal, w.Key, candidate.Number),
 		Evidence: evidence,
@@ -112,7 +115,7 @@ func reportServiceMisses(p *checks.Pass, service *core.Service, at int, w *workl
 		Fix: checks.Fix{
 			Text:    fmt.Sprintf("Set targetPort: %v on port %d of Service %s, and name the port grpc.", value, port.Port, service.Name),
 			Level:   checks.Ask,
-			Changes: checks.SetField(p, service, candidate.Evidence[0].Text, value, "spec", "ports", checks.ServicePortStep(port), "targetPort"),
+			Changes: checks.SetField(p, service, candidate.Evidence[0].Text, value, append(remedy.PortPath(port.Port, port.Protocol), "targetPort")...),
 		},
 	})
 }

@@ -97,7 +97,7 @@ func GatewayServiceAddresses(gateway *gatewayapi.Gateway) []string {
 
 // IsManaged reports whether istiod makes proxies of its own for a Gateway of the Gateway API.
 // Source: Istio's pilot/pkg/config/kube/gatewaycommon/gateway_utils.go (IsManaged).
-func IsManaged(gateway *gatewayapi.Gateway) bool { return gatewayServiceAddresses(gateway) == nil }
+func IsManaged(gateway *gatewayapi.Gateway) bool { return GatewayServiceAddresses(gateway) == nil }
 
 // proxiesToBe are the proxies that istiod will make for a Gateway.
 // Source: Istio's pilot/pkg/config/kube/gatewaycommon/gateway_utils.go (GetDefaultName), for the service account's name.

@@ -55,9 +55,9 @@ type MergedListener struct {
 
 type listenerSetsMemory struct{}
 
-// listenerSets are all of them, by namespace and name.
+// ListenerSets are all of them, by namespace and name.
 // Source: Istio's pilot/pkg/config/kube/gateway/gateway_collection.go (ListenerSetCollection).
-func listenerSets(s *mesh.Snapshot) []*ListenerSet {
+func ListenerSets(s *mesh.Snapshot) []*ListenerSet {
 	s.Read(mesh.KindListenerSet)
 	return mesh.Remember(s, listenerSetsMemory{}, func() []*ListenerSet {
 		var sets []*ListenerSet
@@ -78,7 +78,7 @@ func listenerSets(s *mesh.Snapshot) []*ListenerSet {
 
 // listenerSetNamed is the one of that name, nil if there is none.
 func listenerSetNamed(s *mesh.Snapshot, namespace, name string) *ListenerSet {
-	sets := listenerSets(s)
+	sets := ListenerSets(s)
 	i, found := slices.BinarySearchFunc(sets, [2]string{namespace, name}, func(set *ListenerSet, key [2]string) int {
 		return cmp.Or(cmp.Compare(set.Object.Namespace, key[0]), cmp.Compare(set.Object.Name, key[1]))
 	})

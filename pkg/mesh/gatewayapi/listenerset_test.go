@@ -51,7 +51,7 @@ func TestListenerSetAdmission(t *testing.T) {
 		assert.Equal(t, test.want, listenerSetNamed(s, "shop", "more").Admission, name)
 	}
 	s := meshtest.Snapshot(t, listenerSet("more", "1", ""))
-	assert.Equal(t, NoSuchGateway, listenerSets(s)[0].Admission)
+	assert.Equal(t, NoSuchGateway, ListenerSets(s)[0].Admission)
 	assert.Nil(t, listenerSetNamed(s, "shop", "absent"))
 }
 
