@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
-
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks/example"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
