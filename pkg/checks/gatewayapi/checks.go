@@ -17,7 +17,9 @@ func Checks() []*checks.Check {
 		httpRouteForGRPC,
 		listenerCertificate,
 		ruleWithoutBackend,
+		routeKindsConflict,
 		listenerSetRefused,
+		routeNotPerCall,
 		gatewayAddress,
 	}
 }
