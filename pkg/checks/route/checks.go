@@ -27,5 +27,6 @@ func Checks() []*checks.Check {
 		nonGRPCAction,
 		delegateNotMerged,
 		meshHostConflict,
+		sidecarIngressProtocol,
 	}
 }
