@@ -29,7 +29,7 @@ var sidecarIngressProtocol = &checks.Check{
 	Bad:      example.RoutedServer + exampleIngress("HTTP"),
 	Good:     example.RoutedServer + exampleIngress("GRPC"),
 	Reads:    checks.PolicyReads(mesh.KindSidecar),
-	Consults: checks.PolicyConsults(mesh.KindSidecar, mesh.KindDestinationRule),
+	Consults: append(checks.PolicyConsults(mesh.KindSidecar), mesh.KindDestinationRule, mesh.KindServiceEntry),
 	Since:    "v0.1.0",
 	Run:      runSidecarIngressProtocol,
 }
