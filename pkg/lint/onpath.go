@@ -153,6 +153,11 @@ func (p *path) addService(service *core.Service) {
 			for _, gateway := range backend.Gateways {
 				p.add(gateway)
 			}
+			for _, listener := range backend.Listeners {
+				if listener.Set != nil {
+					p.add(listener.Set)
+				}
+			}
 		}
 	}
 }

@@ -4,9 +4,11 @@ import (
 	"slices"
 
 	"k8s.io/apimachinery/pkg/types"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gatewayapi"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 )
 
@@ -75,5 +77,34 @@ func (q Question) secrets(found *mesh.Snapshot) []types.NamespacedName {
 			}
 		}
 	}
+	for _, certificate := range certificatesOfListeners(found, concerns) {
+		add(certificate.ToNamespace, certificate.ToName)
+	}
 	return wanted
+}
+
+// certificatesOfListeners are the Secrets that the listeners of Gateways of the Gateway API, and of ListenerSets, name.
+func certificatesOfListeners(found *mesh.Snapshot, concerns func(mesh.Object) bool) []gatewayapi.Reference {
+	var certificates []gatewayapi.Reference
+	add := func(owner mesh.Object, tls *gatewayv1.ListenerTLSConfig) {
+		if tls == nil || concerns != nil && !concerns(owner) {
+			return
+		}
+		for _, reference := range tls.CertificateRefs {
+			if certificate, isSecret := gatewayapi.CertificateReference(owner, reference); isSecret {
+				certificates = append(certificates, certificate)
+			}
+		}
+	}
+	for _, gw := range found.KubernetesGateways().All() {
+		for _, listener := range gw.Spec.Listeners {
+			add(gw, listener.TLS)
+		}
+	}
+	for _, set := range found.ListenerSets().All() {
+		for _, listener := range set.Spec.Listeners {
+			add(set, listener.TLS)
+		}
+	}
+	return certificates
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/grpcexpose/kubectl-grpcexpose/internal/corpus"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/meshtest"
 )
 
 // The question of one namespace reads of what is many only the namespaces through which its paths go; that of the cluster reads all.
@@ -54,4 +55,28 @@ func TestQuestionAboutAGatewayWithoutWorkload(t *testing.T) {
 	question := Question{Kinds: []mesh.Kind{mesh.KindPod}, Namespace: "duo", Concerns: all}
 	assert.NotNil(t, question.Request().Follow(found).Kinds[mesh.KindPod])
 	assert.Nil(t, question.Request().Follow(found.With(mesh.Change{Removed: removed})).Kinds[mesh.KindPod])
+}
+
+// The Secrets that listeners of the Gateway API name are read in the namespaces that they are in.
+func TestQuestionReadsTheCertificatesOfListeners(t *testing.T) {
+	found := meshtest.Snapshot(t, `apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: edge, namespace: duo}
+spec:
+  gatewayClassName: istio
+  listeners:
+  - {name: grpc, port: 443, protocol: HTTPS, tls: {certificateRefs: [{name: own}, {name: shared, namespace: certs}]}}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: ListenerSet
+metadata: {name: more, namespace: duo}
+spec:
+  parentRef: {name: edge}
+  listeners:
+  - {name: more, port: 8443, protocol: HTTPS, tls: {certificateRefs: [{name: more}]}}
+`)
+	wanted := Question{Kinds: []mesh.Kind{mesh.KindSecret}}.Request().Follow(found).Secrets
+	assert.Equal(t, []types.NamespacedName{
+		{Namespace: "duo", Name: "own"}, {Namespace: "certs", Name: "shared"}, {Namespace: "duo", Name: "more"},
+	}, wanted)
 }

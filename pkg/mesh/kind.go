@@ -60,6 +60,8 @@ const (
 	KindHTTPRoute         Kind = "HTTPRoute"
 	KindReferenceGrant    Kind = "ReferenceGrant"
 	KindListenerSet       Kind = "ListenerSet"
+	KindTCPRoute          Kind = "TCPRoute"
+	KindTLSRoute          Kind = "TLSRoute"
 
 	// KindServiceMonitor and KindPodMonitor are the Prometheus operator's: they refer to ports by name.
 	KindServiceMonitor Kind = "ServiceMonitor"
@@ -133,6 +135,8 @@ var kinds = map[Kind]KindInfo{
 	KindGRPCRoute:         {gatewayKind("GRPCRoute"), "grpcroutes", false, func() Object { return &gatewayapi.GRPCRoute{} }},
 	KindHTTPRoute:         {gatewayKind("HTTPRoute"), "httproutes", false, func() Object { return &gatewayapi.HTTPRoute{} }},
 	KindListenerSet:       {gatewayKind("ListenerSet"), "listenersets", false, func() Object { return &gatewayapi.ListenerSet{} }},
+	KindTCPRoute:          {gatewayKind("TCPRoute"), "tcproutes", false, func() Object { return &gatewayapi.TCPRoute{} }},
+	KindTLSRoute:          {gatewayKind("TLSRoute"), "tlsroutes", false, func() Object { return &gatewayapi.TLSRoute{} }},
 	KindReferenceGrant: {
 		schema.GroupVersionKind{Group: gatewayapi.GroupName, Version: "v1beta1", Kind: "ReferenceGrant"},
 		"referencegrants", false,

@@ -185,6 +185,16 @@ func (s *Snapshot) ListenerSets() *Set[*gatewayapi.ListenerSet] {
 	return setOf[*gatewayapi.ListenerSet](s, KindListenerSet)
 }
 
+// TCPRoutes are the Gateway API's.
+func (s *Snapshot) TCPRoutes() *Set[*gatewayapi.TCPRoute] {
+	return setOf[*gatewayapi.TCPRoute](s, KindTCPRoute)
+}
+
+// TLSRoutes are the Gateway API's.
+func (s *Snapshot) TLSRoutes() *Set[*gatewayapi.TLSRoute] {
+	return setOf[*gatewayapi.TLSRoute](s, KindTLSRoute)
+}
+
 // ServiceMonitors are the Prometheus operator's.
 func (s *Snapshot) ServiceMonitors() *Set[*unstructured.Unstructured] {
 	return setOf[*unstructured.Unstructured](s, KindServiceMonitor)

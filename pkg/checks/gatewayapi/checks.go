@@ -20,7 +20,9 @@ func Checks() []*checks.Check {
 		httpRouteForGRPC,
 		listenerCertificate,
 		ruleWithoutBackend,
+		routeKindsConflict,
 		listenerSetRefused,
+		routeNotPerCall,
 		gatewayAddress,
 	}
 }

@@ -78,6 +78,12 @@ func listenersOfGRPC(p *checks.Pass) []ownedListener {
 			listeners = append(listeners, ownedListener{gateway, i, listener, of.OfListener(listener.Name)})
 		}
 	}
+	return append(listeners, listenersOfSets(p)...)
+}
+
+// listenersOfSets are those of ListenerSets, as far as their Gateways serve them.
+func listenersOfSets(p *checks.Pass) []ownedListener {
+	var listeners []ownedListener
 	sets := listenerSetsOfGRPC(p)
 	for _, set := range gatewayapi.ListenerSets(p.Snapshot) {
 		of, named := sets[set.Object]
@@ -138,7 +144,7 @@ func judgeCertificateRef(p *checks.Pass, listener ownedListener, index int) {
 		Object: listener.owner, Path: listener.path("tls", "certificateRefs", index, "name"), Level: p.LevelFor(listener.of, checks.Error),
 		Symptom: "UNAVAILABLE: the listener is not programmed, or presents no certificate",
 	}
-	found, isSecret := gatewayapi.CertificateReferenceOf(listener.owner, reference)
+	found, isSecret := gatewayapi.CertificateReference(listener.owner, reference)
 	if !isSecret {
 		finding.Path = listener.path("tls", "certificateRefs", index, "kind")
 		finding.Message = fmt.Sprintf("Listener %q takes its certificate from no Secret: Istio knows no other kind of certificateRef.", listener.listener.Name)
@@ -207,7 +213,7 @@ func otherOfTwo(p *checks.Pass, listener ownedListener, index int, finding *chec
 	if len(references) != 2 || index != 1 {
 		return
 	}
-	first, isSecret := gatewayapi.CertificateReferenceOf(listener.owner, references[0])
+	first, isSecret := gatewayapi.CertificateReference(listener.owner, references[0])
 	if _, there := p.Secrets().Get(first.ToNamespace, first.ToName); isSecret && there && gatewayapi.Granted(p.Snapshot, first) {
 		finding.Level = checks.Warning
 		finding.Symptom = "none for clients that take the first certificate: the listener presents it alone; UNAVAILABLE for the others"

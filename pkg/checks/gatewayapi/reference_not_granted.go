@@ -74,28 +74,32 @@ func runReferenceNotGranted(p *checks.Pass) {
 	}
 	gateways := checks.GatewaysOfGRPC(p)
 	for _, gateway := range p.KubernetesGateways().All() {
-		if of, judged := gateways[gateway]; judged {
-			judgeCertificateReferences(p, gateway, of)
+		of, judged := gateways[gateway]
+		if !judged {
+			continue
 		}
+		for i := range gateway.Spec.Listeners {
+			listener := &gateway.Spec.Listeners[i]
+			judgeCertificateReferences(p, ownedListener{gateway, i, listener, of.OfListener(listener.Name)})
+		}
+	}
+	for _, listener := range listenersOfSets(p) {
+		judgeCertificateReferences(p, listener)
 	}
 }
 
-func judgeCertificateReferences(p *checks.Pass, gateway *gatewayv1.Gateway, gatewayOf checks.GatewayRelevance) {
-	for i := range gateway.Spec.Listeners {
-		listener := &gateway.Spec.Listeners[i]
-		of := gatewayOf.OfListener(listener.Name)
-		if !gatewayapi.ServesCertificateRefs(listener) || !p.LostInScope(of) {
-			continue
-		}
-		for j := range listener.TLS.CertificateRefs {
-			reference, ok := gatewayapi.CertificateReference(gateway, listener.TLS.CertificateRefs[j])
-			if ok && isRefused(p, reference) {
-				reportRefused(p, reference, checks.Finding{
-					Object: gateway, Path: plan.PathOf("spec", "listeners", i, "tls", "certificateRefs", j, "namespace"),
-					Level:   p.LevelFor(of, checks.Error),
-					Symptom: symptomOfRefused(p, gateway, listener.TLS.CertificateRefs, j),
-				})
-			}
+func judgeCertificateReferences(p *checks.Pass, listener ownedListener) {
+	if !gatewayapi.ServesCertificateRefs(listener.listener) || !p.LostInScope(listener.of) {
+		return
+	}
+	for j := range listener.listener.TLS.CertificateRefs {
+		reference, ok := gatewayapi.CertificateReference(listener.owner, listener.listener.TLS.CertificateRefs[j])
+		if ok && isRefused(p, reference) {
+			reportRefused(p, reference, checks.Finding{
+				Object: listener.owner, Path: listener.path("tls", "certificateRefs", j, "namespace"),
+				Level:   p.LevelFor(listener.of, checks.Error),
+				Symptom: symptomOfRefused(p, listener.owner, listener.listener.TLS.CertificateRefs, j),
+			})
 		}
 	}
 }
@@ -104,12 +108,12 @@ func judgeCertificateReferences(p *checks.Pass, gateway *gatewayv1.Gateway, gate
 // then takes the first of the certificateRefs, whichever it is.
 // Source: Istio's pilot/pkg/config/kube/gateway/conversion.go (buildTLS); for a server without credentialName
 // pilot/pkg/networking/core/listener.go (BuildListenerTLSContext).
-func symptomOfRefused(p *checks.Pass, gateway *gatewayv1.Gateway, certificates []gatewayv1.SecretObjectReference, refused int) string {
+func symptomOfRefused(p *checks.Pass, owner mesh.Object, certificates []gatewayv1.SecretObjectReference, refused int) string {
 	const notProgrammed = "UNAVAILABLE: the listener is not programmed"
 	if len(certificates) != 2 {
 		return notProgrammed
 	}
-	other, isSecret := gatewayapi.CertificateReference(gateway, certificates[1-refused])
+	other, isSecret := gatewayapi.CertificateReference(owner, certificates[1-refused])
 	switch {
 	case !isSecret || isRefused(p, other):
 		return notProgrammed

@@ -50,7 +50,8 @@ func exposedWorkloads(p *checks.Pass) []exposedWorkload {
 	exposed := exposure.ExposedWorkloads(p.Snapshot)
 	var workloads []exposedWorkload
 	for _, workload := range workload.Workloads(p.Snapshot) {
-		if ports := exposed[workload]; len(ports) > 0 {
+		ports := slices.DeleteFunc(slices.Clone(exposed[workload]), (*exposure.ExposedPort).ForProxiesOnly)
+		if len(ports) > 0 {
 			workloads = append(workloads, exposedWorkload{workload, ports})
 		}
 	}

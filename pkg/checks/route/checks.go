@@ -26,6 +26,7 @@ func Checks() []*checks.Check {
 		meshNotBound,
 		nonGRPCAction,
 		delegateNotMerged,
+		serviceEntryDestination,
 		meshHostConflict,
 		sidecarIngressProtocol,
 	}

@@ -50,11 +50,14 @@ var notExportedToGateway = &checks.Check{
 				p.Missing(mesh.KindDeployment, "", "") // whether it hides depends on where the gateway's pods are
 			}
 			for _, gateway := range gateways {
-				if host.VirtualServiceVisibleTo(p.Snapshot, vs, gateway.Namespace) {
-					reportHiddenDestinations(p, vs, gateway, subsets)
-				} else if of := p.RelevanceForAny(gatewaysSelecting(p, vs, gateway), vs); p.InScope(of) {
+				if !host.VirtualServiceVisibleTo(p.Snapshot, vs, gateway.Namespace) {
+					of := p.RelevanceForAny(gatewaysSelecting(p, vs, gateway), vs)
+					if !p.InScope(of) {
+						continue
+					}
 					reportHiddenVirtualService(p, vs, gateway, of)
 				}
+				reportHiddenDestinations(p, vs, gateway, subsets)
 			}
 		}
 	},
@@ -167,7 +170,10 @@ func reportHiddenDestinations(p *checks.Pass, vs *networking.VirtualService, gw 
 		}
 		for _, destination := range host.Destinations(p.Snapshot, rule.Spec, rule.Holder.Namespace) {
 			service := host.ServiceByHost(p.Snapshot, destination.Host)
+			hidden := hiddenEntries(p, destination, gw.Namespace)
 			switch {
+			case service == nil && len(hidden) > 0:
+				reportHiddenEntry(p, hidden[0], gw, of, rule)
 			case service != nil && !host.ServiceVisibleTo(p.Snapshot, service, gw.Namespace):
 				reportHiddenService(p, service, gw, of, rule)
 			case destination.Spec.Subset != "":
@@ -175,6 +181,29 @@ func reportHiddenDestinations(p *checks.Pass, vs *networking.VirtualService, gw 
 			}
 		}
 	}
+}
+
+// hiddenEntries are the ServiceEntries with the destination's host, where the namespace sees none of them.
+func hiddenEntries(p *checks.Pass, destination host.Destination, namespace string) []*networking.ServiceEntry {
+	entries := host.ServiceEntriesByHost(p.Snapshot, destination.Host)
+	if slices.ContainsFunc(entries, func(entry *networking.ServiceEntry) bool {
+		return host.ServiceEntryVisibleTo(p.Snapshot, entry, namespace)
+	}) {
+		return nil
+	}
+	return entries
+}
+
+func reportHiddenEntry(p *checks.Pass, entry *networking.ServiceEntry, gateway *proxy.GatewayWorkload, of checks.Relevance, rule *host.HTTPRule) {
+	p.Report(checks.Finding{
+		Level:    p.LevelFor(of, checks.Error),
+		Object:   entry,
+		Path:     exportPath(entry.Spec.ExportTo),
+		Message:  hiddenMessage(entry, gateway.Namespace),
+		Evidence: append(exportEvidence(entry.Spec.ExportTo, "defaultServiceExportTo"), ruleText(rule.Holder, rule.Index)+" leads to it"),
+		Symptom:  symptomNoCluster,
+		Fix:      exportFix(entry.Spec.ExportTo, gateway.Namespace),
+	})
 }
 
 func reportHiddenService(p *checks.Pass, service *core.Service, gateway *proxy.GatewayWorkload, of checks.Relevance, rule *host.HTTPRule) {

@@ -21,5 +21,7 @@ func Checks() []*checks.Check {
 		portNotTCP,
 		serviceEntryConflict,
 		tlsServerBehindPlaintext,
+		nodeLocalService,
+		noEndpoints,
 	}
 }

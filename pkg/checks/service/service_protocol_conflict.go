@@ -18,11 +18,12 @@ import (
 var serviceProtocolConflict = &checks.Check{
 	ID:     "GX307",
 	Slug:   "service-protocol-conflict",
-	Levels: []checks.Level{checks.Warning},
-	Title:  "Two Services give one port of the pods two protocols",
-	What:   "Two Services select the same pods and lead to the same target port, one of them exposed, and their ports resolve to different protocols.",
-	Why: "The pods' sidecar has one inbound listener for a port, and it is made as the oldest Service says. Calls that come by the younger " +
-		"one are treated by the wrong protocol.",
+	Levels: []checks.Level{checks.Error, checks.Warning, checks.Info},
+	Title:  "Two Service ports give one port of the pods two protocols",
+	What: "Two ports, of one Service or of two that select the same pods, lead to the same target port, one of them exposed, and resolve to different protocols. It is " +
+		"an error where gRPC calls meet HTTP/1.1, and advice where gRPC works all the same.",
+	Why: "The pods' sidecar has one inbound listener for a port, made as the first Service port says: of two Services that of the older one, in one Service by the " +
+		"order of the ports. Calls that come by the others are treated by the wrong protocol.",
 	Client: "Depends on the two protocols: gRPC-Web calls are not translated, HTTP policies do not match, calls may fail with `UNAVAILABLE`.",
 	Bad: example.GreeterWorkload + example.GreeterService + `---
 apiVersion: v1
@@ -69,9 +70,6 @@ func (c claim) port() *core.ServicePort { return &c.service.Spec.Ports[c.index] 
 // Source: Istio pilot/pkg/model/push_context.go, SortServicesByCreationTime.
 func claimsByTarget(p *checks.Pass, w *workload.Workload) map[int32][]claim {
 	services := slices.Clone(workload.ServicesSelecting(p.Snapshot, w))
-	if len(services) < 2 {
-		return nil
-	}
 	slices.SortStableFunc(services, func(a, b *core.Service) int {
 		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
 	})
@@ -104,28 +102,64 @@ func reportProtocolConflict(p *checks.Pass, w *workload.Workload, claims []claim
 	evidence := checks.EvidenceOf(claims[slices.IndexFunc(claims, isExposed)].exposed)
 	for _, younger := range claims[1:] {
 		first, second := workload.ServicePortProtocol(oldest.port()), workload.ServicePortProtocol(younger.port())
-		if younger.service == oldest.service || sameListener(first, second) || told[younger.port()] {
+		if sameListener(first, second) || told[younger.port()] {
 			continue
 		}
 		told[younger.port()] = true
-		which, symptom := whoDecides(oldest.service, younger.service)
+		which, symptom := whoDecides(oldest, younger)
+		level, meets := conflictLevel(oldest, younger)
+		if meets != "" {
+			symptom = meets
+		}
 		p.Report(checks.Finding{
-			Object: younger.service,
-			Path:   plan.PathOf("spec", "ports", younger.index),
+			Object: younger.service, Level: level,
+			Path: plan.PathOf("spec", "ports", younger.index),
 			Message: fmt.Sprintf("Service %s says that port %d of %s is %s, and %s, says %s.",
 				younger.service.Name, younger.number, w.Key, checks.ProtocolName(second), which, checks.ProtocolName(first)),
 			Evidence: evidence,
 			Symptom:  symptom,
-			Fix:      checks.Fix{Text: fmt.Sprintf("Give the ports of Services %s and %s the same protocol, or different targets.", oldest.service.Name, younger.service.Name)},
+			Fix:      checks.Fix{Text: fixText(oldest, younger)},
 		})
+	}
+}
+
+func fixText(oldest, younger claim) string {
+	if oldest.service == younger.service {
+		return fmt.Sprintf("Put port %d before port %d, or give both the protocol of the server.", younger.port().Port, oldest.port().Port)
+	}
+	return fmt.Sprintf("Give the ports of Services %s and %s the same protocol, or different targets.", oldest.service.Name, younger.service.Name)
+}
+
+// conflictLevel is how bad it is that one port decides for another, with what gRPC clients see where that does not depend on the order.
+// Source: Istio's pilot/pkg/networking/core/listener_inbound.go (buildInboundChainConfigs), cluster_builder.go (buildInboundCluster).
+func conflictLevel(first, second claim) (level checks.Level, symptom string) {
+	deciding, other := workload.ServicePortProtocol(first.port()), workload.ServicePortProtocol(second.port())
+	ordered := first.service == second.service || !first.service.CreationTimestamp.Equal(&second.service.CreationTimestamp)
+	grpc := func(p workload.Protocol) bool { return p == workload.ProtocolGRPC || p == workload.ProtocolHTTP2 }
+	bytes := func(p workload.Protocol) bool { return p == workload.ProtocolTCP }
+	switch {
+	case bytes(deciding) && grpc(other), grpc(deciding) && bytes(other):
+		return checks.Info, "none: the bytes of the calls are passed on; policies for HTTP may not hold"
+	case ordered && grpc(deciding) && other == workload.ProtocolHTTP:
+		return checks.Info, "none for gRPC; calls in HTTP/1.1 by the other port meet a server that is called in HTTP/2"
+	case ordered && deciding == workload.ProtocolHTTP && second.exposed != nil && grpc(other):
+		if second.exposed.Routed {
+			return checks.ErrorUnlessWeak(second.exposed), "UNAVAILABLE or INTERNAL: the sidecar sends HTTP/1.1 to the server"
+		}
+		return checks.Warning, "UNAVAILABLE or INTERNAL: the sidecar sends HTTP/1.1 to the server"
+	default:
+		return checks.Warning, ""
 	}
 }
 
 // whoDecides names the Service that istiod heeds, with a clause that says why, and what that does to calls. Manifests do not say
 // which will be the older.
-func whoDecides(oldest, younger *core.Service) (which, symptom string) {
-	wrong := "are treated by the wrong protocol; they may get UNAVAILABLE"
+func whoDecides(first, second claim) (which, symptom string) {
+	const wrong = "are treated by the wrong protocol; they may get UNAVAILABLE"
+	oldest, younger := first.service, second.service
 	switch {
+	case oldest == younger:
+		return fmt.Sprintf("its port %d, which comes first and decides", first.port().Port), fmt.Sprintf("calls by way of port %d %s", second.port().Port, wrong)
 	case oldest.CreationTimestamp.IsZero() || younger.CreationTimestamp.IsZero():
 		return fmt.Sprintf("Service %s, which decides if it is the older", oldest.Name), "calls by way of the younger of the two Services " + wrong
 	case oldest.CreationTimestamp.Equal(&younger.CreationTimestamp):

@@ -32,6 +32,8 @@ const (
 	EvidenceServicePort
 	// EvidenceRoute is what leads to the port: a GRPCRoute, a Gateway server with protocol GRPC, a match on /pkg.Service/.
 	EvidenceRoute
+	// EvidenceProvider is the mesh config: the proxies call the port themselves, as an extension provider.
+	EvidenceProvider
 	// EvidenceWeak is a port number by custom, or a setting of the server. It alone is never ground for an error.
 	EvidenceWeak
 )

@@ -34,7 +34,7 @@ func providerClaims(s *mesh.Snapshot) map[workload.ServicePort][]providerClaim {
 				if service := host.ServiceByHost(s, name[strings.LastIndexByte(name, '/')+1:]); service != nil {
 					at := workload.ServicePort{Service: mesh.KeyOf(service), Port: int32(port)}
 					text := fmt.Sprintf("extension provider %s of the mesh config calls it by gRPC", provider.GetName())
-					claims[at] = append(claims[at], providerClaim{Evidence{text, EvidenceRoute}, config.ConfigMap})
+					claims[at] = append(claims[at], providerClaim{Evidence{text, EvidenceProvider}, config.ConfigMap})
 				}
 			}
 		}

@@ -276,7 +276,7 @@ func takesNamespace(s *mesh.Snapshot, listener *gatewayapi.Listener, ownNamespac
 // takesKind evaluates the listener's protocol and allowedRoutes.kinds.
 // Source: Istio's pilot/pkg/config/kube/gatewaycommon/conversion.go (GenerateGatewaySupportedKinds).
 func takesKind(listener *gatewayapi.Listener, kind mesh.Kind) bool {
-	if listener.Protocol != gatewayapi.HTTPProtocolType && listener.Protocol != gatewayapi.HTTPSProtocolType {
+	if !slices.Contains(kindsOfProtocol(listener), kind) {
 		return false
 	}
 	if listener.AllowedRoutes == nil || len(listener.AllowedRoutes.Kinds) == 0 {
@@ -288,4 +288,20 @@ func takesKind(listener *gatewayapi.Listener, kind mesh.Kind) bool {
 		}
 	}
 	return false
+}
+
+// kindsOfProtocol are the kinds of routes that a listener of that protocol takes.
+func kindsOfProtocol(listener *gatewayapi.Listener) []mesh.Kind {
+	switch listener.Protocol {
+	case gatewayapi.HTTPProtocolType, gatewayapi.HTTPSProtocolType:
+		return []mesh.Kind{mesh.KindGRPCRoute, mesh.KindHTTPRoute}
+	case gatewayapi.TCPProtocolType:
+		return []mesh.Kind{mesh.KindTCPRoute}
+	case gatewayapi.TLSProtocolType:
+		if listener.TLS != nil && workload.ValueOr(listener.TLS.Mode, "") == gatewayapi.TLSModeTerminate {
+			return []mesh.Kind{mesh.KindTLSRoute, mesh.KindTCPRoute}
+		}
+		return []mesh.Kind{mesh.KindTLSRoute}
+	}
+	return nil
 }

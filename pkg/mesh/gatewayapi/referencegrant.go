@@ -59,14 +59,10 @@ func ServesCertificateRefs(listener *gatewayapi.Listener) bool {
 	return mode != "ISTIO_SIMPLE" && mode != "ISTIO_MUTUAL"
 }
 
-// CertificateReference is a Gateway listener's reference to a Secret, as ReferenceGrants see it; ok is false for other kinds.
-func CertificateReference(gateway *gatewayapi.Gateway, reference gatewayapi.SecretObjectReference) (certificate Reference, ok bool) {
-	return CertificateReferenceOf(gateway, reference)
-}
-
-// CertificateReferenceOf is CertificateReference for a listener of a Gateway or of a ListenerSet. Grants are to the kind that it is.
+// CertificateReference is the reference of a listener, of a Gateway or ListenerSet, to a Secret, as ReferenceGrants see it; ok is false for
+// other kinds.
 // Source: Istio's pilot/pkg/config/kube/gateway/conversion.go (buildTLS).
-func CertificateReferenceOf(owner mesh.Object, reference gatewayapi.SecretObjectReference) (certificate Reference, ok bool) {
+func CertificateReference(owner mesh.Object, reference gatewayapi.SecretObjectReference) (certificate Reference, ok bool) {
 	if !refersTo(reference.Group, reference.Kind, "", "Secret", "Secret") {
 		return Reference{}, false
 	}

@@ -26,6 +26,18 @@ func ServiceVisibleTo(s *mesh.Snapshot, service *core.Service, namespace string)
 	return exports(exportTo, service.Namespace, namespace)
 }
 
+// ServiceEntryVisibleTo reports whether a proxy of that namespace sees the ServiceEntry; what it says nothing of the default for
+// Services decides.
+// Source: Istio's pilot/pkg/serviceregistry/serviceentry/conversion.go (convertServices), pilot/pkg/model/push_context.go
+// (initServiceRegistry, IsServiceVisible).
+func ServiceEntryVisibleTo(s *mesh.Snapshot, entry *networking.ServiceEntry, namespace string) bool {
+	exportTo := entry.Spec.ExportTo
+	if len(exportTo) == 0 {
+		exportTo = proxy.DefaultMeshConfig(s).GetDefaultServiceExportTo()
+	}
+	return exports(exportTo, entry.Namespace, namespace)
+}
+
 // VirtualServiceVisibleTo reports whether a proxy of that namespace sees the VirtualService.
 // Source: Istio's pilot/pkg/model/push_context.go (initVirtualServices): "*" before "~" before names.
 func VirtualServiceVisibleTo(s *mesh.Snapshot, vs *networking.VirtualService, namespace string) bool {
