@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	networkingapi "istio.io/api/networking/v1alpha3"
 	networking "istio.io/client-go/pkg/apis/networking/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
@@ -155,7 +156,8 @@ func reportMissingDelegate(p *checks.Pass, of delegation) {
 			finding.Evidence = append(finding.Evidence, "there is "+mesh.KeyOf(vs).String())
 		}
 	}
-	if len(named) == 1 {
+	// Whether rules with matches of their own are within those of the root is not known before they are merged.
+	if len(named) == 1 && !slices.ContainsFunc(named[0].Spec.Http, func(rule *networkingapi.HTTPRoute) bool { return len(rule.GetMatch()) > 0 }) {
 		namespace := named[0].Namespace
 		finding.Fix = checks.Fix{
 			Text: fmt.Sprintf("Set the namespace of the delegate to %s.", namespace), Level: checks.Ask,

@@ -2,9 +2,9 @@ package route
 
 import (
 	"fmt"
-	"net/netip"
+	"net"
 	"slices"
-	"strings"
+	"strconv"
 
 	networkingapi "istio.io/api/networking/v1alpha3"
 	core "k8s.io/api/core/v1"
@@ -14,39 +14,34 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/policy"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
 var sidecarIngressProtocol = &checks.Check{
 	ID:     "GX519",
 	Slug:   "sidecar-ingress-protocol",
-	Levels: []checks.Level{checks.Error},
-	Title:  "A Sidecar's ingress listener keeps gRPC calls from the server",
-	What: "Finds Sidecar resources with an `ingress` listener for the port of a gRPC server whose protocol is plain HTTP, or whose `defaultEndpoint` is a port on " +
-		"which no container listens.",
-	Why: "Ingress listeners take the place of what istiod derives from the Services: with protocol HTTP the proxy sends HTTP/1.1 to the server, whatever the " +
-		"Service port is called, and calls go to the default endpoint, whatever the Service's targetPort is.",
-	Client: "`UNAVAILABLE` or `INTERNAL`: the server does not know HTTP/1.1, or nothing listens.",
-	Bad:    example.RoutedServer + example.RoutingGateway + example.RouteWith("  - route: [{destination: {host: orders, port: {number: 8000}}}]\n") + exampleIngress("HTTP"),
-	Good:   example.RoutedServer + example.RoutingGateway + example.RouteWith("  - route: [{destination: {host: orders, port: {number: 8000}}}]\n") + exampleIngress("GRPC"),
-	Reads:  append([]mesh.Kind{mesh.KindSidecar}, checks.ExposureReads...),
-	Consults: append([]mesh.Kind{mesh.KindWebhook, mesh.KindDestinationRule, mesh.KindServiceEntry, mesh.KindPeerAuthentication},
-		checks.ExposureConsults...),
-	Since: "v0.1.0",
-	Run:   runSidecarIngressProtocol,
+	Levels: []checks.Level{checks.Error, checks.Warning},
+	Title:  "A Sidecar resource takes the gRPC port for something else",
+	What: "Finds `ingress` listeners of Sidecar resources that take the place of a gRPC port and say HTTP/1.1 for its protocol, or hand its calls to a " +
+		"`defaultEndpoint` on a port on which no container listens.",
+	Why:      "A Sidecar resource with `ingress` replaces, in the sidecars of the pods that it selects, all that the Services say of their ports.",
+	Client:   "UNAVAILABLE or INTERNAL: the sidecar speaks HTTP/1.1 to the gRPC server, or finds nobody there.",
+	Bad:      example.RoutedServer + exampleIngress("HTTP"),
+	Good:     example.RoutedServer + exampleIngress("GRPC"),
+	Reads:    checks.PolicyReads(mesh.KindSidecar),
+	Consults: append(checks.PolicyConsults(mesh.KindSidecar), mesh.KindDestinationRule, mesh.KindServiceEntry),
+	Since:    "v0.1.0",
+	Run:      runSidecarIngressProtocol,
 }
 
 func exampleIngress(protocol string) string {
-	return `---
-apiVersion: networking.istio.io/v1
+	return `apiVersion: networking.istio.io/v1
 kind: Sidecar
 metadata: {name: orders, namespace: shop}
 spec:
   workloadSelector: {labels: {app: orders}}
   ingress:
-  - port: {number: 50051, name: server, protocol: ` + protocol + `}
+  - port: {number: 50051, name: grpc, protocol: ` + protocol + `}
     defaultEndpoint: 127.0.0.1:50051
 `
 }
@@ -54,16 +49,20 @@ spec:
 func runSidecarIngressProtocol(p *checks.Pass) {
 	told := map[*networkingapi.IstioIngressListener]bool{}
 	for _, port := range checks.PortsInScope(p) {
-		for _, w := range port.Workloads {
-			number, _, ok := workload.TargetPort(port.Port, w.Template)
-			if _, captured := proxy.InboundCapture(w.Template.Annotations, number); !ok || !captured || !checks.GetsProxy(p, w) {
+		for _, backend := range checks.BackendsOf(p, port) {
+			if backend.Ambient || !backend.Enforces() {
 				continue
 			}
-			for _, inbound := range policy.InboundPorts(p.Snapshot, w.Namespace(), w.Template) {
-				if inbound.Ingress == nil || inbound.Port != number || told[inbound.Ingress] {
+			template := *backend.Template
+			template.Labels = backend.Labels
+			if !replacesPort(p, backend.Namespace, &template, backend.Port) {
+				continue
+			}
+			for _, inbound := range policy.InboundPorts(p.Snapshot, backend.Namespace, &template) {
+				if inbound.Ingress == nil || inbound.Port != backend.Port || told[inbound.Ingress] {
 					continue
 				}
-				if finding, found := ingressFault(p, port, w, inbound); found {
+				if finding, ok := ingressFinding(p, port, backend, inbound); ok {
 					told[inbound.Ingress] = true
 					p.Report(finding)
 				}
@@ -72,54 +71,70 @@ func runSidecarIngressProtocol(p *checks.Pass) {
 	}
 }
 
-// ingressFault is what is wrong with the ingress listener for a port of gRPC pods.
-// Source: Istio's pilot/pkg/networking/core/listener_inbound.go (buildInboundChainConfigs), cluster.go (buildInboundClustersFromSidecar).
-func ingressFault(p *checks.Pass, port *exposure.ExposedPort, w *workload.Workload, inbound policy.InboundPort) (checks.Finding, bool) {
+// replacesPort reports whether the pods' Sidecar resource has an ingress listener for the port.
+func replacesPort(p *checks.Pass, namespace string, template *core.PodTemplateSpec, number int32) bool {
+	sidecar := policy.SidecarFor(p.Snapshot, namespace, template.Labels)
+	return sidecar != nil && slices.ContainsFunc(sidecar.Spec.GetIngress(), func(ingress *networkingapi.IstioIngressListener) bool {
+		return int32(ingress.GetPort().GetNumber()) == number
+	})
+}
+
+// ingressFinding judges the ingress listener that stands for a gRPC port of some pods.
+// Source: Istio's pilot/pkg/networking/core/listener_inbound.go (buildInboundChainConfigs) and cluster.go
+// (buildInboundClustersFromSidecar).
+func ingressFinding(p *checks.Pass, port *exposure.ExposedPort, backend checks.Backend, inbound policy.InboundPort) (checks.Finding, bool) {
 	index := slices.Index(inbound.Sidecar.Spec.GetIngress(), inbound.Ingress)
 	at := plan.PathOf("spec", "ingress", index)
 	finding := checks.Finding{
-		Object: inbound.Sidecar, Level: checks.ErrorUnlessWeak(port),
-		Evidence: append([]string{fmt.Sprintf("%s leads to port %d of %s", checks.PortText(port), inbound.Port, w.Key)}, checks.EvidenceOf(port)...),
+		Object:   inbound.Sidecar,
+		Level:    checks.ErrorUnlessWeak(port),
+		Evidence: append([]string{fmt.Sprintf("%s of %s leads to port %d of %s", checks.PortText(port), mesh.KeyOf(port.Service), backend.Port, backend)}, checks.EvidenceOf(port)...),
 	}
-	protocol := inbound.Ingress.GetPort().GetProtocol()
-	if !inbound.KeepsHTTP2(p.Snapshot, w.Namespace(), w.Template) {
-		finding.Path = append(slices.Clone(at), "port", "protocol")
-		finding.Message = fmt.Sprintf("The ingress listener for port %d has protocol %s: the proxies of %s send HTTP/1.1 to their gRPC server.", inbound.Port, protocol, w.Key)
-		finding.Symptom = "UNAVAILABLE or INTERNAL: the server does not know HTTP/1.1"
+	endpoint, number := endpointOf(inbound.Ingress)
+	switch {
+	case number != backend.Port && number != 0 && declares(backend.Template, backend.Port) && !declares(backend.Template, number):
+		right := net.JoinHostPort(endpoint, strconv.Itoa(int(backend.Port)))
+		finding.Path = append(at, plan.PathOf("defaultEndpoint")...)
+		finding.Message = fmt.Sprintf("The ingress listener for port %d, in which %s serves gRPC, hands its calls to %s, and no container declares port %d.",
+			backend.Port, backend, inbound.Ingress.GetDefaultEndpoint(), number)
+		finding.Symptom = "UNAVAILABLE: the sidecar cannot connect to the server"
 		finding.Fix = checks.Fix{
-			Text: "Give the ingress listener protocol GRPC.", Level: checks.Ask, OnWordOf: checks.OnWordOf(port),
-			Changes: checks.SetField(p, inbound.Sidecar, "the server behind the port is gRPC", "GRPC", finding.Path...),
+			Text: fmt.Sprintf("Set defaultEndpoint to %s.", right), Level: checks.Ask, OnWordOf: checks.OnWordOf(port),
+			Changes: checks.SetField(p, inbound.Sidecar, fmt.Sprintf("%s serves gRPC on port %d", backend, backend.Port), right,
+				"spec", "ingress", strconv.Itoa(index), "defaultEndpoint"),
 		}
-		return finding, true
+	case !inbound.KeepsHTTP2(p.Snapshot, backend.Namespace, backend.Template):
+		finding.Path = append(at, plan.PathOf("port", "protocol")...)
+		finding.Message = fmt.Sprintf("The ingress listener for port %d says protocol %s, so that the sidecars of %s speak HTTP/1.1 to the gRPC server, whatever the Service says.",
+			backend.Port, inbound.Ingress.GetPort().GetProtocol(), backend)
+		finding.Symptom = "UNAVAILABLE or INTERNAL: the server does not understand what the sidecar sends"
+		finding.Fix = checks.Fix{
+			Text: "Set the protocol of the listener's port to GRPC.", Level: checks.Ask, OnWordOf: checks.OnWordOf(port),
+			Changes: checks.SetField(p, inbound.Sidecar, fmt.Sprintf("%s serves gRPC on port %d", backend, backend.Port), "GRPC",
+				"spec", "ingress", strconv.Itoa(index), "port", "protocol"),
+		}
+	default:
+		return checks.Finding{}, false
 	}
-	endpoint := inbound.Ingress.GetDefaultEndpoint()
-	if to, elsewhere := forwardedTo(endpoint); elsewhere && to != inbound.Port && !listensOn(w, to) {
-		finding.Path = append(slices.Clone(at), "defaultEndpoint")
-		finding.Message = fmt.Sprintf("The ingress listener for port %d passes calls to %s, and no container of %s declares port %d.", inbound.Port, endpoint, w.Key, to)
-		finding.Symptom = "UNAVAILABLE: connection refused"
-		finding.Fix = checks.Fix{Text: fmt.Sprintf("Name the server's own port: 127.0.0.1:%d.", inbound.Port)}
-		return finding, true
-	}
-	return checks.Finding{}, false
+	return finding, true
 }
 
-// forwardedTo is the port of a default endpoint; ok is false for a socket, or none.
-func forwardedTo(endpoint string) (port int32, ok bool) {
-	if strings.HasPrefix(endpoint, "unix://") {
-		return 0, false
+// endpointOf is the address and port to which an ingress listener hands calls; 0 for its own port, or a socket.
+func endpointOf(ingress *networkingapi.IstioIngressListener) (address string, port int32) {
+	address, text, err := net.SplitHostPort(ingress.GetDefaultEndpoint())
+	if err != nil {
+		return "", 0
 	}
-	address, err := netip.ParseAddrPort(endpoint)
-	return int32(address.Port()), err == nil
+	number, err := strconv.ParseUint(text, 10, 16)
+	if err != nil {
+		return "", 0
+	}
+	return address, int32(number)
 }
 
-// listensOn reports whether a container may listen on a port: one declares it, or none declares any.
-func listensOn(w *workload.Workload, number int32) bool {
-	declares := false
-	for _, container := range workload.AppContainers(w.Template) {
-		if slices.ContainsFunc(container.Ports, func(port core.ContainerPort) bool { return port.ContainerPort == number }) {
-			return true
-		}
-		declares = declares || len(container.Ports) > 0
-	}
-	return !declares
+// declares reports whether a container has the port. Other ports may be open too: where it declares none, nobody knows.
+func declares(template *core.PodTemplateSpec, number int32) bool {
+	return slices.ContainsFunc(template.Spec.Containers, func(container core.Container) bool {
+		return slices.ContainsFunc(container.Ports, func(port core.ContainerPort) bool { return port.ContainerPort == number })
+	})
 }

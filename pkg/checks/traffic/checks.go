@@ -18,5 +18,6 @@ func Checks() []*checks.Check {
 		streamIdleTimeout,
 		filterBuffersStreams,
 		destinationRuleHostNotFound,
+		peersDialPodIPs,
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/policy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
 
 // fewRequests is the number of concurrent calls or connections below which a limit bites at ordinary traffic.
@@ -47,8 +49,8 @@ spec:
     connectionPool:
       http: {http2MaxRequests: 1000}
 `,
-	Reads:    checks.PolicyReads(mesh.KindDestinationRule),
-	Consults: checks.PolicyConsults(mesh.KindDestinationRule),
+	Reads:    checks.PolicyReads(mesh.KindDestinationRule, mesh.KindConfigMap),
+	Consults: checks.PolicyConsults(mesh.KindDestinationRule, mesh.KindConfigMap),
 	Since:    "v0.1.0",
 	Run:      runConnectionLimit,
 }
@@ -56,8 +58,11 @@ spec:
 func runConnectionLimit(p *checks.Pass) {
 	checks.EachPolicy(p, func(port *exposure.ExposedPort, c checks.Caller, policy policy.TrafficPolicy) (string, func()) {
 		limits := tightLimits(policy.ConnectionPool)
-		if len(limits) == 0 || policy.ConnectionPoolAt.Rule == nil {
+		if len(limits) == 0 {
 			return "", nil
+		}
+		if policy.ConnectionPoolAt.Rule == nil {
+			return "mesh config", func() { reportMeshLimits(p, port, c, limits) }
 		}
 		place := policy.ConnectionPoolAt
 		return mesh.KeyOf(place.Rule).String() + checks.PlacePath(place).String(), func() {
@@ -83,6 +88,27 @@ func runConnectionLimit(p *checks.Pass) {
 				},
 			})
 		}
+	})
+}
+
+// reportMeshLimits is about the pool of the mesh config's defaultTrafficPolicy, which counts where no DestinationRule has one.
+func reportMeshLimits(p *checks.Pass, port *exposure.ExposedPort, c checks.Caller, limits []limit) {
+	config := proxy.DefaultMeshConfig(p.Snapshot).ConfigMap
+	if config == nil {
+		return
+	}
+	var names []string
+	for _, limit := range limits {
+		names = append(names, fmt.Sprintf("%s: %d", limit.path[1], limit.value))
+	}
+	p.Report(checks.Finding{
+		Object: config,
+		Path:   plan.PathOf("data", "mesh"),
+		Message: fmt.Sprintf("The mesh config's defaultTrafficPolicy limits the connection pool of every host without one of its own to %s, %s too.",
+			strings.Join(names, " and "), host.ServiceHost(port.Service)),
+		Evidence: append([]string{fmt.Sprintf("no DestinationRule that %s uses has a connectionPool for %s", c, checks.PortText(port))}, checks.EvidenceOf(port)...),
+		Symptom:  limitsSymptom(limits),
+		Fix:      checks.Fix{Text: limitsFix(limits) + " Or give the host a DestinationRule with a connectionPool of its own."},
 	})
 }
 

@@ -19,8 +19,9 @@ var filterBuffersStreams = &checks.Check{
 	Slug:   "filter-buffers-streams",
 	Levels: []checks.Level{checks.Warning},
 	Title:  "A filter holds calls back until they are complete",
-	What: "An EnvoyFilter puts a buffering filter on the way of an exposed port: the buffer filter, the file system buffer, or a Lua script " +
-		"that reads the whole body with `body()`.",
+	What: "An EnvoyFilter puts a buffering filter on the way of an exposed port: the buffer filter, the file system buffer, a Lua script " +
+		"that reads the whole body with `body()`, or an external authorization `with_request_body`; or an AuthorizationPolicy with action CUSTOM " +
+		"there asks a provider that has `includeRequestBodyInCheck`.",
 	Why: "Such a filter waits for the end of a message stream before it passes anything on. A client stream ends only when the client is done, " +
 		"and a bidirectional one may wait for an answer first.",
 	Client: "Streaming calls stall or end with DEADLINE_EXCEEDED; calls above the buffer's limit end with UNKNOWN or RESOURCE_EXHAUSTED.",
@@ -36,8 +37,8 @@ var filterBuffersStreams = &checks.Check{
                 handle:logInfo(handle:headers():get(":path"))
               end
 `,
-	Reads:    checks.PolicyReads(mesh.KindEnvoyFilter),
-	Consults: checks.PolicyConsults(mesh.KindEnvoyFilter),
+	Reads:    checks.PolicyReads(mesh.KindEnvoyFilter, mesh.KindAuthorizationPolicy, mesh.KindConfigMap),
+	Consults: append(checks.PolicyConsults(mesh.KindEnvoyFilter, mesh.KindAuthorizationPolicy, mesh.KindConfigMap), mesh.KindServiceEntry),
 	Since:    "v0.1.0",
 	Run:      runFilterBuffersStreams,
 }
@@ -62,6 +63,7 @@ spec:
           default_source_code:`
 
 func runFilterBuffersStreams(p *checks.Pass) {
+	reportBufferingProviders(p)
 	switches := indexPatches(p, setsFiltersOfRoutes)
 	eachPatch(p, func(patch policy.EnvoyPatch, hop hop) (done bool) {
 		what := bufferingFilter(patch)
@@ -104,6 +106,8 @@ func bufferingFilter(patch policy.EnvoyPatch) string {
 			found = "The buffer filter"
 		case kind == "file_system_buffer.v3.filesystembufferfilterconfig":
 			found = "The file system buffer"
+		case kind == "ext_authz.v3.extauthz" && (filter["with_request_body"] != nil || filter["withRequestBody"] != nil):
+			found = "An external authorization with with_request_body"
 		case strings.HasPrefix(kind, "lua.v") && readsBody(filter):
 			found = readingLua
 		case isFilterNamed(filter, "envoy.buffer"):
