@@ -11,9 +11,11 @@ import (
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks/example"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/exposure"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/gateway"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/host"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 )
 
@@ -72,6 +74,9 @@ func judgeMatches(p *checks.Pass, vs *networking.VirtualService) {
 		for i, match := range rule.Spec.Match {
 			found := judgedMatch{rule: rule, place: i, targets: targets}
 			found.field, found.reason = neverMet(match, rule.Holder.Namespace, listening, web)
+			if found.reason == "" {
+				found.field, found.reason = foreignSource(p, rule, match)
+			}
 			judged = append(judged, found)
 		}
 	}
@@ -80,6 +85,23 @@ func judgeMatches(p *checks.Pass, vs *networking.VirtualService) {
 			reportNeverMet(p, match)
 		}
 	}
+}
+
+// foreignSource gives the field of a match, for gateways alone, that asks for callers: at a gateway the source is the gateway's own pod.
+// Source: Istio's pilot/pkg/networking/core/route/route.go (sourceMatchHTTP).
+func foreignSource(p *checks.Pass, rule *host.HTTPRule, match *networkingapi.HTTPMatchRequest) (field, reason string) {
+	field = "sourceLabels"
+	if len(match.GetSourceLabels()) == 0 {
+		field = "sourceNamespace"
+	}
+	gateways := p.GatewaysServing(rule.Root)
+	asks := len(match.GetSourceLabels()) > 0 || match.GetSourceNamespace() != ""
+	if !asks || len(gateways) == 0 || host.BoundToMesh(rule.Root) || slices.ContainsFunc(gateways, func(gw *proxy.GatewayWorkload) bool {
+		return mesh.HasLabels(gw.Client().Labels, match.GetSourceLabels()) && (match.GetSourceNamespace() == "" || match.GetSourceNamespace() == gw.Namespace)
+	}) {
+		return "", ""
+	}
+	return field, "at a gateway it means the gateway's own pods, not the callers"
 }
 
 func ruleTargets(p *checks.Pass, rule *host.HTTPRule) []string {
