@@ -94,7 +94,7 @@ func ingressFinding(p *checks.Pass, port *exposure.ExposedPort, backend checks.B
 	switch {
 	case number != backend.Port && number != 0 && declares(backend.Template, backend.Port) && !declares(backend.Template, number):
 		right := net.JoinHostPort(endpoint, strconv.Itoa(int(backend.Port)))
-		finding.Path = append(at, plan.PathOf("defaultEndpoint")...)
+		finding.Path = append(slices.Clone(at), "defaultEndpoint")
 		finding.Message = fmt.Sprintf("The ingress listener for port %d, in which %s serves gRPC, hands its calls to %s, and no container declares port %d.",
 			backend.Port, backend, inbound.Ingress.GetDefaultEndpoint(), number)
 		finding.Symptom = "UNAVAILABLE: the sidecar cannot connect to the server"
@@ -104,7 +104,7 @@ func ingressFinding(p *checks.Pass, port *exposure.ExposedPort, backend checks.B
 				"spec", "ingress", strconv.Itoa(index), "defaultEndpoint"),
 		}
 	case !inbound.KeepsHTTP2(p.Snapshot, backend.Namespace, backend.Template):
-		finding.Path = append(at, plan.PathOf("port", "protocol")...)
+		finding.Path = append(slices.Clone(at), "port", "protocol")
 		finding.Message = fmt.Sprintf("The ingress listener for port %d says protocol %s, so that the sidecars of %s speak HTTP/1.1 to the gRPC server, whatever the Service says.",
 			backend.Port, inbound.Ingress.GetPort().GetProtocol(), backend)
 		finding.Symptom = "UNAVAILABLE or INTERNAL: the server does not understand what the sidecar sends"
