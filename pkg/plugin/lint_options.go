@@ -48,7 +48,7 @@ func (f *lintFlags) toOptions(streams report.Streams, clients *factory, command 
 	if err != nil {
 		return nil, usage("--output: %v", err)
 	}
-	if f.files.given() {
+	if f.files.given() || f.files.allowRemote || f.files.strict {
 		sources, err := f.files.toSources(streams)
 		if err != nil {
 			return nil, err

@@ -50,7 +50,7 @@ func exposedWorkloads(p *checks.Pass) []exposedWorkload {
 	exposed := exposure.ExposedWorkloads(p.Snapshot)
 	var workloads []exposedWorkload
 	for _, workload := range workload.Workloads(p.Snapshot) {
-		ports := slices.DeleteFunc(slices.Clone(exposed[workload]), (*exposure.ExposedPort).ForProxiesOnly)
+		ports := slices.DeleteFunc(slices.Clone(exposed[workload]), (*exposure.ExposedPort).ForProxies)
 		if len(ports) > 0 {
 			workloads = append(workloads, exposedWorkload{workload, ports})
 		}

@@ -35,9 +35,11 @@ type ExposedPort struct {
 // Weak reports whether nothing but weak evidence speaks for gRPC: never ground for an error.
 func (e *ExposedPort) Weak() bool { return isWeak(e.Evidence) }
 
-// ForProxiesOnly reports whether nothing says that anybody but the mesh's proxies calls the port: they balance their calls whether or not
-// its pods have proxies of their own.
-func (e *ExposedPort) ForProxiesOnly() bool { return !e.Routed && e.Evidence[0].Strength == EvidenceProvider }
+// ForProxies reports whether the mesh's proxies call the port, by the mesh config, and no gateway routes to it: they balance their calls
+// whether or not its pods have proxies of their own.
+func (e *ExposedPort) ForProxies() bool {
+	return !e.Routed && slices.ContainsFunc(e.Evidence, func(evidence Evidence) bool { return evidence.Strength == EvidenceProvider })
+}
 
 // Protocol is what Istio takes the port for.
 func (e *ExposedPort) Protocol() workload.Protocol { return workload.ServicePortProtocol(e.Port) }
