@@ -158,17 +158,31 @@ func templateEvidence(port *core.ServicePort, template *core.PodTemplateSpec) []
 	return evidence
 }
 
-// isOfInjectedContainer reports whether the port leads, in all running pods of the workloads behind the Service, to a container that an
-// injector added, as Dapr's: it serves the application beside it, and is none of its ports.
+// isOfInjectedContainer reports whether the port leads, in the pods of the workloads behind the Service, to a container that another
+// injector adds, as Dapr's: it serves the application beside it, and is none of its ports. Of pods in a cluster only the metadata is
+// read, so there the template has to tell.
 func isOfInjectedContainer(s *mesh.Snapshot, service *core.Service, port *core.ServicePort) bool {
 	workloads := workload.WorkloadsOf(s, service)
 	return len(workloads) > 0 && !slices.ContainsFunc(workloads, func(w *workload.Workload) bool {
-		pods := workload.LivePodsOf(s, w)
-		return len(pods) == 0 || slices.ContainsFunc(pods, func(pod *core.Pod) bool {
-			_, container, ok := workload.TargetPort(port, workload.PodTemplate(pod))
-			return !ok || container == nil || container.Name == workload.ProxyContainer ||
-				slices.ContainsFunc(workload.ServingContainers(&w.Template.Spec), func(own *core.Container) bool { return own.Name == container.Name })
-		})
+		return !isDapr(w, port) && !isInjectedInPods(s, w, port)
+	})
+}
+
+// daprEnabled, on a pod template, asks Dapr's injector for its sidecar.
+// Source: Dapr's pkg/injector/annotations.
+const daprEnabled = "dapr.io/enabled"
+
+func isDapr(w *workload.Workload, port *core.ServicePort) bool {
+	_, container, ok := workload.TargetPort(port, w.Template)
+	return w.Template.Annotations[daprEnabled] == "true" && (!ok || container == nil)
+}
+
+func isInjectedInPods(s *mesh.Snapshot, w *workload.Workload, port *core.ServicePort) bool {
+	pods := workload.LivePodsOf(s, w)
+	return len(pods) > 0 && !slices.ContainsFunc(pods, func(pod *core.Pod) bool {
+		_, container, ok := workload.TargetPort(port, workload.PodTemplate(pod))
+		return !ok || container == nil || container.Name == workload.ProxyContainer ||
+			slices.ContainsFunc(workload.ServingContainers(&w.Template.Spec), func(own *core.Container) bool { return own.Name == container.Name })
 	})
 }
 
