@@ -19,9 +19,9 @@ const (
 func InboundCapture(annotations map[string]string, port int32) (keptOutBy string, captured bool) {
 	include, stated := annotations[AnnotationIncludeInboundPorts]
 	if stated && include != "*" {
-		return AnnotationIncludeInboundPorts, slices.Contains(portList(include), port)
+		return AnnotationIncludeInboundPorts, listsPort(include, port)
 	}
-	return AnnotationExcludeInboundPorts, !slices.Contains(portList(annotations[AnnotationExcludeInboundPorts]), port)
+	return AnnotationExcludeInboundPorts, !listsPort(annotations[AnnotationExcludeInboundPorts], port)
 }
 
 // The pod annotations that say which outbound connections the sidecar takes.
@@ -38,13 +38,13 @@ const (
 // Source: Istio's tools/istio-iptables/pkg/capture/run.go (Run, handleOutboundPortsInclude, handleOutboundIncludeRules): what is
 // excluded is let through first, then ports to include are taken, then ranges.
 func OutboundCapture(annotations map[string]string, addresses []string, port int32) (keptOutBy string, captured bool) {
-	if slices.Contains(portList(annotations[AnnotationExcludeOutboundPorts]), port) {
+	if listsPort(annotations[AnnotationExcludeOutboundPorts], port) {
 		return AnnotationExcludeOutboundPorts, false
 	}
 	if len(addresses) > 0 && allWithin(addresses, annotations[AnnotationExcludeOutboundIPRanges]) {
 		return AnnotationExcludeOutboundIPRanges, false
 	}
-	if slices.Contains(portList(annotations[AnnotationIncludeOutboundPorts]), port) {
+	if listsPort(annotations[AnnotationIncludeOutboundPorts], port) {
 		return "", true
 	}
 	include, stated := annotations[AnnotationIncludeOutboundIPRanges]
@@ -79,13 +79,12 @@ func allWithin(addresses []string, ranges string) bool {
 	})
 }
 
-// portList are the ports of an annotation that lists them with commas; what is no port is left out.
-func portList(text string) []int32 {
-	var ports []int32
+// listsPort reports whether an annotation that lists ports with commas has the port; what is no port counts for nothing.
+func listsPort(text string, port int32) bool {
 	for part := range strings.SplitSeq(text, ",") {
-		if port, err := strconv.ParseUint(strings.TrimSpace(part), 10, 16); err == nil {
-			ports = append(ports, int32(port))
+		if listed, err := strconv.ParseUint(strings.TrimSpace(part), 10, 16); err == nil && int32(listed) == port {
+			return true
 		}
 	}
-	return ports
+	return false
 }
