@@ -34,6 +34,8 @@ type LoadRequest struct {
 
 	// Context is the kubeconfig context that the objects' Source names; may be empty.
 	Context string
+	// GRPCPorts are ports that the user says are gRPC.
+	GRPCPorts []mesh.GRPCPort
 	// Now is the time at which the Snapshot judges certificates.
 	Now time.Time
 }
@@ -129,7 +131,7 @@ func (b *batch) loaded(wanted LoadRequest) *Loaded {
 	gaps = append(gaps, b.gaps...)
 	all := slices.Concat(gaps, b.narrow, notRequested(b.requested), notNamed(b.reads))
 	return &Loaded{
-		Snapshot: mesh.New(sourced, mesh.Options{Now: wanted.Now, Gaps: all}),
+		Snapshot: mesh.New(sourced, mesh.Options{Now: wanted.Now, Gaps: all, GRPCPorts: wanted.GRPCPorts}),
 		Gaps:     gaps, NotServed: slices.Compact(slices.Sorted(slices.Values(b.notServed))),
 		Missing: slices.Compact(slices.SortedFunc(slices.Values(b.missing), comparePermissions)),
 	}

@@ -151,7 +151,7 @@ func (t Target) Silence(snapshot *mesh.Snapshot) string {
 	case t.All:
 		where = "no workload in the cluster shows"
 	}
-	return where + " that it speaks gRPC (no Service port, container port or probe says so): GX1 to GX3 had nothing to judge"
+	return where + " that it serves gRPC (no Service port, container port, probe or route says so): name the port grpc, or say it with --grpc-port NAME:PORT or the annotation " + exposure.AnnotationGRPCPorts
 }
 
 // unknownEvidence is why what shows gRPC may be there although it was not read: the workloads and their Services.

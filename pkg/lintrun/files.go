@@ -33,7 +33,7 @@ func (o *Options) meshesOf(manifests *manifest.Manifests) ([]*meshToCheck, error
 		if len(part.Objects) == 0 && len(manifests.Overlays) > 0 {
 			continue
 		}
-		m := &meshToCheck{snapshot: part.Snapshot(o.SelfContained, mesh.Options{Now: o.Now()}), manifests: part, target: o.Target}
+		m := &meshToCheck{snapshot: part.Snapshot(o.SelfContained, mesh.Options{Now: o.Now(), GRPCPorts: o.GRPCPorts}), manifests: part, target: o.Target}
 		err := o.requireNamespace(part)
 		if err == nil && !o.Target.IsWhole() {
 			_, err = o.Target.Paths(m.snapshot)

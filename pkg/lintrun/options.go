@@ -7,6 +7,7 @@ import (
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/cluster"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/manifest"
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/report"
 )
 
@@ -26,6 +27,8 @@ type Options struct {
 
 	Checks    []*checks.Check
 	AllScopes bool
+	// GRPCPorts are ports that the user says are gRPC.
+	GRPCPorts []mesh.GRPCPort
 	// FailOn is empty for never.
 	FailOn  checks.Level
 	Printer report.LintPrinter

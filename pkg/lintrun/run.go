@@ -60,30 +60,31 @@ func (o *Options) answer(meshes []*meshToCheck) error {
 	if err != nil {
 		return err
 	}
+	silences := o.silences(meshes, made)
+	made.Summary.NoPath = len(silences) == len(meshes)
 	if err := o.Printer.Print(o.Streams.Out, made); err != nil {
 		return err
 	}
-	o.explainSilence(meshes, made)
+	report.Notes(o.Streams, silences)
 	return o.verdict(made)
 }
 
-// explainSilence says where there are no findings because there was nothing to find any about. Files are often a part of what
-// there is, so that nothing is said about them.
-func (o *Options) explainSilence(meshes []*meshToCheck, made *report.LintReport) {
-	if len(made.Findings) > 0 || len(made.Ran) == 0 {
-		return
+// silences say of each mesh without findings in which nothing shows gRPC why, and what would.
+func (o *Options) silences(meshes []*meshToCheck, made *report.LintReport) []string {
+	if len(made.Findings) > 0 || len(made.Suppressed) > 0 || len(made.Ran) == 0 {
+		return nil
 	}
+	var silences []string
 	for _, m := range meshes {
-		if m.manifests != nil {
-			continue
+		silence := m.target.Silence(m.snapshot)
+		if silence != "" && m.context != "" {
+			silence = "context " + m.context + ": " + silence
 		}
-		if silence := m.target.Silence(m.snapshot); silence != "" {
-			if m.context != "" {
-				silence = "context " + m.context + ": " + silence
-			}
-			report.Notes(o.Streams, []string{silence})
+		if silence != "" {
+			silences = append(silences, silence)
 		}
 	}
+	return silences
 }
 
 // verdict is the report as an exit code. Where no check at all could be run there is no answer, neither good nor bad.
@@ -254,7 +255,7 @@ func namespaceOfFiles(target lint.Target, manifests *manifest.Manifests) lint.Ta
 // question is what the findings of the selected checks about the target depend on.
 func (o *Options) question(target lint.Target, context string) load.Question {
 	question := load.Question{
-		Kinds: lint.Kinds(o.Checks), Namespace: target.Namespace, Concerns: target.OnlyKnown, Entire: o.Fix.Scope != lint.FixNone, Context: context, Now: o.Now(),
+		Kinds: lint.Kinds(o.Checks), Namespace: target.Namespace, Concerns: target.OnlyKnown, Entire: o.Fix.Scope != lint.FixNone, Context: context, GRPCPorts: o.GRPCPorts, Now: o.Now(),
 	}
 	if target.All {
 		question.Namespace, question.Fallback = "", []string{target.Namespace}

@@ -28,7 +28,7 @@ func Overlay(live *mesh.Snapshot, manifests *manifest.Manifests) *mesh.Snapshot 
 		sourced.Object = applied(sourced.Object, live.Find(mesh.KeyOf(sourced.Object)), live.Now())
 		objects = append(objects, sourced)
 	}
-	merged := mesh.New(objects, mesh.Options{Now: live.Now(), Gaps: live.Gaps(), Unread: manifests.Unread})
+	merged := mesh.New(objects, mesh.Options{Now: live.Now(), Gaps: live.Gaps(), Unread: manifests.Unread, GRPCPorts: live.GRPCPorts()})
 	var restarted []mesh.Key
 	for _, w := range workload.Workloads(merged) {
 		if before := workload.Get(live, w.Key); before != nil && rollsOut(before.Template, w.Template) {

@@ -35,6 +35,8 @@ type Question struct {
 	// those of Namespace.
 	Concerns func(found *mesh.Snapshot) func(mesh.Object) bool
 
+	// GRPCPorts are ports that the user says are gRPC.
+	GRPCPorts []mesh.GRPCPort
 	// Entire keeps what writing needs: see cluster.LoadRequest.
 	Entire bool
 	// Context is the kubeconfig context that the objects' Source names.
@@ -74,7 +76,7 @@ func (q Question) round() cluster.LoadRequest {
 	if q.Namespace != "" {
 		fallback = append([]string{q.Namespace}, fallback...)
 	}
-	return cluster.LoadRequest{Kinds: map[mesh.Kind][]string{}, Fallback: fallback, Entire: q.Entire, Context: q.Context, Now: q.Now}
+	return cluster.LoadRequest{Kinds: map[mesh.Kind][]string{}, Fallback: fallback, Entire: q.Entire, Context: q.Context, GRPCPorts: q.GRPCPorts, Now: q.Now}
 }
 
 // follow is the second round: of the kinds on the path the namespaces that it goes through, and what is read by name.

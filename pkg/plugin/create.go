@@ -3,6 +3,8 @@ package plugin
 import (
 	"context"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
+
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -16,6 +18,7 @@ import (
 
 // createFlags are the command's flags as they are typed.
 type createFlags struct {
+	grpcPorts       []string
 	port            int32
 	targetPort      string
 	service         string
@@ -42,8 +45,9 @@ type createFlags struct {
 
 // createOptions is what Run needs, checked and complete.
 type createOptions struct {
-	streams report.Streams
-	clients *factory
+	grpcPorts []mesh.GRPCPort
+	streams   report.Streams
+	clients   *factory
 
 	intent    expose.Intent
 	files     manifest.Sources
@@ -119,6 +123,7 @@ func (f *createFlags) add(command *cobra.Command) {
 	flags := command.Flags()
 	flags.Int32Var(&f.port, "port", 0, "Port outside, at the gateway (default: the Service's port)")
 	flags.StringVar(&f.targetPort, "target-port", "", "Number or name of the container port on which the gRPC server listens (default: what names and probes say)")
+	flags.StringSliceVar(&f.grpcPorts, "grpc-port", nil, grpcPortUsage)
 	flags.StringVar(&f.service, "service", "", "Service to use, or the name of a new one (default: the one that leads to the port, else the workload's name)")
 	flags.StringVar(&f.portFix, "port-fix", "", "How a Service port is made gRPC: name or app-protocol (default: a new name, unless something refers to the old one)")
 	flags.StringVar(&f.inject, "inject", string(expose.InjectNamespace), "Where the injection label goes: namespace, workload or none")
@@ -149,6 +154,9 @@ func (f *createFlags) toOptions(streams report.Streams, clients *factory, comman
 	options := &createOptions{
 		streams: streams, clients: clients, files: files,
 		exitCode: f.exitCode, printRBAC: f.printRBAC, verify: f.verify, strict: f.strict, command: typedLine(command, arguments),
+	}
+	if options.grpcPorts, err = toGRPCPorts(f.grpcPorts); err != nil {
+		return nil, err
 	}
 	if options.intent, err = f.toIntent(command, arguments, f.files.given()); err != nil {
 		return nil, err

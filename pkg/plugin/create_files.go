@@ -30,7 +30,7 @@ func (o *createOptions) runOnFiles(ctx context.Context) error {
 	if err := load.RequireNamespace(manifests, o.clients.connection.overrides.Context.Namespace); err != nil {
 		return err
 	}
-	snapshot := manifests.Snapshot(false, mesh.Options{Now: time.Now()})
+	snapshot := manifests.Snapshot(false, mesh.Options{Now: time.Now(), GRPCPorts: o.grpcPorts})
 	if o.intent, err = o.intent.InFiles(snapshot); err != nil {
 		return err
 	}

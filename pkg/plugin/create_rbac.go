@@ -26,7 +26,7 @@ func (o *createOptions) asFound(ctx context.Context) *mesh.Snapshot {
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
-	loaded, err := loadForCreate(ctx, client, o.intent)
+	loaded, err := o.load(ctx, client)
 	if err != nil {
 		return nil
 	}

@@ -104,14 +104,16 @@ func (o *createOptions) read(ctx context.Context, client *cluster.Client) (loade
 		return err
 	})
 	group.Go(func() (err error) {
-		loaded, err = loadForCreate(inner, client, o.intent)
+		loaded, err = o.load(inner, client)
 		return err
 	})
 	return loaded, rights, group.Wait()
 }
 
-func loadForCreate(ctx context.Context, client *cluster.Client, intent expose.Intent) (*cluster.Loaded, error) {
-	loaded, err := load.FromCluster(ctx, client, review.ForCreate(intent))
+func (o *createOptions) load(ctx context.Context, client *cluster.Client) (*cluster.Loaded, error) {
+	question := review.ForCreate(o.intent)
+	question.GRPCPorts = o.grpcPorts
+	loaded, err := load.FromCluster(ctx, client, question)
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +127,7 @@ func (o *createOptions) lostInjection(ctx context.Context, client *cluster.Clien
 	if !ok || !failed.Complete {
 		return false
 	}
-	loaded, err := loadForCreate(ctx, client, o.intent)
+	loaded, err := o.load(ctx, client)
 	if err != nil {
 		return false
 	}

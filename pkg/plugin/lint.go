@@ -16,6 +16,7 @@ import (
 
 // lintFlags are the flags of lint, as typed.
 type lintFlags struct {
+	grpcPorts     []string
 	files         fileFlags
 	selfContained bool
 	withCluster   bool
@@ -102,6 +103,7 @@ func (f *lintFlags) add(flags *pflag.FlagSet) {
 	flags.StringVarP(&f.selector, "selector", "l", "", "Judge only the paths to workloads with such labels (KEY=VALUE, KEY!=VALUE, KEY in (A,B))")
 	flags.StringArrayVar(&f.contexts, "context", nil, "The kubeconfig context to use; may be repeated, for several clusters in one report")
 	flags.StringSliceVar(&f.checks, "checks", nil, "Checks to run: IDs, beginnings of IDs or names, with a dash in front those to leave out (GX3,-GX514)")
+	flags.StringSliceVar(&f.grpcPorts, "grpc-port", nil, grpcPortUsage)
 	flags.StringVar(&f.scope, "scope", lintrun.ScopeGRPC, `"grpc": judge what lies on the way of gRPC calls; "all": every route, Gateway and policy`)
 	flags.StringVar(&f.failOn, "fail-on", string(checks.Warning), "Exit with 1 from this level on: error, warning, info or never")
 	flags.StringVarP(&f.output, "output", "o", "text", "Format of the report: "+strings.Join(report.LintFormats(), ", "))

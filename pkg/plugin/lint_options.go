@@ -38,6 +38,9 @@ func (f *lintFlags) toOptions(streams report.Streams, clients *factory, command 
 	if f.failOn != lintrun.FailNever {
 		options.FailOn = checks.Level(f.failOn)
 	}
+	if options.GRPCPorts, err = toGRPCPorts(f.grpcPorts); err != nil {
+		return nil, err
+	}
 	if options.Checks, err = lint.Select(f.checks); err != nil {
 		return nil, usage("--checks: %v", err)
 	}

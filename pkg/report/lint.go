@@ -138,6 +138,8 @@ type LintSummary struct {
 	Objects int `json:"objects"`
 	Checks  int `json:"checks"`
 	Skipped int `json:"skipped"`
+	// NoPath says that nothing shows gRPC, so that no findings is no good news.
+	NoPath bool `json:"-"`
 }
 
 // NewLintReport makes a report of what the checks say of a snapshot.

@@ -61,6 +61,9 @@ func (s LintSummary) String() string {
 	if s.Errors+s.Warnings+s.Infos > 0 {
 		found = fmt.Sprintf("%s, %s, %s", Count(s.Errors, "error"), Count(s.Warnings, "warning"), Count(s.Infos, "info"))
 	}
+	if found == "No findings" && s.NoPath {
+		return fmt.Sprintf("No gRPC path seen in %s: nothing to check. %s run.", Count(s.Objects, "object"), Count(s.Checks, "check"))
+	}
 	if s.Fixed > 0 {
 		found += fmt.Sprintf(", %d fixed", s.Fixed)
 	}
