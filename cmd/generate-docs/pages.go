@@ -35,7 +35,7 @@ func pages(repository string) (map[string]string, error) {
 		pages[checkPath(check)] = checkPage(check)
 	}
 	maps.Copy(pages, commandPages(root))
-	for readme, parts := range readmeParts(root, all) {
+	for readme, parts := range readmeParts(root) {
 		text, err := os.ReadFile(filepath.Join(repository, readme))
 		if err != nil {
 			return nil, err

@@ -6,12 +6,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/lint"
 )
 
 // readmeParts are the generated parts of each README, by name.
-func readmeParts(root *cobra.Command, all []*checks.Check) map[string]map[string]string {
+func readmeParts(root *cobra.Command) map[string]map[string]string {
 	return map[string]map[string]string{
 		"README.md":       {"commands": commandList(root, inEnglish), "checks": checkCounts("hop", "checks", englishTitle)},
 		"README.zh-CN.md": {"commands": commandList(root, inChinese), "checks": checkCounts("环节", "检查", chineseTitle)},
