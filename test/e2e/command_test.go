@@ -125,6 +125,7 @@ var (
 		// What lint reads depends on what else is in the cluster.
 		{regexp.MustCompile(`\bin \d+ objects\b`), "in N objects"},
 		{regexp.MustCompile(`\b\d+ checks run\b`), "N checks run"},
+		{regexp.MustCompile(`\b\d+ skipped at least in part\b`), "N skipped at least in part"},
 		// How far a rollout is when somebody looks depends on the machine.
 		{regexp.MustCompile(`(?m)^\w+ \S+: (waiting for the controller to see the change|\d+ of \d+ (new )?pods .*|old pods yet to end: \d+)\n`), ""},
 	}

@@ -67,6 +67,9 @@ func (s *scene) versions() map[string]string {
 
 // concerns says that an object is one that a command in this scene could have written.
 func (s *scene) concerns(object unstructured.Unstructured) bool {
+	if object.GetKind() == "ConfigMap" && slices.Contains(inEveryNamespace, object.GetName()) {
+		return false
+	}
 	switch object.GetNamespace() {
 	case s.namespace, "istio-system":
 		_, elected := object.GetAnnotations()["control-plane.alpha.kubernetes.io/leader"] // renewed every few seconds
@@ -77,6 +80,9 @@ func (s *scene) concerns(object unstructured.Unstructured) bool {
 		return false
 	}
 }
+
+// inEveryNamespace are the ConfigMaps that istiod and the controllers write into each namespace, some time after it is there.
+var inEveryNamespace = []string{"istio-ca-root-cert", "istio-ca-crl", "kube-root-ca.crt"}
 
 // restless are resources that components write all the time, or some time after they have started.
 func restless(resource string) bool {
