@@ -76,7 +76,7 @@ type cost struct {
 
 // The mesh is small beside the clusters for which the bound of twice the cost is meant.
 const (
-	slackTime   = 100 * time.Millisecond
+	slackTime   = 150 * time.Millisecond
 	slackMemory = 64 << 20
 )
 

@@ -20,7 +20,7 @@ var (
 // TestAddACheck follows CONTRIBUTING.md in a copy of the repository, to the letter.
 func TestAddACheck(t *testing.T) {
 	folder := t.TempDir()
-	output(t, exec.Command("sh", "-c", `git -C "$0" ls-files -z -- cmd pkg docs go.mod go.sum '*.md' | tar -C "$0" --null --files-from=- -c | tar -C "$1" -x`, repository, folder))
+	output(t, exec.Command("sh", "-c", `git -C "$0" ls-files -z -- cmd internal pkg docs go.mod go.sum '*.md' | tar -C "$0" --null --files-from=- -c | tar -C "$1" -x`, repository, folder))
 	text, err := os.ReadFile(filepath.Join(repository, "CONTRIBUTING.md"))
 	require.NoError(t, err)
 

@@ -59,7 +59,7 @@ func archiveName() string {
 // copyOf is the work tree as git sees it, somewhere else: the same sources at another path.
 func copyOf(t *testing.T) string {
 	t.Helper()
-	files := output(t, exec.Command("git", "-C", repository, "ls-files", "-z", "--", "cmd", "pkg", "hack/dist", "go.mod", "go.sum", "LICENSE"))
+	files := output(t, exec.Command("git", "-C", repository, "ls-files", "-z", "--", "cmd", "internal", "pkg", "hack/dist", "go.mod", "go.sum", "LICENSE"))
 	folder := t.TempDir()
 	for name := range strings.SplitSeq(strings.TrimSuffix(files, "\x00"), "\x00") {
 		if strings.Contains(name, "testdata/") {

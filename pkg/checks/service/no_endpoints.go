@@ -130,7 +130,7 @@ func hasEndpointPort(slice *discovery.EndpointSlice, name string) bool {
 }
 
 // reportUnselected is about ServiceEntries that select nothing.
-// Source: Istio's pilot/pkg/serviceregistry/serviceentry/controller.go (selectWorkload).
+// Source: Istio's pilot/pkg/serviceregistry/serviceentry/controller.go.
 func reportUnselected(p *checks.Pass) {
 	told := map[*networking.ServiceEntry]bool{}
 	for _, vs := range p.VirtualServices().All() {

@@ -39,7 +39,7 @@ spec:
 `,
 	Good:     example.GreeterWorkload + example.GreeterService,
 	Reads:    checks.ExposureReads,
-	Consults: append([]mesh.Kind{mesh.KindIngress, mesh.KindServiceMonitor, mesh.KindEndpointSlice}, checks.ExposureConsults...),
+	Consults: append([]mesh.Kind{mesh.KindIngress, mesh.KindServiceMonitor, mesh.KindEndpointSlice, mesh.KindWorkloadEntry}, checks.ExposureConsults...),
 	Since:    "v0.1.0",
 	Run: func(p *checks.Pass) {
 		for _, w := range workload.Workloads(p.Snapshot) {
@@ -186,7 +186,8 @@ func reportMissedSelector(p *checks.Pass, service *core.Service) {
 // selectsNothing reports whether no pod is known, or may be there unseen, that the Service selects.
 func selectsNothing(p *checks.Pass, service *core.Service) bool {
 	namespace, selector := service.Namespace, service.Spec.Selector
-	if len(workload.WorkloadsOf(p.Snapshot, service)) > 0 || len(workload.PodsSelected(p.Snapshot, namespace, selector)) > 0 || p.SelectsUnread(namespace, selector) {
+	if len(workload.WorkloadsOf(p.Snapshot, service)) > 0 || len(workload.PodsSelected(p.Snapshot, namespace, selector)) > 0 || p.SelectsUnread(namespace, selector) ||
+		workload.SelectsWorkloadEntry(p.Snapshot, namespace, selector) {
 		return false
 	}
 	return !slices.ContainsFunc([]mesh.Kind{mesh.KindDeployment, mesh.KindStatefulSet, mesh.KindDaemonSet, mesh.KindPod}, func(kind mesh.Kind) bool {

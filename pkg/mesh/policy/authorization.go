@@ -193,7 +193,7 @@ func conditionOf(rule *securityapi.Rule, c clause, negative, leftOut bool) RuleC
 }
 
 // trustDomains are the names that the mesh's own certificates go by; cluster.local always means the mesh's own.
-// Source: Istio's pilot/pkg/trustdomain/bundle.go (ReplaceTrustDomainAliases).
+// Source: Istio's pilot/pkg/security/trustdomain/bundle.go (ReplaceTrustDomainAliases).
 func trustDomains(s *mesh.Snapshot) []string {
 	config := proxy.DefaultMeshConfig(s)
 	return append([]string{config.GetTrustDomain(), "cluster.local"}, config.GetTrustDomainAliases()...)
