@@ -6,6 +6,7 @@ import (
 	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
+	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 )
@@ -93,13 +94,24 @@ func ContainerField(w *workload.Workload, container *core.Container, field ...an
 	at := plan.PathOf("spec", "template", "spec")
 	for i := range spec.Containers {
 		if &spec.Containers[i] == container {
-			return append(plan.PathOf(at, "containers", i), plan.PathOf(field...)...)
+			return plan.PathOf(at, "containers", i, field)
 		}
 	}
 	for i := range spec.InitContainers {
 		if &spec.InitContainers[i] == container {
-			return append(plan.PathOf(at, "initContainers", i), plan.PathOf(field...)...)
+			return plan.PathOf(at, "initContainers", i, field)
 		}
 	}
 	return at
+}
+
+// SelectedKinds are the kinds by whose labels a Service selects: workloads by their pod templates, and pods.
+var SelectedKinds = append(slices.Clone(workload.Kinds), mesh.KindPod)
+
+// SelectsKnown reports whether the Service selects anything that is known: a workload, a pod, a WorkloadEntry, or what makes pods and is
+// of a kind that is not read.
+func (p *Pass) SelectsKnown(service *core.Service) bool {
+	namespace, selector := service.Namespace, service.Spec.Selector
+	return len(workload.WorkloadsOf(p.Snapshot, service)) > 0 || len(workload.PodsSelected(p.Snapshot, namespace, selector)) > 0 ||
+		p.SelectsUnread(namespace, selector) || workload.SelectsWorkloadEntry(p.Snapshot, namespace, selector)
 }

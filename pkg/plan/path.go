@@ -15,7 +15,7 @@ import (
 // of type map.
 type Path []string
 
-// PathOf is the path of those steps; whole numbers are places in lists, and a Path stands for all of its steps.
+// PathOf is the path of those steps; whole numbers are places in lists, and a Path or a list of steps stands for all of its own.
 func PathOf(steps ...any) Path {
 	path := make(Path, 0, len(steps))
 	for _, step := range steps {
@@ -24,6 +24,8 @@ func PathOf(steps ...any) Path {
 			path = append(path, step...)
 		case []string:
 			path = append(path, step...)
+		case []any:
+			path = append(path, PathOf(step...)...)
 		default:
 			path = append(path, fmt.Sprint(step))
 		}

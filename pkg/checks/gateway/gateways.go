@@ -47,7 +47,7 @@ type gatewayServer struct {
 
 // path is a field of the server, ".spec.servers[0].port.number".
 func (g gatewayServer) path(fields ...any) plan.Path {
-	return append(plan.PathOf("spec", "servers", g.index), plan.PathOf(fields...)...)
+	return plan.PathOf("spec", "servers", g.index, fields)
 }
 
 // text is how messages name the server: "the server on port 443 (HTTPS)".

@@ -47,11 +47,9 @@ type exposedWorkload struct {
 
 // exposedWorkloads are those of the mesh, by kind, namespace and name.
 func exposedWorkloads(p *checks.Pass) []exposedWorkload {
-	exposed := exposure.ExposedWorkloads(p.Snapshot)
 	var workloads []exposedWorkload
-	for _, workload := range workload.Workloads(p.Snapshot) {
-		ports := slices.DeleteFunc(slices.Clone(exposed[workload]), (*exposure.ExposedPort).ForProxies)
-		if len(ports) > 0 {
+	for workload, ports := range exposure.EachWorkload(p.Snapshot) {
+		if ports = slices.DeleteFunc(slices.Clone(ports), (*exposure.ExposedPort).ForProxies); len(ports) > 0 {
 			workloads = append(workloads, exposedWorkload{workload, ports})
 		}
 	}

@@ -2,8 +2,6 @@ package injection
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
 	core "k8s.io/api/core/v1"
@@ -11,7 +9,6 @@ import (
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/proxy"
-	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh/workload"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/plan"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/remedy"
 )
@@ -52,7 +49,8 @@ func relabel(p *checks.Pass, namespace exposedNamespace, changed map[string]stri
 				return checks.Fix{Text: text + fmt.Sprintf(". Before that: %s.", why)}
 			}
 		}
-		if !injection.Injected || len(podsOtherThan(p, workload, injection)) == 0 {
+		without, outdated := proxy.StalePods(p.Snapshot, workload.Workload, injection)
+		if !injection.Injected || len(without)+len(outdated) == 0 {
 			continue
 		}
 		possible = possible && workload.RenewsAllPods() && proxy.BlockedBy(p.Snapshot, injection) == nil
@@ -149,35 +147,6 @@ func restartWorkload(p *checks.Pass, w exposedWorkload) checks.Fix {
 	default:
 		return checks.Fix{Text: fmt.Sprintf("Restart %s.", w.Key), Level: checks.Safe, Changes: checks.Restart(p, w.Workload, "new pods get the proxy that the injector gives now")}
 	}
-}
-
-// podsOtherThan are the running pods of a workload that have no proxy, or one of another revision, than new ones would get.
-func podsOtherThan(p *checks.Pass, w exposedWorkload, injection proxy.Injection) []*core.Pod {
-	return append(podsWithoutProxy(p, w), slices.Concat(slices.Collect(maps.Values(podsOfOtherRevision(p, w, injection.Revision)))...)...)
-}
-
-// podsWithoutProxy are the running pods of a workload that have none and that no injector has seen, by name. Pods that are
-// being deleted do not count.
-func podsWithoutProxy(p *checks.Pass, w exposedWorkload) []*core.Pod {
-	var without []*core.Pod
-	for _, pod := range workload.PodsOf(p.Snapshot, w.Workload) {
-		if _, has := proxy.OfWorkload(p.Snapshot, pod); !has && !proxy.PassedInjector(pod) && pod.DeletionTimestamp == nil {
-			without = append(without, pod)
-		}
-	}
-	return without
-}
-
-// podsOfOtherRevision are the running pods of a workload whose proxy was injected by another revision, by that revision.
-func podsOfOtherRevision(p *checks.Pass, w exposedWorkload, revision string) map[string][]*core.Pod {
-	others := map[string][]*core.Pod{}
-	for _, pod := range workload.PodsOf(p.Snapshot, w.Workload) {
-		proxy, has := proxy.OfWorkload(p.Snapshot, pod)
-		if has && pod.DeletionTimestamp == nil && proxy.Revision != "" && proxy.Revision != revision {
-			others[proxy.Revision] = append(others[proxy.Revision], pod)
-		}
-	}
-	return others
 }
 
 // podNames lists pods as evidence, the first few of them.

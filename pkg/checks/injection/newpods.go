@@ -37,9 +37,10 @@ func symptomOfNewPods(p *checks.Pass, workloads ...exposedWorkload) string {
 // podsByProxy counts the running pods of the workloads that have a proxy, and those that have none and that no injector has seen.
 func podsByProxy(p *checks.Pass, workloads []exposedWorkload) (with, without int) {
 	for _, w := range workloads {
-		without += len(podsWithoutProxy(p, w))
-		for _, pod := range workload.PodsOf(p.Snapshot, w.Workload) {
-			if _, has := proxy.OfWorkload(p.Snapshot, pod); has && pod.DeletionTimestamp == nil {
+		bare, _ := proxy.StalePods(p.Snapshot, w.Workload, proxy.Injection{})
+		without += len(bare)
+		for _, pod := range workload.LivePodsOf(p.Snapshot, w.Workload) {
+			if _, has := proxy.OfWorkload(p.Snapshot, pod); has {
 				with++
 			}
 		}

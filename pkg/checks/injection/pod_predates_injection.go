@@ -31,11 +31,9 @@ var podPredatesInjection = &checks.Check{
 
 func runPodPredatesInjection(p *checks.Pass) {
 	for _, w := range exposedWorkloads(p) {
-		if !proxy.InjectionOf(p.Snapshot, w.Workload).Injected {
-			continue
-		}
-		without := podsWithoutProxy(p, w)
-		if len(without) == 0 || !knowsNamespace(p, w.Namespace()) {
+		injection := proxy.InjectionOf(p.Snapshot, w.Workload)
+		without, _ := proxy.StalePods(p.Snapshot, w.Workload, injection)
+		if !injection.Injected || len(without) == 0 || !knowsNamespace(p, w.Namespace()) {
 			continue
 		}
 		p.Report(checks.Finding{

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 
+	core "k8s.io/api/core/v1"
+
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks/example"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/mesh"
@@ -37,7 +39,7 @@ func runProxyRevisionOutdated(p *checks.Pass) {
 		if !injection.Injected {
 			continue
 		}
-		outdated := podsOfOtherRevision(p, workload, injection.Revision)
+		outdated := outdatedByRevision(p, workload, injection)
 		if len(outdated) == 0 || !knowsNamespace(p, workload.Namespace()) {
 			continue
 		}
@@ -58,4 +60,15 @@ func runProxyRevisionOutdated(p *checks.Pass) {
 			Fix:      restartWorkload(p, workload),
 		})
 	}
+}
+
+// outdatedByRevision are the workload's pods with a proxy of another revision, by that revision.
+func outdatedByRevision(p *checks.Pass, w exposedWorkload, injection proxy.Injection) map[string][]*core.Pod {
+	_, outdated := proxy.StalePods(p.Snapshot, w.Workload, injection)
+	byRevision := map[string][]*core.Pod{}
+	for _, pod := range outdated {
+		sidecar, _ := proxy.OfWorkload(p.Snapshot, pod)
+		byRevision[sidecar.Revision] = append(byRevision[sidecar.Revision], pod)
+	}
+	return byRevision
 }

@@ -116,7 +116,7 @@ func writtenIn(rule *host.HTTPRule, has func(*networkingapi.HTTPRoute) bool) (vs
 
 // httpField is the path of a field of an http rule; without one, of the rule itself.
 func httpField(index int, field ...any) plan.Path {
-	return append(plan.PathOf("spec", "http", index), plan.PathOf(field...)...)
+	return plan.PathOf("spec", "http", index, field)
 }
 
 // ruleText names a rule in a message: "http rule 2 of VirtualService shop/orders", counted from 1.

@@ -71,10 +71,14 @@ func runServiceEntryDestination(p *checks.Pass) {
 				}
 				to := entryCall{rule, destination, entry, port, gateway.Client()}
 				finding, found := to.fault(p)
-				if !found || told[entryFault{mesh.KeyOf(finding.Object), finding.Path.String()}] {
+				if !found {
 					continue
 				}
-				told[entryFault{mesh.KeyOf(finding.Object), finding.Path.String()}] = true
+				fault := entryFault{mesh.KeyOf(finding.Object), finding.Path.String()}
+				if told[fault] {
+					continue
+				}
+				told[fault] = true
 				finding.Level = p.LevelFor(of, checks.Error)
 				p.Report(finding)
 			}

@@ -94,9 +94,7 @@ func reportWithoutSlices(p *checks.Pass, port *exposure.ExposedPort) {
 	if len(service.Spec.Selector) > 0 || service.Spec.Type == core.ServiceTypeExternalName || addressedByEntry(p, service) {
 		return
 	}
-	slicesOf := slices.DeleteFunc(slices.Clone(p.EndpointSlices().In(service.Namespace)), func(slice *discovery.EndpointSlice) bool {
-		return slice.Labels[discovery.LabelServiceName] != service.Name
-	})
+	slicesOf := workload.EndpointSlicesOf(p.Snapshot, service)
 	finding := checks.Finding{
 		Object: service, Path: plan.PathOf("spec"), Level: checks.ErrorUnlessWeak(port), Symptom: "UNAVAILABLE: no healthy upstream",
 		Evidence: append([]string{"the Service has no selector", "a gateway routes to " + checks.PortText(port)}, checks.EvidenceOf(port)...),
@@ -158,9 +156,7 @@ func reportUnselected(p *checks.Pass) {
 
 func reportEntry(p *checks.Pass, entry *networking.ServiceEntry, selector map[string]string, of checks.Relevance) {
 	selected := workload.SelectsWorkloadEntry(p.Snapshot, entry.Namespace, selector) || len(workload.PodsSelected(p.Snapshot, entry.Namespace, selector)) > 0 ||
-		slices.ContainsFunc(workload.Workloads(p.Snapshot), func(w *workload.Workload) bool {
-			return w.Namespace() == entry.Namespace && mesh.HasLabels(w.Template.Labels, selector)
-		})
+		len(workload.WorkloadsSelected(p.Snapshot, entry.Namespace, selector)) > 0
 	if selected || !p.Missing(mesh.KindWorkloadEntry, entry.Namespace, "") {
 		return
 	}

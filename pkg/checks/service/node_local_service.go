@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	core "k8s.io/api/core/v1"
-	discovery "k8s.io/api/discovery/v1"
 
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks"
 	"github.com/grpcexpose/kubectl-grpcexpose/pkg/checks/example"
@@ -74,10 +73,7 @@ func reportNodeLocal(p *checks.Pass, port *exposure.ExposedPort) {
 // nodesOf are the nodes of a Service's ready endpoints, or where no EndpointSlice is known of its pods.
 func nodesOf(p *checks.Pass, service *core.Service) []string {
 	var nodes []string
-	for _, slice := range p.EndpointSlices().In(service.Namespace) {
-		if slice.Labels[discovery.LabelServiceName] != service.Name {
-			continue
-		}
+	for _, slice := range workload.EndpointSlicesOf(p.Snapshot, service) {
 		for _, endpoint := range slice.Endpoints {
 			if ready := endpoint.Conditions.Ready; endpoint.NodeName != nil && (ready == nil || *ready) {
 				nodes = append(nodes, *endpoint.NodeName)

@@ -48,17 +48,7 @@ spec:
 }
 
 func selectsNothing(p *checks.Pass, service *core.Service) bool {
-	namespace, selector := service.Namespace, service.Spec.Selector
-	if len(workload.WorkloadsOf(p.Snapshot, service)) > 0 || len(workload.PodsSelected(p.Snapshot, namespace, selector)) > 0 || p.SelectsUnread(namespace, selector) ||
-		workload.SelectsWorkloadEntry(p.Snapshot, namespace, selector) {
-		return false
-	}
-	for _, kind := range []mesh.Kind{mesh.KindDeployment, mesh.KindStatefulSet, mesh.KindDaemonSet, mesh.KindPod} {
-		if !p.Missing(kind, service.Namespace, "") {
-			return false
-		}
-	}
-	return true
+	return !p.SelectsKnown(service) && !slices.ContainsFunc(checks.SelectedKinds, func(kind mesh.Kind) bool { return !p.Missing(kind, service.Namespace, "") })
 }
 
 func reportSelectorMatchesNothing(p *checks.Pass, service *core.Service, ports []*exposure.ExposedPort) {

@@ -185,13 +185,8 @@ func reportMissedSelector(p *checks.Pass, service *core.Service) {
 
 // selectsNothing reports whether no pod is known, or may be there unseen, that the Service selects.
 func selectsNothing(p *checks.Pass, service *core.Service) bool {
-	namespace, selector := service.Namespace, service.Spec.Selector
-	if len(workload.WorkloadsOf(p.Snapshot, service)) > 0 || len(workload.PodsSelected(p.Snapshot, namespace, selector)) > 0 || p.SelectsUnread(namespace, selector) ||
-		workload.SelectsWorkloadEntry(p.Snapshot, namespace, selector) {
-		return false
-	}
-	return !slices.ContainsFunc([]mesh.Kind{mesh.KindDeployment, mesh.KindStatefulSet, mesh.KindDaemonSet, mesh.KindPod}, func(kind mesh.Kind) bool {
-		_, unknown := p.Unknown(kind, namespace, "")
+	return !p.SelectsKnown(service) && !slices.ContainsFunc(checks.SelectedKinds, func(kind mesh.Kind) bool {
+		_, unknown := p.Unknown(kind, service.Namespace, "")
 		return unknown
 	})
 }

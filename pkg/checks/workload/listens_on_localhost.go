@@ -65,9 +65,8 @@ spec:
 	Consults: append([]mesh.Kind{mesh.KindSidecar}, checks.ExposureConsults...),
 	Since:    "v0.1.0",
 	Run: func(p *checks.Pass) {
-		exposed := exposure.ExposedWorkloads(p.Snapshot)
-		for _, workload := range workload.Workloads(p.Snapshot) {
-			for _, port := range exposed[workload] {
+		for workload, ports := range exposure.EachWorkload(p.Snapshot) {
+			for _, port := range ports {
 				if reportListensOnLocalhost(p, workload, port) {
 					break
 				}

@@ -38,9 +38,8 @@ spec:
 	Consults: checks.ExposureConsults,
 	Since:    "v0.1.0",
 	Run: func(p *checks.Pass) {
-		exposed := exposure.ExposedWorkloads(p.Snapshot)
-		for _, workload := range workload.Workloads(p.Snapshot) {
-			for _, port := range exposed[workload] {
+		for workload, ports := range exposure.EachWorkload(p.Snapshot) {
+			for _, port := range ports {
 				if reportNoReadinessProbe(p, workload, port) {
 					break
 				}

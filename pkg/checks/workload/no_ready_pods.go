@@ -49,11 +49,8 @@ spec:
 	Since:    "v0.1.0",
 	Passing:  true,
 	Run: func(p *checks.Pass) {
-		exposed := exposure.ExposedWorkloads(p.Snapshot)
-		for _, workload := range workload.Workloads(p.Snapshot) {
-			if ports := exposed[workload]; len(ports) > 0 {
-				reportNoReadyPods(p, workload, ports)
-			}
+		for workload, ports := range exposure.EachWorkload(p.Snapshot) {
+			reportNoReadyPods(p, workload, ports)
 		}
 	},
 }

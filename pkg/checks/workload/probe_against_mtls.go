@@ -58,9 +58,8 @@ var probeAgainstMTLS = &checks.Check{
 	Consults: checks.ExposureConsults,
 	Since:    "v0.1.0",
 	Run: func(p *checks.Pass) {
-		exposed := exposure.ExposedWorkloads(p.Snapshot)
-		for _, w := range workload.Workloads(p.Snapshot) {
-			if ports := exposed[w]; len(ports) > 0 && checks.GetsProxy(p, w) {
+		for w, ports := range exposure.EachWorkload(p.Snapshot) {
+			if checks.GetsProxy(p, w) {
 				reportProbeAgainstMTLS(p, w, ports)
 			}
 		}

@@ -43,9 +43,8 @@ spec:
 	Consults: checks.ExposureConsults,
 	Since:    "v0.1.0",
 	Run: func(p *checks.Pass) {
-		exposed := exposure.ExposedWorkloads(p.Snapshot)
-		for _, w := range workload.Workloads(p.Snapshot) {
-			if ports := exposed[w]; len(ports) > 0 && checks.GetsProxy(p, w) {
+		for w, ports := range exposure.EachWorkload(p.Snapshot) {
+			if checks.GetsProxy(p, w) {
 				reportReservedPort(p, w, ports)
 			}
 		}

@@ -48,11 +48,8 @@ spec:
 	Consults: checks.ExposureConsults,
 	Since:    "v0.1.0",
 	Run: func(p *checks.Pass) {
-		exposed := exposure.ExposedWorkloads(p.Snapshot)
-		for _, workload := range workload.Workloads(p.Snapshot) {
-			if ports := exposed[workload]; len(ports) > 0 {
-				reportReservedUID(p, workload, ports)
-			}
+		for workload, ports := range exposure.EachWorkload(p.Snapshot) {
+			reportReservedUID(p, workload, ports)
 		}
 	},
 }

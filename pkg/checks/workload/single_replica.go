@@ -41,10 +41,8 @@ spec:
 	Consults: slices.Concat(checks.ExposureConsults, workload.ScalingKinds),
 	Since:    "v0.1.0",
 	Run: func(p *checks.Pass) {
-		exposed := exposure.ExposedWorkloads(p.Snapshot)
-		for _, w := range workload.Workloads(p.Snapshot) {
-			ports := exposed[w]
-			if len(ports) == 0 || w.Replicas != 1 || slices.ContainsFunc(ports, hasSeveralReplicas) ||
+		for w, ports := range exposure.EachWorkload(p.Snapshot) {
+			if w.Replicas != 1 || slices.ContainsFunc(ports, hasSeveralReplicas) ||
 				workload.ScalingOf(p.Snapshot, w).AtLeast > 1 {
 				continue
 			}

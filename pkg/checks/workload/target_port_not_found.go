@@ -90,10 +90,7 @@ func mayHaveEndpoints(p *checks.Pass, port *exposure.ExposedPort) bool {
 	unread := slices.ContainsFunc(port.Workloads, func(w *workload.Workload) bool {
 		return slices.ContainsFunc(workload.LivePodsOf(p.Snapshot, w), func(pod *core.Pod) bool { return len(pod.Spec.Containers) == 0 })
 	})
-	return unread && port.Port.TargetPort.Type == intstr.String &&
-		!slices.ContainsFunc(p.EndpointSlices().In(port.Service.Namespace), func(slice *discovery.EndpointSlice) bool {
-			return slice.Labels[discovery.LabelServiceName] == port.Service.Name
-		})
+	return unread && port.Port.TargetPort.Type == intstr.String && len(workload.EndpointSlicesOf(p.Snapshot, port.Service)) == 0
 }
 
 // hasEndpoints reports whether Kubernetes has found the named port in pods. Of pods of a live cluster the containers may not be known.
@@ -103,8 +100,8 @@ func hasEndpoints(p *checks.Pass, port *exposure.ExposedPort) bool {
 	if port.Port.TargetPort.Type != intstr.String {
 		return false
 	}
-	return slices.ContainsFunc(p.EndpointSlices().In(port.Service.Namespace), func(slice *discovery.EndpointSlice) bool {
-		return slice.Labels[discovery.LabelServiceName] == port.Service.Name && len(slice.Endpoints) > 0 &&
+	return slices.ContainsFunc(workload.EndpointSlicesOf(p.Snapshot, port.Service), func(slice *discovery.EndpointSlice) bool {
+		return len(slice.Endpoints) > 0 &&
 			slices.ContainsFunc(slice.Ports, func(found discovery.EndpointPort) bool {
 				return found.Port != nil && workload.ValueOr(found.Name, "") == port.Port.Name
 			})

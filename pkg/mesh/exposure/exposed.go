@@ -1,6 +1,7 @@
 package exposure
 
 import (
+	"iter"
 	"maps"
 	"slices"
 
@@ -64,6 +65,18 @@ func ExposedPortsOf(s *mesh.Snapshot, service *core.Service) []*ExposedPort {
 // ExposedWorkloads are the workloads behind exposed ports, each with the ports that lead to it.
 func ExposedWorkloads(s *mesh.Snapshot) map[*workload.Workload][]*ExposedPort {
 	return exposureOf(s).byWorkload
+}
+
+// EachWorkload gives the same by the kind, namespace and name of the workload.
+func EachWorkload(s *mesh.Snapshot) iter.Seq2[*workload.Workload, []*ExposedPort] {
+	exposed := ExposedWorkloads(s)
+	return func(yield func(*workload.Workload, []*ExposedPort) bool) {
+		for _, w := range workload.Workloads(s) {
+			if ports := exposed[w]; len(ports) > 0 && !yield(w, ports) {
+				return
+			}
+		}
+	}
 }
 
 func exposureOf(s *mesh.Snapshot) *exposure {

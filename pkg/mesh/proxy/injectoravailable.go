@@ -28,7 +28,7 @@ func InjectorUnavailable(s *mesh.Snapshot, i *Injector) (reason string, unavaila
 	if service.Spec.Type == core.ServiceTypeExternalName {
 		return "", false
 	}
-	slicesOfService := endpointSlicesOf(s, service)
+	slicesOfService := workload.EndpointSlicesOf(s, service)
 	if len(slicesOfService) == 0 {
 		return noEndpointSlices(s, service)
 	}
@@ -72,22 +72,6 @@ func mayServe(w *workload.Workload) bool {
 		return w.ReadyReplicas > 0
 	}
 	return w.Replicas > 0 || w.Key.Kind == mesh.KindDaemonSet
-}
-
-type endpointSlicesMemory struct{}
-
-// endpointSlicesOf are the EndpointSlices of a Service.
-func endpointSlicesOf(s *mesh.Snapshot, service *core.Service) []*discovery.EndpointSlice {
-	s.Read(mesh.KindEndpointSlice)
-	byService := mesh.Remember(s, endpointSlicesMemory{}, func() map[mesh.Key][]*discovery.EndpointSlice {
-		byService := map[mesh.Key][]*discovery.EndpointSlice{}
-		for _, slice := range s.EndpointSlices().All() {
-			key := mesh.Key{Kind: mesh.KindService, Namespace: slice.Namespace, Name: slice.Labels[discovery.LabelServiceName]}
-			byService[key] = append(byService[key], slice)
-		}
-		return byService
-	})
-	return byService[mesh.KeyOf(service)]
 }
 
 // hasReadyEndpoint takes an endpoint whose readiness is unknown as ready, as the API asks of consumers.

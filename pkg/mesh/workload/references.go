@@ -50,10 +50,7 @@ func endpointSlicesNaming(s *mesh.Snapshot, service *core.Service, portName stri
 		return nil
 	}
 	references := unseen(s, mesh.KindEndpointSlice, service.Namespace)
-	for _, slice := range s.EndpointSlices().In(service.Namespace) {
-		if slice.Labels[discovery.LabelServiceName] != service.Name {
-			continue
-		}
+	for _, slice := range EndpointSlicesOf(s, service) {
 		if slices.ContainsFunc(slice.Ports, func(port discovery.EndpointPort) bool {
 			return port.Name != nil && *port.Name == portName || port.Name == nil && portName == ""
 		}) {
